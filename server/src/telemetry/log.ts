@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { PinoPretty as pretty } from 'pino-pretty';
 
 export type Log = Logger;
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -12,10 +13,15 @@ function describeError(error: unknown): object {
   return { type: error.name, message: error.message, ...code, stack: error.stack, ...cause };
 }
 
-/** Lines of JSON on stdout; lines for a person when stdout is a terminal. `name` says which process speaks. */
-export async function createLog(options: { level: LogLevel; name: string; pretty: boolean }): Promise<Log> {
+/** Lines of JSON on stderr, or lines for a person when `pretty`. `name` says which process speaks. stdout is for results. */
+export function createLog(options: { level: LogLevel; name: string; pretty: boolean }): Log {
   const base = { level: options.level, name: options.name, serializers: { err: describeError } };
-  if (!options.pretty) return pino(base);
-  const { default: pretty } = await import('pino-pretty');
-  return pino(base, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }));
+  const lines = { destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' };
+  return pino(base, options.pretty ? pretty(lines) : pino.destination({ dest: 2, sync: true }));
+}
+
+export const logFormats = ['auto', 'json', 'pretty'] as const;
+
+export function isPretty(format: (typeof logFormats)[number], isTerminal: boolean): boolean {
+  return format === 'auto' ? isTerminal : format === 'pretty';
 }

@@ -1,0 +1,48 @@
+import { Type, type Static } from 'typebox';
+
+/**
+ * Every refusal of the API. Codes are stable: clients switch on them. A code is never renamed and never changes its
+ * status; titles are for people and may change.
+ */
+export const errorCodes = {
+  malformed_request: { status: 400, title: 'The bytes on the connection are not a valid HTTP request' },
+  malformed_json: { status: 400, title: 'The body is not valid JSON' },
+  invalid_request: { status: 400, title: 'Some fields of the request are not valid' },
+  not_found: { status: 404, title: 'There is nothing at this address' },
+  user_not_found: { status: 404, title: 'There is no user with this id' },
+  method_not_allowed: { status: 405, title: 'This address does not support this method' },
+  request_timeout: { status: 408, title: 'The request was not complete or not answered in time' },
+  body_too_large: { status: 413, title: 'The body is larger than the server accepts' },
+  unsupported_media_type: { status: 415, title: 'The body must be application/json, not encoded further' },
+  headers_too_large: { status: 431, title: 'The request headers are larger than the server accepts' },
+  internal_error: { status: 500, title: 'The server has a defect; the request id finds it in the log' },
+  database_unavailable: { status: 503, title: 'The database cannot be reached right now' },
+  pool_exhausted: { status: 503, title: 'All database connections stayed busy; try again' },
+  not_ready: { status: 503, title: 'The server is not ready to take requests' },
+  statement_timeout: { status: 504, title: 'The database did not finish in time' },
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** One field of a request that was refused, as a path like `first_name` or `limit`. */
+export const InvalidField = Type.Object({
+  in: Type.Enum(['body', 'query', 'path', 'headers']),
+  field: Type.String({ description: 'The name of the field; empty when the whole part is meant' }),
+  message: Type.String(),
+});
+export type InvalidField = Static<typeof InvalidField>;
+
+/** An error as RFC 9457 describes it, sent as `application/problem+json`. */
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: 'A URI of the kind of problem' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'Stable; what a program should look at', examples: Object.keys(errorCodes) }),
+    detail: Type.Optional(Type.String()),
+    request_id: Type.String({ description: 'Also in the Request-Id header and in the log of the server' }),
+    errors: Type.Optional(Type.Array(InvalidField, { description: 'Every field that was refused' })),
+  },
+  { title: 'Problem' },
+);
+export type Problem = Static<typeof Problem>;

@@ -1,0 +1,65 @@
+import { Type, type Static } from 'typebox';
+
+import { nameMaxLength, pageLimitDefault, pageLimitMax, pageOffsetMax } from './limits.ts';
+
+/**
+ * A name as people write it: any Unicode, but no NUL and no half of a surrogate pair, neither of which PostgreSQL can
+ * store: that is format `text`. `x-normalise` makes the server trim it and bring it to NFC before the other rules look at it.
+ */
+const Name = Type.String({
+  'x-normalise': true,
+  minLength: 1,
+  maxLength: nameMaxLength,
+  format: 'text',
+  examples: ['Ada'],
+});
+
+const Id = Type.String({
+  format: 'uuid',
+  description: 'A UUID, version 7: ids sort by the time of creation',
+  examples: ['019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d'],
+});
+
+const Timestamp = Type.String({
+  format: 'date-time',
+  description: 'RFC 3339, UTC, up to microseconds',
+  examples: ['2026-01-28T12:00:00.123456Z'],
+});
+
+/** A user, both as it is stored and as it is sent. */
+export const User = Type.Object(
+  { id: Id, first_name: Type.String(), last_name: Type.String(), created_at: Timestamp, updated_at: Timestamp },
+  { title: 'User' },
+);
+export type User = Static<typeof User>;
+
+/** The body of POST and PUT: both names. */
+export const UserNames = Type.Object(
+  { first_name: Name, last_name: Name },
+  { additionalProperties: false, title: 'UserNames' },
+);
+export type UserNames = Static<typeof UserNames>;
+
+/** The body of PATCH: at least one of the names. */
+export const UserNamesPatch = Type.Partial(UserNames, {
+  additionalProperties: false,
+  minProperties: 1,
+  title: 'UserNamesPatch',
+});
+export type UserNamesPatch = Static<typeof UserNamesPatch>;
+
+export const UserPath = Type.Object({ id: Id });
+
+export const UserPageQuery = Type.Object(
+  {
+    limit: Type.Integer({ minimum: 1, maximum: pageLimitMax, default: pageLimitDefault }),
+    offset: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: pageOffsetMax, description: 'Rows to skip; costs more the larger it is' }),
+    ),
+    after: Type.Optional(
+      Type.String({ description: 'The cursor of a `next` link: pages by key, at the same cost however deep' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type UserPageQuery = Static<typeof UserPageQuery>;

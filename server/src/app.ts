@@ -1,0 +1,128 @@
+import type { Config } from './config.ts';
+import type { Endpoints } from './db/endpoint.ts';
+import { describeFailure } from './db/errors.ts';
+import { Pool, type PoolServices, type Role } from './db/pool.ts';
+import { apiDocs } from './http/api-docs.ts';
+import { Drain } from './http/drain.ts';
+import { healthRoutes } from './http/health-routes.ts';
+import { homePage } from './http/home-page.ts';
+import { collectMethods } from './http/method-not-allowed.ts';
+import { createHttpServer, type HttpServer } from './http/server.ts';
+import { AppError } from './lib/app-error.ts';
+import type { Clock } from './lib/clock.ts';
+import type { Log } from './telemetry/log.ts';
+import { UserReader } from './users/user-reader.ts';
+import { userRoutes } from './users/user-routes.ts';
+import { UserWriter } from './users/user-writer.ts';
+import { Users } from './users/users.ts';
+
+/** What one worker is told; plain data, so that it can be sent to another process. */
+export interface AppSettings {
+  readonly config: Config;
+  readonly endpoints: Endpoints;
+  /** Connections that this worker may open to each role's server. */
+  readonly maxOpen: Readonly<Record<Role, number>>;
+  readonly worker: number;
+  readonly url: string;
+  readonly version: string;
+}
+
+export interface AppServices {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** One worker's whole server, not listening yet. */
+export interface App {
+  readonly http: HttpServer;
+  readonly drain: Drain;
+  /** `GET, POST /api/v1/users`, for the operator. */
+  readonly routes: readonly string[];
+  readonly writePool: Pool<'write'>;
+  readonly readPool: Pool<'read'>;
+  /** Closes the pools; call it when the last request is answered. */
+  close(): Promise<void>;
+}
+
+/** Long enough for one ping, short enough for a health check's own deadline. */
+const readinessTimeoutMs = 2_000;
+
+/** Configuration → pools → domains → routes: the whole server on one page. */
+export async function createApp(settings: AppSettings, services: AppServices): Promise<App> {
+  const writePool = createPool('write', settings, services);
+  const readPool = createPool('read', settings, services);
+  const users = new Users({
+    writer: new UserWriter(writePool),
+    reader: new UserReader(readPool),
+    primaryReader: new UserReader(writePool),
+  });
+
+  const http = await createHttpServer({
+    ...settings.config.server,
+    log: services.log,
+    newRequestId: createRequestIds(settings.worker, services.random),
+  });
+  const methods = collectMethods(http);
+  const drain = new Drain(http);
+  await apiDocs(http, {
+    title: 'Messenger',
+    version: settings.version,
+    description: 'Errors are RFC 9457 problems; switch on their `code`.',
+  });
+  homePage(http, settings);
+  healthRoutes(http, {
+    isDraining: () => drain.draining,
+    check: async (signal) => checkPools([writePool, readPool], signal),
+  });
+  userRoutes(http, users);
+  methods.close();
+  await http.ready();
+
+  const close = async (): Promise<void> => {
+    await Promise.all([writePool.close(), readPool.close()]);
+  };
+  return { http, drain, routes: methods.routes(), writePool, readPool, close };
+}
+
+function createPool<R extends Role>(role: R, settings: AppSettings, services: PoolServices): Pool<R> {
+  const { config, endpoints, maxOpen, worker } = settings;
+  const options = role === 'write' ? config.writeDb : config.readDb;
+  return new Pool(
+    {
+      role,
+      endpoint: endpoints[role],
+      applicationName: `messenger ${role} worker ${worker}`,
+      maxOpen: maxOpen[role],
+      maxIdle: options.maxIdleConns,
+      maxWaiting: config.db.maxWaiting,
+      lifetimeMs: options.connMaxLifetimeMinutes * 60_000,
+      idleTimeMs: config.db.connMaxIdleMinutes * 60_000,
+      connectTimeoutMs: config.db.connectTimeoutMs,
+      statementTimeoutMs: options.timeoutMs,
+    },
+    services,
+  );
+}
+
+async function checkPools(pools: readonly Pool[], signal: AbortSignal): Promise<void> {
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(readinessTimeoutMs)]);
+  const answers = await Promise.allSettled(pools.map(async (pool) => pool.ping(inTime)));
+  const silent = answers.flatMap((answer, index) =>
+    answer.status === 'rejected' ? [`the ${pools[index]?.role} database: ${reasonOf(answer.reason)}`] : [],
+  );
+  if (silent.length > 0) throw new AppError('not_ready', { detail: `No answer from ${silent.join(', ')}` });
+}
+
+function reasonOf(error: unknown): string {
+  return describeFailure(error instanceof AppError && error.cause !== undefined ? error.cause : error);
+}
+
+/** Short, unique among workers and restarts, and cheaper than a UUID. */
+function createRequestIds(worker: number, random: () => number): () => string {
+  const prefix = `${worker}-${Math.floor(random() * 36 ** 6)
+    .toString(36)
+    .padStart(6, '0')}`;
+  let count = 0;
+  return () => `${prefix}-${(count += 1).toString(36)}`;
+}

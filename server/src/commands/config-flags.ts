@@ -1,0 +1,29 @@
+import { Option, type Command } from 'commander';
+
+import { loadConfig, optionTable, type LoadedConfig } from '../config.ts';
+import { flagOf, listOptions } from '../lib/options.ts';
+
+const configFlag = '--config';
+
+/** Adds a flag for every option of the configuration. In the help of most commands they would hide the rest. */
+export function addConfigFlags(command: Command, { inHelp }: { readonly inHelp: boolean }): Command {
+  command.option(`${configFlag} <file>`, 'YAML file with options [MESSENGER_CONFIG]');
+  for (const { option } of listOptions(optionTable)) {
+    const fallback = option.defaultText ?? String(option.default ?? 'not set');
+    const flag = new Option(`${flagOf(option)} <value>`, `${option.help} [${option.env}; default: ${fallback}]`);
+    command.addOption(inHelp ? flag : flag.hideHelp());
+  }
+  if (!inHelp) command.addHelpText('after', '\nTakes the options of `messenger start`, too.');
+  return command;
+}
+
+/** The configuration as a command's flags, the environment, and the file say. Throws `ConfigError`. */
+export function readConfig(command: Command, env: Readonly<Record<string, string | undefined>>): LoadedConfig {
+  const given: Readonly<Record<string, unknown>> = command.opts();
+  const flags = new Map<string, string>();
+  for (const option of command.options) {
+    const value = given[option.attributeName()];
+    if (typeof value === 'string' && option.long) flags.set(option.long, value);
+  }
+  return loadConfig({ flags: Object.fromEntries(flags), env, file: flags.get(configFlag) ?? env['MESSENGER_CONFIG'] });
+}

@@ -1,0 +1,20 @@
+import type { LoadedConfig } from '../config.ts';
+import { findRunningServer } from '../embedded/server-record.ts';
+import { embeddedEndpoints } from '../embedded/socket-folder.ts';
+import { connectionUrl, externalEndpoints } from '../endpoints.ts';
+import type { Io } from './io.ts';
+
+/** `messenger db url [--read]`: a connection string for psql. */
+export async function printDatabaseUrl(
+  { config }: LoadedConfig,
+  options: { readonly read: boolean },
+  io: Io,
+): Promise<void> {
+  const { dataDir } = config.embedded;
+  const external = externalEndpoints(config);
+  const { read, write } = external ?? (await embeddedEndpoints(dataDir));
+  io.out(`${connectionUrl(options.read ? read : write)}\n`);
+  if (external === undefined && (await findRunningServer(dataDir)) === undefined) {
+    io.err(`note: no server runs on ${dataDir} now, and its databases run only with it\n`);
+  }
+}

@@ -1,0 +1,17 @@
+/** What a command may use of its process. Made in main.ts alone. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Results. */
+  readonly out: (text: string) => void;
+  /** Everything else. */
+  readonly err: (text: string) => void;
+  readonly errIsTerminal: boolean;
+  /** SIGINT, SIGTERM and SIGHUP; each call of the listener is one signal. */
+  readonly onSignal: (listener: (name: string) => void) => void;
+  /** The program that worker processes run. */
+  readonly exec: string;
+  readonly version: string;
+}
+
+/** Exit codes, after sysexits.h where it has one. */
+export const exitCodes = { ok: 0, failed: 1, usage: 64, defect: 70, config: 78 } as const;

@@ -1,0 +1,100 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+
+import { optionTable, type LoadedConfig } from '../config.ts';
+import { renderEffectiveConfig } from '../configuration-page.ts';
+import { monotonicClock } from '../lib/clock.ts';
+import { createLog, isPretty } from '../telemetry/log.ts';
+import { addConfigFlags, readConfig } from './config-flags.ts';
+import { printDatabaseUrl } from './db-url.ts';
+import { exitCodes, type Io } from './io.ts';
+import { migrate, type MigrateAction } from './migrate.ts';
+import { start } from './start.ts';
+
+/** Runs one command. Resolves with the exit code; rejects with what the command rejects with. */
+export async function runProgram(args: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  const program = new Command('messenger')
+    .description('A self-hosted messaging server on PostgreSQL.')
+    .version(io.version)
+    .showHelpAfterError('(--help says what there is)');
+  silence(program, io);
+
+  const load = (command: Command): LoadedConfig => readConfig(command, io.env);
+  addConfigFlags(program.command('start', { isDefault: true }), { inHelp: true })
+    .description('Start the server; this is what runs when no command is named.')
+    .addHelpText('after', example('messenger start --port 9000 --workers 4'))
+    .action(async (_options, command: Command) => {
+      exitCode = await start(load(command), io);
+    });
+  addConfigFlags(program.command('config'), { inHelp: false })
+    .description('Print the options in effect and where each comes from; secrets are masked.')
+    .addHelpText('after', example('DB_WRITE_HOST=db.internal messenger config --config messenger.yaml'))
+    .action((_options, command: Command) => io.out(`${renderEffectiveConfig(optionTable, load(command))}\n`));
+  addDatabaseCommands(program, load, io);
+  addMigrateCommands(program, load, io);
+  for (const command of program.commands) for (const one of [command, ...command.commands]) silence(one, io);
+
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  }
+}
+
+function addDatabaseCommands(program: Command, load: (command: Command) => LoadedConfig, io: Io): void {
+  const db = program.command('db').description('Look into the databases.');
+  addConfigFlags(db.command('url'), { inHelp: false })
+    .description('Print a connection string for psql.')
+    .option('--read', 'of the standby instead of the primary', false)
+    .addHelpText('after', example('psql "$(messenger db url --read)"'))
+    .action(async (options: { read: boolean }, command: Command) => printDatabaseUrl(load(command), options, io));
+}
+
+function addMigrateCommands(program: Command, load: (command: Command) => LoadedConfig, io: Io): void {
+  const group = program
+    .command('migrate')
+    .description('Change the schema of the database. The start of the server runs `up` by itself.');
+  const act = async (command: Command, action: MigrateAction): Promise<void> => {
+    const loaded = load(command);
+    const { level, format } = loaded.config.log;
+    const log = createLog({ level, name: 'migrate', pretty: isPretty(format, io.errIsTerminal) });
+    const stopping = new AbortController();
+    io.onSignal((name) => stopping.abort(new Error(`stopped by ${name}`)));
+    const lines = await migrate(loaded, action, { log, clock: monotonicClock, signal: stopping.signal });
+    io.out(lines.map((line) => `${line}\n`).join(''));
+  };
+  addConfigFlags(group.command('up'), { inHelp: false })
+    .description('Apply what is pending.')
+    .addHelpText('after', example('messenger migrate up'))
+    .action(async (_options, command: Command) => act(command, { do: 'up' }));
+  addConfigFlags(group.command('down'), { inHelp: false })
+    .description('Take back the newest migrations; what was in dropped tables is lost.')
+    .argument('[count]', 'how many', positive, 1)
+    .addHelpText('after', example('messenger migrate down 1'))
+    .action(async (count: number, _options, command: Command) => act(command, { do: 'down', count }));
+  addConfigFlags(group.command('status'), { inHelp: false })
+    .description('List the migrations, applied and pending.')
+    .addHelpText('after', example('messenger migrate status'))
+    .action(async (_options, command: Command) => act(command, { do: 'status' }));
+  addConfigFlags(group.command('make'), { inHelp: false })
+    .description('Write an empty migration with the next number.')
+    .argument('<name>', 'what it does, in a few words')
+    .addHelpText('after', example('messenger migrate make "add avatars"'))
+    .action(async (title: string, _options, command: Command) => act(command, { do: 'make', title }));
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,5}$/u.test(text)) throw new InvalidArgumentError('must be a whole number from 1.');
+  return Number(text);
+}
+
+function example(line: string): string {
+  return `\nExample:\n  ${line}`;
+}
+
+/** Commander would print and exit by itself. */
+function silence(command: Command, io: Io): void {
+  command.exitOverride().configureOutput({ writeOut: io.out, writeErr: io.err });
+}

@@ -1,0 +1,93 @@
+import { resolve } from 'node:path';
+
+import type { LoadedConfig } from '../config.ts';
+import { monotonicClock } from '../lib/clock.ts';
+import { openFilesLimit } from '../process/open-files-limit.ts';
+import { startServices, stopServices } from '../process/service-group.ts';
+import { createSupervisor, type Summary } from '../supervise.ts';
+import { createLog, isPretty } from '../telemetry/log.ts';
+import { exitCodes, type Io } from './io.ts';
+
+/**
+ * A terminal's Ctrl-C reaches every process of the group, and npm passes its own copy on: two signals within a moment
+ * are one wish.
+ */
+const sameSignalMs = 300;
+
+/** `messenger start`: serves until a signal or a fatal failure. Resolves with the exit code. */
+export async function start(loaded: LoadedConfig, io: Io): Promise<number> {
+  const { level, format } = loaded.config.log;
+  const pretty = isPretty(format, io.errIsTerminal);
+  const log = createLog({ level, name: 'supervisor', pretty });
+  const { startTimeoutMs, shutdownTimeoutMs, drainDelayMs } = loaded.config.server;
+  const group = { startTimeoutMs, stopTimeoutMs: shutdownTimeoutMs + drainDelayMs, log };
+  const stopping = new AbortController();
+  const atOnce = new AbortController();
+  let exitCode: number = exitCodes.ok;
+
+  onSignals(io, (name, isFirst) => {
+    log.info(isFirst ? `${name}: stopping; once more stops at once` : `${name}: stopping at once`);
+    (isFirst ? stopping : atOnce).abort(new Error(`stopped by ${name}`));
+  });
+  const { services, summary } = createSupervisor(loaded, {
+    log,
+    workerLog: (worker) => createLog({ level, name: `worker ${worker}`, pretty }),
+    clock: monotonicClock,
+    random: Math.random,
+    onFatal: (reason) => {
+      log.fatal({ reason }, 'the server cannot go on');
+      exitCode = exitCodes.defect;
+      stopping.abort(new Error(reason));
+    },
+    exec: io.exec,
+    version: io.version,
+  });
+
+  try {
+    await startServices(services, group, stopping.signal);
+  } catch (error) {
+    if (stopping.signal.aborted) return exitCode;
+    throw error;
+  }
+  io.out(renderSummary(summary(), loaded, io.version));
+  await aborted(stopping.signal);
+  await stopServices(services, group, atOnce.signal);
+  return exitCode;
+}
+
+function onSignals(io: Io, listener: (name: string, isFirst: boolean) => void): void {
+  let firstMs: number | undefined;
+  io.onSignal((name) => {
+    const now = monotonicClock.now();
+    if (firstMs !== undefined && now - firstMs < sameSignalMs) return;
+    listener(name, firstMs === undefined);
+    firstMs ??= now;
+  });
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve: done } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => done(), { once: true });
+  await promise;
+}
+
+function renderSummary(summary: Summary, { config }: LoadedConfig, version: string): string {
+  const { url, workers, routes, endpoints, maxOpen, embedded } = summary;
+  const place = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
+  const connections = config.server.maxConnections.toLocaleString('en');
+  const open = openFilesLimit()?.toLocaleString('en') ?? 'unlimited';
+  const lines = [
+    ['URL', url],
+    ['workers', config.server.enablePrefork ? String(workers) : 'none, prefork is off'],
+    ...(embedded ? [['data', resolve(config.embedded.dataDir)]] : []),
+    ['writes', `${place(endpoints.write)}, up to ${maxOpen.write} connections a worker`],
+    ['reads', `${place(endpoints.read)}, up to ${maxOpen.read} connections a worker`],
+    ['clients', `up to ${connections} connections a worker; the system allows ${open} open files`],
+    ...routes.map((route, index) => [index === 0 ? 'routes' : '', route]),
+    ['stop', 'Ctrl-C, or SIGTERM; twice stops at once'],
+  ];
+  return [`Messenger ${version}`, ...lines.map(([name = '', text = '']) => `  ${name.padEnd(8)} ${text}`), ''].join(
+    '\n',
+  );
+}

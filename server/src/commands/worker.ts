@@ -1,0 +1,22 @@
+import { monotonicClock } from '../lib/clock.ts';
+import { runWorkerProcess, type WorkerChannel, type WorkerProcess } from '../process/worker-process.ts';
+import { createLog, isPretty } from '../telemetry/log.ts';
+import { serve, type WorkerSettings } from '../worker.ts';
+
+/** The process of one worker: no command of the user's, but what the supervisor starts. */
+export function startWorkerProcess(channel: WorkerChannel & { readonly errIsTerminal: boolean }): WorkerProcess {
+  return runWorkerProcess<WorkerSettings>(channel, async (settings) => {
+    const { level, format } = settings.config.log;
+    const log = createLog({
+      level,
+      name: `worker ${settings.worker}`,
+      pretty: isPretty(format, channel.errIsTerminal),
+    });
+    try {
+      return await serve(settings, { log, clock: monotonicClock, random: Math.random });
+    } catch (error) {
+      log.error({ err: error }, 'the worker cannot serve');
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { ConfigError, loadConfig, optionTable, type LoadedConfig } from './config.ts';
+import { renderConfigurationPage, renderEffectiveConfig } from './configuration-page.ts';
+import type { OptionSources } from './lib/read-options.ts';
+
+let folder = '';
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'messenger-config-'));
+});
+after(() => rmSync(folder, { recursive: true }));
+
+function load(from: Partial<OptionSources> = {}): LoadedConfig {
+  return loadConfig({ flags: {}, env: {}, file: undefined, ...from });
+}
+
+function yaml(content: string): string {
+  const path = join(folder, 'messenger.yaml');
+  writeFileSync(path, content);
+  return path;
+}
+
+function problemsOf(from: Partial<OptionSources>): string[] {
+  try {
+    load(from);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+
+describe("the guide's configuration", () => {
+  test('has the names and defaults of the guide', () => {
+    const { server, writeDb, readDb } = load().config;
+    assert.equal(server.port, 8080);
+    assert.equal(server.enablePrefork, true);
+    const pool = { maxOpenConns: 100, maxIdleConns: 50, connMaxLifetimeMinutes: 10 };
+    const common = { host: undefined, user: 'root', password: 'password', database: 'postgres', ...pool };
+    assert.partialDeepStrictEqual(writeDb, { port: 5432, timeoutMs: 5_000, ...common });
+    assert.partialDeepStrictEqual(readDb, { port: 5433, timeoutMs: 3_000, ...common });
+  });
+
+  test("reads the guide's variables", () => {
+    const env = {
+      PORT: '80',
+      ENABLE_PREFORK: 'false',
+      DB_WRITE_HOST: 'primary',
+      DB_WRITE_PORT: '1',
+      DB_WRITE_USER: 'u',
+      DB_WRITE_PASSWORD: 'p',
+      DB_WRITE_NAME: 'n',
+      DB_WRITE_MAX_OPEN_CONNS: '25',
+      DB_WRITE_MAX_IDLE_CONNS: '10',
+      DB_WRITE_CONN_MAX_LIFETIME: '5',
+      DB_READ_HOST: 'replica',
+    };
+    const { server, writeDb, readDb } = load({ env }).config;
+    assert.partialDeepStrictEqual(server, { port: 80, enablePrefork: false });
+    assert.partialDeepStrictEqual(writeDb, { host: 'primary', port: 1, user: 'u', password: 'p', database: 'n' });
+    assert.partialDeepStrictEqual(writeDb, { maxOpenConns: 25, maxIdleConns: 10, connMaxLifetimeMinutes: 5 });
+    assert.equal(readDb.host, 'replica');
+  });
+
+  test("reads the guide's YAML", () => {
+    const file = yaml(`
+server: { port: "9090", enable_prefork: false }
+write_db:
+  host: primary
+  port: 6432
+  user: app
+  password: secret
+  database: messenger
+  max_open_conns: 40
+  max_idle_conns: 20
+  conn_max_lifetime_minutes: 7
+read_db:
+  host: replica
+`);
+    const { server, writeDb, readDb } = load({ file }).config;
+    assert.partialDeepStrictEqual(server, { port: 9090, enablePrefork: false });
+    assert.partialDeepStrictEqual(writeDb, { host: 'primary', port: 6432, maxOpenConns: 40, connMaxLifetimeMinutes: 7 });
+    assert.equal(readDb.host, 'replica');
+  });
+});
+
+test('a flag wins over a variable, that over the file, that over the default', () => {
+  const file = yaml('server: { port: 3, host: "file", workers: 3 }');
+  const { config, sources } = load({ flags: { '--port': '1' }, env: { PORT: '2', HOST: 'variable' }, file });
+  assert.partialDeepStrictEqual(config.server, { port: 1, host: 'variable', workers: 3 });
+  assert.partialDeepStrictEqual(sources, {
+    'server.port': '--port',
+    'server.host': 'HOST',
+    'server.workers': `${file}: server.workers`,
+    'server.maxBodyBytes': 'default',
+  });
+});
+
+test('an empty variable counts as not set', () => {
+  assert.equal(load({ env: { PORT: '' } }).config.server.port, 8080);
+});
+
+test('a loaded configuration cannot be changed', () => {
+  const { config } = load();
+  assert.throws(() => Object.assign(config.server, { port: 1 }), TypeError);
+});
+
+test('every problem is told at once, with its source', () => {
+  const file = yaml('server: { prot: 1, workers: many }\nwritedb: {}\nread_db: { port: 99999 }');
+  const problems = problemsOf({ flags: { '--port': '70000' }, env: { ENABLE_PREFORK: 'maybe', LOG_LEVEL: 'loud' }, file });
+  const expected = [
+    /messenger\.yaml: server\.prot: unknown key/u,
+    /messenger\.yaml: writedb: unknown section; there are server, write_db, read_db/u,
+    /^--port: must be a whole number from 0 to 65535$/u,
+    /^ENABLE_PREFORK: must be true or false$/u,
+    /messenger\.yaml: server\.workers: must be a whole number/u,
+    /messenger\.yaml: read_db\.port: must be a whole number from 1 to 65535$/u,
+    /^LOG_LEVEL: must be one of: fatal, error/u,
+  ];
+  for (const form of expected) assert.ok(problems.some((line) => form.test(line)), `${String(form)} in\n${problems.join('\n')}`);
+});
+
+const nonsense = ['', ' ', '1e3', '0x10', '1.5', '-1', '99999999999999999999', 'NaN', 'eight', '８'];
+for (const text of nonsense.filter((one) => one !== '')) {
+  test(`PORT=${JSON.stringify(text)} is refused`, () => {
+    assert.match(problemsOf({ env: { PORT: text } }).join(), /^PORT: must be a whole number/u);
+  });
+}
+
+test('a file that is not there, not YAML, or not a mapping is refused by name', () => {
+  assert.match(problemsOf({ file: join(folder, 'nothing.yaml') }).join(), /nothing\.yaml: cannot be read: ENOENT/u);
+  assert.match(problemsOf({ file: yaml('server: [') }).join(), /messenger\.yaml: .*line 1/u);
+  assert.match(problemsOf({ file: yaml('- a\n- b') }).join(), /messenger\.yaml: must be a mapping/u);
+  assert.match(problemsOf({ file: yaml('server: 5') }).join(), /messenger\.yaml: server: must be a mapping/u);
+  assert.match(problemsOf({ file: yaml('server: { port: { a: 1 } }') }).join(), /server\.port: must be a single value/u);
+  assert.match(problemsOf({ file: yaml('server: { port: 1, port: 2 }') }).join(), /messenger\.yaml: .*unique/u);
+  assert.deepEqual(problemsOf({ file: yaml('') }), []);
+});
+
+test('a misspelt variable of ours is refused instead of ignored', () => {
+  assert.deepEqual(problemsOf({ env: { DB_WRITE_MAX_OPEN_CONS: '5' } }), ['DB_WRITE_MAX_OPEN_CONS: there is no such option']);
+});
+
+test('settings that contradict one another are refused', () => {
+  assert.match(problemsOf({ env: { DB_READ_HOST: 'replica' } }).join(), /^DB_READ_HOST: a read server needs a write server/u);
+  assert.match(problemsOf({ env: { DB_WRITE_USER: 'me' } }).join(), /^DB_WRITE_USER: has no meaning without DB_WRITE_HOST/u);
+  const pool = { DB_WRITE_MAX_OPEN_CONNS: '5', DB_WRITE_MAX_IDLE_CONNS: '6' };
+  assert.match(problemsOf({ env: pool }).join(), /^DB_WRITE_MAX_IDLE_CONNS: 6 idle connections are more than the 5/u);
+  const tls = { DB_WRITE_HOST: 'h', DB_WRITE_TLS: 'require', DB_WRITE_TLS_CA: 'ca.pem' };
+  assert.match(problemsOf({ env: tls }).join(), /^DB_WRITE_TLS_CA: is used only when DB_WRITE_TLS is verify-full/u);
+});
+
+test('fewer open connections alone need no word about the idle ones', () => {
+  assert.deepEqual(problemsOf({ env: { DB_WRITE_MAX_OPEN_CONNS: '5' } }), []);
+});
+
+test('the printed configuration names sources and masks secrets', () => {
+  const printed = renderEffectiveConfig(optionTable, load({ env: { DB_WRITE_HOST: 'h', DB_WRITE_PASSWORD: 'hunter2' } }));
+  assert.doesNotMatch(printed, /hunter2/u);
+  assert.match(printed, /^write_db\.password +\*+ +DB_WRITE_PASSWORD$/mu);
+  assert.match(printed, /^write_db\.host +h +DB_WRITE_HOST$/mu);
+});
+
+test('docs/configuration.md is what the table says; `npm run docs` writes it anew', () => {
+  const path = fileURLToPath(new URL('../../docs/configuration.md', import.meta.url));
+  assert.equal(readFileSync(path, 'utf8'), renderConfigurationPage(optionTable));
+});

@@ -1,0 +1,66 @@
+import { flagOf, listOptions, type OptionTable } from './lib/options.ts';
+import type { LoadedConfig } from './config.ts';
+
+/** `docs/configuration.md`, from the table of options. */
+export function renderConfigurationPage(table: OptionTable): string {
+  const sections = Object.keys(table).map((section) => {
+    const rows = listOptions(table)
+      .filter((one) => one.section === section)
+      .map(({ yaml, option }) => {
+        const fallback = option.defaultText ?? codeOf(option.default);
+        return `| \`${option.env}\` | \`${flagOf(option)}\` | \`${yaml}\` | ${option.kind} | ${fallback} | ${option.help} |`;
+      });
+    return [`## ${headings[section] ?? section}`, '', ...tableHead, ...rows, ''].join('\n');
+  });
+  return [...pageHead, ...sections].join('\n');
+}
+
+const headings: Readonly<Record<string, string>> = {
+  server: 'Server',
+  writeDb: 'Write database (primary)',
+  readDb: 'Read database (standby)',
+  db: 'Both databases',
+  embedded: 'Embedded databases',
+  log: 'Log',
+};
+
+const pageHead = [
+  '<!-- Generated from server/src/config.ts by `npm run docs`. Do not edit. -->',
+  '',
+  '# Configuration',
+  '',
+  'A flag wins over an environment variable, that over the YAML file named by `--config` (or `MESSENGER_CONFIG`), that over',
+  'the default. All problems are reported at once, each with its source, and the exit code is 78. An empty variable counts',
+  'as not set. `messenger config` prints the values in effect and where each comes from.',
+  '',
+];
+
+const tableHead = ['| variable | flag | YAML | kind | default | |', '|---|---|---|---|---|---|'];
+
+function codeOf(value: unknown): string {
+  return value === undefined ? 'not set' : `\`${String(value)}\``;
+}
+
+/** The values in effect, with their sources, for a terminal. Secrets are masked. */
+export function renderEffectiveConfig(table: OptionTable, { config, sources }: LoadedConfig): string {
+  const values: Readonly<Record<string, Readonly<Record<string, unknown>>>> = config;
+  const rows = listOptions(table).map(({ section, key, yaml, option }) => {
+    const value = values[section]?.[key];
+    return [yaml, option.secret === true ? '********' : plain(value), sources[`${section}.${key}`] ?? 'default'];
+  });
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function plain(value: unknown): string {
+  if (value === undefined) return '-';
+  const text = String(value);
+  return text === '' ? '-' : text;
+}

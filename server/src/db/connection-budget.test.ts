@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { planConnections, type ServerCapacity } from './connection-budget.ts';
+
+const guideServer: ServerCapacity = { name: 'primary', maxConnections: 500, reservedByServer: 3, reserve: undefined };
+
+test('the guide on two cores gets the hundred connections it asks for', () => {
+  const budget = planConnections(guideServer, 2, [{ role: 'write', maxOpen: 100, askedBy: undefined }]);
+  assert.deepEqual(budget, { maxOpen: { write: 100 }, notes: [], problems: [] });
+});
+
+test("the guide's own eight workers do not fit: the default shrinks and the operator is told why", () => {
+  const budget = planConnections(guideServer, 8, [{ role: 'write', maxOpen: 100, askedBy: undefined }]);
+  assert.deepEqual(budget.maxOpen, { write: 49 });
+  assert.match(budget.notes.join(), /500.*less 3.*less a reserve of 100: 397 remain for 8 workers.*from 100 to 49/u);
+});
+
+test('numbers that somebody asked for are refused with the arithmetic instead of being changed', () => {
+  const budget = planConnections(guideServer, 8, [{ role: 'write', maxOpen: 100, askedBy: 'DB_WRITE_MAX_OPEN_CONNS' }]);
+  assert.deepEqual(budget.maxOpen, {});
+  assert.match(budget.problems.join(), /397 remain.*write 100 \(DB_WRITE_MAX_OPEN_CONNS\).*× 8 = 800 do not fit/u);
+});
+
+test('two pools to one server share it', () => {
+  const budget = planConnections(guideServer, 4, [
+    { role: 'write', maxOpen: 100, askedBy: undefined },
+    { role: 'read', maxOpen: 100, askedBy: undefined },
+  ]);
+  assert.deepEqual(budget.maxOpen, { write: 49, read: 49 });
+});
+
+test('a default beside an explicit number takes what is left', () => {
+  const budget = planConnections(guideServer, 4, [
+    { role: 'write', maxOpen: 90, askedBy: '--db-write-max-open-conns' },
+    { role: 'read', maxOpen: 100, askedBy: undefined },
+  ]);
+  assert.deepEqual(budget.maxOpen, { write: 90, read: 9 });
+});
+
+test('a server too small for even one connection a worker is refused', () => {
+  const tiny: ServerCapacity = { name: 'primary', maxConnections: 10, reservedByServer: 3, reserve: undefined };
+  const budget = planConnections(tiny, 8, [{ role: 'write', maxOpen: 100, askedBy: undefined }]);
+  assert.match(budget.problems.join(), /5 remain for 8 workers/u);
+});
+
+test('the reserve can be set', () => {
+  const budget = planConnections({ ...guideServer, reserve: 0 }, 8, [
+    { role: 'write', maxOpen: 100, askedBy: undefined },
+  ]);
+  assert.deepEqual(budget.maxOpen, { write: 62 });
+});

@@ -1,0 +1,96 @@
+import { connect } from 'node:net';
+
+import type { PoolClient, QueryResult, QueryResultRow } from 'pg';
+
+import { AppError } from '../lib/app-error.ts';
+import type { Endpoint } from './endpoint.ts';
+import { toAppError } from './errors.ts';
+
+/** How much longer than its deadline a statement may take to say that it was cancelled, before its connection is cut. */
+const cancelGraceMs = 1_000;
+const cancelRequestCode = 80_877_102;
+
+export interface RunLimits {
+  /** From now; then the statement is cancelled on the server, and rejects with `statement_timeout`. */
+  readonly timeoutMs: number;
+  /** When it aborts, the statement is cancelled on the server, and rejects with the signal's reason. */
+  readonly interrupt?: AbortSignal | undefined;
+}
+
+/** One connection while it is lent out. */
+export class Connection {
+  readonly client: PoolClient;
+  readonly #endpoint: Endpoint;
+  #spoilt = false;
+  #cut: NodeJS.Timeout | undefined;
+
+  constructor(client: PoolClient, endpoint: Endpoint) {
+    this.client = client;
+    this.#endpoint = endpoint;
+  }
+
+  /** A cancellation was sent: it may arrive late and hit the next statement, so there must not be one. */
+  get spoilt(): boolean {
+    return this.#spoilt;
+  }
+
+  /** Runs one named prepared statement; rejects with `AppError`, or PostgreSQL's error when the statement is wrong. */
+  async run<Row extends QueryResultRow>(
+    wanted: { readonly name: string; readonly text: string },
+    values: readonly unknown[],
+    { timeoutMs, interrupt }: RunLimits,
+  ): Promise<QueryResult<Row>> {
+    interrupt?.throwIfAborted();
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#cancel();
+    }, timeoutMs);
+    const onAbort = (): void => this.#cancel();
+    interrupt?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await this.client.query<Row>({ name: wanted.name, text: wanted.text, values: [...values] });
+    } catch (error) {
+      if (late) throw new AppError('statement_timeout', { cause: error });
+      if (interrupt?.aborted === true) throw interrupt.reason;
+      throw toAppError(error);
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(this.#cut);
+      interrupt?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Nothing is known of the session's state any more; it is closed instead of used again. */
+  spoil(): void {
+    this.#spoilt = true;
+  }
+
+  /** Cancels on the server; a server that does not react (frozen, unreachable) loses the connection after the grace. */
+  #cancel(): void {
+    if (this.#spoilt) return;
+    this.#spoilt = true;
+    requestCancel(this.#endpoint, this.client, cancelGraceMs);
+    this.#cut = setTimeout(() => void this.client.end().catch(() => undefined), cancelGraceMs);
+  }
+}
+
+/**
+ * Asks the server to cancel what a session is doing, over a connection of its own, as the protocol wants it
+ * (PostgreSQL manual, "Canceling Requests in Progress"). Nothing comes back: the statement itself ends with 57014,
+ * or had ended before. Servers take this message without TLS even where sessions need it.
+ */
+function requestCancel({ host, port }: Endpoint, client: object, timeoutMs: number): void {
+  const processId = 'processID' in client ? client.processID : undefined;
+  const secretKey = 'secretKey' in client ? client.secretKey : undefined;
+  if (typeof processId !== 'number' || typeof secretKey !== 'number') return;
+  const message = Buffer.alloc(16);
+  for (const [index, word] of [message.length, cancelRequestCode, processId, secretKey].entries()) {
+    message.writeInt32BE(word, index * 4);
+  }
+  const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
+  socket.setTimeout(timeoutMs, () => socket.destroy());
+  socket.on('error', () => socket.destroy());
+  socket.resume();
+  socket.end(message);
+}

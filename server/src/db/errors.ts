@@ -1,0 +1,61 @@
+import { DatabaseError } from 'pg';
+
+import { AppError } from '../lib/app-error.ts';
+
+/**
+ * What a failed statement means to the caller. SQLSTATE classes: PostgreSQL manual, appendix A.
+ * 08 connection, 53 insufficient resources, 57P* shutdown, crash, starting up; 25006 a write that met a server which
+ * has become read-only; 40001 on a standby is a conflict with replay, and there is nothing wrong with the request.
+ */
+export type FailureKind = 'unavailable' | 'cancelled' | 'statement';
+
+const socketErrors = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAGAIN',
+  'EMFILE',
+  'ENFILE',
+]);
+
+/** `pg` gives its own errors about a connection no code, only these words. */
+const connectionWords =
+  /^(connection terminated|timeout expired|timeout exceeded|client has encountered a connection error)/iu;
+
+const unavailableStates = /^(08|53|57P0[1235]|25006|40001)/u;
+
+export function classifyFailure(error: unknown): FailureKind {
+  if (error instanceof DatabaseError) {
+    if (error.code === '57014') return 'cancelled';
+    return unavailableStates.test(error.code ?? '') ? 'unavailable' : 'statement';
+  }
+  if (!(error instanceof Error)) return 'statement';
+  if ('code' in error && typeof error.code === 'string' && socketErrors.has(error.code)) return 'unavailable';
+  return connectionWords.test(error.message) ? 'unavailable' : 'statement';
+}
+
+/** Turns a failure of the driver into a refusal where the request is not to blame; other errors stay what they are. */
+export function toAppError(error: unknown): unknown {
+  switch (classifyFailure(error)) {
+    case 'unavailable':
+      return new AppError('database_unavailable', { cause: error });
+    case 'cancelled':
+      return new AppError('statement_timeout', { cause: error });
+    case 'statement':
+      return error;
+  }
+}
+
+/** One line for an operator, without what users typed: PostgreSQL's message and code, or the socket's. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return describeFailure(error.errors[0]);
+  if (!(error instanceof Error)) return 'unknown error';
+  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
+  return `${error.message}${error.message.includes(code.slice(2, -1)) ? '' : code}`;
+}

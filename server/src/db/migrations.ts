@@ -1,0 +1,135 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+import type { Client } from 'pg';
+
+import { OperatorError } from '../lib/operator-error.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Endpoint } from './endpoint.ts';
+import { withClient } from './session.ts';
+
+const migrationsTable = 'migrations';
+
+/** Where migrations run: one session, no deadline for its statements. */
+export interface MigrationTarget {
+  readonly endpoint: Endpoint;
+  readonly dir: string;
+  readonly connectTimeoutMs: number;
+  readonly log: Log;
+}
+
+export interface MigrationStatus {
+  readonly name: string;
+  readonly applied: boolean;
+}
+
+/** Every migration with its state, in order. Rejects with `OperatorError` when the database is newer than this code. */
+export async function migrationStatus(target: MigrationTarget): Promise<MigrationStatus[]> {
+  return await session(target, async (client) => readStatus(client, target.dir));
+}
+
+/**
+ * Applies what is pending, all in one transaction, under an advisory lock, so that servers that start together
+ * wait for one another. Resolves with the names that were applied.
+ */
+export async function migrateUp(target: MigrationTarget): Promise<string[]> {
+  return await session(target, async (client) => {
+    const status = await readStatus(client, target.dir);
+    if (status.every(({ applied }) => applied)) return [];
+    return await run(client, target, 'up', undefined);
+  });
+}
+
+/** Takes back the newest `count` migrations. Resolves with their names. */
+export async function migrateDown(target: MigrationTarget, count: number): Promise<string[]> {
+  return await session(target, async (client) => {
+    await readStatus(client, target.dir);
+    return await run(client, target, 'down', count);
+  });
+}
+
+const migrationTemplate = '-- Up Migration\n\n\n-- Down Migration\n\n';
+
+/** Writes an empty migration with the next number. Resolves with its path. */
+export async function makeMigration(dir: string, title: string): Promise<string> {
+  const slug = title
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/gu, '_')
+    .replaceAll(/^_+|_+$/gu, '');
+  if (slug === '') throw new OperatorError('A migration needs a name of letters or digits.');
+  const names = await listMigrations(dir);
+  const last = Number.parseInt(names.at(-1) ?? '0', 10);
+  const path = join(dir, `${String(last + 1).padStart(4, '0')}_${slug}.sql`);
+  await writeFile(path, migrationTemplate, { flag: 'wx' });
+  return path;
+}
+
+async function session<T>(
+  { endpoint, connectTimeoutMs }: MigrationTarget,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  return await withClient(
+    endpoint,
+    { applicationName: 'messenger migrate', connectTimeoutMs, statementTimeoutMs: 0 },
+    use,
+  );
+}
+
+async function listMigrations(dir: string): Promise<string[]> {
+  const files = await readdir(dir);
+  return files
+    .filter((file) => /^\d+_.*\.sql$/u.test(file))
+    .map((file) => basename(file, '.sql'))
+    .toSorted();
+}
+
+async function readStatus(client: Client, dir: string): Promise<MigrationStatus[]> {
+  const known = await listMigrations(dir);
+  const applied = await readApplied(client);
+  const unknown = applied.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw databaseIsNewer(unknown);
+  return known.map((name) => ({ name, applied: applied.includes(name) }));
+}
+
+function databaseIsNewer(unknown: readonly string[]): OperatorError {
+  return new OperatorError(
+    `The database has migrations that this version does not know: ${unknown.join(', ')}. ` +
+      'It was used with a newer version of Messenger: start that one, or restore a backup.',
+  );
+}
+
+async function readApplied(client: Client): Promise<string[]> {
+  const { rows: tables } = await client.query<{ found: boolean }>('select to_regclass($1) is not null as found', [
+    migrationsTable,
+  ]);
+  if (tables[0]?.found !== true) return [];
+  const { rows } = await client.query<{ name: string }>(`select name from ${migrationsTable} order by run_on, id`);
+  return rows.map(({ name }) => name);
+}
+
+async function run(
+  client: Client,
+  { dir, log }: MigrationTarget,
+  direction: 'up' | 'down',
+  count: number | undefined,
+): Promise<string[]> {
+  // Loaded only when there is something to migrate: a start with nothing pending need not wait for it.
+  const { runner } = await import('node-pg-migrate');
+  const done = await runner({
+    dbClient: client,
+    dir,
+    direction,
+    migrationsTable,
+    advisoryLockMode: 'wait',
+    singleTransaction: true,
+    ...(count === undefined ? {} : { count }),
+    logger: {
+      debug: () => undefined,
+      info: (message: string) => log.debug(message),
+      warn: (message: string) => log.warn(message),
+      error: (message: string) => log.error(message),
+    },
+  });
+  return done.map(({ name }) => name);
+}

@@ -1,0 +1,173 @@
+import { Pool as PgPool, type PoolClient, type QueryResultRow } from 'pg';
+
+import { AppError } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
+import { Gate, GateRefusal } from '../lib/gate.ts';
+import { DeadlineError, withDeadline } from '../lib/with-deadline.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Connection } from './connection.ts';
+import type { Endpoint } from './endpoint.ts';
+import { describeFailure, toAppError } from './errors.ts';
+import { clientConfig } from './session.ts';
+import { statement, type Queryable, type Statement } from './statement.ts';
+import { runTransaction } from './transaction.ts';
+
+/** `write` pools reach the primary; `read` pools a standby, or the primary where there is none. */
+export type Role = 'read' | 'write';
+
+export interface PoolOptions<R extends Role = Role> {
+  readonly role: R;
+  readonly endpoint: Endpoint;
+  readonly applicationName: string;
+  /** Most connections at once, and how many of them stay when there is nothing to do. */
+  readonly maxOpen: number;
+  readonly maxIdle: number;
+  /** Most calls that wait for a connection; one more is refused with `pool_exhausted`. */
+  readonly maxWaiting: number;
+  /** A connection is replaced after this long, less up to a tenth at random, so that not all go at once. */
+  readonly lifetimeMs: number;
+  readonly idleTimeMs: number;
+  readonly connectTimeoutMs: number;
+  /** For a call as a whole: waiting for a connection counts. */
+  readonly statementTimeoutMs: number;
+}
+
+export interface PoolServices {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+const ping = statement<{ ok: number }, []>('pool.ping', 'select 1 as ok');
+
+/**
+ * Connections to one server, with the semantics of Go's `database/sql` that the guide tunes: max open, max idle,
+ * lifetime, idle time. `pg-pool` keeps the connections; what it lacks is here: a bounded wait that can be left, a
+ * deadline that counts the wait, and cancelling on the server.
+ *
+ * Calls reject with `AppError`: `pool_exhausted`, `database_unavailable`, `statement_timeout`; with the signal's reason
+ * when the caller went away first; and with PostgreSQL's own error when the statement itself is wrong.
+ */
+export class Pool<R extends Role = Role> implements Queryable {
+  readonly role: R;
+  readonly #options: PoolOptions<R>;
+  readonly #services: PoolServices;
+  readonly #pool: PgPool;
+  readonly #gate: Gate;
+  readonly #expiresAt = new WeakMap<PoolClient, number>();
+
+  constructor(options: PoolOptions<R>, services: PoolServices) {
+    this.role = options.role;
+    this.#options = options;
+    this.#services = services;
+    this.#gate = new Gate(options.maxOpen, options.maxWaiting);
+    this.#pool = new PgPool({
+      ...clientConfig(options.endpoint, options),
+      max: options.maxOpen,
+      idleTimeoutMillis: options.idleTimeMs,
+    });
+    this.#pool.on('connect', (client) => {
+      client.on('error', () => undefined); // The statement that was running reports it; without a listener it is fatal.
+      this.#expiresAt.set(client, services.clock.now() + options.lifetimeMs * (1 - services.random() / 10));
+    });
+    this.#pool.on('error', (error) => {
+      services.log.warn({ role: this.role, reason: describeFailure(error) }, 'an idle database connection was lost');
+    });
+  }
+
+  get connections(): { readonly open: number; readonly idle: number; readonly waiting: number } {
+    return { open: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#gate.waiting };
+  }
+
+  /**
+   * Runs one statement, without an explicit transaction. When the signal aborts, a call that still waits leaves;
+   * a read that runs is cancelled on the server; a write that runs is finished, and answers its caller all the same.
+   */
+  async query<Row extends QueryResultRow, Values extends readonly unknown[]>(
+    wanted: Statement<Row, Values>,
+    values: Values,
+    signal?: AbortSignal,
+  ): Promise<Row[]> {
+    const interrupt = this.role === 'read' ? signal : undefined;
+    return await this.#lend(signal, async (connection, deadline) => {
+      const { rows } = await connection.run<Row>(wanted, values, { timeoutMs: this.#left(deadline), interrupt });
+      return rows;
+    });
+  }
+
+  /** Runs several statements as one: all of them, or none. Each has the deadline of a statement. */
+  async transaction<T>(this: Pool<'write'>, run: (tx: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const timeoutMs = this.#options.statementTimeoutMs;
+    return await this.#lend(signal, async (connection) => runTransaction(connection, timeoutMs, run, signal));
+  }
+
+  /** Whether the server answers; rejects like `query`. */
+  async ping(signal: AbortSignal): Promise<void> {
+    await this.query(ping, [], signal);
+  }
+
+  /** Closes every connection; those at work finish first. */
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #lend<T>(
+    signal: AbortSignal | undefined,
+    use: (connection: Connection, deadline: number) => Promise<T>,
+  ): Promise<T> {
+    const deadline = this.#services.clock.now() + this.#options.statementTimeoutMs;
+    await this.#enter(deadline, signal);
+    const connecting = this.#connect();
+    let client: PoolClient;
+    try {
+      client = await withDeadline(connecting, this.#left(deadline), signal);
+    } catch (error) {
+      this.#abandon(connecting);
+      if (!(error instanceof DeadlineError)) throw toAppError(error);
+      throw new AppError('database_unavailable', { cause: error });
+    }
+    const connection = new Connection(client, this.#options.endpoint);
+    try {
+      return await use(connection, deadline);
+    } finally {
+      this.#giveBack(client, connection.spoilt);
+    }
+  }
+
+  async #enter(deadline: number, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.#gate.enter(this.#left(deadline), signal);
+    } catch (error) {
+      throw error instanceof GateRefusal ? new AppError('pool_exhausted', { cause: error }) : error;
+    }
+  }
+
+  async #connect(): Promise<PoolClient> {
+    const client = await this.#pool.connect();
+    if (!this.#expired(client)) return client;
+    client.release(true);
+    return await this.#connect();
+  }
+
+  /** Nobody waits for this connection any more; it is kept for the next caller. */
+  #abandon(connecting: Promise<PoolClient>): void {
+    void connecting.then(
+      (client) => this.#giveBack(client, false),
+      () => this.#gate.leave(),
+    );
+  }
+
+  #giveBack(client: PoolClient, spoilt: boolean): void {
+    const surplus = this.#gate.waiting === 0 && this.#pool.idleCount >= this.#options.maxIdle;
+    client.release(spoilt || surplus || this.#expired(client));
+    this.#gate.leave();
+  }
+
+  #expired(client: PoolClient): boolean {
+    return this.#services.clock.now() >= (this.#expiresAt.get(client) ?? 0);
+  }
+
+  #left(deadline: number): number {
+    return Math.max(0, deadline - this.#services.clock.now());
+  }
+}

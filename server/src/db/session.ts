@@ -1,0 +1,64 @@
+import { Client, types, type ClientConfig } from 'pg';
+
+import type { Endpoint } from './endpoint.ts';
+
+export interface SessionOptions {
+  readonly applicationName: string;
+  readonly connectTimeoutMs: number;
+  /** `statement_timeout` of the session; 0 is none. */
+  readonly statementTimeoutMs: number;
+}
+
+/** After this long, an idle transaction is ended by the server, so that a defect of ours cannot hold locks for ever. */
+const idleInTransactionTimeoutMs = 30_000;
+const keepAliveDelayMs = 10_000;
+
+/**
+ * `timestamptz` as RFC 3339 with all its microseconds; a JavaScript Date would cut it to milliseconds, and a cursor
+ * cut like that skips rows. Sessions run in UTC with ISO dates, so only the separators differ.
+ */
+function parseTimestamp(text: string): string {
+  return text.replace(' ', 'T').replace(/\+00$/u, 'Z');
+}
+
+const customTypes: NonNullable<ClientConfig['types']> = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    return oid === types.builtins.TIMESTAMPTZ ? parseTimestamp : types.getTypeParser(oid, format);
+  },
+};
+
+/** How a session of ours is opened: the guide's `connect_timeout`, keep-alive, UTC, deadlines kept by the server. */
+export function clientConfig(endpoint: Endpoint, session: SessionOptions): ClientConfig {
+  return {
+    host: endpoint.host,
+    port: endpoint.port,
+    user: endpoint.user,
+    password: endpoint.password,
+    database: endpoint.database,
+    ssl: endpoint.tls ?? false,
+    application_name: session.applicationName,
+    connectionTimeoutMillis: session.connectTimeoutMs,
+    statement_timeout: session.statementTimeoutMs,
+    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveDelayMs,
+    options: '-c TimeZone=UTC -c DateStyle=ISO',
+    types: customTypes,
+  };
+}
+
+/** Opens one session, hands it to `use`, and closes it whatever happens. For start-up, migrations and tools. */
+export async function withClient<T>(
+  endpoint: Endpoint,
+  session: SessionOptions,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = new Client(clientConfig(endpoint, session));
+  client.on('error', () => undefined); // A lost connection is reported by the query that needed it.
+  try {
+    await client.connect();
+    return await use(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,29 @@
+import type { QueryResultRow } from 'pg';
+
+/**
+ * One SQL text with a name, declared once as a constant. PostgreSQL parses and plans it once per connection and
+ * knows it by the name. `Values` are the parameters in order, `Row` is a row of the result.
+ */
+export interface Statement<Row extends QueryResultRow, Values extends readonly unknown[]> {
+  readonly name: string;
+  readonly text: string;
+  /** Never set: holds the types. */
+  readonly types?: { readonly row: Row; readonly values: Values };
+}
+
+/** Types of the result and the parameters first: `statement<User, [id: string]>('users.find', 'select …')`. */
+export function statement<Row extends QueryResultRow = never, Values extends readonly unknown[] = []>(
+  name: string,
+  text: string,
+): Statement<Row, Values> {
+  return { name, text };
+}
+
+/** What a statement can be sent to: a pool, or a transaction. Rejects as `Pool` says. */
+export interface Queryable {
+  query<Row extends QueryResultRow, Values extends readonly unknown[]>(
+    wanted: Statement<Row, Values>,
+    values: Values,
+    signal?: AbortSignal,
+  ): Promise<Row[]>;
+}

@@ -1,0 +1,34 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+
+import type { HttpServer } from './server.ts';
+
+export interface ApiDescription {
+  readonly title: string;
+  readonly version: string;
+  readonly description: string;
+}
+
+/**
+ * `/openapi.json` from the schemas that validate, and a page to read it at `/docs`, made of files of this server only.
+ * Call it before the routes that it shall describe.
+ */
+export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: info.title, version: info.version, description: info.description },
+      servers: [{ url: '/' }],
+    },
+    hideUntagged: true,
+  });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { url: '/openapi.json', validatorUrl: null, tryItOutEnabled: true },
+  });
+  let document: string | undefined;
+  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
+    document ??= JSON.stringify(app.swagger());
+    return await reply.type('application/json; charset=utf-8').send(document);
+  });
+}

@@ -1,0 +1,35 @@
+import { Problem } from '@messenger/protocol/errors';
+import { Type } from 'typebox';
+
+import { AppError } from '../lib/app-error.ts';
+import type { HttpServer } from './server.ts';
+
+export interface HealthOptions {
+  readonly isDraining: () => boolean;
+  /** Resolves when everything needed answers; rejects with a reason that may be shown to anyone. */
+  readonly check: (signal: AbortSignal) => Promise<void>;
+}
+
+const Ok = Type.Object({ status: Type.Literal('ok') });
+const tags = ['health'];
+
+/**
+ * `/health` and `/livez`: the process answers. `/readyz`: it can also do its work; 503 with the reason while it cannot,
+ * and while it is draining, so that load balancers turn away.
+ */
+export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptions): void {
+  for (const url of ['/health', '/livez']) {
+    app.get(url, { schema: { tags, summary: 'The process answers', response: { 200: Ok } } }, async () => ({
+      status: 'ok' as const,
+    }));
+  }
+  app.get(
+    '/readyz',
+    { schema: { tags, summary: 'Both databases answer', response: { 200: Ok, '5xx': Problem } } },
+    async (request) => {
+      if (isDraining()) throw new AppError('not_ready', { detail: 'The server is shutting down' });
+      await check(request.lifetime);
+      return { status: 'ok' as const };
+    },
+  );
+}

@@ -1,0 +1,48 @@
+import type { HttpServer } from './server.ts';
+
+export interface HomePage {
+  readonly version: string;
+  /** Where this server is reached, for examples: `http://127.0.0.1:8080`. */
+  readonly url: string;
+}
+
+function render({ version, url }: HomePage): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Messenger</title>
+    <style>
+      :root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }
+      body { max-width: 40rem; margin: 12vh auto 2rem; padding: 0 1.5rem; }
+      h1 { font-size: 2rem; margin: 0; letter-spacing: -0.02em; }
+      small, p.lead { opacity: 0.75; }
+      code, pre { font-family: ui-monospace, monospace; font-size: 0.9rem; }
+      pre { padding: 1rem; border-radius: 0.5rem; background: color-mix(in srgb, currentColor 8%, transparent); overflow-x: auto; }
+      ul { padding-left: 1.2rem; }
+    </style>
+  </head>
+  <body>
+    <h1>Messenger <small>${version}</small></h1>
+    <p class="lead">A self-hosted messaging server. It is running, and this is its API.</p>
+    <ul>
+      <li><a href="/docs">API reference</a> (<a href="/openapi.json">OpenAPI 3.1</a>)</li>
+      <li><a href="/api/v1/users">Users</a>, newest first</li>
+      <li>Health: <a href="/readyz">ready</a>, <a href="/livez">alive</a>, <a href="/health">health</a></li>
+    </ul>
+    <pre>curl -i ${url}/api/v1/users \\
+  -H 'content-type: application/json' \\
+  -d '{"first_name": "Ada", "last_name": "Lovelace"}'</pre>
+  </body>
+</html>
+`;
+}
+
+/** `GET /` in a browser: what runs here, and where to go on. */
+export function homePage(app: HttpServer, page: HomePage): void {
+  const html = render(page);
+  app.get('/', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').send(html),
+  );
+}

@@ -1,0 +1,29 @@
+import type { FastifyInstance } from 'fastify';
+
+import { AppError } from '../lib/app-error.ts';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function decode(bytes: Buffer): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bodies are JSON in valid UTF-8, and nothing else; an absent body is left to the route's schema. */
+export function acceptJsonOnly(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    const text = decode(bytes);
+    if (text === undefined) done(new AppError('malformed_json', { detail: 'The body is not valid UTF-8' }));
+    else if (text === '') done(null, undefined);
+    else void parse(request, text, done);
+  });
+  app.addHook('onRequest', async (request) => {
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') throw new AppError('unsupported_media_type');
+  });
+}

@@ -1,0 +1,73 @@
+import { errorCodes, type ErrorCode, type Problem } from '@messenger/protocol/errors';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+
+import { AppError } from '../lib/app-error.ts';
+import { describeInvalid } from './request-validation.ts';
+
+export const problemType = 'application/problem+json; charset=utf-8';
+
+/** The refusals of Fastify itself, as ours. */
+const fastifyCodes: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_BAD_URL: 'malformed_request',
+  FST_ERR_MAX_PARAM_LENGTH: 'invalid_request',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_json',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+};
+
+/** Seconds after which a refused client may try again: 503s pass quickly or need an operator. */
+const retryAfterSeconds = 1;
+
+/** A refusal, or undefined for a defect. */
+function toRefusal(error: FastifyError | Error): AppError | undefined {
+  if (error instanceof AppError) return error;
+  if ('validation' in error && error.validation !== undefined) {
+    const errors = describeInvalid(error.validation, error.validationContext);
+    return new AppError('invalid_request', { errors, cause: error });
+  }
+  const code = 'code' in error ? fastifyCodes[error.code] : undefined;
+  return code && new AppError(code, { cause: error });
+}
+
+/** The body of a refusal, as JSON. */
+export function renderProblem(code: ErrorCode, requestId: string, refusal?: AppError): string {
+  const { status, title } = errorCodes[code];
+  const problem: Problem = { type: `urn:messenger:problem:${code}`, title, status, code, request_id: requestId };
+  if (refusal?.detail !== undefined) problem.detail = refusal.detail;
+  if (refusal?.errors !== undefined) problem.errors = [...refusal.errors];
+  return JSON.stringify(problem);
+}
+
+/**
+ * The one place where errors become answers. Refusals are logged only when the server is to blame (503, 504), without
+ * anything that a user typed; a defect is logged once, with its stack, and answered without detail.
+ */
+export async function answerError(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  if (clientIsGone(request)) return void reply.code(499).send();
+  const refusal = toRefusal(error);
+  if (refusal === undefined) request.log.error({ err: error, route: request.routeOptions.url }, 'a request failed');
+  else if (errorCodes[refusal.code].status >= 500) logRefusal(refusal, request);
+  const code = refusal?.code ?? 'internal_error';
+  const { status } = errorCodes[code];
+  if (status === 503) reply.header('retry-after', retryAfterSeconds);
+  if (status === 408) reply.header('connection', 'close');
+  await reply
+    .code(status)
+    .type(problemType)
+    .send(renderProblem(code, request.id, refusal));
+}
+
+function logRefusal(refusal: AppError, request: FastifyRequest): void {
+  const cause = refusal.cause instanceof Error ? refusal.cause.message : undefined;
+  request.log.warn({ code: refusal.code, route: request.routeOptions.url, cause }, 'a request was refused');
+}
+
+function clientIsGone(request: FastifyRequest): boolean {
+  return request.raw.socket.destroyed;
+}

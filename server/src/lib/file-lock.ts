@@ -1,0 +1,38 @@
+import { DatabaseSync } from 'node:sqlite';
+
+export interface FileLock {
+  /** Frees the file for others; a second call does nothing. */
+  release(): void;
+}
+
+/** SQLite's result code for "another connection holds the lock". */
+const SQLITE_BUSY = 5;
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
+}
+
+/**
+ * Takes an exclusive lock on the file `path` (created when absent, left empty), or returns undefined at once when
+ * somebody holds it, in this process or another. Throws when the file cannot be opened for writing.
+ *
+ * The kernel releases the lock when the process dies, even by kill -9, and children do not inherit it; so it needs no
+ * pid, no time-out and no guess whether the holder still lives. Node has no `fcntl`; SQLite, which ships with Node,
+ * takes POSIX locks on Linux and macOS alike. Nothing is ever written. The process that holds the lock must not open the
+ * file by other means: POSIX drops a process's locks when it closes any descriptor of the file.
+ */
+export function tryLock(path: string): FileLock | undefined {
+  const database = new DatabaseSync(path, { timeout: 0 });
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    if (isBusy(error)) return undefined;
+    throw error;
+  }
+  return {
+    release: () => {
+      if (database.isOpen) database.close();
+    },
+  };
+}

@@ -1,0 +1,78 @@
+interface Waiting {
+  admit(): void;
+}
+
+/** Why somebody was not let through a gate. */
+export class GateRefusal extends Error {
+  readonly reason: 'full' | 'timeout';
+  constructor(reason: 'full' | 'timeout') {
+    super(reason === 'full' ? 'too many are waiting' : 'waited too long');
+    this.name = 'GateRefusal';
+    this.reason = reason;
+  }
+}
+
+/**
+ * Lets at most `capacity` in at a time; up to `maxWaiting` more wait their turn, first come, first served.
+ * Whoever entered calls `leave` exactly once. A semaphore with a bounded queue.
+ */
+export class Gate {
+  readonly #capacity: number;
+  readonly #maxWaiting: number;
+  readonly #queue = new Set<Waiting>();
+  #inside = 0;
+
+  constructor(capacity: number, maxWaiting: number) {
+    this.#capacity = capacity;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  get inside(): number {
+    return this.#inside;
+  }
+
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /** Resolves inside. Rejects with `GateRefusal`, or with the signal's reason when that aborts first. */
+  async enter(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#inside < this.#capacity) {
+      this.#inside += 1;
+      return;
+    }
+    if (this.#queue.size >= this.#maxWaiting) throw new GateRefusal('full');
+    await this.#wait(timeoutMs, signal);
+  }
+
+  leave(): void {
+    const [next] = this.#queue;
+    if (next === undefined) this.#inside -= 1;
+    else next.admit();
+  }
+
+  #wait(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const settle = (): void => {
+      this.#queue.delete(waiting);
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const refuse = (reason: unknown): void => {
+      settle();
+      reject(reason);
+    };
+    const onAbort = (): void => refuse(signal?.reason);
+    const waiting: Waiting = {
+      admit: () => {
+        settle();
+        resolve();
+      },
+    };
+    const timer = setTimeout(() => refuse(new GateRefusal('timeout')), timeoutMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#queue.add(waiting);
+    return promise;
+  }
+}

@@ -1,0 +1,125 @@
+/** Options of a program, each declared once; everything else (parsing, help, documentation) is derived from them. */
+
+export interface Option<T> {
+  /** The environment variable; the flag is made from it. */
+  readonly env: string;
+  readonly help: string;
+  readonly kind: string;
+  readonly default: T;
+  /** How the default is shown when its value depends on the machine. */
+  readonly defaultText?: string | undefined;
+  readonly secret?: boolean | undefined;
+  readonly parse: (text: string) => Parsed<T>;
+}
+
+export type Parsed<T> = { readonly value: T } | { readonly problem: string };
+
+/** Sections of options. Their names in YAML are the same in snake_case. */
+export type OptionTable = Readonly<Record<string, Readonly<Record<string, Option<unknown>>>>>;
+
+export type Values<Table extends OptionTable> = {
+  readonly [Section in keyof Table]: {
+    readonly [Key in keyof Table[Section]]: Table[Section][Key] extends Option<infer T> ? T : never;
+  };
+};
+
+interface Declaration<T> {
+  readonly env: string;
+  readonly help: string;
+  readonly default: T;
+  readonly defaultText?: string;
+  readonly secret?: boolean;
+}
+
+export function integer(declared: Declaration<number> & { min: number; max: number }): Option<number> {
+  return { ...declared, ...integerRule(declared) };
+}
+
+/** An integer that may be left open; then the program decides. */
+export function optionalInteger(
+  declared: Omit<Declaration<undefined>, 'default'> & { min: number; max: number },
+): Option<number | undefined> {
+  return { ...declared, default: undefined, ...integerRule(declared) };
+}
+
+function integerRule({ min, max }: { min: number; max: number }): Pick<Option<number>, 'kind' | 'parse'> {
+  return {
+    kind: `integer, ${min}–${max}`,
+    parse: (text) => {
+      const value = /^[+-]?\d{1,15}$/u.test(text.trim()) ? Number(text) : Number.NaN;
+      const fits = value >= min && value <= max;
+      return fits ? { value } : { problem: `must be a whole number from ${min} to ${max}` };
+    },
+  };
+}
+
+export function boolean(declared: Declaration<boolean>): Option<boolean> {
+  const words: Readonly<Record<string, boolean>> = { true: true, false: false, '1': true, '0': false };
+  return {
+    ...declared,
+    kind: 'true or false',
+    parse: (text) => {
+      const value = words[text.trim().toLowerCase()];
+      return value === undefined ? { problem: 'must be true or false' } : { value };
+    },
+  };
+}
+
+export function text(declared: Declaration<string>): Option<string> {
+  return { ...declared, kind: 'text', parse: (value) => ({ value }) };
+}
+
+export function optionalText(declared: Omit<Declaration<undefined>, 'default'>): Option<string | undefined> {
+  return { ...declared, default: undefined, kind: 'text', parse: (value) => ({ value }) };
+}
+
+export function choice<const T extends string>(declared: Declaration<T> & { of: readonly T[] }): Option<T> {
+  return {
+    ...declared,
+    kind: declared.of.join(', '),
+    parse: (wanted) => {
+      const value = declared.of.find((one) => one === wanted.trim());
+      return value === undefined ? { problem: `must be one of: ${declared.of.join(', ')}` } : { value };
+    },
+  };
+}
+
+/** Comma-separated. */
+export function list(declared: Declaration<readonly string[]>): Option<readonly string[]> {
+  return {
+    ...declared,
+    kind: 'list, separated by commas',
+    parse: (words) => ({
+      value: words
+        .split(',')
+        .map((word) => word.trim())
+        .filter((word) => word !== ''),
+    }),
+  };
+}
+
+/** `DB_WRITE_HOST` is the flag `--db-write-host`; the product's own prefix is left out. */
+export function flagOf(option: Pick<Option<unknown>, 'env'>): string {
+  return `--${option.env
+    .replace(/^MESSENGER_/u, '')
+    .toLowerCase()
+    .replaceAll('_', '-')}`;
+}
+
+export function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Every option of a table, with the path of its value. */
+export function listOptions(
+  table: OptionTable,
+): { readonly section: string; readonly key: string; readonly yaml: string; readonly option: Option<unknown> }[] {
+  return Object.entries(table).flatMap(([section, options]) =>
+    Object.entries(options).map(([key, option]) => ({
+      section,
+      key,
+      yaml: `${snakeCase(section)}.${snakeCase(key)}`,
+      option,
+    })),
+  );
+}

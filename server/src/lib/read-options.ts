@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+
+import { parseDocument } from 'yaml';
+
+import { flagOf, listOptions, type OptionTable, type Values } from './options.ts';
+
+/** Where values come from; the first that has one wins: flags, environment, YAML file, default. */
+export interface OptionSources {
+  /** By flag, without dashes turned: `{ '--port': '9000' }`. */
+  readonly flags: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly file: string | undefined;
+}
+
+/** By `section.key`: `default`, or the words that name the source to a person. */
+export type ValueSources = Readonly<Record<string, string>>;
+
+export interface ReadOptions<Table extends OptionTable> {
+  readonly values: Values<Table>;
+  readonly sources: ValueSources;
+  readonly problems: readonly string[];
+}
+
+/** Reads every option from its sources. Bad values are all reported, and read as their defaults. */
+export function readOptions<Table extends OptionTable>(table: Table, sources: OptionSources): ReadOptions<Table> {
+  const problems: string[] = [];
+  const file = sources.file === undefined ? new Map<string, string>() : readYaml(table, sources.file, problems);
+  const from: Record<string, string> = {};
+  const values: Record<string, Record<string, unknown>> = {};
+  for (const { section, key, yaml, option } of listOptions(table)) {
+    const flag = flagOf(option);
+    const found = [
+      { source: flag, raw: sources.flags[flag] },
+      { source: option.env, raw: emptyIsUnset(sources.env[option.env]) },
+      { source: `${sources.file}: ${yaml}`, raw: file.get(yaml) },
+    ].find(({ raw }) => raw !== undefined);
+    const parsed = found?.raw === undefined ? { value: option.default } : option.parse(found.raw);
+    if ('problem' in parsed) problems.push(`${found?.source}: ${parsed.problem}`);
+    from[`${section}.${key}`] = found?.source ?? 'default';
+    values[section] = { ...values[section], [key]: 'value' in parsed ? parsed.value : option.default };
+  }
+  return { values: freeze<Values<Table>>(values), sources: from, problems };
+}
+
+/** Compose files and shells set variables to nothing where they mean not to set them. */
+function emptyIsUnset(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+function readYaml(table: OptionTable, path: string, problems: string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  let content: unknown;
+  try {
+    const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
+    for (const error of document.errors) problems.push(`${path}: ${error.message.split('\n')[0]}`);
+    if (document.errors.length > 0) return found;
+    content = document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    problems.push(`${path}: cannot be read: ${error instanceof Error ? error.message : 'unknown error'}`);
+    return found;
+  }
+  const known = new Set(listOptions(table).map(({ yaml }) => yaml));
+  const sections = new Set([...known].map((yaml) => yaml.split('.')[0]));
+  for (const [section, keys] of entriesOf(content, path, problems)) {
+    if (!sections.has(section)) {
+      problems.push(`${path}: ${section}: unknown section; there are ${[...sections].join(', ')}`);
+      continue;
+    }
+    for (const [key, value] of entriesOf(keys, `${path}: ${section}`, problems)) {
+      const yaml = `${section}.${key}`;
+      const text = scalarText(value);
+      if (!known.has(yaml)) problems.push(`${path}: ${yaml}: unknown key`);
+      else if (text === undefined) problems.push(`${path}: ${yaml}: must be a single value or a list of them`);
+      else if (text !== '') found.set(yaml, text);
+    }
+  }
+  return found;
+}
+
+function entriesOf(value: unknown, where: string, problems: string[]): [string, unknown][] {
+  if (value === null || value === undefined) return [];
+  if (typeof value === 'object' && !Array.isArray(value)) return Object.entries(value);
+  problems.push(`${where}: must be a mapping of keys to values`);
+  return [];
+}
+
+function scalarText(value: unknown): string | undefined {
+  if (value === null || value === undefined) return '';
+  if (Array.isArray(value)) {
+    const words = value.map(scalarText);
+    return words.includes(undefined) ? undefined : words.join(',');
+  }
+  return typeof value === 'object' ? undefined : String(value);
+}
+
+function freeze<T>(value: object): T;
+function freeze(value: object): unknown {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) Object.freeze(inner);
+  return Object.freeze(value);
+}

@@ -1,0 +1,36 @@
+import type { WorkerReport } from './messages.ts';
+import type { Service, ServiceState } from './service.ts';
+import type { Served } from './worker-process.ts';
+
+/** The same worker without a process of its own. */
+export class InProcessWorker implements Service {
+  readonly name = 'worker';
+  readonly #serve: () => Promise<Served>;
+  #served: Served | undefined;
+  #state: ServiceState = 'stopped';
+
+  constructor(serve: () => Promise<Served>) {
+    this.#serve = serve;
+  }
+
+  state(): ServiceState {
+    return this.#state;
+  }
+
+  get report(): WorkerReport {
+    return this.#served?.report ?? { routes: [] };
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#state = 'starting';
+    this.#served = await this.#serve();
+    signal.throwIfAborted();
+    this.#state = 'running';
+  }
+
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#state = 'stopping';
+    await this.#served?.stop(signal);
+    this.#state = 'stopped';
+  }
+}

@@ -1,0 +1,16 @@
+/** What a worker says to its supervisor. */
+export type WorkerMessage =
+  | { readonly type: 'hello' }
+  | { readonly type: 'ready'; readonly report: WorkerReport }
+  | { readonly type: 'failed'; readonly reason: string };
+
+/** What a worker tells when it serves. */
+export interface WorkerReport {
+  /** `GET, POST /api/v1/users` */
+  readonly routes: readonly string[];
+}
+
+/** What the supervisor says to a worker. `Settings` are plain data. */
+export type SupervisorMessage<Settings> =
+  | { readonly type: 'serve'; readonly settings: Settings }
+  | { readonly type: 'drain' };

@@ -1,0 +1,16 @@
+/**
+ * How many files, sockets included, the system lets this process open; undefined when there is no limit or none is
+ * known. Node raises the soft limit to the hard one when it starts.
+ */
+export function openFilesLimit(): number | undefined {
+  Object.assign(process.report, { excludeNetwork: true }); // Else it resolves the names of all peers.
+  const report: unknown = process.report.getReport();
+  const limits = property(report, 'userLimits');
+  const soft = property(property(limits, 'open_files'), 'soft');
+  return typeof soft === 'number' ? soft : undefined;
+}
+
+function property(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.entries(value).find(([key]) => key === name)?.[1];
+}

@@ -1,0 +1,38 @@
+import { createServer } from 'node:net';
+
+import { OperatorError } from '../lib/operator-error.ts';
+
+/**
+ * Resolves with the port that workers can share: `port`, or a free one for 0. It is listened on once, alone, because
+ * with `SO_REUSEPORT` a second server on the same port would start without an error and take half of the connections. Rejects with `OperatorError`.
+ */
+export async function findPort(host: string, port: number): Promise<number> {
+  const server = createServer();
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  server.once('error', reject);
+  server.listen({ host, port, exclusive: true }, () => {
+    const address = server.address();
+    const found = typeof address === 'object' && address !== null ? address.port : port;
+    server.close(() => resolve(found));
+  });
+  try {
+    return await promise;
+  } catch (error) {
+    throw new OperatorError(explain(error, host, port), { cause: error });
+  }
+}
+
+function explain(error: unknown, host: string, port: number): string {
+  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+    case 'EADDRINUSE':
+      return `Port ${port} on ${host} is taken by another program; choose another one with --port`;
+    case 'EACCES':
+      return `Port ${port} needs rights that this user does not have; choose one above 1023 with --port`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `This machine has no address ${host}; see --host`;
+    default:
+      return `Cannot listen on ${host}, port ${port}: ${error instanceof Error ? error.message : 'unknown error'}`;
+  }
+}

@@ -1,0 +1,65 @@
+import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
+
+/** Something that serves until it is stopped. */
+export interface Served {
+  readonly report: WorkerReport;
+  stop(signal: AbortSignal): Promise<void>;
+}
+
+/** A worker whose supervisor is gone has nobody who would end it by force. */
+const drainLimitMs = 60_000;
+
+/** The process that a worker runs in. */
+export interface WorkerChannel {
+  send(message: WorkerMessage): void;
+  onMessage(listener: (message: SupervisorMessage<never>) => void): void;
+  /** The supervisor is gone. */
+  onDisconnect(listener: () => void): void;
+  exit(code: number): void;
+}
+
+export interface WorkerProcess {
+  /** Finishes what runs, then ends the process. */
+  drain(): void;
+}
+
+/**
+ * The life of a worker: asks for its settings, serves, drains when it is told to or when its supervisor is gone, ends.
+ */
+export function runWorkerProcess<Settings>(
+  channel: WorkerChannel,
+  serve: (settings: Settings) => Promise<Served>,
+): WorkerProcess {
+  let serving: Promise<Served> | undefined;
+  let ending = false;
+
+  const drain = (): void => {
+    if (ending) return;
+    ending = true;
+    const limit = AbortSignal.timeout(drainLimitMs);
+    const stopped = serving?.then(async (served) => served.stop(limit)) ?? Promise.resolve();
+    void stopped.then(
+      () => channel.exit(0),
+      () => channel.exit(1),
+    );
+  };
+
+  const begin = async (settings: Settings): Promise<void> => {
+    try {
+      serving = serve(settings);
+      const { report } = await serving;
+      channel.send({ type: 'ready', report });
+    } catch (error) {
+      channel.send({ type: 'failed', reason: error instanceof Error ? error.message : 'unknown error' });
+      channel.exit(1);
+    }
+  };
+
+  channel.onMessage((message) => {
+    if (message.type === 'serve') void begin(message.settings);
+    if (message.type === 'drain') drain();
+  });
+  channel.onDisconnect(drain);
+  channel.send({ type: 'hello' });
+  return { drain };
+}

@@ -1,0 +1,141 @@
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Clock } from '../lib/clock.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { RestartBudget } from '../lib/restart-budget.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
+import type { Service, ServiceState } from './service.ts';
+
+export interface WorkersOptions<Settings> {
+  readonly count: number;
+  /** The program that each worker runs. */
+  readonly exec: string;
+  /** What worker `n`, from 1, is told to do. */
+  readonly settings: (n: number) => Settings;
+  /** Called when workers crash more often than the budget allows. */
+  readonly onFatal: (reason: string) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Worker processes that each listen on the same port. One that dies is replaced at once, while the others go on;
+ * crashes beyond the budget end the server. Processes come from node:cluster, so that where the system has no
+ * `SO_REUSEPORT` they share one listener instead.
+ */
+export class Workers<Settings> implements Service {
+  readonly name = 'workers';
+  readonly #options: WorkersOptions<Settings>;
+  readonly #budget: RestartBudget;
+  readonly #running = new Map<number, Worker>();
+  #state: ServiceState = 'stopped';
+  #report: WorkerReport = { routes: [] };
+
+  constructor(options: WorkersOptions<Settings>) {
+    this.#options = options;
+    this.#budget = new RestartBudget(options.clock);
+  }
+
+  state(): ServiceState {
+    return this.#state;
+  }
+
+  /** What the first worker told. */
+  get report(): WorkerReport {
+    return this.#report;
+  }
+
+  /** Process ids by worker number. */
+  get pids(): ReadonlyMap<number, number> {
+    return new Map([...this.#running].map(([n, { process }]) => [n, process.pid ?? 0]));
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#state = 'starting';
+    cluster.setupPrimary({ exec: this.#options.exec, args: [], serialization: 'advanced' });
+    const numbers = Array.from({ length: this.#options.count }, (_, index) => index + 1);
+    const reports = await Promise.all(numbers.map(async (n) => this.#launch(n, signal)));
+    this.#report = reports[0] ?? this.#report;
+    this.#state = 'running';
+  }
+
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#state = 'stopping';
+    await Promise.all([...this.#running.values()].map(async (worker) => stopWorker(worker, signal)));
+    this.#state = 'stopped';
+  }
+
+  /** Resolves when the worker serves; rejects with its reason when it ends before that. */
+  #launch(n: number, signal: AbortSignal): Promise<WorkerReport> {
+    const { promise, resolve, reject } = Promise.withResolvers<WorkerReport>();
+    const worker = cluster.fork();
+    this.#running.set(n, worker);
+    let served = false;
+    let reason = 'it ended without a reason';
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.type === 'hello') send(worker, { type: 'serve', settings: this.#options.settings(n) });
+      if (message.type === 'failed') reason = message.reason;
+      if (message.type === 'ready') {
+        served = true;
+        resolve(message.report);
+      }
+    });
+    worker.once('error', (error) => {
+      reason = error.message;
+    });
+    worker.once('exit', (code, killedBy) => {
+      this.#running.delete(n);
+      reject(new OperatorError(`Worker ${n} did not start: ${reason}`));
+      if (served || this.#state === 'running') this.#exited(n, code, killedBy, reason);
+    });
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    return promise;
+  }
+
+  #exited(n: number, code: number, killedBy: string | null, reason: string): void {
+    if (this.#state !== 'running') return;
+    // A worker that ended in good order was asked to, by somebody's SIGTERM: that is no crash.
+    const delayMs = code === 0 ? 0 : this.#budget.crashed();
+    this.#options.log.warn({ worker: n, code, signal: killedBy, reason, restartInMs: delayMs }, 'a worker ended');
+    if (delayMs === undefined) {
+      this.#state = 'failed';
+      this.#options.onFatal('workers crash too often');
+      return;
+    }
+    void this.#replace(n, delayMs);
+  }
+
+  async #replace(n: number, delayMs: number): Promise<void> {
+    if (delayMs > 0) await sleep(delayMs);
+    if (this.#state !== 'running') return;
+    const beganMs = this.#options.clock.now();
+    try {
+      await this.#launch(n, neverAborts);
+      const tookMs = Math.round(this.#options.clock.now() - beganMs);
+      this.#options.log.info({ worker: n, tookMs }, 'a new worker serves');
+    } catch {
+      // Its exit was counted and logged, and has led to the next attempt.
+    }
+  }
+}
+
+const neverAborts = new AbortController().signal;
+
+function send<Settings>(worker: Worker, message: SupervisorMessage<Settings>): void {
+  // The channel may close while we write; the exit that follows is what counts.
+  worker.process.send(message, undefined, undefined, () => undefined);
+}
+
+async function stopWorker(worker: Worker, signal: AbortSignal): Promise<void> {
+  const exited = once(worker, 'exit');
+  if (worker.isDead()) return;
+  const kill = (): void => void worker.process.kill('SIGKILL');
+  signal.addEventListener('abort', kill, { once: true });
+  if (signal.aborted) kill();
+  else send(worker, { type: 'drain' });
+  await exited;
+  signal.removeEventListener('abort', kill);
+}

@@ -1,0 +1,150 @@
+import { fileURLToPath } from 'node:url';
+
+import type { LoadedConfig } from './config.ts';
+import { planConnections, type ConnectionBudget, type PoolWish } from './db/connection-budget.ts';
+import type { Endpoints } from './db/endpoint.ts';
+import { migrateUp } from './db/migrations.ts';
+import type { Role } from './db/pool.ts';
+import type { ServerFacts } from './db/server-facts.ts';
+import { waitForServers } from './db/wait-for-servers.ts';
+import { EmbeddedPair } from './embedded/pair.ts';
+import { externalEndpoints } from './endpoints.ts';
+import type { Clock } from './lib/clock.ts';
+import { OperatorError } from './lib/operator-error.ts';
+import { findPort } from './process/port.ts';
+import { InProcessWorker } from './process/in-process-worker.ts';
+import type { WorkerReport } from './process/messages.ts';
+import { oneOff } from './process/one-off.ts';
+import type { Service } from './process/service.ts';
+import { Workers } from './process/workers.ts';
+import type { Log } from './telemetry/log.ts';
+import { serve, type WorkerSettings } from './worker.ts';
+
+export const migrationsDir = fileURLToPath(new URL('../migrations', import.meta.url));
+
+export interface SupervisorServices {
+  readonly log: Log;
+  /** A worker's log; its lines name the worker. */
+  readonly workerLog: (worker: number) => Log;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Something that was serving cannot go on. */
+  readonly onFatal: (reason: string) => void;
+  /** The program that worker processes run. */
+  readonly exec: string;
+  readonly version: string;
+}
+
+export interface Supervisor {
+  /** In the order in which they start. */
+  readonly services: readonly Service[];
+  /** What a person wants to know of it, once it has started. */
+  readonly summary: () => Summary;
+}
+
+export interface Summary {
+  readonly url: string;
+  readonly workers: number;
+  readonly routes: readonly string[];
+  readonly endpoints: Endpoints;
+  readonly maxOpen: Readonly<Record<Role, number>>;
+  /** Whether the databases are ours. */
+  readonly embedded: boolean;
+}
+
+/** The whole server as services: port → databases → schema → workers. */
+export function createSupervisor({ config, sources }: LoadedConfig, about: SupervisorServices): Supervisor {
+  const { log } = about;
+  const { host, enablePrefork } = config.server;
+  const workers = enablePrefork ? config.server.workers : 1;
+  const external = externalEndpoints(config);
+  const embedded = external === undefined ? createPair({ config, sources }, about) : undefined;
+  const endpoints = (): Endpoints => external ?? orFail(embedded).endpoints;
+  let port = config.server.port;
+  let maxOpen: Record<Role, number> | undefined;
+  const url = (): string => `http://${urlHost(host)}:${port}`;
+
+  const findFreePort = oneOff('port', async () => {
+    port = await findPort(host, config.server.port);
+  });
+
+  const prepareSchema = oneOff('schema', async (signal) => {
+    const { connectTimeoutMs } = config.db;
+    const facts = await waitForServers(endpoints(), { connectTimeoutMs, signal, random: about.random, log });
+    maxOpen = fitPools({ config, sources }, workers, facts, log);
+    const applied = await migrateUp({ endpoint: endpoints().write, dir: migrationsDir, connectTimeoutMs, log });
+    if (applied.length > 0) log.info({ applied }, 'the schema was migrated');
+  });
+
+  const settings = (worker: number): WorkerSettings => ({
+    config,
+    endpoints: endpoints(),
+    maxOpen: orFail(maxOpen),
+    worker,
+    url: url(),
+    version: about.version,
+    listen: { host, port, reusePort: enablePrefork && systemHasReusePort },
+  });
+  const serving: Service & { readonly report: WorkerReport } = enablePrefork
+    ? new Workers({ ...about, count: workers, settings })
+    : new InProcessWorker(async () => serve(settings(1), { ...about, log: about.workerLog(1) }));
+  const announce = oneOff('announcement', async () => embedded?.announce(url()));
+
+  return {
+    services: [findFreePort, ...(embedded === undefined ? [] : [embedded]), prepareSchema, serving, announce],
+    summary: () => ({
+      url: url(),
+      workers,
+      routes: serving.report.routes,
+      endpoints: endpoints(),
+      maxOpen: orFail(maxOpen),
+      embedded: embedded !== undefined,
+    }),
+  };
+}
+
+/** Elsewhere the workers share one listener of the supervisor. Node's documentation, `server.listen`, `reusePort`. */
+const systemHasReusePort = process.platform === 'linux' || process.platform === 'freebsd';
+
+function createPair({ config }: LoadedConfig, { log, clock, onFatal }: SupervisorServices): EmbeddedPair {
+  return new EmbeddedPair({ ...config.embedded, log, clock, onFatal });
+}
+
+/** Connections of one worker to each role's server. Throws with the arithmetic when they cannot fit. */
+function fitPools(
+  { config, sources }: LoadedConfig,
+  workers: number,
+  facts: Readonly<Record<Role, ServerFacts>>,
+  log: Log,
+): Record<Role, number> {
+  const wish = (role: Role): PoolWish => {
+    const section = `${role}Db` as const;
+    const source = sources[`${section}.maxOpenConns`];
+    return { role, maxOpen: config[section].maxOpenConns, askedBy: source === 'default' ? undefined : source };
+  };
+  const plan = (role: Role, wishes: readonly PoolWish[]): ConnectionBudget => {
+    const { maxConnections, reservedConnections } = facts[role];
+    const capacity = { maxConnections, reservedByServer: reservedConnections, reserve: config.db.reservedConns };
+    return planConnections({ name: `The ${role} server`, ...capacity }, workers, wishes);
+  };
+  const oneServer = facts.write.startedAt === facts.read.startedAt;
+  const plans = oneServer
+    ? [plan('write', [wish('write'), wish('read')])]
+    : [plan('write', [wish('write')]), plan('read', [wish('read')])];
+  const problems = plans.flatMap((one) => one.problems);
+  if (problems.length > 0) throw new OperatorError(problems.join('\n'));
+  for (const note of plans.flatMap((one) => one.notes)) log.warn(note);
+  const fitted = Object.assign({}, ...plans.map((one) => one.maxOpen)) as Partial<Record<Role, number>>;
+  return { write: orFail(fitted.write), read: orFail(fitted.read) };
+}
+
+function urlHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function orFail<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('asked for before it was there: services start in the wrong order');
+  return value;
+}

@@ -1,0 +1,86 @@
+import { Problem } from '@messenger/protocol/errors';
+import { User, UserNames, UserNamesPatch, UserPageQuery, UserPath } from '@messenger/protocol/users';
+import { Type } from 'typebox';
+
+import type { HttpServer } from '../http/server.ts';
+import type { Users } from './users.ts';
+
+const prefix = '/api/v1/users';
+const tags = ['users'];
+const refusals = { '4xx': Problem, '5xx': Problem };
+
+/** The users API of the guide, and what it lacks: PATCH, pages by key, and errors that say what is wrong. */
+export function userRoutes(app: HttpServer, users: Users): void {
+  app.post(
+    prefix,
+    { schema: { tags, summary: 'Create a user', body: UserNames, response: { 201: User, ...refusals } } },
+    async (request, reply) => {
+      const user = await users.create(request.body, request.lifetime);
+      return await reply.code(201).header('location', `${prefix}/${user.id}`).send(user);
+    },
+  );
+
+  app.get(
+    prefix,
+    {
+      schema: {
+        tags,
+        summary: 'List users, newest first',
+        description: 'A full page carries `Link: <…>; rel="next"`.',
+        querystring: UserPageQuery,
+        response: { 200: Type.Array(User), ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { limit } = request.query;
+      const { users: rows, next } = await users.list(request.query, request.lifetime);
+      if (next !== undefined) reply.header('link', `<${prefix}?limit=${limit}&after=${next}>; rel="next"`);
+      return await reply.send(rows);
+    },
+  );
+
+  app.get(
+    `${prefix}/:id`,
+    { schema: { tags, summary: 'Read a user', params: UserPath, response: { 200: User, ...refusals } } },
+    async (request) => users.get(request.params.id, request.lifetime),
+  );
+
+  app.put(
+    `${prefix}/:id`,
+    {
+      schema: {
+        tags,
+        summary: 'Change both names',
+        params: UserPath,
+        body: UserNames,
+        response: { 200: User, ...refusals },
+      },
+    },
+    async (request) => users.rename(request.params.id, request.body, request.lifetime),
+  );
+
+  app.patch(
+    `${prefix}/:id`,
+    {
+      schema: {
+        tags,
+        summary: 'Change one name or both',
+        params: UserPath,
+        body: UserNamesPatch,
+        response: { 200: User, ...refusals },
+      },
+    },
+    async (request) => users.rename(request.params.id, request.body, request.lifetime),
+  );
+
+  app.delete(
+    `${prefix}/:id`,
+    {
+      schema: { tags, summary: 'Delete a user', params: UserPath, response: { 204: Type.Null(), ...refusals } },
+    },
+    async (request, reply) => {
+      await users.delete(request.params.id, request.lifetime);
+      return await reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,44 @@
+import { createApp, type App, type AppServices, type AppSettings } from './app.ts';
+import type { Served } from './process/worker-process.ts';
+
+/** What a worker needs to serve; plain data. */
+export interface WorkerSettings extends AppSettings {
+  readonly listen: {
+    readonly host: string;
+    readonly port: number;
+    /** Each worker has its own listener, and the kernel spreads the connections; else they share the supervisor's. */
+    readonly reusePort: boolean;
+  };
+}
+
+/** Connections that the kernel keeps until we accept them; it caps this at `net.core.somaxconn`, usually 4,096. */
+const backlog = 4_096;
+/** How long a silent connection may still bring the request that was on its way when we began to drain. */
+const lingerMs = 500;
+
+/** Builds the app and listens. Used by worker processes, and by the main process when prefork is off. */
+export async function serve(settings: WorkerSettings, services: AppServices): Promise<Served> {
+  const app = await createApp(settings, services);
+  try {
+    await listen(app, settings.listen);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  const { drainDelayMs } = settings.config.server;
+  return {
+    report: { routes: app.routes },
+    stop: async (signal) => {
+      await app.drain.run(app.http, { delayMs: drainDelayMs, lingerMs }, signal);
+      await app.close();
+    },
+  };
+}
+
+async function listen({ http: { server } }: App, { host, port, reusePort }: WorkerSettings['listen']): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host, port, reusePort, backlog }, resolve);
+  await promise;
+  server.off('error', reject);
+}
