@@ -84,7 +84,12 @@ read_db:
 `);
     const { server, writeDb, readDb } = load({ file }).config;
     assert.partialDeepStrictEqual(server, { port: 9090, enablePrefork: false });
-    assert.partialDeepStrictEqual(writeDb, { host: 'primary', port: 6432, maxOpenConns: 40, connMaxLifetimeMinutes: 7 });
+    assert.partialDeepStrictEqual(writeDb, {
+      host: 'primary',
+      port: 6432,
+      maxOpenConns: 40,
+      connMaxLifetimeMinutes: 7,
+    });
     assert.equal(readDb.host, 'replica');
   });
 });
@@ -112,7 +117,11 @@ test('a loaded configuration cannot be changed', () => {
 
 test('every problem is told at once, with its source', () => {
   const file = yaml('server: { prot: 1, workers: many }\nwritedb: {}\nread_db: { port: 99999 }');
-  const problems = problemsOf({ flags: { '--port': '70000' }, env: { ENABLE_PREFORK: 'maybe', LOG_LEVEL: 'loud' }, file });
+  const problems = problemsOf({
+    flags: { '--port': '70000' },
+    env: { ENABLE_PREFORK: 'maybe', LOG_LEVEL: 'loud' },
+    file,
+  });
   const expected = [
     /messenger\.yaml: server\.prot: unknown key/u,
     /messenger\.yaml: writedb: unknown section; there are server, write_db, read_db/u,
@@ -122,7 +131,11 @@ test('every problem is told at once, with its source', () => {
     /messenger\.yaml: read_db\.port: must be a whole number from 1 to 65535$/u,
     /^LOG_LEVEL: must be one of: fatal, error/u,
   ];
-  for (const form of expected) assert.ok(problems.some((line) => form.test(line)), `${String(form)} in\n${problems.join('\n')}`);
+  for (const form of expected)
+    assert.ok(
+      problems.some((line) => form.test(line)),
+      `${String(form)} in\n${problems.join('\n')}`,
+    );
 });
 
 const nonsense = ['', ' ', '1e3', '0x10', '1.5', '-1', '99999999999999999999', 'NaN', 'eight', '８'];
@@ -137,18 +150,29 @@ test('a file that is not there, not YAML, or not a mapping is refused by name', 
   assert.match(problemsOf({ file: yaml('server: [') }).join(), /messenger\.yaml: .*line 1/u);
   assert.match(problemsOf({ file: yaml('- a\n- b') }).join(), /messenger\.yaml: must be a mapping/u);
   assert.match(problemsOf({ file: yaml('server: 5') }).join(), /messenger\.yaml: server: must be a mapping/u);
-  assert.match(problemsOf({ file: yaml('server: { port: { a: 1 } }') }).join(), /server\.port: must be a single value/u);
+  assert.match(
+    problemsOf({ file: yaml('server: { port: { a: 1 } }') }).join(),
+    /server\.port: must be a single value/u,
+  );
   assert.match(problemsOf({ file: yaml('server: { port: 1, port: 2 }') }).join(), /messenger\.yaml: .*unique/u);
   assert.deepEqual(problemsOf({ file: yaml('') }), []);
 });
 
 test('a misspelt variable of ours is refused instead of ignored', () => {
-  assert.deepEqual(problemsOf({ env: { DB_WRITE_MAX_OPEN_CONS: '5' } }), ['DB_WRITE_MAX_OPEN_CONS: there is no such option']);
+  assert.deepEqual(problemsOf({ env: { DB_WRITE_MAX_OPEN_CONS: '5' } }), [
+    'DB_WRITE_MAX_OPEN_CONS: there is no such option',
+  ]);
 });
 
 test('settings that contradict one another are refused', () => {
-  assert.match(problemsOf({ env: { DB_READ_HOST: 'replica' } }).join(), /^DB_READ_HOST: a read server needs a write server/u);
-  assert.match(problemsOf({ env: { DB_WRITE_USER: 'me' } }).join(), /^DB_WRITE_USER: has no meaning without DB_WRITE_HOST/u);
+  assert.match(
+    problemsOf({ env: { DB_READ_HOST: 'replica' } }).join(),
+    /^DB_READ_HOST: a read server needs a write server/u,
+  );
+  assert.match(
+    problemsOf({ env: { DB_WRITE_USER: 'me' } }).join(),
+    /^DB_WRITE_USER: has no meaning without DB_WRITE_HOST/u,
+  );
   const pool = { DB_WRITE_MAX_OPEN_CONNS: '5', DB_WRITE_MAX_IDLE_CONNS: '6' };
   assert.match(problemsOf({ env: pool }).join(), /^DB_WRITE_MAX_IDLE_CONNS: 6 idle connections are more than the 5/u);
   const tls = { DB_WRITE_HOST: 'h', DB_WRITE_TLS: 'require', DB_WRITE_TLS_CA: 'ca.pem' };
@@ -160,7 +184,10 @@ test('fewer open connections alone need no word about the idle ones', () => {
 });
 
 test('the printed configuration names sources and masks secrets', () => {
-  const printed = renderEffectiveConfig(optionTable, load({ env: { DB_WRITE_HOST: 'h', DB_WRITE_PASSWORD: 'hunter2' } }));
+  const printed = renderEffectiveConfig(
+    optionTable,
+    load({ env: { DB_WRITE_HOST: 'h', DB_WRITE_PASSWORD: 'hunter2' } }),
+  );
   assert.doesNotMatch(printed, /hunter2/u);
   assert.match(printed, /^write_db\.password +\*+ +DB_WRITE_PASSWORD$/mu);
   assert.match(printed, /^write_db\.host +h +DB_WRITE_HOST$/mu);

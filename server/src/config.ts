@@ -1,13 +1,23 @@
 import { availableParallelism } from 'node:os';
 
-import { boolean, choice, integer, list, optionalInteger, optionalText, text, type Values } from './lib/options.ts';
+import {
+  boolean,
+  choice,
+  integer,
+  list,
+  listOptions,
+  optionalInteger,
+  optionalText,
+  text,
+  type Values,
+} from './lib/options.ts';
 import { readOptions, type OptionSources, type ValueSources } from './lib/read-options.ts';
 import { logFormats, logLevels } from './telemetry/log.ts';
 
 const longestMs = 3_600_000;
 
 /** The options of one database role. Names and defaults are the guide's. */
-function databaseOptions<const R extends 'WRITE' | 'READ'>(role: R, port: number, statementTimeoutMs: number) {
+function databaseOptions(role: 'WRITE' | 'READ', port: number, statementTimeoutMs: number) {
   const whose = role === 'WRITE' ? 'the primary, for writes' : 'the standby, for reads';
   return {
     host: optionalText({
@@ -230,9 +240,7 @@ export function loadConfig(from: OptionSources): LoadedConfig {
 
 /** The variables that are surely ours: a misspelt one must not be ignored. */
 function findUnknownVariables(env: OptionSources['env']): string[] {
-  const known = new Set(
-    Object.values(optionTable).flatMap((section) => Object.values(section).map(({ env: name }) => name)),
-  );
+  const known = new Set(listOptions(optionTable).map(({ option }) => option.env));
   return Object.keys(env)
     .filter((name) => /^(?:DB_WRITE|DB_READ|MESSENGER)_/u.test(name) && !known.has(name) && name !== 'MESSENGER_CONFIG')
     .map((name) => `${name}: there is no such option`);

@@ -1,4 +1,4 @@
-import { flagOf, listOptions, type OptionTable } from './lib/options.ts';
+import { flagOf, listOptions, showValue, type OptionTable } from './lib/options.ts';
 import type { LoadedConfig } from './config.ts';
 
 /** `docs/configuration.md`, from the table of options. */
@@ -38,7 +38,8 @@ const pageHead = [
 const tableHead = ['| variable | flag | YAML | kind | default | |', '|---|---|---|---|---|---|'];
 
 function codeOf(value: unknown): string {
-  return value === undefined ? 'not set' : `\`${String(value)}\``;
+  const text = showValue(value);
+  return text === undefined ? 'not set' : `\`${text}\``;
 }
 
 /** The values in effect, with their sources, for a terminal. Secrets are masked. */
@@ -46,7 +47,11 @@ export function renderEffectiveConfig(table: OptionTable, { config, sources }: L
   const values: Readonly<Record<string, Readonly<Record<string, unknown>>>> = config;
   const rows = listOptions(table).map(({ section, key, yaml, option }) => {
     const value = values[section]?.[key];
-    return [yaml, option.secret === true ? '********' : plain(value), sources[`${section}.${key}`] ?? 'default'];
+    return [
+      yaml,
+      option.secret === true ? '********' : (showValue(value) ?? '-'),
+      sources[`${section}.${key}`] ?? 'default',
+    ];
   });
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
@@ -57,10 +62,4 @@ export function renderEffectiveConfig(table: OptionTable, { config, sources }: L
         .trimEnd(),
     )
     .join('\n');
-}
-
-function plain(value: unknown): string {
-  if (value === undefined) return '-';
-  const text = String(value);
-  return text === '' ? '-' : text;
 }

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 
 import { exitCodes, type Io } from './commands/io.ts';
 
@@ -29,26 +29,22 @@ function createIo(): Io {
     onSignal: (listener) => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, listener);
     },
-    exec: fileURLToPath(import.meta.url),
+    exec: import.meta.filename,
     version: readVersion(),
   };
 }
 
 /** What an operator can change is told in its own words; anything else is a defect, and told with its stack. */
 async function explain(error: unknown): Promise<number> {
-  const [{ ConfigError }, { OperatorError }, { describeFailure }, { DatabaseError }] = await Promise.all([
-    import('./config.ts'),
-    import('./lib/operator-error.ts'),
-    import('./db/errors.ts'),
-    import('pg'),
-  ]);
+  const { ConfigError } = await import('./config.ts');
+  const { OperatorError } = await import('./lib/operator-error.ts');
+  const { describeRefusal } = await import('./db/errors.ts');
   if (error instanceof ConfigError) {
     process.stderr.write(`The configuration cannot be used:\n${error.message.replaceAll(/^/gmu, '  ')}\n`);
     return exitCodes.config;
   }
-  if (error instanceof OperatorError) process.stderr.write(`${error.message}\n`);
-  else if (error instanceof DatabaseError) process.stderr.write(`The database refuses: ${describeFailure(error)}\n`);
-  else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  const refusal = error instanceof OperatorError ? error.message : describeRefusal(error);
+  process.stderr.write(`${refusal ?? inspect(error)}\n`);
   return exitCodes.failed;
 }
 

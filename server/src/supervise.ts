@@ -134,8 +134,9 @@ function fitPools(
   const problems = plans.flatMap((one) => one.problems);
   if (problems.length > 0) throw new OperatorError(problems.join('\n'));
   for (const note of plans.flatMap((one) => one.notes)) log.warn(note);
-  const fitted = Object.assign({}, ...plans.map((one) => one.maxOpen)) as Partial<Record<Role, number>>;
-  return { write: orFail(fitted.write), read: orFail(fitted.read) };
+  const openOf = (role: Role): number =>
+    orFail(plans.map((one) => one.maxOpen[role]).find((count) => count !== undefined));
+  return { write: openOf('write'), read: openOf('read') };
 }
 
 function urlHost(host: string): string {

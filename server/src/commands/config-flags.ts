@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 
 import { loadConfig, optionTable, type LoadedConfig } from '../config.ts';
-import { flagOf, listOptions } from '../lib/options.ts';
+import { flagOf, listOptions, showValue } from '../lib/options.ts';
 
 const configFlag = '--config';
 
@@ -9,7 +9,7 @@ const configFlag = '--config';
 export function addConfigFlags(command: Command, { inHelp }: { readonly inHelp: boolean }): Command {
   command.option(`${configFlag} <file>`, 'YAML file with options [MESSENGER_CONFIG]');
   for (const { option } of listOptions(optionTable)) {
-    const fallback = option.defaultText ?? String(option.default ?? 'not set');
+    const fallback = option.defaultText ?? showValue(option.default) ?? 'not set';
     const flag = new Option(`${flagOf(option)} <value>`, `${option.help} [${option.env}; default: ${fallback}]`);
     command.addOption(inHelp ? flag : flag.hideHelp());
   }
@@ -23,7 +23,7 @@ export function readConfig(command: Command, env: Readonly<Record<string, string
   const flags = new Map<string, string>();
   for (const option of command.options) {
     const value = given[option.attributeName()];
-    if (typeof value === 'string' && option.long) flags.set(option.long, value);
+    if (typeof value === 'string' && option.long !== undefined) flags.set(option.long, value);
   }
   return loadConfig({ flags: Object.fromEntries(flags), env, file: flags.get(configFlag) ?? env['MESSENGER_CONFIG'] });
 }

@@ -1,13 +1,9 @@
 import type { LoadedConfig } from '../config.ts';
 import type { Endpoint } from '../db/endpoint.ts';
 import { makeMigration, migrateDown, migrateUp, migrationStatus, type MigrationTarget } from '../db/migrations.ts';
-import { findRunningServer } from '../embedded/server-record.ts';
-import { embeddedEndpoints } from '../embedded/socket-folder.ts';
-import { EmbeddedPair } from '../embedded/pair.ts';
+import { withPrimary } from '../embedded/only-primary.ts';
 import { externalEndpoints } from '../endpoints.ts';
 import type { Clock } from '../lib/clock.ts';
-import { OperatorError } from '../lib/operator-error.ts';
-import { startServices, stopServices } from '../process/service-group.ts';
 import { migrationsDir } from '../supervise.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -31,7 +27,7 @@ export async function migrate(
 ): Promise<string[]> {
   if (action.do === 'make') return [await makeMigration(migrationsDir, action.title)];
   const { connectTimeoutMs } = config.db;
-  return await withPrimary(config, services, async (endpoint) =>
+  return await onPrimary(config, services, async (endpoint) =>
     run({ endpoint, dir: migrationsDir, connectTimeoutMs, log: services.log }, action),
   );
 }
@@ -53,26 +49,13 @@ async function run(target: MigrationTarget, action: Exclude<MigrateAction, { do:
   }
 }
 
-/** The operator's server, that of the server which runs on the data folder, or one started for this command alone. */
-async function withPrimary<T>(
+/** The operator's server, or the embedded primary: the running one, else one that is started for this command alone. */
+async function onPrimary<T>(
   config: LoadedConfig['config'],
   { log, clock, signal }: CommandServices,
   use: (endpoint: Endpoint) => Promise<T>,
 ): Promise<T> {
   const external = externalEndpoints(config);
   if (external !== undefined) return await use(external.write);
-  const { dataDir } = config.embedded;
-  if ((await findRunningServer(dataDir)) !== undefined) return await use((await embeddedEndpoints(dataDir)).write);
-  const onFatal = (reason: string): never => {
-    throw new OperatorError(reason);
-  };
-  const pair = new EmbeddedPair({ ...config.embedded, log, clock, onFatal });
-  const { startTimeoutMs, shutdownTimeoutMs } = config.server;
-  const group = { startTimeoutMs, stopTimeoutMs: shutdownTimeoutMs, log };
-  await startServices([pair], group, signal);
-  try {
-    return await use(pair.endpoints.write);
-  } finally {
-    await stopServices([pair], group, signal);
-  }
+  return await withPrimary({ ...config.embedded, log, clock }, signal, use);
 }

@@ -74,7 +74,6 @@ async function aborted(signal: AbortSignal): Promise<void> {
 
 function renderSummary(summary: Summary, { config }: LoadedConfig, version: string): string {
   const { url, workers, routes, endpoints, maxOpen, embedded } = summary;
-  const place = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
   const connections = config.server.maxConnections.toLocaleString('en');
   const open = openFilesLimit()?.toLocaleString('en') ?? 'unlimited';
   const lines = [
@@ -90,4 +89,8 @@ function renderSummary(summary: Summary, { config }: LoadedConfig, version: stri
   return [`Messenger ${version}`, ...lines.map(([name = '', text = '']) => `  ${name.padEnd(8)} ${text}`), ''].join(
     '\n',
   );
+}
+
+function place({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host}:${port}`;
 }

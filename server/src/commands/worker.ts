@@ -4,8 +4,10 @@ import { createLog, isPretty } from '../telemetry/log.ts';
 import { serve, type WorkerSettings } from '../worker.ts';
 
 /** The process of one worker: no command of the user's, but what the supervisor starts. */
-export function startWorkerProcess(channel: WorkerChannel & { readonly errIsTerminal: boolean }): WorkerProcess {
-  return runWorkerProcess<WorkerSettings>(channel, async (settings) => {
+export function startWorkerProcess(
+  channel: WorkerChannel<WorkerSettings> & { readonly errIsTerminal: boolean },
+): WorkerProcess {
+  return runWorkerProcess(channel, async (settings) => {
     const { level, format } = settings.config.log;
     const log = createLog({
       level,

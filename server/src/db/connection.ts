@@ -41,9 +41,9 @@ export class Connection {
     { timeoutMs, interrupt }: RunLimits,
   ): Promise<QueryResult<Row>> {
     interrupt?.throwIfAborted();
-    let late = false;
+    const outcome = { isLate: false };
     const timer = setTimeout(() => {
-      late = true;
+      outcome.isLate = true;
       this.#cancel();
     }, timeoutMs);
     const onAbort = (): void => this.#cancel();
@@ -51,7 +51,7 @@ export class Connection {
     try {
       return await this.client.query<Row>({ name: wanted.name, text: wanted.text, values: [...values] });
     } catch (error) {
-      if (late) throw new AppError('statement_timeout', { cause: error });
+      if (outcome.isLate) throw new AppError('statement_timeout', { cause: error });
       if (interrupt?.aborted === true) throw interrupt.reason;
       throw toAppError(error);
     } finally {

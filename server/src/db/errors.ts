@@ -59,3 +59,8 @@ export function describeFailure(error: unknown): string {
   const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
   return `${error.message}${error.message.includes(code.slice(2, -1)) ? '' : code}`;
 }
+
+/** What PostgreSQL itself objects to at a start or in a command, such as a wrong password; undefined for other errors. */
+export function describeRefusal(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? `The database refuses: ${describeFailure(error)}` : undefined;
+}

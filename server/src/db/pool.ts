@@ -38,7 +38,7 @@ export interface PoolServices {
   readonly log: Log;
 }
 
-const ping = statement<{ ok: number }, []>('pool.ping', 'select 1 as ok');
+const ping = statement<{ ok: number }>('pool.ping', 'select 1 as ok');
 
 /**
  * Connections to one server, with the semantics of Go's `database/sql` that the guide tunes: max open, max idle,

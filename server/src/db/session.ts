@@ -13,6 +13,9 @@ export interface SessionOptions {
 const idleInTransactionTimeoutMs = 30_000;
 const keepAliveDelayMs = 10_000;
 
+/** In `pg_type`, in every PostgreSQL. */
+const timestamptz = 1184;
+
 /**
  * `timestamptz` as RFC 3339 with all its microseconds; a JavaScript Date would cut it to milliseconds, and a cursor
  * cut like that skips rows. Sessions run in UTC with ISO dates, so only the separators differ.
@@ -22,8 +25,10 @@ function parseTimestamp(text: string): string {
 }
 
 const customTypes: NonNullable<ClientConfig['types']> = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
-    return oid === types.builtins.TIMESTAMPTZ ? parseTimestamp : types.getTypeParser(oid, format);
+  getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
+    if (oid === timestamptz) return parseTimestamp;
+    // oxlint-disable-next-line typescript/no-unsafe-return, typescript/no-unsafe-enum-assignment -- pg's own types say so.
+    return types.getTypeParser(oid, format);
   },
 };
 

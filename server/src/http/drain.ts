@@ -50,5 +50,5 @@ async function stopListening(server: NetServer): Promise<void> {
   if (!server.listening) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   NetServer.prototype.close.call(server, () => resolve());
-  return await promise;
+  await promise;
 }

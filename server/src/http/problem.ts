@@ -23,7 +23,7 @@ const retryAfterSeconds = 1;
 /** A refusal, or undefined for a defect. */
 function toRefusal(error: FastifyError | Error): AppError | undefined {
   if (error instanceof AppError) return error;
-  if ('validation' in error && error.validation !== undefined) {
+  if ('validation' in error) {
     const errors = describeInvalid(error.validation, error.validationContext);
     return new AppError('invalid_request', { errors, cause: error });
   }

@@ -59,8 +59,9 @@ const contentSecurityPolicy = {
  * request's time is over and when its client goes away.
  */
 export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
+  const loggerInstance: FastifyBaseLogger = options.log;
   const app = Fastify({
-    loggerInstance: options.log as FastifyBaseLogger,
+    loggerInstance,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: options.newRequestId,
     bodyLimit: options.maxBodyBytes,
@@ -72,9 +73,10 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
       requestTimeout: options.requestTimeoutMs,
       connectionsCheckingInterval: slowRequestCheckMs,
     },
-    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) =>
-      answerClientError(error, socket, options.newRequestId()),
-    frameworkErrors: answerError,
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
+      answerClientError(error, socket, options.newRequestId());
+    },
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = options.maxConnections;
   app.setValidatorCompiler(createValidatorCompiler());

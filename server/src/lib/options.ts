@@ -9,7 +9,7 @@ export interface Option<T> {
   /** How the default is shown when its value depends on the machine. */
   readonly defaultText?: string | undefined;
   readonly secret?: boolean | undefined;
-  readonly parse: (text: string) => Parsed<T>;
+  readonly parse: (raw: string) => Parsed<T>;
 }
 
 export type Parsed<T> = { readonly value: T } | { readonly problem: string };
@@ -45,8 +45,8 @@ export function optionalInteger(
 function integerRule({ min, max }: { min: number; max: number }): Pick<Option<number>, 'kind' | 'parse'> {
   return {
     kind: `integer, ${min}–${max}`,
-    parse: (text) => {
-      const value = /^[+-]?\d{1,15}$/u.test(text.trim()) ? Number(text) : Number.NaN;
+    parse: (raw) => {
+      const value = /^[+-]?\d{1,15}$/u.test(raw.trim()) ? Number(raw) : Number.NaN;
       const fits = value >= min && value <= max;
       return fits ? { value } : { problem: `must be a whole number from ${min} to ${max}` };
     },
@@ -58,8 +58,8 @@ export function boolean(declared: Declaration<boolean>): Option<boolean> {
   return {
     ...declared,
     kind: 'true or false',
-    parse: (text) => {
-      const value = words[text.trim().toLowerCase()];
+    parse: (raw) => {
+      const value = words[raw.trim().toLowerCase()];
       return value === undefined ? { problem: 'must be true or false' } : { value };
     },
   };
@@ -122,4 +122,10 @@ export function listOptions(
       option,
     })),
   );
+}
+
+/** A value as text, for people: in documents, help, and listings. Undefined when there is none. */
+export function showValue(value: unknown): string | undefined {
+  if (Array.isArray(value)) return value.length === 0 ? undefined : value.join(', ');
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? `${value}` : undefined;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { parseDocument } from 'yaml';
 
-import { flagOf, listOptions, type OptionTable, type Values } from './options.ts';
+import { flagOf, listOptions, showValue, type OptionTable, type Values } from './options.ts';
 
 /** Where values come from; the first that has one wins: flags, environment, YAML file, default. */
 export interface OptionSources {
@@ -39,7 +39,9 @@ export function readOptions<Table extends OptionTable>(table: Table, sources: Op
     from[`${section}.${key}`] = found?.source ?? 'default';
     values[section] = { ...values[section], [key]: 'value' in parsed ? parsed.value : option.default };
   }
-  return { values: freeze<Values<Table>>(values), sources: from, problems };
+  for (const section of Object.values(values)) Object.freeze(section);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Filled above, from the table that the type is made of.
+  return { values: Object.freeze(values) as Values<Table>, sources: from, problems };
 }
 
 /** Compose files and shells set variables to nothing where they mean not to set them. */
@@ -68,7 +70,7 @@ function readYaml(table: OptionTable, path: string, problems: string[]): Map<str
     }
     for (const [key, value] of entriesOf(keys, `${path}: ${section}`, problems)) {
       const yaml = `${section}.${key}`;
-      const text = scalarText(value);
+      const text = textOf(value);
       if (!known.has(yaml)) problems.push(`${path}: ${yaml}: unknown key`);
       else if (text === undefined) problems.push(`${path}: ${yaml}: must be a single value or a list of them`);
       else if (text !== '') found.set(yaml, text);
@@ -84,17 +86,10 @@ function entriesOf(value: unknown, where: string, problems: string[]): [string, 
   return [];
 }
 
-function scalarText(value: unknown): string | undefined {
+/** A value of the file as the text that a flag or a variable would have; empty when it is not set. */
+function textOf(value: unknown): string | undefined {
   if (value === null || value === undefined) return '';
-  if (Array.isArray(value)) {
-    const words = value.map(scalarText);
-    return words.includes(undefined) ? undefined : words.join(',');
-  }
-  return typeof value === 'object' ? undefined : String(value);
-}
-
-function freeze<T>(value: object): T;
-function freeze(value: object): unknown {
-  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) Object.freeze(inner);
-  return Object.freeze(value);
+  if (!Array.isArray(value)) return showValue(value);
+  const words = value.map(textOf);
+  return words.includes(undefined) ? undefined : words.join(',');
 }

@@ -10,9 +10,9 @@ export interface Served {
 const drainLimitMs = 60_000;
 
 /** The process that a worker runs in. */
-export interface WorkerChannel {
+export interface WorkerChannel<Settings> {
   send(message: WorkerMessage): void;
-  onMessage(listener: (message: SupervisorMessage<never>) => void): void;
+  onMessage(listener: (message: SupervisorMessage<Settings>) => void): void;
   /** The supervisor is gone. */
   onDisconnect(listener: () => void): void;
   exit(code: number): void;
@@ -27,7 +27,7 @@ export interface WorkerProcess {
  * The life of a worker: asks for its settings, serves, drains when it is told to or when its supervisor is gone, ends.
  */
 export function runWorkerProcess<Settings>(
-  channel: WorkerChannel,
+  channel: WorkerChannel<Settings>,
   serve: (settings: Settings) => Promise<Served>,
 ): WorkerProcess {
   let serving: Promise<Served> | undefined;

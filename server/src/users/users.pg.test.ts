@@ -1,0 +1,312 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { Problem } from '@messenger/protocol/errors';
+import { User } from '@messenger/protocol/users';
+import type { LightMyRequestResponse } from 'fastify';
+import { assert as property, asyncProperty, string } from 'fast-check';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+
+import { useApp } from '../../test/app.ts';
+import { useDatabase, type TestDatabase } from '../../test/database.ts';
+
+const database = useDatabase();
+const app = useApp(() => database().endpoints);
+const users = '/api/v1/users';
+const nobody = '019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+async function call(method: Method, url: string, payload?: object): Promise<LightMyRequestResponse> {
+  return await app().http.inject({ method, url, ...(payload === undefined ? {} : { payload }) });
+}
+
+function problemOf(answer: LightMyRequestResponse): Problem {
+  assert.match(String(answer.headers['content-type']), /^application\/problem\+json/u);
+  const problem = Value.Parse(Problem, answer.json());
+  assert.equal(problem.status, answer.statusCode);
+  assert.equal(problem.request_id, answer.headers['request-id']);
+  return problem;
+}
+
+async function create(first = 'Ada', last = 'Lovelace'): Promise<User> {
+  const answer = await call('POST', users, { first_name: first, last_name: last });
+  assert.equal(answer.statusCode, 201, answer.body);
+  return Value.Parse(User, answer.json());
+}
+
+async function list(url: string): Promise<{ rows: User[]; next: string | undefined }> {
+  const answer = await call('GET', url);
+  assert.equal(answer.statusCode, 200, answer.body);
+  const next = /^<(.+)>; rel="next"$/u.exec(String(answer.headers.link))?.[1];
+  return { rows: Value.Parse(Type.Array(User), answer.json()), next };
+}
+
+describe('a user', () => {
+  test('is created, and found at the Location that the answer names', async () => {
+    const answer = await call('POST', users, { first_name: 'Ada', last_name: 'Lovelace' });
+    const user = Value.Parse(User, answer.json());
+    assert.equal(answer.statusCode, 201);
+    assert.equal(answer.headers.location, `${users}/${user.id}`);
+    assert.partialDeepStrictEqual(user, { first_name: 'Ada', last_name: 'Lovelace', updated_at: user.created_at });
+    assert.deepEqual((await call('GET', `${users}/${user.id}`)).json(), user);
+  });
+
+  test('is found by its creator at once, although the standby may not know it yet', async () => {
+    for (let round = 0; round < 50; round += 1) {
+      const user = await create();
+      const answer = await call('GET', `${users}/${user.id}`);
+      assert.equal(answer.statusCode, 200);
+    }
+  });
+
+  test('is found by its id in upper case, too', async () => {
+    const user = await create();
+    assert.deepEqual((await call('GET', `${users}/${user.id.toUpperCase()}`)).json(), user);
+  });
+
+  test('gets both names by PUT, and one by PATCH; updated_at moves', async () => {
+    const user = await create();
+    const put = await call('PUT', `${users}/${user.id}`, { first_name: 'Grace', last_name: 'Hopper' });
+    assert.equal(put.statusCode, 200);
+    const renamed = Value.Parse(User, put.json());
+    assert.partialDeepStrictEqual(renamed, {
+      ...user,
+      first_name: 'Grace',
+      last_name: 'Hopper',
+      updated_at: renamed.updated_at,
+    });
+    assert.ok(renamed.updated_at > user.updated_at);
+    const patch = await call('PATCH', `${users}/${user.id}`, { last_name: 'Murray' });
+    const patched = Value.Parse(User, patch.json());
+    assert.partialDeepStrictEqual(patched, { first_name: 'Grace', last_name: 'Murray', created_at: user.created_at });
+    assert.ok(patched.updated_at > renamed.updated_at);
+  });
+
+  test('is deleted once', async () => {
+    const user = await create();
+    const answer = await call('DELETE', `${users}/${user.id}`);
+    assert.equal(answer.statusCode, 204);
+    assert.equal(answer.body, '');
+    assert.equal((await call('DELETE', `${users}/${user.id}`)).statusCode, 404);
+  });
+
+  test('that is not there is a 404 with a code, whatever is asked of it', async () => {
+    const names = { first_name: 'A', last_name: 'B' };
+    for (const [method, body] of [['GET'], ['PUT', names], ['PATCH', names], ['DELETE']] as const) {
+      const problem = problemOf(await call(method, `${users}/${nobody}`, body));
+      assert.equal(problem.code, 'user_not_found');
+    }
+  });
+
+  test('is reached with a trailing slash, too', async () => {
+    assert.equal((await call('POST', `${users}/`, { first_name: 'A', last_name: 'B' })).statusCode, 201);
+    assert.equal((await call('GET', `${users}/`)).statusCode, 200);
+    const user = await create();
+    assert.equal((await call('GET', `${users}/${user.id}/`)).statusCode, 200);
+  });
+});
+
+describe('names', () => {
+  test('keep any Unicode, trimmed and in NFC', async () => {
+    const user = await create('  Zoe\u0308 ', '李小龍 👩‍👩‍👧');
+    assert.partialDeepStrictEqual(user, { first_name: 'Zoë', last_name: '李小龍 👩‍👩‍👧' });
+  });
+
+  test('count in code points, after trimming', async () => {
+    const longest = '👩'.repeat(100);
+    assert.equal((await create(`  ${longest}  `)).first_name, longest);
+    assert.equal((await call('POST', users, { first_name: `${longest}x`, last_name: 'x' })).statusCode, 400);
+  });
+
+  test('that grow beyond the limit in NFC are refused, not failed', async () => {
+    // U+1D160 becomes three code points.
+    const answer = await call('POST', users, { first_name: '\u{1D160}'.repeat(50), last_name: 'x' });
+    assert.equal(problemOf(answer).code, 'invalid_request');
+  });
+
+  test('of whatever text are stored as sent, or refused; never failed', async () => {
+    await property(
+      asyncProperty(string({ unit: 'binary', maxLength: 120 }), async (name) => {
+        const answer = await call('POST', users, { first_name: name, last_name: 'x' });
+        const wanted = name.trim().normalize('NFC');
+        const fits =
+          wanted !== '' && Array.from(wanted).length <= 100 && !wanted.includes('\u0000') && wanted.isWellFormed();
+        assert.equal(answer.statusCode, fits ? 201 : 400, JSON.stringify(name));
+        if (fits) assert.equal(Value.Parse(User, answer.json()).first_name, wanted);
+      }),
+    );
+  });
+});
+
+describe('bad input', () => {
+  const good = { first_name: 'A', last_name: 'B' };
+  const bad: readonly (readonly [name: string, body: object, field: string])[] = [
+    ['a name of spaces', { ...good, first_name: ' \t\n\u00a0' }, 'first_name'],
+    ['an empty name', { ...good, last_name: '' }, 'last_name'],
+    ['a name with NUL', { ...good, first_name: 'a\u0000b' }, 'first_name'],
+    ['a name with half a surrogate pair', { ...good, first_name: 'a\ud800b' }, 'first_name'],
+    ['a name of 101 characters', { ...good, first_name: 'x'.repeat(101) }, 'first_name'],
+    ['a number for a name', { ...good, first_name: 5 }, 'first_name'],
+    ['null for a name', { ...good, first_name: null }, 'first_name'],
+    ['a missing name', { first_name: 'A' }, 'last_name'],
+    ['an unknown field', { ...good, id: nobody }, 'id'],
+    ['an array', [], ''],
+  ];
+  for (const [name, body, field] of bad) {
+    test(`${name} is a 400 that names the field`, async () => {
+      const problem = problemOf(await call('POST', users, body));
+      assert.equal(problem.code, 'invalid_request');
+      assert.ok(
+        problem.errors?.some((error) => error.in === 'body' && error.field === field),
+        JSON.stringify(problem.errors),
+      );
+    });
+  }
+
+  test('every failing field is named at once', async () => {
+    const problem = problemOf(await call('POST', users, { first_name: ' ', nick: 'x' }));
+    assert.deepEqual(problem.errors?.map((error) => error.field).toSorted(), ['first_name', 'last_name', 'nick']);
+  });
+
+  test('a PATCH of nothing, and a PUT of a part, are refused', async () => {
+    const user = await create();
+    assert.equal(problemOf(await call('PATCH', `${users}/${user.id}`, {})).code, 'invalid_request');
+    assert.equal(problemOf(await call('PUT', `${users}/${user.id}`, { first_name: 'A' })).code, 'invalid_request');
+    assert.deepEqual((await call('GET', `${users}/${user.id}`)).json(), user);
+  });
+
+  for (const id of [
+    '1',
+    'null',
+    `urn:uuid:${nobody}`,
+    `{${nobody}}`,
+    `${nobody}0`,
+    '%00',
+    "'; drop table users; --",
+    'x'.repeat(99),
+  ]) {
+    test(`the id ${JSON.stringify(id.slice(0, 45))} is a 400`, async () => {
+      const problem = problemOf(await call('GET', `${users}/${encodeURIComponent(id)}`));
+      assert.deepEqual(problem.errors, [{ in: 'path', field: 'id', message: 'must be a UUID' }]);
+    });
+  }
+
+  const queries: readonly (readonly [query: string, field: string])[] = [
+    ['limit=0', 'limit'],
+    ['limit=1001', 'limit'],
+    ['limit=-1', 'limit'],
+    ['limit=ten', 'limit'],
+    ['limit=1.5', 'limit'],
+    ['limit=', 'limit'],
+    ['limit=1&limit=2', 'limit'],
+    ['offset=-1', 'offset'],
+    ['offset=99999999999999999999', 'offset'],
+    ['after=garbage', 'after'],
+    ['after=', 'after'],
+    ['offset=1&after=MjAy', 'offset'],
+    ['page=2', 'page'],
+  ];
+  for (const [query, field] of queries) {
+    test(`?${query} is a 400`, async () => {
+      const problem = problemOf(await call('GET', `${users}?${query}`));
+      assert.equal(problem.code, 'invalid_request');
+      assert.deepEqual(
+        problem.errors?.map((error) => [error.in, error.field]),
+        [['query', field]],
+      );
+    });
+  }
+});
+
+describe('the list', () => {
+  test('is newest first, with at most limit rows, and offset skips', async () => {
+    const made = [await create('1'), await create('2'), await create('3')].toReversed();
+    await database().replicated();
+    assert.deepEqual((await list(`${users}?limit=3`)).rows, made);
+    assert.deepEqual((await list(`${users}?limit=2&offset=1`)).rows, made.slice(1));
+    assert.deepEqual((await list(`${users}?offset=1000000`)).rows, []);
+  });
+
+  test('has 100 rows when nothing is said', async () => {
+    await database().sql(
+      "insert into users (first_name, last_name) select 'n' || n, 'x' from generate_series(1, 150) n",
+    );
+    await database().replicated();
+    assert.equal((await list(users)).rows.length, 100);
+    assert.equal((await list(`${users}?limit=1000`)).rows.length >= 150, true);
+  });
+
+  test('is walked by its next links without missing or repeating a row, also where creation times are equal', async () => {
+    await database().sql('truncate users');
+    await database().sql(
+      "insert into users (first_name, last_name) select 'n' || n, 'x' from generate_series(1, 25) n",
+    );
+    await database().sql(
+      "insert into users (first_name, last_name) select 'm' || n, 'x' from generate_series(1, 25) n",
+    );
+    await database().replicated();
+    const walked: User[] = [];
+    let next: string | undefined = `${users}?limit=7`;
+    while (next !== undefined) {
+      const page: Awaited<ReturnType<typeof list>> = await list(next);
+      walked.push(...page.rows);
+      next = page.next;
+    }
+    assert.deepEqual(walked, (await list(`${users}?limit=1000`)).rows);
+    assert.equal(new Set(walked.map((user) => user.id)).size, 50);
+  });
+
+  test('reads by its index: a page touches no more of the table than it has rows, however deep', async () => {
+    await database().sql(
+      "insert into users (first_name, last_name) select 'n' || n, 'x' from generate_series(1, 20000) n",
+    );
+    await database().sql('analyze users');
+    const [deep] = await database().sql<{ created_at: string; id: string }>(
+      'select created_at, id from users order by created_at desc, id desc limit 1 offset 15000',
+    );
+    assert(deep);
+    const plan = await database().sql<{ 'QUERY PLAN': unknown }>(
+      `explain (format json) select id from users where (created_at, id) < ($1, $2)
+        order by created_at desc, id desc limit 10`,
+      [deep.created_at, deep.id],
+    );
+    assert.match(JSON.stringify(plan), /"Index Name":"users_newest_idx"/u);
+    assert.doesNotMatch(JSON.stringify(plan), /Seq Scan|"Sort"/u);
+  });
+});
+
+test('each call is one statement, with no transaction around it', async () => {
+  const sql: TestDatabase['sql'] = async (text, values) => database().sql(text, values);
+  await sql('create extension pg_stat_statements');
+  const user = await create();
+  const statements = async (act: () => Promise<unknown>): Promise<string[]> => {
+    await sql('select pg_stat_statements_reset()');
+    await act();
+    const rows = await sql<{ query: string }>(
+      `select query from pg_stat_statements join pg_database on dbid = pg_database.oid
+        where datname = current_database() and query not like '%pg_stat_statements%'`,
+    );
+    return rows.map(({ query }) => query.split(' ')[0] ?? '');
+  };
+  const names = { first_name: 'A', last_name: 'B' };
+  assert.deepEqual(await statements(async () => call('POST', users, names)), ['insert']);
+  assert.deepEqual(await statements(async () => call('PUT', `${users}/${user.id}`, names)), ['update']);
+  assert.deepEqual(await statements(async () => call('PATCH', `${users}/${user.id}`, { last_name: 'C' })), ['update']);
+  assert.deepEqual(await statements(async () => call('DELETE', `${users}/${user.id}`)), ['delete']);
+});
+
+test('the OpenAPI document is 3.1 and describes every call of the API', async () => {
+  const document: unknown = (await call('GET', '/openapi.json')).json();
+  assert.partialDeepStrictEqual(document, { openapi: '3.1.0' });
+  const { paths: described } = Value.Parse(
+    Type.Object({ paths: Type.Record(Type.String(), Type.Object({})) }),
+    document,
+  );
+  const paths = new Set(
+    Object.entries(described).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`)),
+  );
+  for (const wanted of ['post', 'get'].map((method) => `${method} ${users}`)) assert.ok(paths.has(wanted), wanted);
+  for (const method of ['get', 'put', 'patch', 'delete']) assert.ok(paths.has(`${method} ${users}/{id}`), method);
+});

@@ -1,0 +1,63 @@
+import { after, before } from 'node:test';
+
+import { createApp, type App } from '../src/app.ts';
+import { loadConfig, type Config } from '../src/config.ts';
+import type { Endpoints } from '../src/db/endpoint.ts';
+import { monotonicClock } from '../src/lib/clock.ts';
+import { createLog, type Log } from '../src/telemetry/log.ts';
+
+export interface TestAppOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly maxOpen?: number;
+  readonly log?: Log;
+}
+
+export function testConfig(env: Readonly<Record<string, string>> = {}): Config {
+  return loadConfig({ flags: {}, env, file: undefined }).config;
+}
+
+export async function createTestApp(
+  endpoints: Endpoints,
+  { env = {}, maxOpen = 4, log }: TestAppOptions = {},
+): Promise<App> {
+  return await createApp(
+    {
+      config: testConfig(env),
+      endpoints,
+      maxOpen: { write: maxOpen, read: maxOpen },
+      worker: 1,
+      url: 'http://127.0.0.1:8080',
+      version: '0.0.0',
+    },
+    {
+      log: log ?? createLog({ level: 'silent', name: 'test', pretty: false }),
+      clock: monotonicClock,
+      random: Math.random,
+    },
+  );
+}
+
+/** One app for the tests of a file. `listen` gives it a port of its own, for what `inject` cannot show. */
+export function useApp(
+  endpoints: () => Endpoints,
+  options: TestAppOptions & { readonly listen?: boolean } = {},
+): () => App & { readonly port: number } {
+  let app: App | undefined;
+  let port = 0;
+  before(async () => {
+    app = await createTestApp(endpoints(), options);
+    if (options.listen === true) {
+      const address = await app.http.listen({ host: '127.0.0.1', port: 0 });
+      port = Number(new URL(address).port);
+    }
+  });
+  after(async () => {
+    app?.http.server.closeAllConnections();
+    await app?.http.close();
+    await app?.close();
+  });
+  return () => {
+    if (app === undefined) throw new Error('the app is there only while tests run');
+    return { ...app, port };
+  };
+}

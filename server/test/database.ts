@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before } from 'node:test';
+
+import type { QueryResultRow } from 'pg';
+
+import type { Endpoint, Endpoints } from '../src/db/endpoint.ts';
+import { withClient } from '../src/db/session.ts';
+import { waitFor } from './wait-for.ts';
+
+/** Set by global-setup.ts: the two servers of this run, as JSON. */
+export const serversVariable = 'MESSENGER_TEST_SERVERS';
+/** Migrated, empty, and connected to by nobody. */
+export const templateDatabase = 'messenger';
+
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+
+/** A database of one's own on the primary and the standby, gone after the file's tests. */
+export interface TestDatabase {
+  readonly endpoints: Endpoints;
+  /** Runs one statement on the primary, in a session of its own. */
+  sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** The same on the standby. */
+  sqlOnStandby<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Resolves when the standby has everything that is committed on the primary now. */
+  replicated(): Promise<void>;
+}
+
+/**
+ * Copies the template for the tests of this file, and drops the copy after them. Sessions that a test left open make
+ * the file fail: they are leaks.
+ */
+export function useDatabase(): () => TestDatabase {
+  let database: TestDatabase | undefined;
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  before(async () => {
+    database = await create(name);
+  });
+  after(async () => {
+    if (database !== undefined) await drop(name);
+  });
+  return () => {
+    assert(database, 'the database is there only while tests run');
+    return database;
+  };
+}
+
+function readServers(): Endpoints {
+  const text = process.env[serversVariable];
+  assert(text !== undefined, `run these tests with npm test, or with --test-global-setup=server/test/global-setup.ts`);
+  const servers: unknown = JSON.parse(text);
+  assert(isEndpoints(servers));
+  return servers;
+}
+
+function isEndpoints(value: unknown): value is Endpoints {
+  return typeof value === 'object' && value !== null && 'write' in value && 'read' in value;
+}
+
+async function query<Row extends QueryResultRow>(
+  endpoint: Endpoint,
+  text: string,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  return await withClient(endpoint, session, async (client) => (await client.query<Row>(text, [...values])).rows);
+}
+
+async function create(name: string): Promise<TestDatabase> {
+  const { write, read } = readServers();
+  const maintenance = { ...write, database: 'postgres' };
+  await query(maintenance, `create database ${name} template ${templateDatabase}`, []);
+  const endpoints = { write: { ...write, database: name }, read: { ...read, database: name } };
+  const replicated = async (): Promise<void> => {
+    const [now] = await query<{ lsn: string }>(maintenance, 'select pg_current_wal_insert_lsn()::text as lsn', []);
+    await waitFor('the standby to catch up', async () => {
+      const standby = { ...read, database: 'postgres' };
+      const [row] = await query<{ done: boolean }>(standby, 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as done', [
+        now?.lsn,
+      ]);
+      return row?.done === true;
+    });
+  };
+  await replicated();
+  return {
+    endpoints,
+    sql: async (text, values = []) => query(endpoints.write, text, values),
+    sqlOnStandby: async (text, values = []) => query(endpoints.read, text, values),
+    replicated,
+  };
+}
+
+async function drop(name: string): Promise<void> {
+  const { write, read } = readServers();
+  for (const endpoint of [write, read]) {
+    const maintenance = { ...endpoint, database: 'postgres' };
+    let open: { application_name: string }[] = [];
+    const closed = async (): Promise<boolean> => {
+      open = await query(maintenance, 'select application_name from pg_stat_activity where datname = $1', [name]);
+      return open.length === 0;
+    };
+    await waitFor('sessions to close', closed, 2_000).catch(() => {
+      assert.fail(`these sessions were left open: ${open.map((one) => one.application_name).join(', ')}`);
+    });
+  }
+  await query({ ...write, database: 'postgres' }, `drop database ${name} with (force)`, []);
+}

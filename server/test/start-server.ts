@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { testBinaries } from '../src/embedded/test-binaries.ts';
+import { waitFor } from './wait-for.ts';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const startMs = 30_000;
+
+export interface RunOptions {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of the user who runs it; default: whoever runs the tests. */
+  readonly uid?: number;
+}
+
+/** A `messenger` process and what it has said so far. */
+export class Run {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+  }
+
+  get pid(): number {
+    assert(this.child.pid !== undefined, 'the process was started');
+    return this.child.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  get url(): string {
+    const url = /^ +URL +(\S+)$/mu.exec(this.stdout)?.[1];
+    assert(url !== undefined, `the server tells its URL; it said:\n${this.stdout}\n${this.stderr}`);
+    return url;
+  }
+
+  /** Resolves with the exit code, or the name of the signal that ended it. */
+  async ended(): Promise<number | string> {
+    if (!this.hasEnded) await once(this.child, 'exit');
+    return this.child.exitCode ?? this.child.signalCode ?? 'unknown';
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+}
+
+/** Runs `messenger` with these arguments, on the real command line. */
+export async function run({ args = [], env = {}, uid }: RunOptions): Promise<Run> {
+  const binaries = await testBinaries();
+  const clean = { PATH: process.env['PATH'] ?? '', ...(binaries === undefined ? {} : { MESSENGER_PG_DIR: binaries }) };
+  const identity = uid === undefined ? {} : { uid, gid: uid };
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...clean, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...identity,
+  });
+  return new Run(child);
+}
+
+/** Folders and servers of a test file; whatever is left of them at the end is removed and ended. */
+export function useServers(): {
+  readonly folder: () => Promise<string>;
+  readonly start: (dataDir: string, options?: RunOptions) => Promise<Run>;
+} {
+  const folders: string[] = [];
+  const runs: Run[] = [];
+  after(async () => {
+    for (const one of runs) if (!one.hasEnded) one.kill('SIGKILL');
+    await Promise.all(runs.map(async (one) => one.ended()));
+    for (const folder of folders) {
+      await waitFor(`nothing to run on ${folder}`, () => processesOf(folder).length === 0, 15_000);
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+  return {
+    folder: async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'messenger-e2e-'));
+      await chmod(folder, 0o755);
+      folders.push(folder);
+      return folder;
+    },
+    start: async (dataDir, { args = [], ...options } = {}) => {
+      const all = ['start', '--port', '0', '--workers', '2', '--data-dir', dataDir, ...args];
+      const server = await run({ args: all, ...options });
+      runs.push(server);
+      await waitFor('the server to start', () => server.hasEnded || /^ +stop /mu.test(server.stdout), startMs);
+      return server;
+    },
+  };
+}
+
+interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly command: string;
+}
+
+function processes(): Process[] {
+  const table = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' });
+  return table.split('\n').flatMap((line) => {
+    const [, pid, parent, command] = /^ *(\d+) +(\d+) (.*)$/u.exec(line) ?? [];
+    return pid === undefined || parent === undefined || command === undefined
+      ? []
+      : [{ pid: Number(pid), parent: Number(parent), command }];
+  });
+}
+
+/** Processes that name this folder on their command line. */
+export function processesOf(folder: string): Process[] {
+  return processes().filter(({ command, pid }) => command.includes(folder) && pid !== process.pid);
+}
+
+/** The postmaster of the primary or the standby of a data folder. */
+export function postmaster(dataDir: string, role: 'primary' | 'standby'): number | undefined {
+  const dir = join(dataDir, role);
+  return processes().find(({ command }) => /\/postgres -D /u.test(command) && command.includes(dir))?.pid;
+}
+
+/** The worker processes of a supervisor. */
+export function workersOf(supervisor: number): number[] {
+  return processes()
+    .filter(({ parent, command }) => parent === supervisor && command.includes('main.ts'))
+    .map(({ pid }) => pid);
+}
+
+export function isAlive(pid: number): boolean {
+  return processes().some((one) => one.pid === pid && !one.command.includes('<defunct>'));
+}
