@@ -1,9 +1,10 @@
-import { after, before } from 'node:test';
+import { before } from 'node:test';
 
 import { createApp, type App } from '../src/app.ts';
 import { loadConfig, type Config } from '../src/config.ts';
 import type { Endpoints } from '../src/db/endpoint.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
+import type { DatabaseFixture } from './database.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
 
 export interface TestAppOptions {
@@ -39,19 +40,20 @@ export async function createTestApp(
 
 /** One app for the tests of a file. `listen` gives it a port of its own, for what `inject` cannot show. */
 export function useApp(
-  endpoints: () => Endpoints,
+  database: DatabaseFixture,
   options: TestAppOptions & { readonly listen?: boolean } = {},
 ): () => App & { readonly port: number } {
   let app: App | undefined;
   let port = 0;
   before(async () => {
-    app = await createTestApp(endpoints(), options);
+    const { endpoints } = await database.created;
+    app = await createTestApp(endpoints, options);
     if (options.listen === true) {
       const address = await app.http.listen({ host: '127.0.0.1', port: 0 });
       port = Number(new URL(address).port);
     }
   });
-  after(async () => {
+  database.beforeDrop(async () => {
     app?.http.server.closeAllConnections();
     await app?.http.close();
     await app?.close();

@@ -26,23 +26,35 @@ export interface TestDatabase {
   replicated(): Promise<void>;
 }
 
+/** The database, for as long as tests run. Hooks of one level do not wait for one another, hence the two others. */
+export type DatabaseFixture = (() => TestDatabase) & {
+  readonly created: Promise<TestDatabase>;
+  /** What holds sessions must be closed before the database can go. */
+  readonly beforeDrop: (cleanUp: () => Promise<void>) => void;
+};
+
 /**
  * Copies the template for the tests of this file, and drops the copy after them. Sessions that a test left open make
  * the file fail: they are leaks.
  */
-export function useDatabase(): () => TestDatabase {
+export function useDatabase(): DatabaseFixture {
   let database: TestDatabase | undefined;
   const name = `test_${randomBytes(6).toString('hex')}`;
+  const { promise: created, resolve, reject } = Promise.withResolvers<TestDatabase>();
   before(async () => {
-    database = await create(name);
+    create(name).then(resolve, reject);
+    database = await created;
   });
+  const cleanups: (() => Promise<void>)[] = [];
   after(async () => {
+    for (const cleanUp of cleanups.toReversed()) await cleanUp();
     if (database !== undefined) await drop(name);
   });
-  return () => {
+  const current = (): TestDatabase => {
     assert(database, 'the database is there only while tests run');
     return database;
   };
+  return Object.assign(current, { created, beforeDrop: (cleanUp: () => Promise<void>) => cleanups.push(cleanUp) });
 }
 
 function readServers(): Endpoints {
@@ -71,7 +83,7 @@ async function create(name: string): Promise<TestDatabase> {
   await query(maintenance, `create database ${name} template ${templateDatabase}`, []);
   const endpoints = { write: { ...write, database: name }, read: { ...read, database: name } };
   const replicated = async (): Promise<void> => {
-    const [now] = await query<{ lsn: string }>(maintenance, 'select pg_current_wal_insert_lsn()::text as lsn', []);
+    const [now] = await query<{ lsn: string }>(maintenance, 'select pg_current_wal_flush_lsn()::text as lsn', []);
     await waitFor('the standby to catch up', async () => {
       const standby = { ...read, database: 'postgres' };
       const [row] = await query<{ done: boolean }>(standby, 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as done', [

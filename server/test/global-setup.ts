@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -21,6 +21,7 @@ let pair: EmbeddedPair | undefined;
 /** One primary and one standby for all `*.pg.test.ts` of a run, with a migrated database that each file copies. */
 export async function globalSetup(): Promise<void> {
   dataDir = await mkdtemp(join(tmpdir(), 'messenger-test-'));
+  await chmod(dataDir, 0o755); // As root, the databases run as somebody else, who must get through.
   pair = new EmbeddedPair({
     dataDir: join(dataDir, 'data'),
     binariesDir: await testBinaries(),

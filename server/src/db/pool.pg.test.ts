@@ -185,7 +185,8 @@ describe('callers that go away', () => {
   test('a write that runs is finished, and a write that waits is never sent', async () => {
     const pool = open('write', { maxOpen: 1 });
     const caller = new AbortController();
-    const slow = pool.query(sleep, [0.3], caller.signal);
+    const slow = pool.query(sleep, [0.5], caller.signal);
+    await waitFor('the write to run', async () => (await running('select pg_sleep', 'write')) === 1);
     const waiting = assert.rejects(pool.query(insert, ['left the queue'], caller.signal), /gone/u);
     caller.abort(new Error('gone'));
     await waiting;

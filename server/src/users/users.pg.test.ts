@@ -12,7 +12,7 @@ import { useApp } from '../../test/app.ts';
 import { useDatabase, type TestDatabase } from '../../test/database.ts';
 
 const database = useDatabase();
-const app = useApp(() => database().endpoints);
+const app = useApp(database);
 const users = '/api/v1/users';
 const nobody = '019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d';
 
