@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Problem } from '@messenger/protocol/errors';
+import { Value } from 'typebox/value';
+
+import { createTestApp } from '../../test/app.ts';
+import { useDatabase } from '../../test/database.ts';
+
+const database = useDatabase();
+const users = '/api/v1/users';
+const names = { first_name: 'A', last_name: 'B' };
+
+async function withApp(
+  servers: { readonly write?: object; readonly read?: object },
+  env: Readonly<Record<string, string>>,
+  use: (app: Awaited<ReturnType<typeof createTestApp>>) => Promise<void>,
+): Promise<void> {
+  const { write, read } = database().endpoints;
+  const app = await createTestApp(
+    { write: { ...write, ...servers.write }, read: { ...read, ...servers.read } },
+    { env, maxOpen: 1 },
+  );
+  try {
+    await use(app);
+  } finally {
+    await app.http.close();
+    await app.close();
+  }
+}
+
+const away = { host: '/nonexistent' };
+
+test('without the primary, writes are a 503 with Retry-After, reads go on, and readiness says why', async () => {
+  await withApp({ write: away }, {}, async ({ http }) => {
+    const write = await http.inject({ method: 'POST', url: users, payload: names });
+    assert.equal(write.statusCode, 503);
+    assert.equal(Value.Parse(Problem, write.json()).code, 'database_unavailable');
+    assert.equal(write.headers['retry-after'], '1');
+    assert.equal((await http.inject({ method: 'GET', url: users })).statusCode, 200);
+    const ready = await http.inject({ method: 'GET', url: '/readyz' });
+    assert.equal(ready.statusCode, 503);
+    assert.match(Value.Parse(Problem, ready.json()).detail ?? '', /No answer from the write database: .*ENOENT/u);
+    assert.equal((await http.inject({ method: 'GET', url: '/livez' })).statusCode, 200);
+  });
+});
+
+test('without the standby, writes go on, and lists are a 503', async () => {
+  await withApp({ read: away }, {}, async ({ http }) => {
+    assert.equal((await http.inject({ method: 'POST', url: users, payload: names })).statusCode, 201);
+    assert.equal((await http.inject({ method: 'GET', url: users })).statusCode, 503);
+    assert.match((await http.inject({ method: 'GET', url: '/readyz' })).body, /the read database/u);
+  });
+});
+
+test('with both databases, readiness says yes; while draining it says no', async () => {
+  await withApp({}, {}, async ({ http, drain }) => {
+    assert.deepEqual((await http.inject({ method: 'GET', url: '/readyz' })).json(), { status: 'ok' });
+    assert.deepEqual((await http.inject({ method: 'GET', url: '/health' })).json(), { status: 'ok' });
+    const drained = drain.run(http, { delayMs: 100, lingerMs: 0 }, new AbortController().signal);
+    const answer = await http.inject({ method: 'GET', url: '/readyz' });
+    assert.equal(answer.statusCode, 503);
+    assert.match(answer.body, /shutting down/u);
+    assert.equal(answer.headers.connection, 'close');
+    await drained;
+  });
+});
+
+test('a write that its statement deadline ends is a 504, and wrote nothing; who waited for its connection gets a 503', async () => {
+  await database().sql(`create function wait() returns trigger language plpgsql as
+    $$ begin perform pg_sleep(30); return new; end $$`);
+  await database().sql('create trigger slow before insert on users for each row execute function wait()');
+  await withApp({}, { DB_WRITE_TIMEOUT_MS: '500' }, async ({ http }) => {
+    const post = async () =>
+      await http.inject({ method: 'POST', url: users, payload: { first_name: 'Never', last_name: 'X' } });
+    const [first, second] = await Promise.all([post(), post()]);
+    assert.equal(first.statusCode, 504);
+    assert.equal(Value.Parse(Problem, first.json()).code, 'statement_timeout');
+    assert.equal(second.statusCode, 503);
+    assert.equal(Value.Parse(Problem, second.json()).code, 'pool_exhausted');
+  });
+  assert.deepEqual(await database().sql("select 1 from users where first_name = 'Never'"), []);
+});
