@@ -5,6 +5,7 @@ import { planConnections, type ConnectionBudget, type PoolWish } from './db/conn
 import type { Endpoints } from './db/endpoint.ts';
 import { migrateUp } from './db/migrations.ts';
 import type { Role } from './db/pool.ts';
+import { waitForReplay } from './db/replay.ts';
 import type { ServerFacts } from './db/server-facts.ts';
 import { waitForServers } from './db/wait-for-servers.ts';
 import { EmbeddedPair } from './embedded/pair.ts';
@@ -21,6 +22,9 @@ import type { Log } from './telemetry/log.ts';
 import { serve, type WorkerSettings } from './worker.ts';
 
 export const migrationsDir = fileURLToPath(new URL('../migrations', import.meta.url));
+
+/** How long a start waits for a new schema to reach the read server, before it lets reads fail for a while. */
+const replayMs = 10_000;
 
 export interface SupervisorServices {
   readonly log: Log;
@@ -70,10 +74,19 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
 
   const prepareSchema = oneOff('schema', async (signal) => {
     const { connectTimeoutMs } = config.db;
-    const facts = await waitForServers(endpoints(), { connectTimeoutMs, signal, random: about.random, log });
-    maxOpen = fitPools({ config, sources }, workers, facts, log);
-    const applied = await migrateUp({ endpoint: endpoints().write, dir: migrationsDir, connectTimeoutMs, log });
-    if (applied.length > 0) log.info({ applied }, 'the schema was migrated');
+    const { write, read } = endpoints();
+    // Our own standby is fit by construction, and may come up after the primary; readiness waits for it, the start not.
+    const asked = embedded === undefined ? { write, read } : { write, read: write };
+    const facts = await waitForServers(asked, { connectTimeoutMs, signal, random: about.random, log });
+    const isOneServer = embedded === undefined && facts.write.startedAt === facts.read.startedAt;
+    maxOpen = fitPools({ config, sources }, workers, { ...facts, isOneServer }, log);
+    const applied = await migrateUp({ endpoint: write, dir: migrationsDir, connectTimeoutMs, log });
+    if (applied.length === 0) return;
+    log.info({ applied }, 'the schema was migrated');
+    const session = { applicationName: 'messenger start', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(replayMs)]);
+    if (!(await waitForReplay({ write, read }, session, inTime)))
+      log.warn('the read server does not have the schema yet');
   });
 
   const settings = (worker: number): WorkerSettings => ({
@@ -114,7 +127,7 @@ function createPair({ config }: LoadedConfig, { log, clock, onFatal }: Superviso
 function fitPools(
   { config, sources }: LoadedConfig,
   workers: number,
-  facts: Readonly<Record<Role, ServerFacts>>,
+  facts: Readonly<Record<Role, ServerFacts>> & { readonly isOneServer: boolean },
   log: Log,
 ): Record<Role, number> {
   const wish = (role: Role): PoolWish => {
@@ -127,8 +140,7 @@ function fitPools(
     const capacity = { maxConnections, reservedByServer: reservedConnections, reserve: config.db.reservedConns };
     return planConnections({ name: `The ${role} server`, ...capacity }, workers, wishes);
   };
-  const oneServer = facts.write.startedAt === facts.read.startedAt;
-  const plans = oneServer
+  const plans = facts.isOneServer
     ? [plan('write', [wish('write'), wish('read')])]
     : [plan('write', [wish('write')]), plan('read', [wish('read')])];
   const problems = plans.flatMap((one) => one.problems);

@@ -45,6 +45,11 @@ export class Run {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
+  /** It has told all that it tells when it serves. */
+  get isServing(): boolean {
+    return /^ +stop /mu.test(this.stdout);
+  }
+
   get url(): string {
     const url = /^ +URL +(\S+)$/mu.exec(this.stdout)?.[1];
     assert(url !== undefined, `the server tells its URL; it said:\n${this.stdout}\n${this.stderr}`);
@@ -53,7 +58,7 @@ export class Run {
 
   /** Resolves with the exit code, or the name of the signal that ended it. */
   async ended(): Promise<number | string> {
-    if (!this.hasEnded) await once(this.child, 'exit');
+    if (!this.hasEnded) await once(this.child, 'close');
     return this.child.exitCode ?? this.child.signalCode ?? 'unknown';
   }
 
@@ -78,10 +83,19 @@ export async function run({ args = [], env = {}, uid }: RunOptions): Promise<Run
 /** Folders and servers of a test file; whatever is left of them at the end is removed and ended. */
 export function useServers(): {
   readonly folder: () => Promise<string>;
+  /** Resolves when the server serves. */
   readonly start: (dataDir: string, options?: RunOptions) => Promise<Run>;
+  /** Resolves when a server that must not start has ended. */
+  readonly startRefused: (dataDir: string, options?: RunOptions) => Promise<Run>;
 } {
   const folders: string[] = [];
   const runs: Run[] = [];
+  const attempt = async (dataDir: string, { args = [], ...options }: RunOptions = {}): Promise<Run> => {
+    const all = ['start', '--port', '0', '--workers', '2', '--data-dir', dataDir, ...args];
+    const server = await run({ args: all, ...options });
+    runs.push(server);
+    return server;
+  };
   after(async () => {
     for (const one of runs) if (!one.hasEnded) one.kill('SIGKILL');
     await Promise.all(runs.map(async (one) => one.ended()));
@@ -97,11 +111,16 @@ export function useServers(): {
       folders.push(folder);
       return folder;
     },
-    start: async (dataDir, { args = [], ...options } = {}) => {
-      const all = ['start', '--port', '0', '--workers', '2', '--data-dir', dataDir, ...args];
-      const server = await run({ args: all, ...options });
-      runs.push(server);
-      await waitFor('the server to start', () => server.hasEnded || /^ +stop /mu.test(server.stdout), startMs);
+    start: async (dataDir, options) => {
+      const server = await attempt(dataDir, options);
+      await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
+      assert(!server.hasEnded, `the server ended, saying:\n${server.stderr}`);
+      return server;
+    },
+    startRefused: async (dataDir, options) => {
+      const server = await attempt(dataDir, options);
+      await waitFor('the server to end', () => server.hasEnded || server.isServing, startMs);
+      assert(server.hasEnded, 'the server serves, and should have been refused');
       return server;
     },
   };

@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Client } from 'pg';
+
+import type { Endpoints } from './endpoint.ts';
+import { withClient, type SessionOptions } from './session.ts';
+
+const everyMs = 50;
+
+/**
+ * Waits until the read server has replayed all that is committed on the write server now; at most until the signal
+ * aborts. Resolves with whether it has. A read server that is away, or does not know the database yet, is asked again.
+ */
+export async function waitForReplay(
+  { write, read }: Endpoints,
+  session: SessionOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const position = await withClient(write, session, flushedPosition);
+  while (!signal.aborted) {
+    const isThere = await withClient(read, session, async (client) => hasReplayed(client, position)).catch(() => false);
+    if (isThere) return true;
+    await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+  }
+  return false;
+}
+
+async function flushedPosition(client: Client): Promise<string> {
+  const { rows } = await client.query<{ position: string }>('select pg_current_wal_flush_lsn()::text as position');
+  return rows[0]?.position ?? '0/0';
+}
+
+/** A read server that is no standby is the write server itself, which needs to replay nothing. */
+async function hasReplayed(client: Client, position: string): Promise<boolean> {
+  const { rows } = await client.query<{ done: boolean }>(
+    'select not pg_is_in_recovery() or pg_last_wal_replay_lsn() >= $1::pg_lsn as done',
+    [position],
+  );
+  return rows[0]?.done === true;
+}

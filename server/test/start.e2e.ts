@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { User } from '@messenger/protocol/users';
+import pg from 'pg';
+import { Value } from 'typebox/value';
+
+import { run, useServers, type Run } from './start-server.ts';
+
+const servers = useServers();
+const json = { 'content-type': 'application/json' };
+
+async function createUser(server: Run, first: string): Promise<User> {
+  const body = JSON.stringify({ first_name: first, last_name: 'Lovelace' });
+  const answer = await fetch(`${server.url}/api/v1/users`, { method: 'POST', headers: json, body });
+  assert.equal(answer.status, 201);
+  return Value.Parse(User, await answer.json());
+}
+
+async function stop(server: Run): Promise<number | string> {
+  server.kill('SIGTERM');
+  return await server.ended();
+}
+
+test('a new data folder becomes a server that creates, lists, reads, updates and deletes; its data outlives it', async () => {
+  const dataDir = join(await servers.folder(), 'data');
+  const first = await servers.start(dataDir);
+  for (const told of [/^ +data +\//mu, /POST, GET \/api\/v1\/users/u, /Ctrl-C/u, /allows [\d,]+ open files/u]) {
+    assert.match(first.stdout, told);
+  }
+  const user = await createUser(first, 'Ada');
+  const place = `${first.url}/api/v1/users/${user.id}`;
+  assert.deepEqual(await (await fetch(place)).json(), user);
+  const body = JSON.stringify({ first_name: 'Grace', last_name: 'Hopper' });
+  const renamed = await fetch(place, { method: 'PUT', headers: json, body });
+  assert.partialDeepStrictEqual(await renamed.json(), { id: user.id, first_name: 'Grace' });
+  const doomed = await createUser(first, 'Doomed');
+  assert.equal((await fetch(`${first.url}/api/v1/users/${doomed.id}`, { method: 'DELETE' })).status, 204);
+  assert.match(await (await fetch(first.url)).text(), /Messenger/u);
+  assert.equal(await stop(first), 0);
+
+  const second = await servers.start(dataDir);
+  const listed: unknown = await (await fetch(`${second.url}/api/v1/users`)).json();
+  assert.partialDeepStrictEqual(listed, [{ id: user.id, first_name: 'Grace', last_name: 'Hopper' }]);
+  assert.equal((listed as unknown[]).length, 1);
+  assert.equal(await stop(second), 0);
+});
+
+test('a second server on the same data folder is refused and told who has it; the first goes on', async () => {
+  const dataDir = join(await servers.folder(), 'data');
+  const first = await servers.start(dataDir);
+  const second = await servers.startRefused(dataDir);
+  assert.equal(await second.ended(), 1);
+  assert.match(second.stderr, new RegExp(`in use by the server with pid ${first.pid} \\(${first.url}\\)`, 'u'));
+  await createUser(first, 'Ada');
+
+  // Two terminals more: the schema is looked at, and psql is told where to go, while the server runs.
+  const status = await run({ args: ['migrate', 'status', '--data-dir', dataDir] });
+  assert.equal(await status.ended(), 0, status.stderr);
+  assert.match(status.stdout, /^applied +0001_users$/mu);
+  for (const [role, inRecovery] of [
+    [[], false],
+    [['--read'], true],
+  ] as const) {
+    const url = await run({ args: ['db', 'url', ...role, '--data-dir', dataDir] });
+    assert.equal(await url.ended(), 0);
+    const client = new pg.Client({ connectionString: url.stdout.trim() });
+    await client.connect();
+    const { rows } = await client.query('select pg_is_in_recovery() as standby');
+    assert.deepEqual(rows, [{ standby: inRecovery }]);
+    await client.end();
+  }
+  assert.equal(await stop(first), 0);
+
+  const after = await run({ args: ['migrate', 'status', '--data-dir', dataDir] });
+  assert.equal(await after.ended(), 0, after.stderr);
+  assert.match(after.stdout, /^applied +0001_users$/mu);
+});
+
+test('a port that is taken is one clear line, and nothing is left running', async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => {
+    taken.listen(0, '127.0.0.1', resolve);
+  });
+  const address = taken.address();
+  assert(typeof address === 'object' && address !== null);
+  const dataDir = join(await servers.folder(), 'data');
+  const server = await servers.startRefused(dataDir, { args: ['--port', String(address.port)] });
+  assert.equal(await server.ended(), 1);
+  assert.match(
+    server.stderr,
+    /^Port \d+ on 127\.0\.0\.1 is taken by another program; choose another one with --port\n$/u,
+  );
+  taken.close();
+});
+
+test('a bad configuration is told whole, with exit code 78', async () => {
+  const folder = await servers.folder();
+  const file = join(folder, 'messenger.yaml');
+  await writeFile(file, 'server:\n  prot: 1\n');
+  const env = { WORKERS: 'none', DB_READ_HOST: 'replica', DB_WRITE_HOTS: 'x' };
+  const server = await run({ args: ['start', '--config', file, '--port', 'http'], env });
+  assert.equal(await server.ended(), 78);
+  for (const told of [
+    /server\.prot: unknown key/u,
+    /--port: must be/u,
+    /WORKERS: must be/u,
+    /DB_READ_HOST: /u,
+    /DB_WRITE_HOTS: /u,
+  ]) {
+    assert.match(server.stderr, told);
+  }
+  assert.doesNotMatch(server.stderr, /\n +at /u);
+});
+
+test('an unknown command or flag is refused with what there is', async () => {
+  for (const args of [['strat'], ['start', '--prot', '1'], ['migrate', 'sideways'], ['migrate', 'down', '0']]) {
+    const refused = await run({ args });
+    assert.equal(await refused.ended(), 64, args.join(' '));
+    assert.match(refused.stderr, /error: .*\n/u);
+  }
+});
+
+test('every command has help with an example', async () => {
+  for (const command of ['start', 'config', 'db url', 'migrate up', 'migrate down', 'migrate status', 'migrate make']) {
+    const help = await run({ args: [...command.split(' '), '--help'] });
+    assert.equal(await help.ended(), 0);
+    assert.match(help.stdout, /Example:\n +.*messenger /u, command);
+  }
+});
+
+test('a schema that a newer version made is refused', async () => {
+  const dataDir = join(await servers.folder(), 'data');
+  const first = await servers.start(dataDir);
+  const url = await run({ args: ['db', 'url', '--data-dir', dataDir] });
+  await url.ended();
+  const client = new pg.Client({ connectionString: url.stdout.trim() });
+  await client.connect();
+  await client.query("insert into migrations (name, run_on) values ('9999_future', now())");
+  await client.end();
+  await stop(first);
+  const second = await servers.startRefused(dataDir);
+  assert.equal(await second.ended(), 1);
+  assert.match(second.stderr, /migrations that this version does not know: 9999_future/u);
+});
+
+test('without prefork it serves from the main process', async () => {
+  const dataDir = join(await servers.folder(), 'data');
+  const server = await servers.start(dataDir, { args: ['--enable-prefork', 'false'] });
+  await createUser(server, 'Ada');
+  assert.match(server.stdout, /prefork is off/u);
+  assert.equal(await stop(server), 0);
+});
+
+const isRoot = process.getuid?.() === 0;
+const asNobody = isRoot ? Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' })) : undefined;
+
+test(
+  'a user who is not root runs it, too',
+  { skip: asNobody === undefined && 'these tests run without root already' },
+  async () => {
+    const folder = await servers.folder();
+    execFileSync('chown', ['nobody', folder]);
+    const server = await servers.start(join(folder, 'data'), { uid: Number(asNobody) });
+    await createUser(server, 'Ada');
+    assert.equal(await stop(server), 0);
+  },
+);
