@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { isAlive, postmaster, processesOf, useServers, workersOf, type Run } from './start-server.ts';
+import { waitFor } from './wait-for.ts';
+
+const servers = useServers();
+const json = { 'content-type': 'application/json' };
+
+async function post(server: Run, first: string): Promise<number> {
+  const body = JSON.stringify({ first_name: first, last_name: 'x' });
+  const answer = await fetch(`${server.url}/api/v1/users`, {
+    method: 'POST',
+    headers: { ...json, connection: 'close' },
+    body,
+  });
+  await answer.text();
+  return answer.status;
+}
+
+async function isReady(server: Run): Promise<boolean> {
+  const answer = await fetch(`${server.url}/readyz`, { headers: { connection: 'close' } }).catch(() => undefined);
+  await answer?.text();
+  return answer?.status === 200;
+}
+
+async function names(server: Run): Promise<string[]> {
+  const users: unknown = await (await fetch(`${server.url}/api/v1/users`)).json();
+  assert(Array.isArray(users));
+  return users.map((user: { first_name: string }) => user.first_name);
+}
+
+async function start(): Promise<{ server: Run; dataDir: string }> {
+  const dataDir = join(await servers.folder(), 'data');
+  return { server: await servers.start(dataDir), dataDir };
+}
+
+test('a worker that is killed is replaced, and the others serve all the while', async () => {
+  const { server } = await start();
+  const [victim, other] = workersOf(server.pid);
+  assert(victim !== undefined && other !== undefined);
+  process.kill(victim, 'SIGKILL');
+  await waitFor('the victim to be gone', () => !isAlive(victim));
+  for (let request = 0; request < 20; request += 1) assert.equal(await post(server, 'Ada'), 201);
+  await waitFor('a new worker', () => workersOf(server.pid).length === 2);
+  await waitFor('it to serve', () => /a new worker serves/u.test(server.stderr));
+  assert.ok(workersOf(server.pid).includes(other), 'the other worker is the same process');
+});
+
+test('workers that crash more than five times in a minute end the server with exit code 70, databases included', async () => {
+  const { server, dataDir } = await start();
+  for (let crash = 1; crash <= 6; crash += 1) {
+    await waitFor('two workers', () => server.hasEnded || workersOf(server.pid).length === 2);
+    const [victim] = workersOf(server.pid);
+    assert(victim !== undefined);
+    process.kill(victim, 'SIGKILL');
+    await waitFor(
+      'its end to be noticed',
+      () => server.hasEnded || server.stderr.split('a worker ended').length > crash,
+    );
+  }
+  assert.equal(await server.ended(), 70);
+  assert.match(server.stderr, /workers crash too often/u);
+  assert.deepEqual(processesOf(dataDir), []);
+});
+
+test('when the supervisor is killed, its workers and its databases end by themselves', async () => {
+  const { server, dataDir } = await start();
+  const workers = workersOf(server.pid);
+  assert.equal(workers.length, 2);
+  server.kill('SIGKILL');
+  await waitFor('the workers to end', () => !workers.some(isAlive), 20_000);
+  await waitFor('the databases to end', () => processesOf(dataDir).length === 0, 20_000);
+});
+
+test('after kill -9 of everything the next start recovers by itself, with all that was acknowledged', async () => {
+  const { server, dataDir } = await start();
+  for (const name of ['one', 'two', 'three']) assert.equal(await post(server, name), 201);
+  const everything = [server.pid, ...workersOf(server.pid), ...processesOf(dataDir).map(({ pid }) => pid)];
+  for (const pid of new Set(everything)) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  const again = await servers.start(dataDir);
+  await waitFor('both databases to answer', async () => isReady(again), 20_000);
+  await waitFor('the standby to have it all', async () => (await names(again)).length === 3);
+  assert.deepEqual((await names(again)).toSorted(), ['one', 'three', 'two']);
+});
+
+test('databases that outlived their killed supervisor are stopped by the next start', async () => {
+  const { server, dataDir } = await start();
+  assert.equal(await post(server, 'Ada'), 201);
+  const orphan = postmaster(dataDir, 'primary');
+  assert(orphan !== undefined);
+  // The guardians first, so that nothing else ends the databases.
+  const guardians = processesOf(dataDir).filter(
+    ({ command }) => command.startsWith('sh ') || command.startsWith('/bin/sh '),
+  );
+  for (const { pid } of guardians) process.kill(pid, 'SIGKILL');
+  server.kill('SIGKILL');
+  await server.ended();
+  const again = await servers.start(dataDir);
+  await waitFor('both databases to answer', async () => isReady(again), 20_000);
+  assert.equal(isAlive(orphan), false);
+  await waitFor('the data to be there', async () => (await names(again)).includes('Ada'));
+});
+
+for (const role of ['primary', 'standby'] as const) {
+  test(`a ${role} that is killed while serving is started again, and everything works as before`, async () => {
+    const { server, dataDir } = await start();
+    assert.equal(await post(server, 'before'), 201);
+    const victim = postmaster(dataDir, role);
+    assert(victim !== undefined);
+    process.kill(victim, 'SIGKILL');
+    await waitFor('another postmaster', () => ![undefined, victim].includes(postmaster(dataDir, role)), 20_000);
+    await waitFor('readiness', async () => isReady(server), 20_000);
+    assert.equal(await post(server, 'after'), 201);
+    await waitFor('both users to be listed', async () => (await names(server)).length === 2, 20_000);
+    assert.equal(server.hasEnded, false);
+  });
+}
+
+test('a second signal stops at once, and nothing that was acknowledged is lost', async () => {
+  const { server, dataDir } = await start();
+  assert.equal(await post(server, 'Ada'), 201);
+  const workers = workersOf(server.pid);
+  for (const pid of workers) process.kill(pid, 'SIGSTOP'); // They would hold the drain up for 30 s.
+  server.kill('SIGTERM');
+  await waitFor('the first signal to be heard', () => /SIGTERM: stopping;/u.test(server.stderr));
+  const began = performance.now();
+  await waitFor('the second signal to count', () => {
+    if (server.hasEnded || performance.now() - began < 400) return server.hasEnded;
+    server.kill('SIGTERM');
+    return true;
+  });
+  await server.ended();
+  assert.ok(performance.now() - began < 10_000);
+  assert.equal(workers.some(isAlive), false);
+  await waitFor('nothing to be left', () => processesOf(dataDir).length === 0, 15_000);
+  const again = await servers.start(dataDir);
+  await waitFor('the data to be there', async () => (await names(again)).includes('Ada'), 20_000);
+});
