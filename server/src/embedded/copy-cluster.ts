@@ -1,0 +1,85 @@
+import { constants, copyFile, lchown, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { errorCode } from './error-code.ts';
+import type { OsUser } from './os-user.ts';
+
+/** Folders of which a base backup takes only the name: what they hold belongs to the running server. */
+const emptied: ReadonlySet<string> = new Set([
+  'pg_dynshmem',
+  'pg_notify',
+  'pg_replslot',
+  'pg_serial',
+  'pg_snapshots',
+  'pg_stat_tmp',
+  'pg_subtrans',
+]);
+
+/** Files of the top folder that say what the original is and does. */
+const left: ReadonlySet<string> = new Set([
+  'postmaster.pid',
+  'postmaster.opts',
+  'backup_label',
+  'backup_label.old',
+  'tablespace_map',
+  'tablespace_map.old',
+  'standby.signal',
+  'recovery.signal',
+]);
+
+export interface CopyOptions {
+  readonly from: string;
+  /** An empty folder. */
+  readonly to: string;
+  readonly owner: OsUser;
+  readonly signal: AbortSignal;
+  /** `running`: the original is in backup mode, its WAL comes by streaming, and files may vanish while we copy. */
+  readonly original: 'stopped' | 'running';
+}
+
+async function copyOne(from: string, to: string, options: CopyOptions): Promise<void> {
+  try {
+    // A clone where the file system can, which costs no space and hardly any time.
+    await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  } catch (error) {
+    if (options.original === 'running' && errorCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  await giveTo(to, options.owner);
+}
+
+async function giveTo(path: string, owner: OsUser): Promise<void> {
+  if (owner.drops) await lchown(path, owner.uid, owner.gid);
+}
+
+async function copyFolder(path: string, options: CopyOptions): Promise<void> {
+  const entries = await readdir(join(options.from, path), { withFileTypes: true }).catch((error: unknown) => {
+    if (options.original === 'running' && errorCode(error) === 'ENOENT') return [];
+    throw error;
+  });
+  for (const entry of entries) {
+    options.signal.throwIfAborted();
+    const child = join(path, entry.name);
+    if (path === '' && left.has(entry.name)) continue;
+    if (entry.isDirectory()) await copySubfolder(child, options);
+    else if (entry.isFile()) await copyOne(join(options.from, child), join(options.to, child), options);
+    else
+      throw new Error(`${join(options.from, child)} is a link (a tablespace?): a pair on one machine cannot copy it`);
+  }
+}
+
+async function copySubfolder(path: string, options: CopyOptions): Promise<void> {
+  await mkdir(join(options.to, path), { mode: 0o700 });
+  const isEmptied = emptied.has(path) || (path === 'pg_wal' && options.original === 'running');
+  if (!isEmptied) await copyFolder(path, options);
+  await giveTo(join(options.to, path), options.owner);
+}
+
+/**
+ * Copies the data directory of a stopped server, or of a running one in backup mode; the files to leave out are those of
+ * https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP-DATA. Links are refused,
+ * never followed: tablespaces cannot be shared by a pair on one machine.
+ */
+export async function copyCluster(options: CopyOptions): Promise<void> {
+  await copyFolder('', options);
+}

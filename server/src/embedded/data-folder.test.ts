@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+
+import { assertServable, type DataLayout, layoutOf, prepareDataFolder, removeLeftovers } from './data-folder.ts';
+import { type OsUser, resolveOsUser } from './os-user.ts';
+import { makeTestFolder } from './test-binaries.ts';
+
+let folder: string;
+let layout: DataLayout;
+let user: OsUser;
+
+beforeEach(async () => {
+  user = await resolveOsUser(undefined);
+  folder = await makeTestFolder();
+  layout = await layoutOf(join(folder, 'new', 'data'));
+});
+
+afterEach(async () => rm(folder, { recursive: true }));
+
+test('a new data folder is created, with the folders above it', async () => {
+  await prepareDataFolder(layout, user);
+  assert.equal(await assertServable(layout), 'new');
+});
+
+test('a path that is a file is refused', async () => {
+  await mkdir(join(folder, 'new'));
+  await writeFile(layout.root, '');
+  await assert.rejects(prepareDataFolder(layout, user), /not a folder.*MESSENGER_DATA_DIR/);
+});
+
+test("somebody else's folder is refused and left as it was", async () => {
+  await mkdir(layout.root, { recursive: true });
+  await writeFile(join(layout.root, 'thesis.odt'), '');
+  await assert.rejects(prepareDataFolder(layout, user), /holds "thesis.odt" and was not made by Messenger/);
+  assert.deepEqual(await readdir(layout.root), ['thesis.odt']);
+});
+
+test('the root of a new volume counts as empty', async () => {
+  await mkdir(join(layout.root, 'lost+found'), { recursive: true });
+  await prepareDataFolder(layout, user);
+});
+
+test('data of another major version is refused, with both versions and what to do', async () => {
+  await mkdir(layout.primary, { recursive: true });
+  await writeFile(join(layout.primary, 'PG_VERSION'), '17\n');
+  await assert.rejects(assertServable(layout), /PostgreSQL 17, and this is PostgreSQL 18.*pg_dump.*MESSENGER_DATA_DIR/);
+});
+
+test('a standby without its primary is refused: an empty primary would replace the only copy of the data', async () => {
+  await mkdir(layout.standby, { recursive: true });
+  await assert.rejects(assertServable(layout), /its primary .* is gone/);
+});
+
+test('what a rebuild that was cut short left behind is removed, and nothing else', async () => {
+  for (const name of ['primary', 'standby', 'run', 'standby.new-00c0ffee', 'standby.old-00c0ffee', 'standby.backup'])
+    await mkdir(join(layout.root, name, 'base'), { recursive: true });
+  await removeLeftovers(layout);
+  assert.deepEqual((await readdir(layout.root)).toSorted(), ['primary', 'run', 'standby', 'standby.backup']);
+});

@@ -1,0 +1,166 @@
+import { access, chmod, constants, mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+
+import { tryLock, type FileLock } from '../lib/file-lock.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { errorCode } from './error-code.ts';
+import { assertReachable, type OsUser } from './os-user.ts';
+import { becomesTrue } from './wait.ts';
+
+/** Where things are in a data folder. All paths are absolute and free of symbolic links. */
+export interface DataLayout {
+  readonly root: string;
+  readonly primary: string;
+  readonly standby: string;
+  readonly run: string;
+  readonly lock: string;
+  readonly record: string;
+}
+
+/** The only major version whose data we can serve: that of the packaged binaries. */
+const servedVersion = '18';
+
+/** What a new volume or a checkout may hold without being somebody's. */
+const harmless: ReadonlySet<string> = new Set(['lost+found', '.gitkeep', '.gitignore', '.DS_Store']);
+
+const chooseAnother = 'Choose another folder with MESSENGER_DATA_DIR.';
+
+async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return join(await realPathOf(dirname(path)), basename(path));
+  }
+}
+
+/** The layout of a data folder, which need not exist. */
+export async function layoutOf(dataDir: string): Promise<DataLayout> {
+  const root = await realPathOf(resolve(dataDir));
+  return {
+    root,
+    primary: join(root, 'primary'),
+    standby: join(root, 'standby'),
+    run: join(root, 'run'),
+    lock: join(root, 'messenger.lock'),
+    record: join(root, 'server.json'),
+  };
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Creates the data folder when it is absent, and refuses (`OperatorError`) one that is not a folder, cannot be
+ * written, cannot be entered by the databases' user, or holds things that are not ours. It belongs to us, not to the
+ * databases' user: when we are root, that user must not be able to put links in the way of what root writes here.
+ */
+export async function prepareDataFolder(layout: DataLayout, user: OsUser): Promise<void> {
+  await createFolder(layout.root, user);
+  await assertWritable(layout.root);
+  await assertReachable(user, layout.root);
+  await assertOurs(layout);
+}
+
+async function createFolder(root: string, user: OsUser): Promise<void> {
+  try {
+    const created = await mkdir(root, { recursive: true, mode: 0o700 });
+    if (created !== undefined && user.drops) await openFolders(created, root);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EEXIST' || code === 'ENOTDIR')
+      throw new OperatorError(`The data folder ${root} is not a folder. ${chooseAnother}`, { cause: error });
+    throw new OperatorError(`The data folder ${root} cannot be created (${code}). ${chooseAnother}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Lets others pass through the folders from `first` down to `last`, which we have just created. */
+async function openFolders(first: string, last: string): Promise<void> {
+  if (last !== first) await openFolders(first, dirname(last));
+  await chmod(last, 0o755);
+}
+
+async function assertWritable(root: string): Promise<void> {
+  if (!(await stat(root)).isDirectory())
+    throw new OperatorError(`The data folder ${root} is not a folder. ${chooseAnother}`);
+  await access(root, constants.R_OK | constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+    throw new OperatorError(
+      `The data folder ${root} cannot be written by this user (${errorCode(cause)}). Start as its owner. ${chooseAnother}`,
+      { cause },
+    );
+  });
+}
+
+async function assertOurs(layout: DataLayout): Promise<void> {
+  const foreign = (await readdir(layout.root)).find((name) => !harmless.has(name));
+  if (foreign === undefined || (await exists(layout.lock))) return;
+  throw new OperatorError(
+    `The data folder ${layout.root} holds "${foreign}" and was not made by Messenger, so it is left alone. ${chooseAnother}`,
+  );
+}
+
+/** Takes the folder if nobody has it. */
+export function tryLockDataFolder(layout: DataLayout): FileLock | undefined {
+  try {
+    return tryLock(layout.lock);
+  } catch (cause) {
+    throw new OperatorError(`${layout.lock} cannot be opened for writing. Start as its owner. ${chooseAnother}`, {
+      cause,
+    });
+  }
+}
+
+/** A command that only looks whether a server runs holds the lock for a moment; waiting this long outlasts it. In ms. */
+const lookMs = 300;
+
+/** Takes the folder for this process, or undefined when another server has it. */
+export async function lockDataFolder(layout: DataLayout): Promise<FileLock | undefined> {
+  let lock: FileLock | undefined;
+  await becomesTrue(() => (lock = tryLockDataFolder(layout)) !== undefined, lookMs);
+  return lock;
+}
+
+/**
+ * Whether the folder holds a primary. Refuses data of another major version, and a standby without its primary: making
+ * a new primary then would replace the only copy of the data by an empty one.
+ */
+export async function assertServable(layout: DataLayout): Promise<'new' | 'existing'> {
+  const version = await readVersion(layout.primary);
+  if (version === undefined) return assertNothingLost(layout);
+  if (version === servedVersion) return 'existing';
+  throw new OperatorError(
+    `The data in ${layout.primary} is of PostgreSQL ${version}, and this is PostgreSQL ${servedVersion}. Dump it with ` +
+      `PostgreSQL ${version} (pg_dump) and restore it into a new data folder. ${chooseAnother}`,
+  );
+}
+
+async function readVersion(dir: string): Promise<string | undefined> {
+  try {
+    return (await readFile(join(dir, 'PG_VERSION'), 'utf8')).trim();
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function assertNothingLost(layout: DataLayout): Promise<'new'> {
+  if (await exists(layout.primary))
+    throw new OperatorError(`${layout.primary} exists, but holds no database (no PG_VERSION). ${chooseAnother}`);
+  if (!(await exists(layout.standby))) return 'new';
+  throw new OperatorError(
+    `${layout.standby} is there, but its primary ${layout.primary} is gone. Put the primary back, or make the copy the ` +
+      `primary: \`mv ${layout.standby} ${layout.primary} && rm ${layout.primary}/standby.signal\`. ${chooseAnother}`,
+  );
+}
+
+/** Removes what starts and rebuilds that were cut short left behind. Only for the holder of the folder's lock. */
+export async function removeLeftovers(layout: DataLayout): Promise<void> {
+  const names = (await readdir(layout.root)).filter((name) => /^(primary|standby)\.(new|old)-[0-9a-f]+$/.test(name));
+  for (const name of names) await rm(join(layout.root, name), { recursive: true, force: true });
+}

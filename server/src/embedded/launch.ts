@@ -1,0 +1,76 @@
+import type { Endpoints } from '../db/endpoint.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import { type FileMaker, writeConfiguration } from './cluster-files.ts';
+import type { DataLayout } from './data-folder.ts';
+import { messageOf } from './error-code.ts';
+import { settleOrphan } from './orphans.ts';
+import { giveFolder } from './os-user.ts';
+import type { LogLine } from './postgres-log.ts';
+import { type PostgresProcess, startPostgres } from './postgres-process.ts';
+import { renderPostgresConf, type Role, settingsFor, type SynchronousCommit } from './settings.ts';
+import { ensureSlot } from './slot.ts';
+import { removeStaleSocket } from './socket-folder.ts';
+import { ensureDatabase, withSession } from './sql.ts';
+import { poll, within } from './wait.ts';
+
+/** PostgreSQL settings beside ours, by role. Tests use them to make rare conditions common. */
+export type Overrides = Readonly<Partial<Record<Role, Readonly<Record<string, string>>>>>;
+
+/** What is fixed once a data folder is open, and all parts of the pair share. */
+export interface PairContext {
+  readonly layout: DataLayout;
+  readonly maker: FileMaker;
+  readonly endpoints: Endpoints;
+  readonly synchronousCommit: SynchronousCommit;
+  readonly overrides: Overrides;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+async function prepare(context: PairContext, role: Role): Promise<void> {
+  const dir = context.layout[role];
+  const { user } = context.maker;
+  const socketDir = context.endpoints.write.host;
+  await settleOrphan(dir, context.log);
+  await removeStaleSocket(socketDir, role);
+  await giveFolder(dir, user);
+  const overrides = context.overrides[role] ?? {};
+  const settings = settingsFor(role, { synchronousCommit: context.synchronousCommit, socketDir, overrides });
+  await writeConfiguration(dir, renderPostgresConf(settings), user);
+}
+
+/** After a kill -9 of a postmaster its children die by themselves; until then PostgreSQL refuses to start. */
+const oldBackends = 'pre-existing shared memory block';
+/** How long they may take, in ms. */
+const oldBackendsMs = 10_000;
+
+/** Starts the server of a role on its folder: settles orphans, writes the configuration, waits until it is ready. */
+export async function launch(
+  context: PairContext,
+  role: Role,
+  signal: AbortSignal,
+  onLine: (line: LogLine) => void = () => {},
+): Promise<PostgresProcess> {
+  await prepare(context, role);
+  const { maker, layout, log } = context;
+  const retriesEnd = within(signal, oldBackendsMs);
+  const attempt = async (): Promise<PostgresProcess | undefined> => {
+    try {
+      return await startPostgres({ ...maker, role, dir: layout[role], log, onLine }, signal);
+    } catch (error) {
+      if (messageOf(error).includes(oldBackends) && !retriesEnd.aborted) return undefined;
+      throw error;
+    }
+  };
+  return poll(attempt, { everyMs: 100, signal });
+}
+
+/** Gives a running primary what it may lack: the standby's slot and the database. */
+export async function readyPrimary(context: PairContext): Promise<void> {
+  const primary = context.endpoints.write;
+  await withSession(primary, async (client) => {
+    await ensureSlot(client);
+    await ensureDatabase(client, primary);
+  });
+}

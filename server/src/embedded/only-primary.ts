@@ -1,0 +1,33 @@
+import type { Endpoint } from '../db/endpoint.ts';
+import { launch, readyPrimary } from './launch.ts';
+import { type EmbeddedOptions, openData } from './open-data.ts';
+import { findRunningServer } from './server-record.ts';
+import { endpointsIn } from './socket-folder.ts';
+
+/** How long the primary may take to end after the work, in ms. */
+const stopMs = 30_000;
+
+/**
+ * Runs `work` on the primary of a data folder: the running server's, if there is one, else one that is started for the
+ * purpose and stopped afterwards. For one-off commands such as a migration; the standby catches up at the next start.
+ */
+export async function withPrimary<T>(
+  options: EmbeddedOptions,
+  signal: AbortSignal,
+  work: (primary: Endpoint) => Promise<T>,
+): Promise<T> {
+  const running = await findRunningServer(options.dataDir);
+  if (running !== undefined) return work(endpointsIn(running.sockets).write);
+  const data = await openData(options, signal);
+  try {
+    const primary = await launch(data.context, 'primary', signal);
+    try {
+      await readyPrimary(data.context);
+      return await work(data.context.endpoints.write);
+    } finally {
+      await primary.stop(AbortSignal.timeout(stopMs));
+    }
+  } finally {
+    await data.close();
+  }
+}

@@ -1,0 +1,119 @@
+import { open, rename, rmdir } from 'node:fs/promises';
+
+import type { Clock } from '../lib/clock.ts';
+import type { FileLock } from '../lib/file-lock.ts';
+import type { Log } from '../telemetry/log.ts';
+import { findBinaries } from './binaries.ts';
+import { type FileMaker, initCluster, makeUnfinished, markStandby, syncCluster } from './cluster-files.ts';
+import { copyCluster } from './copy-cluster.ts';
+import {
+  assertServable,
+  type DataLayout,
+  exists,
+  layoutOf,
+  lockDataFolder,
+  prepareDataFolder,
+  removeLeftovers,
+} from './data-folder.ts';
+import type { Overrides, PairContext } from './launch.ts';
+import { assertOwner, assertReachable, resolveOsUser } from './os-user.ts';
+import { folderInUse, removeServerRecord, writeServerRecord } from './server-record.ts';
+import type { SynchronousCommit } from './settings.ts';
+import { endpointsIn, prepareSocketFolder, socketFolderOf } from './socket-folder.ts';
+
+export interface EmbeddedOptions {
+  readonly dataDir: string;
+  /** A folder with bin/, lib/ and share/; default: the platform's npm package. */
+  readonly binariesDir?: string | undefined;
+  /** Who the processes run as when we are root; default: nobody. */
+  readonly dbUser?: string | undefined;
+  readonly synchronousCommit: SynchronousCommit;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly overrides?: Overrides;
+}
+
+/** A data folder that is locked, checked, and holds both servers' files. */
+export interface OpenData {
+  readonly context: PairContext;
+  readonly isNew: boolean;
+  /** Gives the folder back. Everything that runs on it must have ended. */
+  close(): Promise<void>;
+}
+
+async function findMaker(options: EmbeddedOptions): Promise<FileMaker> {
+  const [user, binaries] = await Promise.all([resolveOsUser(options.dbUser), findBinaries(options.binariesDir)]);
+  await assertReachable(user, binaries.postgres);
+  return { user, binaries };
+}
+
+/** Renames are on the disk only when their folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
+ * The first start: makes the primary's files, and the standby's as a copy of them. Both get their names when both are
+ * complete; what a crash leaves before that is removed by the next start.
+ */
+async function createFiles(layout: DataLayout, maker: FileMaker, signal: AbortSignal): Promise<void> {
+  const primary = await makeUnfinished(layout.primary, maker.user);
+  const standby = await makeUnfinished(layout.standby, maker.user);
+  await initCluster(maker, primary, signal);
+  await copyCluster({ from: primary, to: standby, owner: maker.user, signal, original: 'stopped' });
+  await markStandby(standby, maker);
+  await syncCluster(maker, standby, signal);
+  await rename(primary, layout.primary);
+  await rename(standby, layout.standby);
+  await syncFolder(layout.root);
+}
+
+/** True when the files had to be created. */
+async function fill(layout: DataLayout, maker: FileMaker, log: Log, signal: AbortSignal): Promise<boolean> {
+  if (await exists(layout.primary)) await assertOwner(layout.primary, maker.user);
+  const found = await assertServable(layout);
+  await removeLeftovers(layout);
+  if (found === 'existing') return false;
+  log.info({ dataDir: layout.root }, 'creating the databases, once');
+  await createFiles(layout, maker, signal).catch(async (error: unknown) => {
+    await removeLeftovers(layout);
+    throw error;
+  });
+  return true;
+}
+
+async function closeData(layout: DataLayout, sockets: string, lock: FileLock): Promise<void> {
+  await removeServerRecord(layout);
+  // Among the temporary files an empty folder of ours has no business; of one that is not empty we know nothing.
+  if (sockets !== layout.run) await rmdir(sockets).catch(() => {});
+  lock.release();
+}
+
+/**
+ * Opens the data folder for this process alone, creating it and the databases' files when it is new. Nothing is started.
+ * Throws `OperatorError` for all that the operator can change; then nothing is left behind but perhaps an empty folder.
+ */
+export async function openData(options: EmbeddedOptions, signal: AbortSignal): Promise<OpenData> {
+  const maker = await findMaker(options);
+  const layout = await layoutOf(options.dataDir);
+  const sockets = socketFolderOf(layout);
+  await prepareDataFolder(layout, maker.user);
+  const lock = await lockDataFolder(layout);
+  if (lock === undefined) throw await folderInUse(layout);
+  const { synchronousCommit, overrides = {}, log, clock } = options;
+  const context = { layout, maker, endpoints: endpointsIn(sockets), synchronousCommit, overrides, log, clock };
+  try {
+    await writeServerRecord(layout, { pid: process.pid, sockets });
+    const isNew = await fill(layout, maker, log, signal);
+    await prepareSocketFolder(layout, sockets, maker.user);
+    return { context, isNew, close: () => closeData(layout, sockets, lock) };
+  } catch (error) {
+    await closeData(layout, sockets, lock);
+    throw error;
+  }
+}

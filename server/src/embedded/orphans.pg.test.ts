@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { findBinaries } from './binaries.ts';
+import { resolveOsUser, spawnOptionsFor } from './os-user.ts';
+import { embeddedEndpoints } from './socket-folder.ts';
+import { openSession } from './sql.ts';
+import { ask, eventually, isAlive, makeTestSite, replicates, soon, type TestSite } from './test-pair.ts';
+
+let site: TestSite;
+let primaryDir: string;
+
+before(async () => {
+  site = await makeTestSite();
+  primaryDir = join(site.options.dataDir, 'primary');
+  const pair = site.pair();
+  await pair.start(soon());
+  await ask(pair, 'write', 'create table kept (id uuid primary key default uuidv7())');
+  await pair.stop(soon());
+});
+
+after(async () => site.remove());
+
+const program = `
+  const { EmbeddedPair } = await import(new URL('pair.ts', process.argv[1]));
+  const { monotonicClock } = await import(new URL('../lib/clock.ts', process.argv[1]));
+  const { pino } = await import('pino');
+  const about = { log: pino({ level: 'silent' }), clock: monotonicClock, onFatal: () => {} };
+  const pair = new EmbeddedPair({ ...JSON.parse(process.argv[2]), ...about });
+  await pair.start(AbortSignal.timeout(20_000));
+  console.log(pair.pids.primary + ' ' + pair.pids.standby);
+`;
+
+/** A server process on the site's data folder. */
+async function startServer(): Promise<{ server: ChildProcess; databases: number[] }> {
+  const { log: _log, clock: _clock, ...options } = site.options;
+  const server = spawn(
+    process.execPath,
+    ['--input-type=module', '-e', program, import.meta.url, JSON.stringify(options)],
+    { stdio: ['ignore', 'pipe', 'inherit'], cwd: import.meta.dirname },
+  );
+  const said: unknown[] = await once(server.stdout, 'data');
+  return { server, databases: String(said[0]).trim().split(' ').map(Number) };
+}
+
+async function haveEnded(pids: readonly number[]): Promise<boolean> {
+  const alive = await Promise.all(pids.map(isAlive));
+  return !alive.includes(true);
+}
+
+test('when the server is killed with kill -9, its databases end too', async () => {
+  const { server, databases } = await startServer();
+  assert.equal(databases.length, 2);
+  assert.equal((await Promise.all(databases.map(isAlive))).includes(false), false);
+  server.kill('SIGKILL');
+  await eventually(async () => haveEnded(databases));
+});
+
+test('after kill -9 of everything at once the next start recovers by itself', async () => {
+  const { server, databases } = await startServer();
+  for (const pid of databases) process.kill(pid, 'SIGKILL');
+  server.kill('SIGKILL');
+  await once(server, 'exit');
+  const pair = site.pair();
+  await pair.start(soon());
+  await replicates(pair, 'kept');
+  await pair.stop(soon());
+});
+
+/** A postmaster that nobody looks after. */
+async function startOrphan(): Promise<ChildProcess> {
+  const [user, { postgres }] = await Promise.all([resolveOsUser(undefined), findBinaries(site.options.binariesDir)]);
+  const orphan = spawn(postgres, ['-D', primaryDir], { ...spawnOptionsFor(user), stdio: 'ignore' });
+  await eventually(async () => (await readFile(join(primaryDir, 'postmaster.pid'), 'utf8')).includes('ready'));
+  return orphan;
+}
+
+test('a postmaster that an earlier run left on the data is stopped in order, and the log says so', async () => {
+  const orphan = await startOrphan();
+  const ended = once(orphan, 'exit');
+  const pair = site.pair();
+  await pair.start(soon());
+  await replicates(pair, 'kept');
+  await pair.stop(soon());
+  assert.deepEqual(await ended, [0, null]);
+  assert.ok(site.lines.some((line) => line.includes(`stopping PostgreSQL (pid ${orphan.pid})`)));
+});
+
+test('a start waits for the last process of a killed postmaster instead of sharing the data with it', async () => {
+  const orphan = await startOrphan();
+  const straggler = await openSession((await embeddedEndpoints(site.options.dataDir)).write);
+  const { rows } = await straggler.client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const pid = rows[0]?.pid ?? assert.fail('no backend');
+  process.kill(pid, 'SIGSTOP');
+  orphan.kill('SIGKILL');
+  await once(orphan, 'exit');
+
+  const pair = site.pair();
+  const start = pair.start(soon());
+  const isRefused = (): boolean => site.lines.some((line) => line.includes('pre-existing shared memory block'));
+  await Promise.race([start, eventually(isRefused)]);
+  assert.equal(pair.state(), 'starting');
+  process.kill(pid, 'SIGCONT');
+  await start;
+  await straggler.close();
+  await pair.stop(soon());
+});
+
+/** Leaves the files of a postmaster that was killed, with the number of a process that has nothing to do with it. */
+async function leavePidOf(pid: number, template: string): Promise<void> {
+  const path = join(primaryDir, 'postmaster.pid');
+  await writeFile(path, [pid, ...template.split('\n').slice(1)].join('\n'), { mode: 0o600 });
+  const user = await resolveOsUser(undefined);
+  if (user.drops) await chown(path, user.uid, user.gid);
+}
+
+test('a process that merely has the number of a dead postmaster is left alone, even if it is a PostgreSQL', async () => {
+  const orphan = await startOrphan();
+  const template = await readFile(join(primaryDir, 'postmaster.pid'), 'utf8');
+  orphan.kill('SIGINT');
+  await once(orphan, 'exit');
+
+  const user = await resolveOsUser(undefined);
+  const stranger = spawn('/bin/sleep', ['60'], { ...spawnOptionsFor(user), argv0: 'postgres', stdio: 'ignore' });
+  assert.ok(stranger.pid !== undefined);
+  await leavePidOf(stranger.pid, template);
+  const pair = site.pair();
+  await pair.start(soon());
+  await pair.stop(soon());
+  assert.equal(stranger.exitCode ?? stranger.signalCode, null);
+  stranger.kill('SIGKILL');
+});

@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import { lchown, lstat, readFile, readlink, realpath, rename, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+
+import type { Log } from '../telemetry/log.ts';
+import { errorCode } from './error-code.ts';
+import { becomesTrue } from './wait.ts';
+
+const run = promisify(execFile);
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errorCode(error) === 'EPERM';
+  }
+}
+
+/** A postmaster's working directory is its data directory, however its path was spelled. */
+async function servesOnLinux(pid: number, dir: string): Promise<boolean> {
+  const [command, cwd] = await Promise.all([readFile(`/proc/${pid}/cmdline`, 'utf8'), readlink(`/proc/${pid}/cwd`)]);
+  return basename(command.split('\0')[0] ?? '') === 'postgres' && cwd === dir;
+}
+
+async function servesElsewhere(pid: number, dir: string): Promise<boolean> {
+  const { stdout } = await run('ps', ['-o', 'command=', '-p', String(pid)]);
+  return /(^|\/)postgres -D /.test(stdout) && stdout.trimEnd().endsWith(` -D ${dir}`);
+}
+
+/** Whether `pid` is a postmaster of the data directory `dir`, not just some process that has this number now. */
+async function isPostmasterOf(pid: number, dir: string): Promise<boolean> {
+  if (!isAlive(pid)) return false;
+  const serves = process.platform === 'linux' ? servesOnLinux : servesElsewhere;
+  return serves(pid, await realpath(dir)).catch(() => false);
+}
+
+async function readPidFile(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** From polite to final: fast shutdown, immediate shutdown, and what a stopped process cannot ignore. Waits in ms. */
+const measures = [
+  ['SIGINT', 5_000],
+  ['SIGQUIT', 6_000],
+  ['SIGKILL', 2_000],
+] as const;
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
+}
+
+async function stopOrphan(pid: number, dir: string): Promise<void> {
+  for (const [signal, waitMs] of measures) {
+    // Asked anew each time: once the orphan is gone, its number may be somebody else's.
+    if (!(await isPostmasterOf(pid, dir))) return;
+    send(pid, signal);
+    if (await becomesTrue(async () => !(await isPostmasterOf(pid, dir)), waitMs)) return;
+  }
+  throw new Error(`The PostgreSQL process ${pid} of ${dir}, left by an earlier run, does not end.`);
+}
+
+/**
+ * Puts our pid in place of one that a stranger has by now. PostgreSQL knows its parent's pid in this file to be stale,
+ * but goes on to check that no old backend uses the shared memory named there; without the file it could not.
+ */
+async function disownPid(path: string, content: string): Promise<void> {
+  const { uid, gid, mode } = await lstat(path);
+  const lines = content.split('\n');
+  await writeFile(`${path}.new`, [process.pid, ...lines.slice(1)].join('\n'), { flag: 'wx', mode });
+  if (process.geteuid?.() === 0) await lchown(`${path}.new`, uid, gid);
+  await rename(`${path}.new`, path);
+}
+
+/**
+ * Makes a data directory free to start: stops the postmaster that an earlier run left on it, and leaves every other
+ * process alone, whatever number it has. Only for the holder of the data folder's lock.
+ */
+export async function settleOrphan(dir: string, log: Log): Promise<void> {
+  const path = join(dir, 'postmaster.pid');
+  const content = await readPidFile(path);
+  const pid = Number.parseInt(content ?? '', 10);
+  if (content === undefined || !(pid > 0) || !isAlive(pid)) return;
+  if (!(await isPostmasterOf(pid, dir))) return disownPid(path, content);
+  log.warn({ pid, dir }, `stopping PostgreSQL (pid ${pid}), which an earlier run left on ${dir}`);
+  await stopOrphan(pid, dir);
+}

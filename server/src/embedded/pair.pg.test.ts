@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { findBinaries } from './binaries.ts';
+import { resolveOsUser } from './os-user.ts';
+import type { EmbeddedPair } from './pair.ts';
+import { startPostgres } from './postgres-process.ts';
+import { findRunningServer } from './server-record.ts';
+import { embeddedEndpoints } from './socket-folder.ts';
+import { withSession } from './sql.ts';
+import { ask, eventually, isAlive, makeTestSite, processFact, replicates, soon, type TestSite } from './test-pair.ts';
+
+let site: TestSite;
+let pair: EmbeddedPair;
+
+before(async () => {
+  site = await makeTestSite();
+  pair = site.pair();
+  await pair.start(soon());
+  await ask(pair, 'write', 'create table kept (id uuid primary key default uuidv7())');
+});
+
+after(async () => {
+  await pair.stop(soon());
+  await site.remove();
+});
+
+function pidsOf({ pids }: EmbeddedPair): { primary: number; standby: number } {
+  assert.ok(pids.primary !== undefined && pids.standby !== undefined, 'both servers run');
+  return { primary: pids.primary, standby: pids.standby };
+}
+
+test('what is written on the primary can be read on the standby', async () => {
+  await replicates(pair, 'kept');
+});
+
+test('the standby streams from the start, holding WAL by its slot, and reports back what its readers need', async () => {
+  const [slot] = await ask(
+    pair,
+    'write',
+    `select active from pg_replication_slots where slot_name = 'messenger_standby'`,
+  );
+  assert.equal(slot, true);
+  assert.deepEqual(await ask(pair, 'read', 'select pg_is_in_recovery()'), [true]);
+  assert.deepEqual(await ask(pair, 'read', 'show hot_standby_feedback'), ['on']);
+  assert.equal(site.lines.filter((line) => line.includes('rebuilding')).length, 0);
+});
+
+test('both servers have the settings of the tuning guide, and no TCP port', async () => {
+  for (const role of ['write', 'read'] as const) {
+    assert.deepEqual(await ask(pair, role, 'show max_connections'), ['500']);
+    assert.deepEqual(await ask(pair, role, 'show work_mem'), ['16MB']);
+    assert.deepEqual(await ask(pair, role, 'show listen_addresses'), ['']);
+  }
+  assert.deepEqual(await ask(pair, 'write', 'show synchronous_commit'), ['on']);
+  assert.deepEqual(await ask(pair, 'read', 'show random_page_cost'), ['1.1']);
+});
+
+test('the endpoints can be computed without the server that runs there', async () => {
+  assert.deepEqual(await embeddedEndpoints(site.options.dataDir), pair.endpoints);
+});
+
+test('a second server on the same data folder is refused, and told who has it', async () => {
+  await pair.announce('http://127.0.0.1:8080');
+  const expected = new RegExp(`in use by the server with pid ${process.pid} \\(http://127.0.0.1:8080\\)`);
+  await assert.rejects(site.pair().start(soon()), expected);
+  assert.equal((await findRunningServer(site.options.dataDir))?.pid, process.pid);
+});
+
+test('Ctrl-C in a terminal reaches the server alone, which then stops its databases in order', async () => {
+  const { primary, standby } = pidsOf(pair);
+  const groups = await Promise.all([process.pid, primary, standby].map((pid) => processFact(pid, 'pgid')));
+  assert.equal(new Set(groups).size, 3, groups.join(' '));
+});
+
+test('a primary that was killed with kill -9 is back by itself, with all that was committed', async () => {
+  const killed = pidsOf(pair);
+  const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
+  process.kill(killed.primary, 'SIGKILL');
+  await eventually(async () => (await ask(pair, 'write', 'select id from kept')).includes(id));
+  assert.notEqual(pair.pids.primary, killed.primary);
+  await replicates(pair, 'kept');
+  assert.equal(pair.pids.standby, killed.standby);
+});
+
+test('a standby that was killed with kill -9 is back by itself and follows, without a rebuild', async () => {
+  const killed = pidsOf(pair);
+  process.kill(killed.standby, 'SIGKILL');
+  await eventually(() => pair.pids.standby !== undefined && pair.pids.standby !== killed.standby);
+  await replicates(pair, 'kept');
+  assert.equal(pair.pids.primary, killed.primary);
+  assert.ok(!site.lines.some((line) => line.includes('rebuilding')));
+});
+
+test('data outlives a restart, and the standby ends with all that the primary had', async () => {
+  const stopped = pidsOf(pair);
+  const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
+  await pair.stop(soon());
+  assert.equal((await isAlive(stopped.primary)) || (await isAlive(stopped.standby)), false);
+  assert.equal(await findRunningServer(site.options.dataDir), undefined);
+
+  pair = site.pair();
+  await pair.start(soon());
+  assert.ok((await ask(pair, 'write', 'select id from kept')).includes(id));
+  assert.ok((await ask(pair, 'read', 'select id from kept')).includes(id));
+  await replicates(pair, 'kept');
+});
+
+/** Where the standby's copy of the WAL ends, read from a standby that is all alone. */
+async function endOfStandby(): Promise<string> {
+  const [user, binaries] = await Promise.all([resolveOsUser(undefined), findBinaries(site.options.binariesDir)]);
+  const { dataDir, log } = site.options;
+  const { read } = await embeddedEndpoints(dataDir);
+  const dir = join(dataDir, 'standby');
+  const standby = await startPostgres({ role: 'standby', dir, binaries, user, log }, soon());
+  const { rows } = await withSession(read, async (client) =>
+    client.query<{ lsn: string }>('select pg_last_wal_replay_lsn() as lsn'),
+  );
+  await standby.stop(soon());
+  return rows[0]?.lsn ?? assert.fail('no position');
+}
+
+test('after a stop the standby has everything, down to the last record that the primary wrote', async () => {
+  await pair.stop(soon());
+  const end = await endOfStandby();
+  pair = site.pair();
+  await pair.start(soon());
+  assert.deepEqual(await ask(pair, 'write', `select checkpoint_lsn < '${end}' from pg_control_checkpoint()`), [true]);
+});
+
+test('what users type does not reach the log, even in statements that fail', async () => {
+  await assert.rejects(ask(pair, 'write', `select 'Ada Lovelace'::uuid`));
+  await assert.rejects(ask(pair, 'write', `insert into kept values ('Ada', 'Lovelace')`));
+  await eventually(() => site.lines.some((line) => line.includes('22P02')));
+  assert.ok(!site.lines.some((line) => line.includes('Ada')));
+});

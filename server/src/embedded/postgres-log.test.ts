@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { test } from 'node:test';
+
+import { pino } from 'pino';
+
+import { parseLogLine, relayLogLine } from './postgres-log.ts';
+
+/** What our log holds after the server has said `raw`. */
+function relayed(raw: string): string {
+  let written = '';
+  const sink = new Writable({ write: (chunk, _encoding, done) => done(void (written = String(chunk))) });
+  const line = parseLogLine(raw);
+  if (line !== undefined) relayLogLine(pino({ level: 'debug' }, sink), 'primary', line);
+  return written;
+}
+
+const levels = { debug: 20, warn: 40, error: 50 };
+
+test('a message is read in our format and, before the settings are read, in the default one', () => {
+  assert.deepEqual(parseLogLine('00000|42|postmaster|LOG:  starting PostgreSQL 18.4'), {
+    severity: 'LOG',
+    text: 'starting PostgreSQL 18.4',
+    sqlstate: '00000',
+    backend: 'postmaster',
+  });
+  assert.equal(parseLogLine('2026-11-23 18:35:26.123 UTC [42] FATAL:  no such setting')?.text, 'no such setting');
+});
+
+test('a continuation line is not a message', () => {
+  assert.equal(parseLogLine("\t'Ada', ERROR:  'Lovelace'"), undefined);
+});
+
+for (const [raw, level] of [
+  ['00000|1|checkpointer|LOG:  checkpoint starting', 'debug'],
+  ['01000|1|autovacuum worker|WARNING:  oldest xmin is far in the past', 'warn'],
+  ['58P01|1|postmaster|FATAL:  could not open file', 'warn'],
+  ['XX000|1|startup|PANIC:  could not locate a valid checkpoint record', 'error'],
+  ['08006|1|walreceiver|FATAL:  could not connect to the primary server', 'debug'],
+  ['57P03|1|walsender|FATAL:  the database system is shutting down', 'debug'],
+  ['53300|1|client backend|FATAL:  sorry, too many clients already', 'warn'],
+  ['22P02|1|client backend|ERROR:  invalid input syntax for type uuid: "Ada"', 'debug'],
+] as const)
+  test(`"${raw}" is logged as ${level}`, () => {
+    assert.match(relayed(raw), new RegExp(`"level":${levels[level]},`));
+  });
+
+test('what a client typed is not logged, the number of the error is', () => {
+  const written = relayed('22P02|1|client backend|ERROR:  invalid input syntax for type uuid: "Ada"');
+  assert.ok(written.includes('22P02'));
+  assert.ok(!written.includes('Ada'));
+});
+
+test('lines that hold rows and statements are not logged', () => {
+  for (const kind of ['DETAIL', 'STATEMENT', 'CONTEXT', 'QUERY', 'HINT'])
+    assert.equal(relayed(`23505|1|client backend|${kind}:  Key (name)=(Ada) already exists.`), '');
+});

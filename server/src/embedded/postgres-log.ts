@@ -1,0 +1,64 @@
+import type { Log } from '../telemetry/log.ts';
+import type { Role } from './settings.ts';
+
+/** One message of a server. `backend` is the kind of process that speaks, undefined before the settings are read. */
+export interface LogLine {
+  readonly severity: string;
+  readonly text: string;
+  readonly sqlstate: string | undefined;
+  readonly backend: string | undefined;
+}
+
+const format =
+  /^(?:(?<sqlstate>[0-9A-Z]{5})\|\d+\|(?<backend>[^|]*)\|)?(?:\S.*? )??(?<severity>[A-Z]+\d?): {2}(?<text>.*)$/;
+
+/** Reads a line as `log_line_prefix` shapes it; undefined for anything else, such as the second line of a statement. */
+export function parseLogLine(line: string): LogLine | undefined {
+  const groups = format.exec(line)?.groups;
+  if (groups?.['severity'] === undefined || groups['text'] === undefined) return undefined;
+  return {
+    severity: groups['severity'],
+    text: groups['text'],
+    sqlstate: groups['sqlstate'],
+    backend: groups['backend'],
+  };
+}
+
+/** Processes that run other people's statements: their messages can quote what users typed. */
+const speaksForUsers: ReadonlySet<string> = new Set(['client backend', 'parallel worker']);
+
+const levels: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {
+  LOG: 'debug',
+  INFO: 'debug',
+  NOTICE: 'debug',
+  WARNING: 'warn',
+  ERROR: 'debug',
+  FATAL: 'warn',
+  PANIC: 'error',
+};
+
+/** A server that is stopping or starting turns connections away: admin_shutdown and cannot_connect_now. */
+const passingStates: ReadonlySet<string> = new Set(['57P01', '57P03']);
+
+/** Class 53: too many connections, out of memory, disk full. Somebody should know, whoever caused it. */
+function isShortage(line: LogLine): boolean {
+  return line.sqlstate?.startsWith('53') === true;
+}
+
+function levelOf(line: LogLine): 'debug' | 'warn' | 'error' | undefined {
+  const level = levels[line.severity];
+  if (level === undefined || level === 'error') return level;
+  if (isShortage(line)) return 'warn';
+  // A client learns of its own errors; the standby's monitor judges those of the receiver, which repeat twice a second.
+  const isOthersBusiness = line.backend === 'walreceiver' || speaksForUsers.has(line.backend ?? '');
+  return isOthersBusiness || passingStates.has(line.sqlstate ?? '') ? 'debug' : level;
+}
+
+/** Passes a message on to our log, but for what may quote a user: DETAIL, CONTEXT and STATEMENT lines, clients' errors. */
+export function relayLogLine(log: Log, role: Role, line: LogLine): void {
+  const level = levelOf(line);
+  if (level === undefined) return;
+  const { backend, severity, sqlstate } = line;
+  const mayQuote = speaksForUsers.has(backend ?? '') && !isShortage(line);
+  log[level]({ role, backend, severity, sqlstate }, `PostgreSQL: ${mayQuote ? 'a message for a client' : line.text}`);
+}

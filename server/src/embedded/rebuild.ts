@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type pg from 'pg';
+
+import type { Endpoint } from '../db/endpoint.ts';
+import { type FileMaker, makeUnfinished, markStandby, syncCluster, writeClusterFile } from './cluster-files.ts';
+import { copyCluster } from './copy-cluster.ts';
+import { exists } from './data-folder.ts';
+import { errorCode } from './error-code.ts';
+import { ensureSlot, removeSlot } from './slot.ts';
+import { withSession } from './sql.ts';
+
+/** The folders of the two servers, and how to reach the running primary. */
+export interface RebuildSource {
+  readonly maker: FileMaker;
+  readonly primary: Endpoint;
+  readonly primaryDir: string;
+  readonly standbyDir: string;
+}
+
+const backupStart = `select pg_backup_start('messenger standby', fast => true)`;
+const backupStop = 'select labelfile, spcmapfile from pg_backup_stop(wait_for_archive => false)';
+
+async function stopBackup(client: pg.Client): Promise<{ labelfile: string; spcmapfile: string }> {
+  const { rows } = await client.query<{ labelfile: string; spcmapfile: string }>(backupStop);
+  const [row] = rows;
+  if (row === undefined) throw new Error('pg_backup_stop returned no row');
+  return row;
+}
+
+async function backUp(source: RebuildSource, to: string, client: pg.Client, signal: AbortSignal): Promise<void> {
+  const { user } = source.maker;
+  await removeSlot(client, signal);
+  await client.query(backupStart);
+  // A new slot keeps WAL from the latest checkpoint on, which is the backup's. Made before the backup it would keep a
+  // segment more than the standby needs, and lose its place the sooner.
+  await ensureSlot(client);
+  await copyCluster({ from: source.primaryDir, to, owner: user, signal, original: 'running' });
+  const { labelfile, spcmapfile } = await stopBackup(client);
+  await writeClusterFile(join(to, 'backup_label'), labelfile, user);
+  if (spcmapfile !== '') await writeClusterFile(join(to, 'tablespace_map'), spcmapfile, user);
+}
+
+async function replaceFolder(final: string, unfinished: string): Promise<void> {
+  const old = `${final}.old-${randomBytes(4).toString('hex')}`;
+  if (await exists(final)) await rename(final, old);
+  await rename(unfinished, final);
+  await rm(old, { recursive: true, force: true });
+}
+
+/**
+ * Makes the standby's folder anew from the running primary, by a base backup through the low-level API
+ * (https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP); the packaged PostgreSQL
+ * has no pg_basebackup. The standby must be stopped. Until the copy is complete and on disk the old folder stays.
+ */
+export async function rebuildStandby(source: RebuildSource, signal: AbortSignal): Promise<void> {
+  const unfinished = await makeUnfinished(source.standbyDir, source.maker.user);
+  try {
+    await withSession(source.primary, (client) => backUp(source, unfinished, client, signal));
+    await markStandby(unfinished, source.maker);
+    await syncCluster(source.maker, unfinished, signal);
+    await replaceFolder(source.standbyDir, unfinished);
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    if (errorCode(error) === 'ENOSPC')
+      throw new Error('no space left for a second copy of the database', { cause: error });
+    throw error;
+  }
+}

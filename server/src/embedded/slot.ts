@@ -1,0 +1,42 @@
+import type pg from 'pg';
+
+import { slotName } from './settings.ts';
+import { poll, within } from './wait.ts';
+
+/** What the primary says about the standby's replication slot; undefined: there is none. */
+export interface SlotState {
+  readonly isActive: boolean;
+  /** `lost`: WAL that the standby still needs has been removed. */
+  readonly walStatus: string | undefined;
+}
+
+const readSlot = 'select active, wal_status from pg_replication_slots where slot_name = $1';
+const createSlot = 'select pg_create_physical_replication_slot($1, true)';
+const dropSlot =
+  'select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active';
+const cutOffStandby =
+  'select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active';
+
+export async function findSlot(client: pg.Client): Promise<SlotState | undefined> {
+  const { rows } = await client.query<{ active: boolean; wal_status: string | null }>(readSlot, [slotName]);
+  const [row] = rows;
+  return row && { isActive: row.active, walStatus: row.wal_status ?? undefined };
+}
+
+/** Creates the slot unless it exists; from now on it keeps WAL. */
+export async function ensureSlot(client: pg.Client): Promise<void> {
+  if ((await findSlot(client)) === undefined) await client.query(createSlot, [slotName]);
+}
+
+/** How long the server process of a standby that has gone may take to notice, before it is told. */
+const releaseMs = 10_000;
+
+/** Drops the slot. The standby must have been stopped; what is left of its connection is cut. */
+export async function removeSlot(client: pg.Client, signal: AbortSignal): Promise<void> {
+  const isGone = async (): Promise<true | undefined> => {
+    await client.query(cutOffStandby, [slotName]);
+    await client.query(dropSlot, [slotName]);
+    return (await findSlot(client)) === undefined ? true : undefined;
+  };
+  await poll(isGone, { everyMs: 50, signal: within(signal, releaseMs) });
+}

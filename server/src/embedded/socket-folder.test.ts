@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { mkdir, rm, stat, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { layoutOf } from './data-folder.ts';
+import { type OsUser, resolveOsUser } from './os-user.ts';
+import { prepareSocketFolder, socketFolderOf } from './socket-folder.ts';
+import { makeTestFolder } from './test-binaries.ts';
+
+let folder: string;
+let user: OsUser;
+
+before(async () => {
+  folder = await makeTestFolder();
+  user = await resolveOsUser(undefined);
+});
+
+after(async () => rm(folder, { recursive: true }));
+
+const longest = process.platform === 'darwin' ? 103 : 107;
+const rest = '/run/.s.PGSQL.5432'.length;
+
+test('sockets live in the data folder as long as their path fits', async () => {
+  const fits = await layoutOf(`/${'d'.repeat(longest - rest - 1)}`);
+  assert.equal(socketFolderOf(fits), fits.run);
+});
+
+test('one byte more, and they live in a short folder that only this data folder has', async () => {
+  const tooLong = await layoutOf(`/${'d'.repeat(longest - rest)}`);
+  const other = await layoutOf(`/${'e'.repeat(longest - rest)}`);
+  assert.match(socketFolderOf(tooLong, '/tmp'), /^\/tmp\/messenger-[0-9a-f]{16}$/);
+  assert.equal(socketFolderOf(tooLong, '/tmp'), socketFolderOf(tooLong, '/tmp'));
+  assert.notEqual(socketFolderOf(tooLong, '/tmp'), socketFolderOf(other, '/tmp'));
+});
+
+test('bytes count, not characters', async () => {
+  const layout = await layoutOf(`/${'ä'.repeat((longest - rest + 1) / 2)}`);
+  assert.notEqual(socketFolderOf(layout), layout.run);
+});
+
+test('a data folder with a comma, which clients would take for two folders, has its sockets elsewhere', async () => {
+  const layout = await layoutOf('/data,here');
+  assert.notEqual(socketFolderOf(layout), layout.run);
+});
+
+test('a temporary folder that is itself too long falls back to /tmp', async () => {
+  const layout = await layoutOf(`/${'d'.repeat(longest)}`);
+  assert.match(socketFolderOf(layout, `/${'t'.repeat(longest)}`), /^\/tmp\/messenger-/);
+});
+
+test('the socket folder is private to the databases, and using it again is fine', async () => {
+  const layout = await layoutOf(folder);
+  await prepareSocketFolder(layout, layout.run, user);
+  await prepareSocketFolder(layout, layout.run, user);
+  const found = await stat(layout.run);
+  assert.equal(found.mode & 0o777, 0o700);
+  assert.equal(found.uid, user.uid);
+});
+
+test('a link in the place of the socket folder is refused: whoever made it would receive the connections', async () => {
+  await mkdir(join(folder, 'theirs'));
+  await symlink(join(folder, 'theirs'), join(folder, 'link'));
+  await assert.rejects(prepareSocketFolder(await layoutOf(folder), join(folder, 'link'), user), /is not a folder of/);
+});
+
+test('a folder of somebody else among the temporary files is refused, too', async () => {
+  const self = { ...user, uid: user.uid + 1, drops: false };
+  await mkdir(join(folder, 'not-mine'));
+  await assert.rejects(
+    prepareSocketFolder(await layoutOf(folder), join(folder, 'not-mine'), self),
+    /is not a folder of/,
+  );
+});

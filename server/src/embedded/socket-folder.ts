@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { chmod, chown, lstat, mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Endpoints } from '../db/endpoint.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { type DataLayout, layoutOf } from './data-folder.ts';
+import { errorCode } from './error-code.ts';
+import type { OsUser } from './os-user.ts';
+import { readServerRecord } from './server-record.ts';
+import { databaseName, databaseUser, embeddedPorts, type Role } from './settings.ts';
+
+/** What fits into `sockaddr_un.sun_path`, less the terminating zero. */
+const maxSocketPathBytes = process.platform === 'darwin' ? 103 : 107;
+
+function socketName(role: Role): string {
+  return `.s.PGSQL.${embeddedPorts[role]}`;
+}
+
+/** PostgreSQL clients take a comma in a socket folder's name for the end of the name. */
+function canHoldSockets(folder: string): boolean {
+  return !folder.includes(',') && Buffer.byteLength(join(folder, socketName('primary'))) <= maxSocketPathBytes;
+}
+
+/**
+ * The folder for the sockets of a data folder: `run` in it, or when that path is too long for a socket, a folder among
+ * the temporary files, named by the data folder's path. The same data folder always gives the same answer.
+ */
+export function socketFolderOf(layout: DataLayout, temporaryDir = tmpdir()): string {
+  const name = `messenger-${createHash('sha256').update(layout.root).digest('hex').slice(0, 16)}`;
+  const folder = [layout.run, join(temporaryDir, name), join('/tmp', name)].find(canHoldSockets);
+  if (folder !== undefined) return folder;
+  throw new OperatorError(
+    `No path for the sockets of ${layout.root} is short enough. Use a shorter MESSENGER_DATA_DIR.`,
+  );
+}
+
+/**
+ * Creates the socket folder, private to the databases' user. Refuses a link, and among the temporary files, where anybody
+ * can make folders, a folder of somebody else.
+ */
+export async function prepareSocketFolder(layout: DataLayout, folder: string, user: OsUser): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    if (user.drops) await chown(folder, user.uid, user.gid);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+  const found = await lstat(folder);
+  const isOurs = found.uid === user.uid || (user.drops && (found.uid === 0 || folder === layout.run));
+  if (!found.isDirectory() || !isOurs)
+    throw new OperatorError(
+      `${folder}, where the databases' sockets belong, is not a folder of "${user.name}". Remove it.`,
+    );
+  await chmod(folder, 0o700);
+  if (user.drops) await chown(folder, user.uid, user.gid);
+}
+
+/**
+ * Removes a socket that its server did not live to remove, with its lock file: that holds a pid which may since belong
+ * to another process. Only when the server of `role` is known not to run.
+ */
+export async function removeStaleSocket(folder: string, role: Role): Promise<void> {
+  await rm(join(folder, socketName(role)), { force: true });
+  await rm(join(folder, `${socketName(role)}.lock`), { force: true });
+}
+
+/** The two servers behind the sockets in `folder`. */
+export function endpointsIn(folder: string): Endpoints {
+  const base = { host: folder, user: databaseUser, database: databaseName };
+  return { write: { ...base, port: embeddedPorts.primary }, read: { ...base, port: embeddedPorts.standby } };
+}
+
+/** Where the embedded databases of a data folder listen, or would; starts nothing, and nothing need run. */
+export async function embeddedEndpoints(dataDir: string): Promise<Endpoints> {
+  const layout = await layoutOf(dataDir);
+  // A running server may have been started with another TMPDIR than ours.
+  const record = await readServerRecord(layout);
+  return endpointsIn(record?.sockets ?? socketFolderOf(layout));
+}

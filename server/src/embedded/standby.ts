@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { RestartBudget } from '../lib/restart-budget.ts';
+import { exists } from './data-folder.ts';
+import { messageOf } from './error-code.ts';
+import { FollowCheck } from './follow-check.ts';
+import { KeptPostgres } from './kept-postgres.ts';
+import { launch, type PairContext } from './launch.ts';
+import { PrimaryObserver } from './primary-observer.ts';
+import { RebuildSchedule } from './rebuild-schedule.ts';
+import { rebuildStandby } from './rebuild.ts';
+
+/** How often the standby's fitness is judged. In ms. */
+const checkMs = 1_000;
+/** How long a start waits for the standby before it lets it come up in the background. In ms. */
+const patienceMs = 10_000;
+/** How long a standby that is to be replaced may take to end. In ms. */
+const replacedMs = 5_000;
+
+/**
+ * The standby: kept running, and made anew from the primary when it cannot follow, cannot start, or is not there. None
+ * of this ends the service, and none of it needs an operator.
+ */
+export class Standby {
+  readonly #context: PairContext;
+  readonly #observer: PrimaryObserver;
+  readonly #schedule: RebuildSchedule;
+  readonly #follow = new FollowCheck();
+  readonly #ending = new AbortController();
+  readonly #up = Promise.withResolvers<void>();
+  #kept: KeptPostgres | undefined;
+  /** Why the standby needs to be rebuilt, until it has been. */
+  #defect: string | undefined;
+  #tending: Promise<void> = Promise.resolve();
+
+  constructor(context: PairContext) {
+    this.#context = context;
+    this.#observer = new PrimaryObserver(context.endpoints.write);
+    this.#schedule = new RebuildSchedule(context.clock);
+  }
+
+  get pid(): number | undefined {
+    return this.#kept?.pid;
+  }
+
+  /** Resolves when the standby can be read, or after 10 s when it needs longer; it then comes up in the background. */
+  async start(signal: AbortSignal): Promise<void> {
+    this.#tending = this.#tend();
+    const waiting = new AbortController();
+    const late = sleep(patienceMs, 'late' as const, {
+      signal: AbortSignal.any([signal, waiting.signal, this.#ending.signal]),
+    });
+    const outcome = await Promise.race([this.#up.promise, late]);
+    waiting.abort();
+    if (outcome === 'late') this.#context.log.warn('the standby needs longer; it comes up in the background');
+  }
+
+  /** Ends the checks and rebuilds, so that the primary can stop without being missed; the standby goes on following. */
+  settle(): void {
+    this.#ending.abort();
+  }
+
+  async stop(signal: AbortSignal): Promise<void> {
+    this.settle();
+    await this.#kept?.stop(signal);
+    await this.#tending;
+  }
+
+  async #tend(): Promise<void> {
+    const { signal } = this.#ending;
+    if (await exists(this.#context.layout.standby)) this.#bringUp();
+    else this.#defect = 'there is none';
+    while (!signal.aborted) {
+      await this.#check();
+      await sleep(checkMs, undefined, { signal }).catch(() => {});
+    }
+    await this.#observer.close();
+  }
+
+  /** Starts the server without waiting: a copy that never becomes readable has to be noticed by the checks. */
+  #bringUp(): void {
+    if (this.#ending.signal.aborted) return;
+    const { log, clock } = this.#context;
+    this.#follow.reset();
+    const kept = new KeptPostgres({
+      name: 'standby',
+      launch: (signal) => launch(this.#context, 'standby', signal, (line) => this.#follow.hear(line)),
+      budget: new RestartBudget(clock),
+      log,
+      onExhausted: (reason) => (this.#defect = `it does not stay up: ${reason}`),
+    });
+    this.#kept = kept;
+    void kept.startPatiently().then(() => {
+      if (kept.pid !== undefined) this.#up.resolve();
+    });
+  }
+
+  async #check(): Promise<void> {
+    const seen = await this.#observer.observe();
+    if (this.#ending.signal.aborted) return;
+    if (seen === undefined) {
+      this.#follow.reset();
+      return;
+    }
+    this.#defect ??= this.#follow.judge(seen.slot);
+    if (this.#defect !== undefined && this.#schedule.isDue()) await this.#rebuild(this.#defect);
+  }
+
+  async #rebuild(reason: string): Promise<void> {
+    const { log, clock } = this.#context;
+    const startedAt = clock.now();
+    log.warn({ reason }, `rebuilding the standby from the primary: ${reason}`);
+    try {
+      await this.#kept?.stop(AbortSignal.timeout(replacedMs));
+      await this.#replace();
+      this.#defect = undefined;
+      this.#bringUp();
+      log.info({ ms: Math.round(clock.now() - startedAt) }, 'the standby has been rebuilt');
+    } catch (error) {
+      if (!this.#ending.signal.aborted) log.error({ err: error }, `the standby was not rebuilt: ${messageOf(error)}`);
+    } finally {
+      this.#schedule.attempted();
+    }
+  }
+
+  async #replace(): Promise<void> {
+    const { maker, endpoints, layout } = this.#context;
+    const source = { maker, primary: endpoints.write, primaryDir: layout.primary, standbyDir: layout.standby };
+    await rebuildStandby(source, this.#ending.signal);
+  }
+}
