@@ -1,0 +1,7 @@
+import { writeFileSync } from 'node:fs';
+
+import { renderConfigurationPage } from '../server/src/configuration-page.ts';
+import { optionTable } from '../server/src/config.ts';
+
+/** Writes the documents that are generated. Tests fail when they are stale. */
+writeFileSync(new URL('../docs/configuration.md', import.meta.url), renderConfigurationPage(optionTable));

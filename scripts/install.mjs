@@ -1,0 +1,88 @@
+/** Installs the packages of the lock file when node_modules does not hold them. */
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+import { runChild } from '../server/bin/node26.mjs';
+import { withInstallLock } from './install-lock.mjs';
+
+/** What is to be done costs about 2 ms to find out; when that is nothing, nothing is said. */
+export async function installWhatIsMissing(root) {
+  if (whyInstall(root) === undefined) return true;
+  if (!isWritable(root)) {
+    console.error(`Cannot install: ${whyInstall(root)}, and ${root} is not writable.`);
+    return false;
+  }
+  return await withInstallLock(root, async () => {
+    const reason = whyInstall(root); // Another command may have installed while we waited.
+    return reason === undefined || (await install(root, reason));
+  });
+}
+
+async function install(root, reason) {
+  console.error(`Installing the packages, because ${reason} …`);
+  const failure = await npmCi(root);
+  if (failure === undefined) return true;
+  console.error(`Installing failed: ${failure}. Nothing was started.`);
+  return false;
+}
+
+/**
+ * Why node_modules is not what the lock file asks for, or undefined when it is. npm writes
+ * node_modules/.package-lock.json as the last step of an install, so an interrupted one leaves none.
+ * Optional packages count only where they are installed: most of them are for other platforms.
+ */
+function whyInstall(root) {
+  const wanted = readPackages(join(root, 'package-lock.json'));
+  const found = readPackages(join(root, 'node_modules/.package-lock.json'));
+  if (wanted === undefined) return 'package-lock.json cannot be read';
+  if (found === undefined) return 'node_modules is missing or was not finished';
+  for (const [path, { version, optional, devOptional, link }] of Object.entries(wanted)) {
+    if (!path.startsWith('node_modules/') || link === true) continue;
+    const installed = found[path]?.version;
+    const isFine = installed === version || (installed === undefined && (optional ?? devOptional) === true);
+    if (!isFine) return `${path} is ${installed ?? 'missing'}, and package-lock.json asks for ${version}`;
+  }
+  return undefined;
+}
+
+function readPackages(lockFile) {
+  try {
+    return JSON.parse(readFileSync(lockFile, 'utf8')).packages;
+  } catch {
+    return undefined;
+  }
+}
+
+function isWritable(folder) {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Node 26 is a dev dependency, which NODE_ENV=production would leave out. Packages may ask for a newer Node than the one
+ * that runs npm: they get it, so npm neither refuses nor warns.
+ */
+const ciOptions = ['--include=dev', '--engine-strict=false', '--loglevel=error'];
+
+/** Resolves with what went wrong, or undefined. */
+async function npmCi(root) {
+  const [command, ...first] = findNpm();
+  try {
+    const { code, signal } = await runChild(command, [...first, 'ci', ...ciOptions], { cwd: root });
+    if (signal !== null) return `npm was ended by ${signal}`;
+    return code === 0 ? undefined : `npm ended with code ${code}, and says why above`;
+  } catch (error) {
+    return error.code === 'ENOENT' ? 'there is no npm on the PATH' : error.message;
+  }
+}
+
+/** The npm that started us, on the Node that started us; pnpm and yarn set the same variable, and have no `ci`. */
+function findNpm() {
+  const starter = process.env.npm_execpath;
+  const isNpm = starter !== undefined && basename(starter) === 'npm-cli.js';
+  return isNpm ? [process.execPath, starter] : ['npm'];
+}

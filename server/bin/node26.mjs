@@ -1,0 +1,125 @@
+/**
+ * Runs the project's TypeScript on Node 26, which comes as the npm package `node`, whatever Node runs this file.
+ * Plain JavaScript for Node 20 and later, without dependencies.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import module from 'node:module';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const wantedMajor = 26;
+
+/** Beside the packages, not in /tmp, where another user could put his code into our cache. Gone with `npm ci`. */
+const compileCacheFolder = fileURLToPath(new URL('../../node_modules/.cache/node-compile-cache', import.meta.url));
+
+/** Node 26 cannot be had; the message says what to do. */
+class NoNode26Error extends Error {
+  name = 'NoNode26Error';
+}
+
+/**
+ * The Node to run on: `path` of the executable, and `isCurrent` when this process already is it.
+ * The npm package comes first, so that everyone runs the version of the lock file.
+ */
+function findNode26() {
+  const packageFile = resolvePackage();
+  if (packageFile === undefined) return ownNode();
+  const { version } = JSON.parse(readFileSync(packageFile, 'utf8'));
+  const path = join(dirname(packageFile), 'bin/node');
+  if (!existsSync(path)) throw scriptDidNotRun(dirname(packageFile));
+  if (realpathSync(path) === currentExecutable() && process.versions.node === version) return { path, isCurrent: true };
+  refuseIfItDoesNotRun(path, version);
+  return { path, isCurrent: false };
+}
+
+function resolvePackage() {
+  try {
+    return module.createRequire(import.meta.url).resolve('node/package.json');
+  } catch {
+    return undefined;
+  }
+}
+
+function ownNode() {
+  if (Number.parseInt(process.versions.node, 10) >= wantedMajor) return { path: process.execPath, isCurrent: true };
+  throw new NoNode26Error(
+    `Messenger runs on Node ${wantedMajor}; this is Node ${process.versions.node}, and the npm package "node", ` +
+      'which brings the right one, is not installed.\nRun: npm ci --include=dev',
+  );
+}
+
+/** undefined when this process runs a file that an install has replaced meanwhile. */
+function currentExecutable() {
+  return existsSync(process.execPath) ? realpathSync(process.execPath) : undefined;
+}
+
+function scriptDidNotRun(folder) {
+  return new NoNode26Error(
+    `Node ${wantedMajor} is missing: the install script of the npm package "node" did not run in ${folder}.\n` +
+      'Run: npm rebuild node\n' +
+      'If npm refuses to run it, install scripts are switched off: look for ignore-scripts in `npm config ls` (or the ' +
+      'option\n--ignore-scripts), and for "node": true under "allowScripts" in package.json.',
+  );
+}
+
+/** Asking takes a few milliseconds. A foreign binary must not be just tried: execvp hands what it cannot run to sh. */
+function refuseIfItDoesNotRun(path, version) {
+  const { error, stdout, stderr, signal } = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 10_000 });
+  if (stdout?.trim() === `v${version}`) return;
+  const said = error?.message ?? `it said: ${stdout}${stderr}${signal ?? ''}`.trim();
+  throw new NoNode26Error(
+    `Node ${version} is installed at ${path}, but does not run on this machine ` +
+      `(${process.platform}-${process.arch}): ${said}\n` +
+      'Was node_modules copied from another system? Run: npm ci --include=dev',
+  );
+}
+
+/**
+ * Runs `file` with `args` on Node 26: in this process when it is that already, else in a child whose exit code or
+ * signal becomes ours. Throws NoNode26Error.
+ */
+async function runOnNode26(file, args) {
+  const { path, isCurrent } = findNode26();
+  process.env.NODE_COMPILE_CACHE ??= compileCacheFolder; // For children and workers, too.
+  if (!isCurrent) {
+    endAs(await runChild(path, [file, ...args]));
+    return;
+  }
+  module.enableCompileCache?.(process.env.NODE_COMPILE_CACHE);
+  process.argv = [path, file, ...args];
+  await import(pathToFileURL(file).href);
+}
+
+/** Says the reason in plain words when there is no Node 26, and lets every other error out. */
+export async function runOnNode26OrExplain(file, args) {
+  try {
+    await runOnNode26(file, args);
+  } catch (error) {
+    if (!(error instanceof NoNode26Error)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** Runs a command with our stdin, stdout and stderr. Resolves after it has ended; signals to us are its business. */
+export async function runChild(command, args, options = {}) {
+  const forward = (signal) => child.kill(signal);
+  const forwardInterrupt = process.stdin.isTTY ? () => {} : forward; // In a terminal the child gets its own.
+  process.on('SIGTERM', forward).on('SIGHUP', forward).on('SIGINT', forwardInterrupt);
+  const child = spawn(command, args, { ...options, stdio: 'inherit' });
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once('error', reject).once('exit', (code, signal) => resolve({ code, signal }));
+    });
+  } finally {
+    process.off('SIGTERM', forward).off('SIGHUP', forward).off('SIGINT', forwardInterrupt);
+  }
+}
+
+/** Ends this process as the child ended. The shell's code for a signal stands by in case the signal does not kill us. */
+function endAs({ code, signal }) {
+  process.exitCode = signal === null ? code : 128 + constants.signals[signal];
+  if (signal !== null) process.kill(process.pid, signal);
+}
