@@ -13,7 +13,7 @@ export interface TestAppOptions {
   readonly log?: Log;
 }
 
-export function testConfig(env: Readonly<Record<string, string>> = {}): Config {
+function testConfig(env: Readonly<Record<string, string>> = {}): Config {
   return loadConfig({ flags: {}, env, file: undefined }).config;
 }
 

@@ -45,8 +45,9 @@ test('a new data folder becomes a server that creates, lists, reads, updates and
 
   const second = await servers.start(dataDir);
   const listed: unknown = await (await fetch(`${second.url}/api/v1/users`)).json();
+  assert(Array.isArray(listed));
+  assert.equal(listed.length, 1);
   assert.partialDeepStrictEqual(listed, [{ id: user.id, first_name: 'Grace', last_name: 'Hopper' }]);
-  assert.equal((listed as unknown[]).length, 1);
   assert.equal(await stop(second), 0);
 });
 

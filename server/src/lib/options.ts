@@ -12,7 +12,7 @@ export interface Option<T> {
   readonly parse: (raw: string) => Parsed<T>;
 }
 
-export type Parsed<T> = { readonly value: T } | { readonly problem: string };
+type Parsed<T> = { readonly value: T } | { readonly problem: string };
 
 /** Sections of options. Their names in YAML are the same in snake_case. */
 export type OptionTable = Readonly<Record<string, Readonly<Record<string, Option<unknown>>>>>;
@@ -106,7 +106,7 @@ export function flagOf(option: Pick<Option<unknown>, 'env'>): string {
     .replaceAll('_', '-')}`;
 }
 
-export function snakeCase(name: string): string {
+function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`);
 }
 

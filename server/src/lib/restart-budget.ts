@@ -9,7 +9,7 @@ export interface RestartLimits {
 }
 
 /** A process that crashes more often than five times a minute is broken, not unlucky. */
-export const defaultRestartLimits: RestartLimits = {
+const defaultRestartLimits: RestartLimits = {
   maxCrashes: 5,
   windowMs: 60_000,
   baseDelayMs: 100,

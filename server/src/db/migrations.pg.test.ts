@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { useDatabase } from '../../test/database.ts';
+import { createLog } from '../telemetry/log.ts';
+import { makeMigration, migrateDown, migrateUp, migrationStatus, type MigrationTarget } from './migrations.ts';
+
+const database = useDatabase();
+let dir = '';
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'messenger-migrations-'));
+  await write('0001_users', 'select 1;', 'select 1;'); // The template has it already.
+});
+after(async () => rm(dir, { recursive: true }));
+
+async function write(name: string, up: string, down: string): Promise<void> {
+  await writeFile(join(dir, `${name}.sql`), `-- Up Migration\n${up}\n-- Down Migration\n${down}\n`);
+}
+
+function target(): MigrationTarget {
+  const log = createLog({ level: 'silent', name: 'test', pretty: false });
+  return { endpoint: database().endpoints.write, dir, connectTimeoutMs: 5_000, log };
+}
+
+test('servers that start together apply each migration once', async () => {
+  await write('0002_slow', 'create table slow (id int); select pg_sleep(0.3);', 'drop table slow;');
+  const applied = await Promise.all(Array.from({ length: 5 }, async () => migrateUp(target())));
+  assert.deepEqual(applied.flat(), ['0002_slow']);
+});
+
+test('what is applied, and what is pending, is told in order', async () => {
+  await write('0003_next', 'create table next (id int);', 'drop table next;');
+  assert.deepEqual(await migrationStatus(target()), [
+    { name: '0001_users', applied: true },
+    { name: '0002_slow', applied: true },
+    { name: '0003_next', applied: false },
+  ]);
+});
+
+test('down takes back the newest, and up applies it again', async () => {
+  await migrateUp(target());
+  assert.deepEqual(await migrateDown(target(), 2), ['0003_next', '0002_slow']);
+  assert.deepEqual(await migrateUp(target()), ['0002_slow', '0003_next']);
+});
+
+test('a migration that fails leaves nothing of itself, nor of those before it', async () => {
+  await write('0004_good', 'create table good (id int);', 'drop table good;');
+  await write('0005_bad', 'create table bad (id int); select 1 / 0;', 'drop table bad;');
+  await assert.rejects(migrateUp(target()), /division by zero/u);
+  const left = await database().sql("select to_regclass('good') as good, to_regclass('bad') as bad");
+  assert.deepEqual(left, [{ good: null, bad: null }]);
+  await rm(join(dir, '0005_bad.sql'));
+  assert.deepEqual(await migrateUp(target()), ['0004_good']);
+});
+
+test('make writes the next number and a name that a file can have', async () => {
+  const path = await makeMigration(dir, '  Add: Avatars & more ');
+  assert.equal(basename(path), '0005_add_avatars_more.sql');
+  assert.match(await readFile(path, 'utf8'), /-- Up Migration\n[\s\S]*-- Down Migration\n/u);
+  await assert.rejects(makeMigration(dir, ' ?! '), /letters or digits/u);
+  await rm(path);
+});
+
+test('a database that is newer than the code is refused', async () => {
+  await rm(join(dir, '0004_good.sql'));
+  for (const attempt of [migrateUp, migrationStatus, async (on: MigrationTarget) => migrateDown(on, 1)]) {
+    await assert.rejects(attempt(target()), /does not know: 0004_good.*start that one, or restore a backup/u);
+  }
+});

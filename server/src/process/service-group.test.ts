@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { createLog } from '../telemetry/log.ts';
+import type { Service } from './service.ts';
+import { startServices, stopServices } from './service-group.ts';
+
+const log = createLog({ level: 'silent', name: 'test', pretty: false });
+const group = { startTimeoutMs: 50, stopTimeoutMs: 50, log };
+const never = new AbortController().signal;
+
+function service(name: string, events: string[], behaviour: Partial<Pick<Service, 'start' | 'stop'>> = {}): Service {
+  return {
+    name,
+    state: () => 'running',
+    start: async (signal) => {
+      events.push(`start ${name}`);
+      await behaviour.start?.(signal);
+    },
+    stop: async (signal) => {
+      events.push(`stop ${name}`);
+      await behaviour.stop?.(signal);
+    },
+  };
+}
+
+function fail(message: string): () => Promise<never> {
+  return async () => {
+    throw new Error(message);
+  };
+}
+
+async function untilAborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => reject(signal.reason));
+  return await promise;
+}
+
+test('services start in order and stop in reverse', async () => {
+  const events: string[] = [];
+  const services = ['a', 'b', 'c'].map((name) => service(name, events));
+  await startServices(services, group, never);
+  await stopServices(services, group, never);
+  assert.deepEqual(events, ['start a', 'start b', 'start c', 'stop c', 'stop b', 'stop a']);
+});
+
+test('a start that fails stops what has started, in reverse, and tells the reason', async () => {
+  const events: string[] = [];
+  const failing = service('b', events, { start: fail('no room') });
+  const services = [service('a', events), failing, service('c', events)];
+  await assert.rejects(startServices(services, group, never), /no room/u);
+  assert.deepEqual(events, ['start a', 'start b', 'stop b', 'stop a']);
+});
+
+test('a start that hangs is given up after its time, whether it listens to its signal or not', async () => {
+  for (const start of [untilAborted, async () => Promise.withResolvers<void>().promise]) {
+    const events: string[] = [];
+    await assert.rejects(startServices([service('a', events), service('b', events, { start })], group, never));
+    assert.deepEqual(events, ['start a', 'start b', 'stop b', 'stop a']);
+  }
+});
+
+test('a start that is called off stops what has started', async () => {
+  const events: string[] = [];
+  const operator = new AbortController();
+  const starting = startServices(
+    [service('a', events), service('b', events, { start: untilAborted })],
+    { ...group, startTimeoutMs: 60_000 },
+    operator.signal,
+  );
+  operator.abort(new Error('SIGTERM'));
+  await assert.rejects(starting, /SIGTERM/u);
+  assert.equal(events.at(-1), 'stop a');
+});
+
+test('a stop that fails or hangs does not keep the others from stopping', async () => {
+  const events: string[] = [];
+  const services = [
+    service('a', events),
+    service('b', events, { stop: fail('stuck') }),
+    service('c', events, { stop: untilAborted }),
+  ];
+  await stopServices(services, group, never);
+  assert.deepEqual(events, ['stop c', 'stop b', 'stop a']);
+});
