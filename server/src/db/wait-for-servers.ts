@@ -1,4 +1,5 @@
 import { backOff } from '../lib/backoff.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Endpoints } from './endpoint.ts';
 import { classifyFailure, describeFailure } from './errors.ts';
@@ -15,7 +16,8 @@ const delays = { baseMs: 250, maxMs: 5_000 };
 
 /**
  * Connects to both servers, as often as it takes until the signal aborts, and says each time what it waits for.
- * What another attempt would not change (a wrong password, an unfit server) rejects at once.
+ * What another attempt would not change (a wrong password, an unfit server) rejects at once. Rejects with `OperatorError`,
+ * or PostgreSQL's own error.
  */
 export async function waitForServers(
   endpoints: Endpoints,
@@ -37,7 +39,7 @@ export async function waitForServers(
     try {
       await backOff({ ...delays, random }, attempt, signal);
     } catch (cause) {
-      throw new Error(`the databases did not answer: ${reason}`, { cause });
+      throw new OperatorError(`The databases did not answer: ${reason}`, { cause });
     }
   }
 }

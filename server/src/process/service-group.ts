@@ -1,3 +1,4 @@
+import { OperatorError } from '../lib/operator-error.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Service } from './service.ts';
@@ -23,13 +24,23 @@ export async function startServices(
   try {
     for (const service of services) {
       touched.push(service);
-      const inTime = AbortSignal.any([signal, AbortSignal.timeout(options.startTimeoutMs)]);
-      await withDeadline(service.start(inTime), options.startTimeoutMs, signal);
+      await startOne(service, options.startTimeoutMs, signal);
       options.log.debug({ service: service.name }, 'started');
     }
   } catch (error) {
     await stopServices(touched, options, new AbortController().signal);
     throw error;
+  }
+}
+
+/** A service that is out of time is told so first, and then has a moment to say what it was waiting for. */
+async function startOne(service: Service, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const time = AbortSignal.timeout(timeoutMs);
+  try {
+    await withDeadline(service.start(AbortSignal.any([signal, time])), timeoutMs + lastWordsMs, signal);
+  } catch (error) {
+    if (!time.aborted || signal.aborted || error instanceof OperatorError) throw error;
+    throw new OperatorError(`The service "${service.name}" did not start within ${timeoutMs} ms.`, { cause: error });
   }
 }
 
@@ -50,5 +61,6 @@ export async function stopServices(
   }
 }
 
-/** What a service has after its signal aborted, to end by force. */
+/** What a service has after its signal aborted: to say why it did not start, or to end by force. */
+const lastWordsMs = 500;
 const hardStopMs = 5_000;

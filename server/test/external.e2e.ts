@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+
+import { withClient } from '../src/db/session.ts';
+import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
+import { run, useServers, type Run } from './start-server.ts';
+import { waitFor } from './wait-for.ts';
+
+/** One server's embedded pair plays the operator's own servers for the others. */
+const servers = useServers();
+let dataDir = '';
+let host = '';
+
+before(async () => {
+  dataDir = join(await servers.folder(), 'data');
+  await servers.start(dataDir, { args: ['--workers', '1'] });
+  host = (await embeddedEndpoints(dataDir)).write.host;
+});
+
+type Settings = Readonly<Record<string, string>>;
+
+function role(name: 'WRITE' | 'READ', port: number, database: string): Settings {
+  return {
+    [`DB_${name}_HOST`]: host,
+    [`DB_${name}_PORT`]: String(port),
+    [`DB_${name}_USER`]: 'messenger',
+    [`DB_${name}_NAME`]: database,
+  };
+}
+
+function external(database = 'messenger'): Settings {
+  return { ...role('WRITE', 5432, database), ...role('READ', 5433, database) };
+}
+
+/** Serves from the operator's databases; nothing is embedded, so the data folder stays untouched. */
+async function serve(env: Settings, args: readonly string[] = []): Promise<Run> {
+  return await servers.start('/nonexistent', { env, args });
+}
+
+async function refused(env: Settings, args: readonly string[] = []): Promise<string> {
+  const server = await servers.startRefused('/nonexistent', { env, args });
+  assert.equal(await server.ended(), 1);
+  assert.doesNotMatch(server.stderr, /\n +at /u, 'a refusal has no stack');
+  return server.stderr;
+}
+
+async function createDatabase(): Promise<string> {
+  const name = `external_${randomBytes(4).toString('hex')}`;
+  const { write } = await embeddedEndpoints(dataDir);
+  const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+  await withClient({ ...write, database: 'postgres' }, session, async (client) =>
+    client.query(`create database ${name}`),
+  );
+  return name;
+}
+
+async function createUser({ url }: Run): Promise<number> {
+  const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
+  const answer = await fetch(`${url}/api/v1/users`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
+  return answer.status;
+}
+
+test("an operator's primary and standby are served from; servers that start together migrate once", async () => {
+  const database = await createDatabase();
+  const [first, second] = await Promise.all([serve(external(database)), serve(external(database))]);
+  assert.equal(await createUser(first), 201);
+  await waitFor('the other server to list the user', async () => {
+    const users: unknown = await (await fetch(`${second.url}/api/v1/users`)).json();
+    return Array.isArray(users) && users.length === 1;
+  });
+  assert.doesNotMatch(first.stdout, /^ +data /mu);
+  for (const server of [first, second]) {
+    server.kill('SIGTERM');
+    assert.equal(await server.ended(), 0);
+  }
+});
+
+test('a primary alone is read from, too', async () => {
+  const server = await serve(role('WRITE', 5432, 'messenger'));
+  assert.equal(await createUser(server), 201);
+  const users: unknown = await (await fetch(`${server.url}/api/v1/users?limit=1`)).json();
+  assert(Array.isArray(users) && users.length === 1, 'a read right after the write sees it');
+});
+
+test('a standby to write to is refused', async () => {
+  const swapped = { ...external(), DB_WRITE_PORT: '5433', DB_READ_PORT: '5432' };
+  assert.match(
+    await refused(swapped),
+    /:5433 is a standby, which takes no writes; DB_WRITE_HOST must name the primary/u,
+  );
+});
+
+test('a read server of another cluster is refused', async () => {
+  const other = join(await servers.folder(), 'data');
+  await servers.start(other, { args: ['--workers', '1'] });
+  const elsewhere = (await embeddedEndpoints(other)).write.host;
+  assert.match(await refused({ ...external(), DB_READ_HOST: elsewhere }), /is not a standby of the write server/u);
+});
+
+test('a database that does not exist, and a user who does not, are refused at once', async () => {
+  assert.match(await refused(external('nowhere')), /The database refuses: database "nowhere" does not exist/u);
+  assert.match(
+    await refused({ ...external(), DB_WRITE_USER: 'nobody_at_all' }),
+    /role "nobody_at_all" does not exist/u,
+  );
+});
+
+test('connections that somebody asked for and that do not fit are refused with the arithmetic; defaults shrink', async () => {
+  const asked = { ...external(), DB_WRITE_MAX_OPEN_CONNS: '100' };
+  const told = await refused(asked, ['--workers', '8']);
+  assert.match(told, /max_connections = 500, less 3 .*less a reserve of 100: 397 remain for 8 workers/u);
+  assert.match(told, /write 100 \(DB_WRITE_MAX_OPEN_CONNS\)\) × 8 = 800 do not fit/u);
+  const server = await serve(external(), ['--workers', '8']);
+  assert.match(server.stderr, /the read pool shrinks from 100 to 49 connections a worker/u);
+  assert.match(server.stdout, /writes .* up to 49 connections a worker/u);
+});
+
+test('databases that are not there yet are waited for, and each attempt says what for', async () => {
+  const late = join(await servers.folder(), 'data');
+  const once = await servers.start(late, { args: ['--workers', '1'] });
+  once.kill('SIGTERM');
+  await once.ended();
+  const { write } = await embeddedEndpoints(late);
+  const env = { ...external(), DB_WRITE_HOST: write.host, DB_READ_HOST: write.host };
+  const waiting = await run({ args: ['start', '--port', '0', '--workers', '1'], env });
+  await waitFor('two attempts', () => waiting.stderr.split('waiting for the databases').length > 2);
+  assert.match(waiting.stderr, new RegExp(`"write":"${write.host}:5432".*ENOENT`, 'u'));
+  await servers.start(late, { args: ['--workers', '1'] });
+  await waitFor('it to start', () => waiting.isServing || waiting.hasEnded, 20_000);
+  assert.equal(waiting.hasEnded, false, waiting.stderr);
+  assert.equal(await createUser(waiting), 201);
+  waiting.kill('SIGTERM');
+  assert.equal(await waiting.ended(), 0);
+});
+
+test('databases that never come are given up when the time to start is over, with the reason', async () => {
+  const env = { DB_WRITE_HOST: '127.0.0.1', DB_WRITE_PORT: '1', START_TIMEOUT_MS: '1500' };
+  assert.match(await refused(env), /^The databases did not answer: .*ECONNREFUSED.*\n$/mu);
+});
