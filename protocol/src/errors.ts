@@ -43,6 +43,6 @@ export const Problem = Type.Object(
     request_id: Type.String({ description: 'Also in the Request-Id header and in the log of the server' }),
     errors: Type.Optional(Type.Array(InvalidField, { description: 'Every field that was refused' })),
   },
-  { title: 'Problem' },
+  { title: 'Problem', description: 'A refusal' },
 );
 export type Problem = Static<typeof Problem>;

@@ -29,7 +29,7 @@ const Timestamp = Type.String({
 /** A user, both as it is stored and as it is sent. */
 export const User = Type.Object(
   { id: Id, first_name: Type.String(), last_name: Type.String(), created_at: Timestamp, updated_at: Timestamp },
-  { title: 'User' },
+  { title: 'User', description: 'The user' },
 );
 export type User = Static<typeof User>;
 
@@ -52,7 +52,7 @@ export const UserPath = Type.Object({ id: Id });
 
 export const UserPageQuery = Type.Object(
   {
-    limit: Type.Integer({ minimum: 1, maximum: pageLimitMax, default: pageLimitDefault }),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: pageLimitMax, default: pageLimitDefault })),
     offset: Type.Optional(
       Type.Integer({ minimum: 0, maximum: pageOffsetMax, description: 'Rows to skip; costs more the larger it is' }),
     ),

@@ -1,7 +1,13 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 
+import { Problem } from '@messenger/protocol/errors';
+
 import type { HttpServer } from './server.ts';
+
+/** The answers that every route may give beside its own; for `schema.response`. */
+const refusal = { description: 'A refusal', content: { 'application/problem+json': { schema: Problem } } };
+export const refusals = { '4xx': refusal, '5xx': refusal };
 
 export interface ApiDescription {
   readonly title: string;
@@ -24,7 +30,8 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    uiConfig: { url: '/openapi.json', validatorUrl: null, tryItOutEnabled: true },
+    uiConfig: { layout: 'BaseLayout', validatorUrl: null, tryItOutEnabled: true },
+    theme: { title: info.title },
   });
   let document: string | undefined;
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {

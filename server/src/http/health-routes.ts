@@ -1,7 +1,7 @@
-import { Problem } from '@messenger/protocol/errors';
 import { Type } from 'typebox';
 
 import { AppError } from '../lib/app-error.ts';
+import { refusals } from './api-docs.ts';
 import type { HttpServer } from './server.ts';
 
 export interface HealthOptions {
@@ -10,7 +10,7 @@ export interface HealthOptions {
   readonly check: (signal: AbortSignal) => Promise<void>;
 }
 
-const Ok = Type.Object({ status: Type.Literal('ok') });
+const Ok = Type.Object({ status: Type.Literal('ok') }, { description: 'Yes' });
 const tags = ['health'];
 
 /**
@@ -25,7 +25,7 @@ export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptio
   }
   app.get(
     '/readyz',
-    { schema: { tags, summary: 'Both databases answer', response: { 200: Ok, '5xx': Problem } } },
+    { schema: { tags, summary: 'Both databases answer', response: { 200: Ok, ...refusals } } },
     async (request) => {
       if (isDraining()) throw new AppError('not_ready', { detail: 'The server is shutting down' });
       await check(request.lifetime);

@@ -13,6 +13,7 @@ function render({ version, url }: HomePage): string {
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Messenger</title>
+    <link rel="icon" href="data:,">
     <style>
       :root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }
       body { max-width: 40rem; margin: 12vh auto 2rem; padding: 0 1.5rem; }

@@ -1,19 +1,32 @@
-import { Problem } from '@messenger/protocol/errors';
+import { pageLimitDefault } from '@messenger/protocol/limits';
 import { User, UserNames, UserNamesPatch, UserPageQuery, UserPath } from '@messenger/protocol/users';
 import { Type } from 'typebox';
 
+import { refusals } from '../http/api-docs.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { Users } from './users.ts';
 
 const prefix = '/api/v1/users';
 const tags = ['users'];
-const refusals = { '4xx': Problem, '5xx': Problem };
+
+/** What an answer carries beside its body, for the reference. */
+function withHeader<Schema extends object>(schema: Schema, name: string, description: string): Schema {
+  return { ...schema, headers: { [name]: { type: 'string', description } } };
+}
+
+const Created = withHeader(User, 'Location', 'The address of the new user');
+const Page = withHeader(
+  Type.Array(User, { description: 'Users, newest first' }),
+  'Link',
+  'On a full page, the address of the next one: `<…>; rel="next"`',
+);
+const Deleted = Type.Null({ description: 'The user is gone' });
 
 /** The users API of the guide, and what it lacks: PATCH, pages by key, and errors that say what is wrong. */
 export function userRoutes(app: HttpServer, users: Users): void {
   app.post(
     prefix,
-    { schema: { tags, summary: 'Create a user', body: UserNames, response: { 201: User, ...refusals } } },
+    { schema: { tags, summary: 'Create a user', body: UserNames, response: { 201: Created, ...refusals } } },
     async (request, reply) => {
       const user = await users.create(request.body, request.lifetime);
       return await reply.code(201).header('location', `${prefix}/${user.id}`).send(user);
@@ -26,13 +39,12 @@ export function userRoutes(app: HttpServer, users: Users): void {
       schema: {
         tags,
         summary: 'List users, newest first',
-        description: 'A full page carries `Link: <…>; rel="next"`.',
         querystring: UserPageQuery,
-        response: { 200: Type.Array(User), ...refusals },
+        response: { 200: Page, ...refusals },
       },
     },
     async (request, reply) => {
-      const { limit } = request.query;
+      const { limit = pageLimitDefault } = request.query;
       const { users: rows, next } = await users.list(request.query, request.lifetime);
       if (next !== undefined) reply.header('link', `<${prefix}?limit=${limit}&after=${next}>; rel="next"`);
       return await reply.send(rows);
@@ -76,7 +88,7 @@ export function userRoutes(app: HttpServer, users: Users): void {
   app.delete(
     `${prefix}/:id`,
     {
-      schema: { tags, summary: 'Delete a user', params: UserPath, response: { 204: Type.Null(), ...refusals } },
+      schema: { tags, summary: 'Delete a user', params: UserPath, response: { 204: Deleted, ...refusals } },
     },
     async (request, reply) => {
       await users.delete(request.params.id, request.lifetime);

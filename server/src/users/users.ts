@@ -1,3 +1,4 @@
+import { pageLimitDefault } from '@messenger/protocol/limits';
 import type { User, UserNames, UserNamesPatch, UserPageQuery } from '@messenger/protocol/users';
 
 import { AppError } from '../lib/app-error.ts';
@@ -41,7 +42,7 @@ export class Users {
     return orNotFound(user);
   }
 
-  async list({ limit, offset, after }: UserPageQuery, signal: AbortSignal): Promise<UserPage> {
+  async list({ limit = pageLimitDefault, offset, after }: UserPageQuery, signal: AbortSignal): Promise<UserPage> {
     const users = await this.#page(limit, offset, after, signal);
     const last = users.length === limit ? users.at(-1) : undefined;
     return { users, next: last && encodeCursor({ createdAt: last.created_at, id: last.id }) };
