@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 
 import type { Config } from './config.ts';
 import type { Endpoint, Endpoints } from './db/endpoint.ts';
+import { OperatorError } from './lib/operator-error.ts';
 
 type DatabaseConfig = Config['writeDb'];
 
-/** The operator's own servers, or undefined when the databases are embedded. */
+/** The operator's own servers, or undefined when the databases are embedded. Throws `OperatorError`. */
 export function externalEndpoints({ writeDb, readDb }: Config): Endpoints | undefined {
   const write = toEndpoint(writeDb);
   return write && { write, read: toEndpoint(readDb) ?? write };
@@ -24,9 +27,24 @@ function tlsOf({ tls, tlsCa, host }: DatabaseConfig): Pick<Endpoint, 'tls'> {
     case 'require':
       return { tls: { rejectUnauthorized: false } };
     case 'verify-full': {
-      const authority = tlsCa === undefined ? {} : { ca: readFileSync(tlsCa, 'utf8') };
-      return { tls: { rejectUnauthorized: true, ...(host === undefined ? {} : { servername: host }), ...authority } };
+      const authority = tlsCa === undefined ? {} : { ca: readAuthority(tlsCa) };
+      return { tls: { rejectUnauthorized: true, ...identity(host), ...authority } };
     }
+  }
+}
+
+/** Whose certificate it must be. A server name (SNI) cannot be an address. */
+function identity(host: string | undefined): Pick<ConnectionOptions, 'host' | 'servername'> {
+  if (host === undefined) return {};
+  return isIP(host) === 0 ? { servername: host } : { host };
+}
+
+function readAuthority(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : 'unknown error';
+    throw new OperatorError(`The certificates for the databases cannot be read: ${reason}`, { cause });
   }
 }
 

@@ -1,3 +1,5 @@
+import { DatabaseError } from 'pg';
+
 import { backOff } from '../lib/backoff.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -29,7 +31,7 @@ export async function waitForServers(
     try {
       return await inspectServers(endpoints, session);
     } catch (error) {
-      if (classifyFailure(error) !== 'unavailable') throw error;
+      if (classifyFailure(error) !== 'unavailable') throw explainRefusal(error);
       reason = describeFailure(error);
       log.warn(
         { attempt, write: place(endpoints.write), read: place(endpoints.read), reason },
@@ -46,4 +48,13 @@ export async function waitForServers(
 
 function place({ host, port }: { readonly host: string; readonly port: number }): string {
   return `${host}:${port}`;
+}
+
+/** Errors of TLS have a code and no use for a stack; nor has the driver's word that the server speaks no TLS. */
+function explainRefusal(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof DatabaseError) return error;
+  const isOfConnection = 'code' in error || error.message.includes('SSL');
+  return isOfConnection
+    ? new OperatorError(`No connection to the databases: ${describeFailure(error)}`, { cause: error })
+    : error;
 }

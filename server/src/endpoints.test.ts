@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { loadConfig } from './config.ts';
+import type { Endpoints } from './db/endpoint.ts';
+import { connectionUrl, externalEndpoints } from './endpoints.ts';
+
+function endpoints(env: Readonly<Record<string, string>>): Endpoints | undefined {
+  return externalEndpoints(loadConfig({ flags: {}, env, file: undefined }).config);
+}
+
+function writeUrl(env: Readonly<Record<string, string>>): string {
+  const found = endpoints({ DB_WRITE_HOST: 'primary', ...env });
+  assert(found);
+  return connectionUrl(found.write);
+}
+
+test('without a write server the databases are embedded', () => {
+  assert.equal(endpoints({}), undefined);
+});
+
+test('without a read server, reads go to the write server', () => {
+  const found = endpoints({ DB_WRITE_HOST: 'primary' });
+  assert.equal(found?.read, found?.write);
+  assert.equal(endpoints({ DB_WRITE_HOST: 'primary', DB_READ_HOST: 'replica' })?.read.port, 5433);
+});
+
+test('a connection string is one that psql takes, whatever is in the password', () => {
+  assert.equal(writeUrl({}), 'postgresql://root:password@primary:5432/postgres');
+  assert.equal(
+    writeUrl({ DB_WRITE_PASSWORD: 'p@ss/w:rd?' }),
+    'postgresql://root:p%40ss%2Fw%3Ard%3F@primary:5432/postgres',
+  );
+  assert.equal(writeUrl({ DB_WRITE_HOST: '::1' }), 'postgresql://root:password@[::1]:5432/postgres');
+  assert.equal(
+    writeUrl({ DB_WRITE_HOST: '/run/pg' }),
+    'postgresql://root:password@/postgres?host=%2Frun%2Fpg&port=5432',
+  );
+  assert.match(writeUrl({ DB_WRITE_TLS: 'require' }), /\?sslmode=require$/u);
+  assert.match(writeUrl({ DB_WRITE_TLS: 'verify-full' }), /\?sslmode=verify-full$/u);
+});
+
+test('TLS checks the certificate and the name only when asked to', () => {
+  const external = { DB_WRITE_HOST: 'primary' };
+  assert.equal(endpoints(external)?.write.tls, undefined);
+  assert.deepEqual(endpoints({ ...external, DB_WRITE_TLS: 'require' })?.write.tls, { rejectUnauthorized: false });
+  const verified = endpoints({ ...external, DB_WRITE_TLS: 'verify-full' })?.write.tls;
+  assert.deepEqual(verified, { rejectUnauthorized: true, servername: 'primary' });
+  const address = { DB_WRITE_HOST: '10.0.0.1', DB_WRITE_TLS: 'verify-full' };
+  assert.deepEqual(endpoints(address)?.write.tls, { rejectUnauthorized: true, host: '10.0.0.1' });
+});
+
+test('certificates that cannot be read are told by the name of the file', () => {
+  const env = { DB_WRITE_HOST: 'primary', DB_WRITE_TLS: 'verify-full', DB_WRITE_TLS_CA: '/nonexistent/ca.pem' };
+  assert.throws(() => endpoints(env), /cannot be read: .*\/nonexistent\/ca\.pem/u);
+});
