@@ -3,11 +3,11 @@ import { Pool as PgPool, type PoolClient, type QueryResultRow } from 'pg';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
-import { DeadlineError, withDeadline } from '../lib/with-deadline.ts';
+import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Connection } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import { describeFailure, toAppError } from './errors.ts';
+import { describeFailure } from './errors.ts';
 import { clientConfig } from './session.ts';
 import { statement, type Queryable, type Statement } from './statement.ts';
 import { runTransaction } from './transaction.ts';
@@ -123,8 +123,8 @@ export class Pool<R extends Role = Role> implements Queryable {
       client = await withDeadline(connecting, this.#left(deadline), signal);
     } catch (error) {
       this.#abandon(connecting);
-      if (!(error instanceof DeadlineError)) throw toAppError(error);
-      throw new AppError('database_unavailable', { cause: error });
+      // Whatever keeps us from connecting (nobody there, a wrong password, a certificate): no request is to blame.
+      throw signal?.aborted === true ? signal.reason : new AppError('database_unavailable', { cause: error });
     }
     const connection = new Connection(client, this.#options.endpoint);
     try {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
 import { test } from 'node:test';
 
 import type { Endpoint } from './endpoint.ts';
-import { findServerProblems, type ServerFacts } from './server-facts.ts';
+import { findServerProblems, inspectServers, type ServerFacts } from './server-facts.ts';
 
 function at(host: string): Endpoint {
   return { host, port: 5432, user: 'root', database: 'messenger' };
@@ -44,3 +46,41 @@ for (const [name, write, read, told] of unfit) {
     assert.match(problems[0] ?? '', told);
   });
 }
+
+/** A server that says it is PostgreSQL 17 and knows nothing else: there is no package of it to start. */
+async function startPostgres17(): Promise<Server> {
+  const message = (type: string, ...parts: readonly Buffer[]): Buffer => {
+    const body = Buffer.concat(parts);
+    return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
+  };
+  const int16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255]);
+  const int32 = (value: number): Buffer => Buffer.concat([int16(value >>> 16), int16(value & 0xffff)]);
+  const ready = message('Z', Buffer.from('I'));
+  const int4 = [int32(0), int16(0), int32(23), int16(4), int32(-1), int16(0)];
+  const row = message('T', int16(1), Buffer.from('version\0'), ...int4);
+  const data = message('D', int16(1), int32(6), Buffer.from('170005'));
+  const answer = Buffer.concat([row, data, message('C', Buffer.from('SELECT 1\0')), ready]);
+  const server = createServer((socket) => {
+    socket.once('data', () => {
+      socket.write(Buffer.concat([message('R', int32(0)), ready]));
+      socket.on('data', (bytes) => {
+        if (bytes[0] === 'Q'.charCodeAt(0)) socket.write(answer);
+        else socket.end();
+      });
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+test('a server before PostgreSQL 18 is refused, and told why', async () => {
+  const server = await startPostgres17();
+  const address = server.address();
+  assert(typeof address === 'object' && address !== null);
+  const old = { ...at('127.0.0.1'), port: address.port };
+  const session = { applicationName: 'test', connectTimeoutMs: 2_000, statementTimeoutMs: 2_000 };
+  const told = /The write server 127\.0\.0\.1:\d+ is PostgreSQL 17; Messenger needs 18 or newer/u;
+  await assert.rejects(inspectServers({ write: old, read: old }, session), told);
+  server.close();
+});
