@@ -24,23 +24,24 @@ afterEach(async () => {
   await Promise.all(pools.splice(0).map(async (pool) => pool.close()));
 });
 
-function open<R extends Role>(role: R, options: Partial<PoolOptions> = {}, clock: Clock = performance): Pool<R> {
-  const pool = new Pool(
-    {
-      endpoint: database().endpoints[role],
-      applicationName: `pool test ${role}`,
-      maxOpen: 4,
-      maxIdle: 4,
-      maxWaiting: 100,
-      lifetimeMs: 600_000,
-      idleTimeMs: 300_000,
-      connectTimeoutMs: 5_000,
-      statementTimeoutMs: 10_000,
-      ...options,
-      role,
-    },
-    { clock, random: () => 0, log },
-  );
+function open<R extends Role>(
+  role: R,
+  options: Partial<PoolOptions> = {},
+  clock: Clock = performance,
+  random: () => number = () => 0,
+): Pool<R> {
+  const defaults = {
+    endpoint: database().endpoints[role],
+    applicationName: `pool test ${role}`,
+    maxOpen: 4,
+    maxIdle: 4,
+    maxWaiting: 100,
+    lifetimeMs: 600_000,
+    idleTimeMs: 300_000,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 10_000,
+  };
+  const pool = new Pool({ ...defaults, ...options, role }, { clock, random, log });
   pools.push(pool);
   return pool;
 }
@@ -85,12 +86,10 @@ describe('connections', () => {
 
   test('of one pool do not all end at once', async () => {
     let now = 0;
-    const pool = open('write', { maxOpen: 1, lifetimeMs: 100_000 }, { now: () => now });
-    const jittered = new Pool(
-      { ...optionsOf(database().endpoints.write), lifetimeMs: 100_000, maxOpen: 1 },
-      { clock: { now: () => now }, random: () => 0.99, log },
-    );
-    pools.push(jittered);
+    const options = { maxOpen: 1, lifetimeMs: 100_000 };
+    const clock = { now: () => now };
+    const pool = open('write', options, clock);
+    const jittered = open('write', options, clock, () => 0.99);
     const before = [await pool.query(pid, []), await jittered.query(pid, [])];
     now = 95_000;
     assert.deepEqual(await pool.query(pid, []), before[0]);
@@ -115,21 +114,6 @@ describe('connections', () => {
     assert.deepEqual(await pool.query(prepared, []), [{ n: 1 }]);
   });
 });
-
-function optionsOf(endpoint: PoolOptions['endpoint']): PoolOptions<'write'> {
-  return {
-    role: 'write',
-    endpoint,
-    applicationName: 'pool test jitter',
-    maxOpen: 4,
-    maxIdle: 4,
-    maxWaiting: 100,
-    lifetimeMs: 600_000,
-    idleTimeMs: 300_000,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 10_000,
-  };
-}
 
 describe('deadlines', () => {
   test('a statement that takes too long is cancelled on the server and refused', async () => {
