@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { errorCodes, type ErrorCode } from '@messenger/protocol/errors';
@@ -14,10 +14,20 @@ const parserCodes: Readonly<Record<string, ErrorCode>> = {
 
 /**
  * Answers bytes that never became a request: bad HTTP, headers too large, or too slow to arrive. The connection is
- * closed after it, since nobody knows where the next request would begin.
+ * closed after it, since nobody knows where the next request would begin. `owed` is the answer to the newest request of
+ * the connection: where the bytes came after that request, its client would take ours for it, or find ours within it;
+ * so it is finished, and the connection is closed without a word.
  */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket, requestId: string): void {
+export function answerClientError(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  requestId: string,
+  owed: ServerResponse | undefined,
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  if (owed !== undefined && !owed.writableFinished && (owed.headersSent || owed.req.complete)) {
+    return void owed.once('finish', () => socket.destroySoon());
+  }
   const code = parserCodes[error.code ?? ''] ?? 'malformed_request';
   const { status } = errorCodes[code];
   const body = renderProblem(code, requestId);

@@ -1,44 +1,54 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Problem } from '@messenger/protocol/errors';
 import type { LightMyRequestResponse } from 'fastify';
-import { pino } from 'pino';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 
 import { waitFor } from '../../test/wait-for.ts';
 import { AppError } from '../lib/app-error.ts';
+import { createLog } from '../telemetry/log.ts';
 import { ClientGoneError } from './lifetime.ts';
 import { collectMethods } from './method-not-allowed.ts';
-import { createHttpServer, type HttpServer } from './server.ts';
+import { createHttpServer, type HttpOptions, type HttpServer } from './server.ts';
 
 const requestTimeoutMs = 400;
 const lines: string[] = [];
-const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+const log = createLog(
+  { level: 'info', name: 'test', pretty: false },
+  { write: (line: string) => void lines.push(line) },
+);
 let app: HttpServer;
 let port = 0;
 /** Whether a slow request is being handled, and why its lifetime ended. */
 let isRunning = false;
 let ended: unknown;
+/** Fails the handler of `/late`. */
+let failLate: (error: Error) => void = () => assert.fail('/late was not called');
+/** Whether the answer of `/large` was cut. */
+let isCut = false;
+let requests = 0;
+
+const options: HttpOptions = {
+  requestTimeoutMs,
+  maxConnections: 100,
+  maxBodyBytes: 2_048,
+  maxHeaderBytes: 2_048,
+  corsOrigins: ['https://allowed.example'],
+  log,
+  newRequestId: () => `test-${(requests += 1)}`,
+};
 
 before(async () => {
-  let requests = 0;
-  app = await createHttpServer({
-    requestTimeoutMs,
-    maxConnections: 100,
-    maxBodyBytes: 2_048,
-    maxHeaderBytes: 2_048,
-    corsOrigins: ['https://allowed.example'],
-    log,
-    newRequestId: () => `test-${(requests += 1)}`,
-  });
+  app = await createHttpServer(options);
   const methods = collectMethods(app);
   app.post('/echo', { schema: { body: Type.Object({ text: Type.String() }) } }, async (request) => request.body);
   app.get('/defect', async () => {
-    throw new TypeError('secret inner state');
+    throw Object.assign(new TypeError('secret inner state'), { detail: 'hunter2', where: 'hunter2' });
   });
   app.get('/busy', async () => {
     throw new AppError('pool_exhausted');
@@ -53,6 +63,17 @@ before(async () => {
   };
   app.get('/slow', async (request) => slow(request.lifetime));
   app.post('/slow', async (request) => slow(request.lifetime));
+  app.get('/late', async () => {
+    const { promise, reject } = Promise.withResolvers<never>();
+    failLate = reject;
+    return await promise;
+  });
+  app.get('/large', async (_request, reply) => {
+    reply.raw.once('close', () => {
+      isCut = !reply.raw.writableFinished;
+    });
+    return await reply.type('text/plain').send('x'.repeat(16 * 1_048_576));
+  });
   methods.close();
   port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
 });
@@ -64,6 +85,7 @@ beforeEach(() => {
   lines.length = 0;
   isRunning = false;
   ended = undefined;
+  isCut = false;
 });
 
 const json = { 'content-type': 'application/json' };
@@ -82,7 +104,7 @@ function codeOf(answer: { readonly statusCode: number; readonly body: string }):
 /** Sends bytes as they are, and resolves with all that comes back until the connection closes. */
 async function raw(
   ...parts: readonly string[]
-): Promise<{ head: string; statusCode: number; body: string; tookMs: number }> {
+): Promise<{ text: string; head: string; statusCode: number; body: string; tookMs: number }> {
   const began = performance.now();
   const socket = connect(port, '127.0.0.1');
   let text = '';
@@ -95,16 +117,26 @@ async function raw(
   for (const part of parts) socket.write(part);
   await promise;
   const [head = '', body = ''] = text.split('\r\n\r\n');
-  return { head, body, statusCode: Number(head.split(' ')[1]), tookMs: performance.now() - began };
+  return { text, head, body, statusCode: Number(head.split(' ')[1]), tookMs: performance.now() - began };
 }
 
 describe('bodies', () => {
   test('that are not JSON are a 400', async () => {
-    for (const body of ['{', '{"text": }', 'text', '{"text": "a"} x', '{"__proto__": {"a": 1}}']) {
+    for (const body of ['{', '{"text": }', 'text', '{"text": "a"} x']) {
       const answer = await send(body);
       assert.equal(answer.statusCode, 400, body);
       assert.equal(codeOf(answer), 'malformed_json');
     }
+  });
+
+  test('that would change the prototype of what reads them are a 400', async () => {
+    for (const body of ['{"__proto__": {"a": 1}}', '{"text": "a", "constructor": {"prototype": {"a": 1}}}']) {
+      assert.equal(codeOf(await send(body)), 'malformed_json', body);
+    }
+  });
+
+  test('shorter or longer than they say are a 400', async () => {
+    assert.equal(codeOf(await send('{}', { ...json, 'content-length': '9' })), 'malformed_request');
   });
 
   test('that are not UTF-8 are a 400, instead of being stored mutilated', async () => {
@@ -125,6 +157,10 @@ describe('bodies', () => {
     );
     assert.equal(codeOf(await send('{}', { 'content-type': 'text/plain' })), 'unsupported_media_type');
     assert.equal(codeOf(await send('{}', { ...json, 'content-encoding': 'gzip' })), 'unsupported_media_type');
+  });
+
+  test('that say that they are not encoded are read', async () => {
+    assert.equal((await send('{"text":"a"}', { ...json, 'content-encoding': 'identity' })).statusCode, 200);
   });
 
   test('with a charset are read', async () => {
@@ -166,6 +202,7 @@ describe('a defect', () => {
     assert.doesNotMatch(answer.body, /secret/u);
     assert.equal(lines.length, 1);
     assert.match(lines[0] ?? '', /secret inner state.*http\.test\.ts/u);
+    assert.doesNotMatch(lines[0] ?? '', /hunter2/u, "what PostgreSQL's errors quote is not written down");
     assert.ok(lines[0]?.includes(String(answer.headers['request-id'])));
     assert.equal((await send('{"text":"a"}')).statusCode, 200);
   });
@@ -175,6 +212,26 @@ test('an overloaded server says when to come back', async () => {
   const answer = await app.inject({ method: 'GET', url: '/busy' });
   assert.equal(answer.statusCode, 503);
   assert.equal(answer.headers['retry-after'], '1');
+});
+
+test('a refusal is told to the operator when the server is to blame, and only then', async () => {
+  await app.inject({ method: 'GET', url: '/busy' });
+  assert.match(lines.join(), /^\{"level":40,.*"code":"pool_exhausted","route":"\/busy".*\}\n$/u);
+  lines.length = 0;
+  await send('{');
+  assert.deepEqual(lines, []);
+});
+
+test('connections beyond the limit are closed, and those within it go on', async () => {
+  const small = await createHttpServer({ ...options, maxConnections: 1 });
+  const { port: smallPort } = new URL(await small.listen({ host: '127.0.0.1', port: 0 }));
+  lines.length = 0;
+  const [first, second] = [connect(Number(smallPort), '127.0.0.1'), connect(Number(smallPort), '127.0.0.1')];
+  second.resume().on('error', () => undefined);
+  await waitFor('the second to be closed', () => second.destroyed);
+  assert.equal(first.destroyed, false);
+  first.destroy();
+  await small.close();
 });
 
 test('what users typed is in no log line', async () => {
@@ -211,8 +268,52 @@ describe('time', () => {
       const answer = await app.inject({ method, url: '/slow' });
       assert.equal(answer.statusCode, 408);
       assert.equal(codeOf(answer), 'request_timeout');
+      assert.equal(answer.headers.connection, 'close');
       assert.ok(ended instanceof AppError);
     }
+  });
+
+  test('what a late handler fails with has nobody to go to, and hurts nobody', async () => {
+    const answer = await app.inject({ method: 'GET', url: '/late' });
+    assert.equal(answer.statusCode, 408);
+    failLate(new Error('too late to matter'));
+    assert.equal((await send('{"text":"a"}')).statusCode, 200);
+    assert.deepEqual(lines, []);
+  });
+
+  test('a connection outlives the time of its requests that were answered', async () => {
+    const socket = connect(port, '127.0.0.1');
+    const answers = { text: '', isClosed: false };
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      answers.text += chunk;
+    });
+    socket.on('close', () => {
+      answers.isClosed = true;
+    });
+    socket.write('GET /busy HTTP/1.1\r\nHost: x\r\n\r\n');
+    await waitFor('the first answer', () => answers.text.includes('pool_exhausted'));
+    answers.text = '';
+    assert.equal((await app.inject({ method: 'GET', url: '/slow' })).statusCode, 408); // Its time ends after that of the first.
+    socket.write('GET /busy HTTP/1.1\r\nHost: x\r\n\r\n');
+    await waitFor('the second answer', () => answers.isClosed || answers.text.includes('pool_exhausted'));
+    assert.equal(answers.isClosed, false);
+    socket.destroy();
+  });
+
+  test('a client that does not read its answer is cut', async () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.pause();
+    socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
+    await waitFor('the cut', () => isCut, 5_000);
+    socket.destroy();
+  });
+
+  test('a body that does not come is answered when the time of its request is over', async () => {
+    const payload = new Readable({ read: () => undefined });
+    const answer = await app.inject({ method: 'POST', url: '/echo', headers: json, payload });
+    assert.equal(answer.statusCode, 408);
+    payload.destroy();
   });
 
   test('a POST whose body has arrived is not taken for abandoned', async () => {
@@ -241,6 +342,7 @@ describe('time', () => {
   test('headers that do not end are a 408, and the connection is closed', async () => {
     const answer = await raw('GET /echo HTTP/1.1\r\nHost: x\r\nX-Slow: ');
     assert.equal(answer.statusCode, 408);
+    assert.ok(answer.tookMs < requestTimeoutMs + 3_000, `${answer.tookMs} ms: a second late is the plan`);
     assert.equal(codeOf(answer), 'request_timeout');
   });
 });
@@ -250,6 +352,43 @@ describe('bytes that are no request', () => {
     const answer = await raw(`GET /busy HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(4_000)}\r\n\r\n`);
     assert.equal(answer.statusCode, 431);
     assert.equal(codeOf(answer), 'headers_too_large');
+  });
+
+  test('chunks with too much beside them are a 413', async () => {
+    const answer = await raw(
+      'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
+      `1;${'x'.repeat(20_000)}`,
+    );
+    assert.equal(codeOf(answer), 'body_too_large');
+  });
+
+  test('that break a body off are a 400', async () => {
+    const answer = await raw(
+      'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+    );
+    assert.equal(codeOf(answer), 'malformed_request');
+  });
+
+  test('are not taken for the answer to the request before them', async () => {
+    const answer = await raw('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n', 'nonsense\r\n\r\n');
+    assert.equal(codeOf(answer), 'request_timeout');
+    assert.equal(answer.text.split('HTTP/1.1').length, 2, 'one answer');
+  });
+
+  test('do not get into an answer that is on its way', async () => {
+    let received = 0;
+    const socket: Socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
+    let hasNonsense = false;
+    socket.on('data', (chunk: Buffer) => {
+      if (received === 0) socket.write('nonsense\r\n\r\n');
+      received += chunk.length;
+      hasNonsense ||= chunk.includes('malformed_request');
+    });
+    await waitFor('the connection to close', () => socket.destroyed);
+    assert.ok(received > 16 * 1_048_576, `${received} bytes`);
+    assert.equal(hasNonsense, false);
   });
 
   test('nonsense is a 400', async () => {

@@ -60,6 +60,7 @@ const contentSecurityPolicy = {
  */
 export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
   const loggerInstance: FastifyBaseLogger = options.log;
+  const newestAnswers = new WeakMap<Socket, ServerResponse>();
   const app = Fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -74,11 +75,12 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
       connectionsCheckingInterval: slowRequestCheckMs,
     },
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
-      answerClientError(error, socket, options.newRequestId());
+      answerClientError(error, socket, options.newRequestId(), newestAnswers.get(socket));
     },
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = options.maxConnections;
+  app.server.on('request', ({ socket }, response) => newestAnswers.set(socket, response));
   app.setValidatorCompiler(createValidatorCompiler());
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(async () => {

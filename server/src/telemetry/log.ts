@@ -1,9 +1,9 @@
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import { PinoPretty as pretty } from 'pino-pretty';
 
 export type Log = Logger;
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
+type LogLevel = (typeof logLevels)[number];
 
 /** What of an error may be written down. PostgreSQL's `detail`, `where` and parameters hold what users typed. */
 function describeError(error: unknown): object {
@@ -13,11 +13,18 @@ function describeError(error: unknown): object {
   return { type: error.name, message: error.message, ...code, stack: error.stack, ...cause };
 }
 
-/** Lines of JSON on stderr, or lines for a person when `pretty`. `name` says which process speaks. stdout is for results. */
-export function createLog(options: { level: LogLevel; name: string; pretty: boolean }): Log {
-  const base = { level: options.level, name: options.name, serializers: { err: describeError } };
-  const lines = { destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' };
-  return pino(base, options.pretty ? pretty(lines) : pino.destination({ dest: 2, sync: true }));
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Says which process speaks. */
+  readonly name: string;
+  readonly pretty: boolean;
+}
+
+/** Lines of JSON, or lines for a person when `pretty`; to stderr, since stdout is for results. Tests pass a `sink`. */
+export function createLog({ level, name, pretty: isForPeople }: LogOptions, sink?: DestinationStream): Log {
+  const lines = { destination: sink ?? 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' };
+  const plain = sink ?? pino.destination({ dest: 2, sync: true });
+  return pino({ level, name, serializers: { err: describeError } }, isForPeople ? pretty(lines) : plain);
 }
 
 export const logFormats = ['auto', 'json', 'pretty'] as const;

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, test } from 'node:test';
+
+import { waitFor } from '../../test/wait-for.ts';
+import { createLog } from '../telemetry/log.ts';
+import { Drain, type DrainOptions } from './drain.ts';
+import { createHttpServer, type HttpServer } from './server.ts';
+
+const never = new AbortController().signal;
+/** Longer than any test. */
+const longMs = 30_000;
+
+let app: HttpServer;
+let drain: Drain;
+let port = 0;
+/** Whether the handler of `/slow` runs, and what ends it. */
+let isRunning = false;
+let finish: () => void = () => undefined;
+let clients: Socket[] = [];
+
+beforeEach(async () => {
+  app = await createHttpServer({
+    requestTimeoutMs: longMs,
+    maxConnections: 100,
+    maxBodyBytes: 2_048,
+    maxHeaderBytes: 2_048,
+    corsOrigins: [],
+    log: createLog({ level: 'silent', name: 'test', pretty: false }),
+    newRequestId: () => 'test',
+  });
+  drain = new Drain(app);
+  isRunning = false;
+  app.get('/fast', async () => ({ answer: 'fast' }));
+  app.get('/slow', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    finish = resolve;
+    isRunning = true;
+    await promise;
+    return { answer: 'slow' };
+  });
+  port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
+  clients = [];
+});
+afterEach(async () => {
+  finish();
+  for (const socket of clients) socket.destroy();
+  app.server.closeAllConnections();
+  await app.close();
+});
+
+interface Client {
+  readonly socket: Socket;
+  text: string;
+  isClosed: boolean;
+}
+
+async function open(): Promise<Client> {
+  const socket = connect(port, '127.0.0.1');
+  clients.push(socket);
+  const client: Client = { socket, text: '', isClosed: false };
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    client.text += chunk;
+  });
+  socket.on('error', () => undefined);
+  socket.on('close', () => {
+    client.isClosed = true;
+  });
+  await once(socket, 'connect');
+  return client;
+}
+
+function ask(client: Client, path: string): void {
+  client.socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+}
+
+async function used(): Promise<Client> {
+  const client = await open();
+  ask(client, '/fast');
+  await waitFor('an answer', () => client.text.includes('fast'));
+  client.text = '';
+  return client;
+}
+
+/** What becomes of a drain: whether it is over, and how to wait for that. */
+function run(options: DrainOptions, signal: AbortSignal = never): { readonly over: Promise<void>; isOver: boolean } {
+  const running = { isOver: false, over: Promise.resolve() };
+  running.over = drain.run(app, options, signal).then(() => {
+    running.isOver = true;
+  });
+  return running;
+}
+
+async function untilRefused(): Promise<void> {
+  await waitFor('the listener to close', async () => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const socket = connect(port, '127.0.0.1', () => resolve(false));
+    socket.on('error', () => resolve(true));
+    const isRefused = await promise;
+    socket.destroy();
+    return isRefused;
+  });
+}
+
+test('while it drains, nobody new is let in, and what runs is answered before the end', async () => {
+  const client = await open();
+  ask(client, '/slow');
+  await waitFor('the handler to run', () => isRunning);
+  const draining = run({ delayMs: 0, lingerMs: 0 });
+  await untilRefused();
+  assert.equal(draining.isOver, false);
+  finish();
+  await draining.over;
+  await waitFor('the connection to close', () => client.isClosed);
+  assert.match(client.text, /^HTTP\/1\.1 200 [\s\S]*connection: close[\s\S]*\{"answer":"slow"\}$/u);
+});
+
+test('a silent connection may still bring the request that was on its way, used before or not', async () => {
+  const silent = [await used(), await open()];
+  const draining = run({ delayMs: 0, lingerMs: longMs });
+  await untilRefused();
+  for (const client of silent) ask(client, '/fast');
+  await draining.over;
+  await waitFor('the connections to close', () => silent.every((client) => client.isClosed));
+  for (const { text } of silent) assert.match(text, /^HTTP\/1\.1 200 [\s\S]*connection: close/u);
+});
+
+test('connections that stay silent are closed after a while, used before or not', async () => {
+  const silent = [await used(), await open()];
+  await run({ delayMs: 0, lingerMs: 50 }).over;
+  await waitFor('the connections to close', () => silent.every((client) => client.isClosed));
+});
+
+test('for the delay requests are taken as before, while readiness can say no', async () => {
+  const operator = new AbortController();
+  const draining = run({ delayMs: longMs, lingerMs: 0 }, operator.signal);
+  assert.ok(drain.draining);
+  await used();
+  assert.equal(draining.isOver, false);
+  operator.abort();
+  await draining.over;
+});
+
+async function cutWhen(when: 'before' | 'during'): Promise<void> {
+  const client = await open();
+  ask(client, '/slow');
+  await waitFor('the handler to run', () => isRunning);
+  const operator = new AbortController();
+  if (when === 'before') operator.abort();
+  const draining = run({ delayMs: 0, lingerMs: longMs }, operator.signal);
+  if (when === 'during') await untilRefused();
+  operator.abort();
+  await draining.over;
+  await waitFor('the connection to close', () => client.isClosed);
+  assert.equal(client.text, '');
+}
+
+for (const when of ['before', 'during'] as const) {
+  test(`who has no patience ${when} the drain cuts what is left`, async () => cutWhen(when));
+}
