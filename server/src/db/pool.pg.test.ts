@@ -1,59 +1,18 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, test } from 'node:test';
+import { createServer } from 'node:net';
+import { describe, test } from 'node:test';
 
 import { useDatabase } from '../../test/database.ts';
 import { waitFor } from '../../test/wait-for.ts';
-import { AppError } from '../lib/app-error.ts';
-import type { Clock } from '../lib/clock.ts';
-import { createLog } from '../telemetry/log.ts';
-import { Pool, type PoolOptions, type Role } from './pool.ts';
+import type { Role } from './pool.ts';
 import { statement } from './statement.ts';
+import { countRunning, insert, one, pid, refusedWith, sleep, usePools } from '../../test/pools.ts';
 
 const database = useDatabase();
-const log = createLog({ level: 'silent', name: 'test', pretty: false });
-const one = statement<{ n: number }>('test.one', 'select 1 as n');
-const sleep = statement<{ slept: string }, [seconds: number]>('test.sleep', 'select pg_sleep($1)::text as slept');
-const pid = statement<{ pid: number }>('test.pid', 'select pg_backend_pid() as pid');
-const insert = statement<never, [name: string]>(
-  'test.insert',
-  "insert into users (first_name, last_name) values ($1, 'x')",
-);
-
-const pools: Pool[] = [];
-afterEach(async () => {
-  await Promise.all(pools.splice(0).map(async (pool) => pool.close()));
-});
-
-function open<R extends Role>(
-  role: R,
-  options: Partial<PoolOptions> = {},
-  clock: Clock = performance,
-  random: () => number = () => 0,
-): Pool<R> {
-  const defaults = {
-    endpoint: database().endpoints[role],
-    applicationName: `pool test ${role}`,
-    maxOpen: 4,
-    maxIdle: 4,
-    maxWaiting: 100,
-    lifetimeMs: 600_000,
-    idleTimeMs: 300_000,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 10_000,
-  };
-  const pool = new Pool({ ...defaults, ...options, role }, { clock, random, log });
-  pools.push(pool);
-  return pool;
-}
-
-function refusedWith(code: string) {
-  return (error: unknown): boolean => error instanceof AppError && error.code === code;
-}
+const open = usePools(database);
 
 async function running(text: string, role: Role = 'read'): Promise<number> {
-  const sql = `select 1 from pg_stat_activity where query like $1 and state = 'active' and application_name <> 'test'`;
-  const rows = role === 'write' ? database().sql(sql, [`${text}%`]) : database().sqlOnStandby(sql, [`${text}%`]);
-  return (await rows).length;
+  return await countRunning(database, text, role);
 }
 
 describe('connections', () => {
@@ -65,18 +24,35 @@ describe('connections', () => {
     await waitFor('the surplus to close', () => pool.connections.open === 1 && pool.connections.idle === 1);
   });
 
+  test('are not closed as surplus while somebody waits for one', async () => {
+    const pool = open('write', { maxOpen: 1, maxIdle: 0 });
+    const pids = await Promise.all(Array.from({ length: 5 }, async () => pool.query(pid, [])));
+    assert.equal(new Set(pids.map(([row]) => row?.pid)).size, 1);
+    await waitFor('the connection to close', () => pool.connections.open === 0);
+  });
+
+  test('tell the server their deadlines, which it keeps also when we are gone', async () => {
+    const setting = statement<{ ms: string }, [name: string]>(
+      'test.setting',
+      'select setting as ms from pg_settings where name = $1',
+    );
+    const pool = open('write', { statementTimeoutMs: 4_321 });
+    assert.deepEqual(await pool.query(setting, ['statement_timeout']), [{ ms: '4321' }]);
+    assert.deepEqual(await pool.query(setting, ['idle_in_transaction_session_timeout']), [{ ms: '30000' }]);
+  });
+
   test('carry the name of their role', async () => {
     const pool = open('read');
     await pool.query(one, []);
     const [row] = await database().sqlOnStandby<{ n: number }>(
-      "select count(*)::int as n from pg_stat_activity where application_name = 'pool test read'",
+      "select count(*)::int as n from pg_stat_activity where datname = current_database() and application_name = 'pool test read'",
     );
     assert.equal(row?.n, 1);
   });
 
   test('are replaced when their lifetime is over', async () => {
     let now = 0;
-    const pool = open('write', { maxOpen: 1, lifetimeMs: 60_000 }, { now: () => now });
+    const pool = open('write', { maxOpen: 1, lifetimeMs: 60_000 }, { clock: { now: () => now } });
     const [first] = await pool.query(pid, []);
     now = 59_999;
     assert.deepEqual(await pool.query(pid, []), [first]);
@@ -84,12 +60,24 @@ describe('connections', () => {
     assert.notDeepEqual(await pool.query(pid, []), [first]);
   });
 
+  test('are closed at once when their lifetime ended while they were lent', async () => {
+    let now = 0;
+    const pool = open('write', { maxOpen: 1, lifetimeMs: 60_000 }, { clock: { now: () => now } });
+    await pool.transaction(async (tx) => {
+      await tx.query(one, []);
+      now = 60_000;
+    });
+    await waitFor('the connection to close', () => pool.connections.open === 0);
+  });
+
   test('of one pool do not all end at once', async () => {
     let now = 0;
-    const options = { maxOpen: 1, lifetimeMs: 100_000 };
-    const clock = { now: () => now };
-    const pool = open('write', options, clock);
-    const jittered = open('write', options, clock, () => 0.99);
+    const pool = open('write', { maxOpen: 1, lifetimeMs: 100_000 }, { clock: { now: () => now } });
+    const jittered = open(
+      'write',
+      { maxOpen: 1, lifetimeMs: 100_000 },
+      { clock: { now: () => now }, random: () => 0.99 },
+    );
     const before = [await pool.query(pid, []), await jittered.query(pid, [])];
     now = 95_000;
     assert.deepEqual(await pool.query(pid, []), before[0]);
@@ -101,6 +89,18 @@ describe('connections', () => {
     const [first] = await pool.query(pid, []);
     await database().sql('select pg_terminate_backend($1)', [first?.pid]);
     await waitFor('the connection to be dropped', () => pool.connections.open === 0);
+    assert.equal((await pool.query(one, [])).length, 1);
+  });
+
+  test('that the server closes while they are lent fail their statement, and nothing else', async () => {
+    const pool = open('write', { maxOpen: 1 });
+    const failing = pool.transaction(async (tx) => {
+      const [row] = await tx.query(pid, []);
+      await database().sql('select pg_terminate_backend($1, 5000)', [row?.pid]);
+      await database().sql('select 1'); // What the server said to us before it closed has arrived by now.
+      await tx.query(one, []);
+    });
+    await assert.rejects(failing, refusedWith('database_unavailable'));
     assert.equal((await pool.query(one, [])).length, 1);
   });
 
@@ -147,9 +147,27 @@ describe('deadlines', () => {
     await Promise.all(accepted);
   });
 
-  test('a server that is not there is told as such', async () => {
+  test('a server that is not there is told as such, however often it is asked', async () => {
     const nowhere = { ...database().endpoints.read, host: '/nonexistent' };
-    await assert.rejects(open('read', { endpoint: nowhere }).query(one, []), refusedWith('database_unavailable'));
+    const pool = open('read', { endpoint: nowhere, maxOpen: 1, statementTimeoutMs: 500 });
+    for (let call = 1; call <= 2; call += 1) {
+      await assert.rejects(pool.query(one, []), refusedWith('database_unavailable'));
+    }
+  });
+
+  test('a server that takes connections and never answers is given up in time', async () => {
+    const silent = createServer();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    silent.listen(0, '127.0.0.1', resolve);
+    await promise;
+    const address = silent.address();
+    assert(typeof address === 'object' && address !== null);
+    const endpoint = { ...database().endpoints.read, host: '127.0.0.1', port: address.port };
+    const pool = open('read', { endpoint, statementTimeoutMs: 200, connectTimeoutMs: 1_000 });
+    const began = performance.now();
+    await assert.rejects(pool.query(one, []), refusedWith('database_unavailable'));
+    assert.ok(performance.now() - began < 900, 'it was given up by its deadline, not by that of connecting');
+    silent.close();
   });
 });
 
@@ -174,8 +192,31 @@ describe('callers that go away', () => {
     const waiting = assert.rejects(pool.query(insert, ['left the queue'], caller.signal), /gone/u);
     caller.abort(new Error('gone'));
     await waiting;
+    assert.equal(pool.connections.waiting, 0);
+    assert.equal(await running('select pg_sleep', 'write'), 1, 'it did not wait for its turn to leave');
     assert.equal((await slow).length, 1);
     assert.deepEqual(await database().sql("select 1 from users where first_name = 'left the queue'"), []);
+  });
+});
+
+describe('callers that went away', () => {
+  test('while a connection was opened for them leave it to the next one', async () => {
+    const pool = open('write', { maxOpen: 1, statementTimeoutMs: 2_000 });
+    const caller = new AbortController();
+    const left = pool.query(one, [], caller.signal);
+    caller.abort(new Error('gone'));
+    await assert.rejects(left, /gone/u);
+    assert.equal((await pool.query(one, [])).length, 1);
+  });
+
+  test('after their read ended do not cancel the read of the next one', async () => {
+    const pool = open('read', { maxOpen: 1 });
+    const caller = new AbortController();
+    await pool.query(one, [], caller.signal);
+    const next = pool.query(sleep, [0.3]);
+    await waitFor('the read to run', async () => (await running('select pg_sleep')) === 1);
+    caller.abort(new Error('gone'));
+    assert.equal((await next).length, 1);
   });
 });
 
@@ -202,6 +243,30 @@ describe('transactions', () => {
     assert.equal(await count('neither'), 0);
   });
 
+  test('that failed leave nothing open on their connection', async () => {
+    const pool = open('write', { maxOpen: 1 });
+    const failing = pool.transaction(async (tx) => {
+      await tx.query(insert, ['half']);
+      throw new Error('changed my mind');
+    });
+    await assert.rejects(failing, /changed my mind/u);
+    await pool.query(insert, ['after']);
+    assert.equal(await count('after'), 1);
+    assert.equal(await count('half'), 0);
+  });
+
+  test('whose statement is late write nothing, and the next call is served', async () => {
+    const pool = open('write', { maxOpen: 1, statementTimeoutMs: 300 });
+    const failing = pool.transaction(async (tx) => {
+      await tx.query(insert, ['late']);
+      await tx.query(sleep, [30]);
+    });
+    await assert.rejects(failing, refusedWith('statement_timeout'));
+    await pool.query(insert, ['after the late one']);
+    assert.equal(await count('after the late one'), 1);
+    assert.equal(await count('late'), 0);
+  });
+
   test('that swallowed a failed statement do not pretend to have written', async () => {
     const pool = open('write');
     const failing = pool.transaction(async (tx) => {
@@ -216,6 +281,13 @@ describe('transactions', () => {
     const pool = open('write');
     const leaked = await pool.transaction(async (tx) => tx);
     await assert.rejects(leaked.query(one, []), /the transaction is over/u);
+    let fromFailure = leaked;
+    const failing = pool.transaction(async (tx) => {
+      fromFailure = tx;
+      throw new Error('changed my mind');
+    });
+    await assert.rejects(failing, /changed my mind/u);
+    await assert.rejects(fromFailure.query(one, []), /the transaction is over/u);
   });
 
   test('roll back when the caller is gone before they end', async () => {
@@ -232,7 +304,12 @@ describe('transactions', () => {
   });
 });
 
-test('timestamps keep their microseconds', async () => {
+test('timestamps keep their microseconds, and are in UTC whatever the server prefers', async () => {
+  await database().sql(`do $$ begin
+    execute format('alter database %I set timezone to ''Asia/Tokyo''', current_database());
+    execute format('alter database %I set datestyle to ''German''', current_database());
+  end $$`);
+  await database().replicated();
   const moment = statement<{ at: string }>('test.moment', "select timestamptz '2026-01-28 12:00:00.123456+02' as at");
   assert.deepEqual(await open('read').query(moment, []), [{ at: '2026-01-28T10:00:00.123456Z' }]);
 });

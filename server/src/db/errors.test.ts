@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { DatabaseError } from 'pg';
+
+import { AppError } from '../lib/app-error.ts';
+import { classifyFailure, describeFailure, describeRefusal, toAppError } from './errors.ts';
+
+function fromServer(code: string, fields: Partial<DatabaseError> = {}): DatabaseError {
+  return Object.assign(new DatabaseError('the words of PostgreSQL', 0, 'error'), { code, ...fields });
+}
+
+function fromSocket(code: string): Error {
+  return Object.assign(new Error(`connect ${code}`), { code });
+}
+
+const unavailable: readonly (readonly [state: string, why: string])[] = [
+  ['08006', 'the connection failed'],
+  ['53300', 'too many connections'],
+  ['53100', 'the disk is full'],
+  ['57P01', 'the server is shut down'],
+  ['57P02', 'another of its processes crashed'],
+  ['57P03', 'the server starts up'],
+  ['57P05', 'the session was idle for too long'],
+  ['25006', 'the primary became read-only'],
+  ['40001', 'the read stood in the way of replay'],
+];
+
+const socketCodes =
+  'ECONNREFUSED ECONNRESET ENOENT EPIPE ETIMEDOUT ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH EAGAIN EMFILE ENFILE'.split(
+    ' ',
+  );
+
+describe('a database is unavailable, and the request is not to blame, when', () => {
+  for (const [state, why] of unavailable) {
+    test(`${why} (${state})`, () => {
+      const refusal = toAppError(fromServer(state));
+      assert(refusal instanceof AppError);
+      assert.equal(refusal.code, 'database_unavailable');
+    });
+  }
+
+  for (const code of socketCodes) {
+    test(`its socket says ${code}`, () => assert.equal(classifyFailure(fromSocket(code)), 'unavailable'));
+  }
+
+  for (const words of [
+    'Connection terminated unexpectedly',
+    'Connection terminated due to connection timeout',
+    'timeout expired',
+    'timeout exceeded when trying to connect',
+    'Client has encountered a connection error and is not queryable',
+  ]) {
+    test(`the driver says "${words}"`, () => assert.equal(classifyFailure(new Error(words)), 'unavailable'));
+  }
+});
+
+test('a cancelled statement is a statement that took too long', () => {
+  const refusal = toAppError(fromServer('57014'));
+  assert(refusal instanceof AppError);
+  assert.equal(refusal.code, 'statement_timeout');
+});
+
+test('a statement that is wrong is a defect, and so is everything that we do not know', () => {
+  for (const defect of [fromServer('42P01'), fromServer('23505'), fromServer('57P04'), fromServer('40P01')]) {
+    assert.equal(toAppError(defect), defect);
+  }
+  for (const defect of [new TypeError('timeout'), fromSocket('EACCES'), 'connection terminated', undefined]) {
+    assert.equal(toAppError(defect), defect);
+  }
+});
+
+test('an operator is told the message and the code, and nothing that a user typed', () => {
+  const failure = fromServer('23514', { detail: 'Failing row contains (hunter2)', where: 'hunter2', hint: 'hunter2' });
+  assert.equal(describeFailure(failure), 'the words of PostgreSQL (23514)');
+  assert.equal(describeRefusal(failure), 'The database refuses: the words of PostgreSQL (23514)');
+  assert.equal(describeRefusal(new Error('ours')), undefined);
+});
+
+test('a code is told once, and of several failed addresses the first', () => {
+  assert.equal(describeFailure(fromSocket('ECONNREFUSED')), 'connect ECONNREFUSED');
+  assert.equal(
+    describeFailure(new AggregateError([fromSocket('EPIPE'), fromSocket('ENOENT')], 'no address answers')),
+    'connect EPIPE',
+  );
+  assert.equal(describeFailure('thrown text'), 'unknown error');
+});

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { SupervisorMessage, WorkerMessage } from './messages.ts';
+import { runWorkerProcess, type Served, type WorkerChannel, type WorkerProcess } from './worker-process.ts';
+
+interface Life {
+  readonly worker: WorkerProcess;
+  /** What it told its supervisor, and with which codes it ended. */
+  readonly told: (WorkerMessage | { readonly exit: number })[];
+  readonly tell: (message: SupervisorMessage<string>) => void;
+  readonly disconnect: () => void;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+}
+
+const report = { routes: ['GET /x'] };
+const hello = { type: 'hello' };
+const ready = { type: 'ready', report };
+
+function live(serve: (settings: string) => Promise<Served>): Life {
+  const told: Life['told'] = [];
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  let tell: Life['tell'] = () => assert.fail('nobody listens to the supervisor');
+  let disconnect = (): void => assert.fail('nobody looks after the supervisor');
+  const channel: WorkerChannel<string> = {
+    send: (message) => told.push(message),
+    onMessage: (listener) => {
+      tell = listener;
+    },
+    onDisconnect: (listener) => {
+      disconnect = listener;
+    },
+    exit: (exit) => {
+      told.push({ exit });
+      resolve();
+    },
+  };
+  const worker = runWorkerProcess(channel, serve);
+  return { worker, told, tell: (message) => tell(message), disconnect: () => disconnect(), ended };
+}
+
+function serving(stop: Served['stop'] = async () => undefined): Served {
+  return { report, stop };
+}
+
+/** Everything that is already settled has been handled. */
+async function settled(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  await promise;
+}
+
+test('a worker asks for its settings, serves by them, and tells that it does', async () => {
+  const asked: string[] = [];
+  const { told, tell } = live(async (settings) => {
+    asked.push(settings);
+    return serving();
+  });
+  assert.deepEqual(told, [hello]);
+  tell({ type: 'serve', settings: 'mine' });
+  await settled();
+  assert.deepEqual(asked, ['mine']);
+  assert.deepEqual(told, [hello, ready]);
+});
+
+test('a worker that cannot serve tells why, and ends with a failure', async () => {
+  const { told, tell, ended } = live(async () => {
+    throw new Error('no room');
+  });
+  tell({ type: 'serve', settings: '' });
+  await ended;
+  assert.deepEqual(told, [hello, { type: 'failed', reason: 'no room' }, { exit: 1 }]);
+});
+
+const waysToEnd: readonly (readonly [name: string, end: (life: Life) => void])[] = [
+  ['is told to drain', ({ tell }) => tell({ type: 'drain' })],
+  ['has lost its supervisor', ({ disconnect }) => disconnect()],
+  ['gets a signal', ({ worker }) => worker.drain()],
+];
+for (const [name, end] of waysToEnd) {
+  test(`a worker that ${name} finishes what runs before it ends`, async () => {
+    const stopped = Promise.withResolvers<void>();
+    let stops = 0;
+    const life = live(async () =>
+      serving(async () => {
+        stops += 1;
+        await stopped.promise;
+      }),
+    );
+    life.tell({ type: 'serve', settings: '' });
+    await settled();
+    end(life);
+    await settled();
+    assert.equal(stops, 1);
+    assert.deepEqual(life.told, [hello, ready]);
+    stopped.resolve();
+    await life.ended;
+    assert.deepEqual(life.told, [hello, ready, { exit: 0 }]);
+  });
+}
+
+test('a worker that is told to end in several ways stops once', async () => {
+  let stops = 0;
+  const life = live(async () =>
+    serving(async () => {
+      stops += 1;
+    }),
+  );
+  life.tell({ type: 'serve', settings: '' });
+  await settled();
+  for (const [, end] of waysToEnd) end(life);
+  await life.ended;
+  await settled();
+  assert.equal(stops, 1);
+  assert.deepEqual(life.told, [hello, ready, { exit: 0 }]);
+});
+
+test('a worker that is told to end before it has anything to do ends in good order', async () => {
+  const { told, tell, ended } = live(async () => serving());
+  tell({ type: 'drain' });
+  await ended;
+  assert.deepEqual(told, [hello, { exit: 0 }]);
+});
+
+test('a worker that is told to end while it starts does not leave behind what it starts', async () => {
+  const started = Promise.withResolvers<Served>();
+  const { tell, ended } = live(async () => started.promise);
+  tell({ type: 'serve', settings: '' });
+  tell({ type: 'drain' });
+  let isStopped = false;
+  started.resolve(
+    serving(async () => {
+      isStopped = true;
+    }),
+  );
+  await ended;
+  assert.ok(isStopped);
+});
+
+test('a worker that cannot stop in good order ends with a failure', async () => {
+  const life = live(async () =>
+    serving(async () => {
+      throw new Error('stuck');
+    }),
+  );
+  life.tell({ type: 'serve', settings: '' });
+  await settled();
+  life.tell({ type: 'drain' });
+  await life.ended;
+  assert.deepEqual(life.told.at(-1), { exit: 1 });
+});
