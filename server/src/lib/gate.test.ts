@@ -55,3 +55,9 @@ test('who went away leaves the queue', async () => {
   await second;
   assert.equal(gate.waiting, 0);
 });
+
+test('who is gone already takes no place', async () => {
+  const gate = new Gate(1, 1);
+  await assert.rejects(gate.enter(longMs, AbortSignal.abort(new Error('gone'))), /gone/u);
+  assert.equal(gate.inside, 0);
+});

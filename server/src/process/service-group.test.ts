@@ -83,3 +83,22 @@ test('a stop that fails or hangs does not keep the others from stopping', async 
   await stopServices(services, group, never);
   assert.deepEqual(events, ['stop c', 'stop b', 'stop a']);
 });
+
+test('services that are to stop at once are told so, each of them', async () => {
+  const events: string[] = [];
+  const hurried: unknown[] = [];
+  const stop = async (signal: AbortSignal): Promise<void> => void hurried.push(signal.aborted);
+  const services = [service('a', events, { stop }), service('b', events, { stop })];
+  await stopServices(services, { ...group, stopTimeoutMs: 60_000 }, AbortSignal.abort());
+  assert.deepEqual(hurried, [true, true]);
+});
+
+test('a service that never ends its stop is left behind, and the others are stopped', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const events: string[] = [];
+  const stuck = async (): Promise<void> => Promise.withResolvers<void>().promise;
+  const stopping = stopServices([service('a', events), service('b', events, { stop: stuck })], group, never);
+  t.mock.timers.tick(60_000);
+  await stopping;
+  assert.deepEqual(events, ['stop b', 'stop a']);
+});

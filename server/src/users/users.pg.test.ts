@@ -8,8 +8,8 @@ import { assert as property, asyncProperty, string } from 'fast-check';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 
-import { useApp } from '../../test/app.ts';
-import { useDatabase, type TestDatabase } from '../../test/database.ts';
+import { createTestApp, useApp } from '../../test/app.ts';
+import { templateDatabase, useDatabase, type TestDatabase } from '../../test/database.ts';
 
 const database = useDatabase();
 const app = useApp(database);
@@ -82,6 +82,27 @@ describe('a user', () => {
     const patched = Value.Parse(User, patch.json());
     assert.partialDeepStrictEqual(patched, { first_name: 'Grace', last_name: 'Murray', created_at: user.created_at });
     assert.ok(patched.updated_at > renamed.updated_at);
+  });
+
+  test('moves its updated_at also when the clock does not move, or was set back', async () => {
+    const user = await create();
+    await database().sql("update users set updated_at = now() + interval '1 hour' where id = $1", [user.id]);
+    const later = async (): Promise<string> =>
+      Value.Parse(User, (await call('PATCH', `${users}/${user.id}`, { last_name: 'Hopper' })).json()).updated_at;
+    const first = await later();
+    assert.ok(Date.parse(first) > Date.parse(user.updated_at) + 3_000_000, 'the future stays where it was');
+    assert.ok((await later()) > first);
+  });
+
+  test('that the standby does not know is looked for on the primary', async () => {
+    const { write, read } = database().endpoints;
+    // Nobody writes to the template: a standby that lags for ever.
+    const lagging = await createTestApp({ write, read: { ...read, database: templateDatabase } });
+    const user = await create();
+    const answer = await lagging.http.inject({ method: 'GET', url: `${users}/${user.id}` });
+    await lagging.http.close();
+    await lagging.close();
+    assert.deepEqual(answer.json(), user);
   });
 
   test('is deleted once', async () => {
@@ -227,6 +248,7 @@ describe('the list', () => {
     assert.deepEqual((await list(`${users}?limit=3`)).rows, made);
     assert.deepEqual((await list(`${users}?limit=2&offset=1`)).rows, made.slice(1));
     assert.deepEqual((await list(`${users}?offset=1000000`)).rows, []);
+    assert.equal((await list(`${users}?limit=1000`)).next, undefined, 'a page that is not full is the last one');
   });
 
   test('has 100 rows when nothing is said', async () => {

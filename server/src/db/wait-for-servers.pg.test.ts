@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, test } from 'node:test';
+
+import { useDatabase } from '../../test/database.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import { createLog } from '../telemetry/log.ts';
+import { waitForReplay } from './replay.ts';
+import { waitForServers } from './wait-for-servers.ts';
+
+const database = useDatabase();
+const lines: string[] = [];
+const log = createLog(
+  { level: 'info', name: 'test', pretty: false },
+  { write: (line: string) => void lines.push(line) },
+);
+const options = { connectTimeoutMs: 2_000, random: () => 0, log };
+const session = { applicationName: 'test', connectTimeoutMs: 2_000, statementTimeoutMs: 2_000 };
+const never = new AbortController().signal;
+const away = { host: '/nonexistent' };
+
+beforeEach(() => {
+  lines.length = 0;
+});
+
+test('servers that are not there yet are waited for, and each attempt says for which and why', async (t) => {
+  const { write, read } = database().endpoints;
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-wait-'));
+  t.after(async () => rm(folder, { recursive: true }));
+  const late = { ...read, host: join(folder, 'sockets') };
+  const waiting = waitForServers({ write, read: late }, { ...options, signal: never });
+  await waitFor('two attempts', () => lines.length >= 2);
+  await symlink(read.host, late.host);
+  const facts = await waiting;
+  assert.deepEqual([facts.write.inRecovery, facts.read.inRecovery], [false, true]);
+  assert.match(lines[1] ?? '', /"attempt":2,.*"read":"[^"]*sockets:\d+","reason":"[^"]*ENOENT/u);
+});
+
+test('servers that never come are given up with the reason', async () => {
+  const { write, read } = database().endpoints;
+  const time = new AbortController();
+  const waiting = waitForServers({ write: { ...write, ...away }, read }, { ...options, signal: time.signal });
+  const givenUp = assert.rejects(waiting, /OperatorError: The databases did not answer: .*ENOENT.*nonexistent/u);
+  await waitFor('an attempt', () => lines.length > 0);
+  time.abort();
+  await givenUp;
+});
+
+test('what another attempt would not change is told at once', async () => {
+  const { write, read } = database().endpoints;
+  const other = { ...write, database: 'no_such_database' };
+  await assert.rejects(waitForServers({ write: other, read }, { ...options, signal: never }), /no_such_database/u);
+  await assert.rejects(waitForServers({ write: read, read }, { ...options, signal: never }), /is a standby/u);
+  assert.deepEqual(lines, []);
+});
+
+test('a new schema is waited for until the read server has it, but not for ever', async (t) => {
+  const { write, read } = database().endpoints;
+  const resume = 'select pg_wal_replay_resume()';
+  const until = async (ms: number): Promise<boolean> =>
+    waitForReplay({ write, read }, session, AbortSignal.timeout(ms));
+  assert.equal(await until(10_000), true);
+  t.after(async () => database().sqlOnStandby(resume));
+  await database().sqlOnStandby('select pg_wal_replay_pause()');
+  await waitFor('replay to pause', async () => {
+    const [row] = await database().sqlOnStandby<{ state: string }>('select pg_get_wal_replay_pause_state() as state');
+    return row?.state === 'paused';
+  });
+  await database().sql('create table replayed (id int)');
+  assert.equal(await until(150), false);
+  await database().sqlOnStandby(resume);
+  assert.equal(await until(10_000), true);
+});
+
+test('a read server that is away is asked again until the time is over', async () => {
+  const { write, read } = database().endpoints;
+  const time = AbortSignal.timeout(120);
+  assert.equal(await waitForReplay({ write, read: { ...read, ...away } }, session, time), false);
+});
+
+test('a database that takes no writes is refused', async () => {
+  await database().sql(`do $$ begin
+    execute format('alter database %I set default_transaction_read_only to on', current_database());
+  end $$`); // The last test here: nothing is written any more.
+  const { endpoints } = database();
+  await assert.rejects(waitForServers(endpoints, { ...options, signal: never }), /is read-only/u);
+});

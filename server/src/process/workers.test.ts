@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import type { Script } from '../../test/scripted-worker.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { createLog } from '../telemetry/log.ts';
+import { Workers } from './workers.ts';
+
+const never = new AbortController().signal;
+const lines: string[] = [];
+const fatal: string[] = [];
+let workers: Workers<Script> | undefined;
+
+afterEach(async () => {
+  await workers?.stop(AbortSignal.abort());
+  lines.length = 0;
+  fatal.length = 0;
+});
+
+/** Two workers, unless told otherwise; `act` says what the worker of each launch does, in order. */
+function create(act: (launch: number) => Script['do'], count = 2): Workers<Script> {
+  let launches = 0;
+  workers = new Workers<Script>({
+    count,
+    exec: fileURLToPath(new URL('../../test/scripted-worker.ts', import.meta.url)),
+    settings: (worker) => ({ worker, do: act((launches += 1)) }),
+    onFatal: (reason) => fatal.push(reason),
+    clock: { now: () => 0 },
+    log: createLog({ level: 'info', name: 'test', pretty: false }, { write: (line: string) => void lines.push(line) }),
+  });
+  return workers;
+}
+
+function pidOf(group: Workers<Script>, n: number): number {
+  const pid = group.pids.get(n);
+  assert(pid !== undefined, `worker ${n} runs`);
+  return pid;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function untilReplaced(group: Workers<Script>, n: number, pid: number): Promise<void> {
+  const served = lines.filter((line) => line.includes('a new worker serves')).length;
+  await waitFor('a new worker to serve', () => {
+    const told = lines.filter((line) => line.includes('a new worker serves')).length;
+    return told > served && ![undefined, pid].includes(group.pids.get(n));
+  });
+}
+
+test('every worker gets settings of its own, and the report is that of the first', async () => {
+  const group = create(() => 'serve');
+  await group.start(never);
+  assert.equal(group.state(), 'running');
+  assert.deepEqual([...group.pids.keys()], [1, 2]);
+  assert.deepEqual(group.report, { routes: ['worker 1'] });
+  const pids = [...group.pids.values()];
+  await group.stop(never);
+  assert.equal(group.state(), 'stopped');
+  assert.equal(pids.some(isAlive), false);
+  assert.deepEqual(lines, [], 'a stop is no crash');
+});
+
+test('a worker that cannot start fails the start, with its reason', async () => {
+  await assert.rejects(create(() => 'fail to start', 1).start(never), (error) => {
+    assert(error instanceof OperatorError);
+    assert.equal(error.message, 'Worker 1 did not start: no room');
+    return true;
+  });
+  await assert.rejects(create(() => 'die at the start', 1).start(never), /Worker 1 did not start: it ended/u);
+});
+
+test('a start that is called off does not wait for its workers', async () => {
+  const operator = new AbortController();
+  const starting = create(() => 'serve').start(operator.signal);
+  operator.abort(new Error('SIGTERM'));
+  await assert.rejects(starting, /SIGTERM/u);
+});
+
+test('a worker that was asked to end is replaced at once, however often, and is no crash', async () => {
+  const group = create(() => 'serve', 1);
+  await group.start(never);
+  for (let ending = 1; ending <= 7; ending += 1) {
+    const pid = pidOf(group, 1);
+    const replaced = untilReplaced(group, 1, pid);
+    process.kill(pid, 'SIGTERM');
+    await replaced;
+  }
+  assert.deepEqual(fatal, []);
+  const ends = lines.filter((line) => line.includes('a worker ended'));
+  assert.equal(ends.length, 7);
+  assert.ok(ends.every((line) => line.includes('"restartInMs":0')));
+});
+
+test('a worker that crashes is replaced, also when its replacement cannot start; the other one goes on', async () => {
+  const group = create((launch) => (launch === 3 ? 'fail to start' : 'serve'));
+  await group.start(never);
+  const [victim, other] = [pidOf(group, 1), pidOf(group, 2)];
+  const replaced = untilReplaced(group, 1, victim);
+  process.kill(victim, 'SIGKILL');
+  await replaced;
+  assert.equal(pidOf(group, 2), other);
+  assert.match(lines.join(''), /"reason":"no room"/u);
+});
+
+test('workers that crash too often are fatal, once, and are not started again', async () => {
+  const group = create((launch) => (launch === 1 ? 'serve' : 'die at the start'), 1);
+  await group.start(never);
+  process.kill(pidOf(group, 1), 'SIGKILL');
+  await waitFor('the budget to be spent', () => fatal.length > 0);
+  assert.deepEqual(fatal, ['workers crash too often']);
+  assert.equal(group.state(), 'failed');
+  assert.equal(group.pids.size, 0);
+});
+
+test('a worker that does not stop is ended by force when the time is over', async () => {
+  const group = create(() => 'hang when stopped', 1);
+  await group.start(never);
+  const pid = pidOf(group, 1);
+  const time = new AbortController();
+  const stopping = group.stop(time.signal);
+  assert.ok(isAlive(pid));
+  time.abort();
+  await stopping;
+  assert.equal(isAlive(pid), false);
+});
