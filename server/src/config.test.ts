@@ -158,6 +158,13 @@ test('a file that is not there, not YAML, or not a mapping is refused by name', 
   assert.deepEqual(problemsOf({ file: yaml('') }), []);
 });
 
+test('a file with aliases is refused: a few lines of them unfold without end', () => {
+  assert.match(
+    problemsOf({ file: yaml('server: { host: &a x }\nlog: { level: *a }') }).join(),
+    /messenger\.yaml: .*Alias/u,
+  );
+});
+
 test('a misspelt variable of ours is refused instead of ignored', () => {
   assert.deepEqual(problemsOf({ env: { DB_WRITE_MAX_OPEN_CONS: '5' } }), [
     'DB_WRITE_MAX_OPEN_CONS: there is no such option',

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 
 import { Problem } from '@messenger/protocol/errors';
@@ -51,6 +53,20 @@ test('without the standby, writes go on, and lists are a 503', async () => {
     assert.equal((await http.inject({ method: 'GET', url: users })).statusCode, 503);
     assert.match((await http.inject({ method: 'GET', url: '/readyz' })).body, /the read database/u);
   });
+});
+
+test('readiness does not wait long for a database that does not answer', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const address = silent.address();
+  assert(typeof address === 'object' && address !== null);
+  const patient = { DB_READ_TIMEOUT_MS: '20000', DB_CONNECT_TIMEOUT_MS: '3000' };
+  await withApp({ read: { host: '127.0.0.1', port: address.port } }, patient, async ({ http }) => {
+    const began = performance.now();
+    assert.match((await http.inject({ method: 'GET', url: '/readyz' })).body, /No answer from the read database/u);
+    assert.ok(performance.now() - began < 2_800);
+  });
+  silent.close();
 });
 
 test('with both databases, readiness says yes; while draining it says no', async () => {

@@ -1,5 +1,5 @@
 /** Thrown by `withDeadline` when the time is over. */
-export class DeadlineError extends Error {
+class DeadlineError extends Error {
   constructor(timeoutMs: number) {
     super(`not done within ${timeoutMs} ms`);
     this.name = 'DeadlineError';
