@@ -32,6 +32,9 @@ describe('connections', () => {
   });
 
   test('tell the server their deadlines, which it keeps also when we are gone', async () => {
+    await database().sql(`do $$ begin
+      execute format('alter database %I set idle_in_transaction_session_timeout = 0', current_database());
+    end $$`); // The embedded servers have one of their own.
     const setting = statement<{ ms: string }, [name: string]>(
       'test.setting',
       'select setting as ms from pg_settings where name = $1',
