@@ -138,8 +138,18 @@ test('every problem is told at once, with its source', () => {
     );
 });
 
-const nonsense = ['', ' ', '1e3', '0x10', '1.5', '-1', '99999999999999999999', 'NaN', 'eight', '８'];
-for (const text of nonsense.filter((one) => one !== '')) {
+test('an empty flag is refused, unlike an empty variable', () => {
+  assert.deepEqual(problemsOf({ flags: { '--data-dir': '' } }), ['--data-dir: must not be empty']);
+});
+
+test('what is wrong in a file is told without its text, which may hold a password', () => {
+  const told = problemsOf({ file: yaml('write_db:\n  password: "hunter2\n') }).join();
+  assert.match(told, /messenger\.yaml: line \d+, column \d+: not valid YAML/u);
+  assert.doesNotMatch(told, /hunter2/u);
+});
+
+const nonsense = ['1e3', '0x10', '1.5', '-1', '99999999999999999999', 'NaN', 'eight', '８'];
+for (const text of nonsense) {
   test(`PORT=${JSON.stringify(text)} is refused`, () => {
     assert.match(problemsOf({ env: { PORT: text } }).join(), /^PORT: must be a whole number/u);
   });
@@ -154,7 +164,10 @@ test('a file that is not there, not YAML, or not a mapping is refused by name', 
     problemsOf({ file: yaml('server: { port: { a: 1 } }') }).join(),
     /server\.port: must be a single value/u,
   );
-  assert.match(problemsOf({ file: yaml('server: { port: 1, port: 2 }') }).join(), /messenger\.yaml: .*unique/u);
+  assert.match(
+    problemsOf({ file: yaml('server: { port: 1, port: 2 }') }).join(),
+    /messenger\.yaml: line 1, .*DUPLICATE_KEY/u,
+  );
   assert.deepEqual(problemsOf({ file: yaml('') }), []);
 });
 

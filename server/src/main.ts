@@ -13,11 +13,15 @@ await run();
 
 async function runCommand(): Promise<void> {
   const { runProgram } = await import('./commands/program.ts');
-  try {
-    process.exitCode = await runProgram(process.argv.slice(2), createIo());
-  } catch (error) {
-    process.exitCode = await explain(error);
-  }
+  process.stdout.on('error', ignoreClosedPipe);
+  process.stderr.on('error', ignoreClosedPipe);
+  // Not only the exit code: something that hangs (a dead disk, a service that did not stop) must not keep us alive.
+  process.exit(await runProgram(process.argv.slice(2), createIo()).catch(explain));
+}
+
+/** Whoever read our output has gone; that is no reason to stop serving. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 function createIo(): Io {
@@ -43,9 +47,14 @@ async function explain(error: unknown): Promise<number> {
     process.stderr.write(`The configuration cannot be used:\n${error.message.replaceAll(/^/gmu, '  ')}\n`);
     return exitCodes.config;
   }
-  const refusal = error instanceof OperatorError ? error.message : describeRefusal(error);
+  const refusal = error instanceof OperatorError || isSystemError(error) ? error.message : describeRefusal(error);
   process.stderr.write(`${refusal ?? inspect(error)}\n`);
   return exitCodes.failed;
+}
+
+/** Such as a full disk: the message names what failed, and on what. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }
 
 async function runWorker(): Promise<void> {

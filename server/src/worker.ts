@@ -13,6 +13,8 @@ export interface WorkerSettings extends AppSettings {
 
 /** Connections that the kernel keeps until we accept them; it caps this at `net.core.somaxconn`, usually 4,096. */
 const backlog = 4_096;
+/** The other workers close their listeners within a few milliseconds of ours; a busy machine makes them more. */
+const settleMs = 200;
 /** How long a silent connection may still bring the request that was on its way when we began to drain. */
 const lingerMs = 500;
 
@@ -29,7 +31,7 @@ export async function serve(settings: WorkerSettings, services: AppServices): Pr
   return {
     report: { routes: app.routes },
     stop: async (signal) => {
-      await app.drain.run(app.http, { delayMs: drainDelayMs, lingerMs }, signal);
+      await app.drain.run(app.http, { delayMs: drainDelayMs, settleMs, lingerMs }, signal);
       await app.close();
     },
   };

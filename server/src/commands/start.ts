@@ -44,7 +44,7 @@ export async function start(loaded: LoadedConfig, io: Io): Promise<number> {
   });
 
   try {
-    await startServices(services, group, stopping.signal);
+    await startServices(services, group, stopping.signal, atOnce.signal);
   } catch (error) {
     if (stopping.signal.aborted) return exitCode;
     throw error;

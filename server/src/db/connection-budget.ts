@@ -66,7 +66,8 @@ function explain(wishes: readonly PoolWish[], workers: number): string {
   const terms = wishes.map(
     (wish) => `${wish.role} ${wish.maxOpen}${wish.askedBy === undefined ? '' : ` (${wish.askedBy})`}`,
   );
-  return `(${terms.join(' + ')}) × ${workers} = ${sum} do not fit`;
+  const perWorker = terms.length === 1 ? terms.join('') : `(${terms.join(' + ')})`;
+  return `${perWorker} × ${workers} = ${sum} do not fit`;
 }
 
 function advice(asked: readonly PoolWish[]): string {

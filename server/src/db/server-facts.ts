@@ -73,7 +73,7 @@ export function findServerProblems(endpoints: Endpoints, write: ServerFacts, rea
     problems.push(
       `The read server ${readName} is not a standby of the write server ${writeName}: it is another database cluster.`,
     );
-  } else if (!sameServer && !read.inRecovery) {
+  } else if (!sameServer && !read.inRecovery && !write.inRecovery) {
     problems.push(
       `The read server ${readName} is a copy of the write server ${writeName} that follows it no more: it has been promoted.`,
     );

@@ -107,7 +107,7 @@ test('while it drains, nobody new is let in, and what runs is answered before th
   const client = await open();
   ask(client, '/slow');
   await waitFor('the handler to run', () => isRunning);
-  const draining = run({ delayMs: 0, lingerMs: 0 });
+  const draining = run({ delayMs: 0, settleMs: 0, lingerMs: 0 });
   await untilRefused();
   assert.equal(draining.isOver, false);
   finish();
@@ -118,7 +118,7 @@ test('while it drains, nobody new is let in, and what runs is answered before th
 
 test('a silent connection may still bring the request that was on its way, used before or not', async () => {
   const silent = [await used(), await open()];
-  const draining = run({ delayMs: 0, lingerMs: longMs });
+  const draining = run({ delayMs: 0, settleMs: 0, lingerMs: longMs });
   await untilRefused();
   for (const client of silent) ask(client, '/fast');
   await draining.over;
@@ -128,13 +128,13 @@ test('a silent connection may still bring the request that was on its way, used 
 
 test('connections that stay silent are closed after a while, used before or not', async () => {
   const silent = [await used(), await open()];
-  await run({ delayMs: 0, lingerMs: 50 }).over;
+  await run({ delayMs: 0, settleMs: 0, lingerMs: 50 }).over;
   await waitFor('the connections to close', () => silent.every((client) => client.isClosed));
 });
 
 test('for the delay requests are taken as before, while readiness can say no', async () => {
   const operator = new AbortController();
-  const draining = run({ delayMs: longMs, lingerMs: 0 }, operator.signal);
+  const draining = run({ delayMs: longMs, settleMs: 0, lingerMs: 0 }, operator.signal);
   assert.ok(drain.draining);
   await used();
   assert.equal(draining.isOver, false);
@@ -148,7 +148,7 @@ async function cutWhen(when: 'before' | 'during'): Promise<void> {
   await waitFor('the handler to run', () => isRunning);
   const operator = new AbortController();
   if (when === 'before') operator.abort();
-  const draining = run({ delayMs: 0, lingerMs: longMs }, operator.signal);
+  const draining = run({ delayMs: 0, settleMs: 0, lingerMs: longMs }, operator.signal);
   if (when === 'during') await untilRefused();
   operator.abort();
   await draining.over;

@@ -6,34 +6,42 @@ import type { HttpServer } from './server.ts';
 export interface DrainOptions {
   /** How long requests are still taken, while readiness already says no. */
   readonly delayMs: number;
+  /** From the end of our listener to the first closed connection: its client must find no other listener to go to. */
+  readonly settleMs: number;
   /** How long connections that are open but silent may still bring a request that was on its way. */
   readonly lingerMs: number;
 }
 
-/** Whether the server is on its way down; answers then close their connections. */
+/** The way down of a server. */
 export class Drain {
   #draining = false;
+  #isClosingConnections = false;
 
   constructor(app: HttpServer) {
     app.addHook('onSend', async (_request, reply) => {
-      if (this.#draining) reply.header('connection', 'close');
+      if (this.#isClosingConnections) reply.header('connection', 'close');
     });
   }
 
+  /** Whether it has begun: time to send clients elsewhere. */
   get draining(): boolean {
     return this.#draining;
   }
 
   /**
-   * Stops taking requests without failing one: readiness says no, then the listener closes, then each connection
-   * closes with its next answer; silent ones are closed after a while. Resolves when every request is answered, or
-   * when the signal aborts, which cuts the rest.
+   * Stops taking requests without failing one: readiness says no, then the listener closes, then (when those of the other
+   * workers have closed, too) each connection closes with its next answer; silent ones are closed after a while. Resolves
+   * when every request is answered, or when the signal aborts, which cuts the rest.
    */
   async run(app: HttpServer, options: DrainOptions, signal: AbortSignal): Promise<void> {
     this.#draining = true;
-    if (options.delayMs > 0) await sleep(options.delayMs, undefined, { signal }).catch(() => undefined);
-    await nextTurn(); // After the poll that accepted whatever waited in the listener's queue: what is in it at its end is reset.
+    await pause(options.delayMs, signal);
+    // What waits in the listener's queue at its end is reset; a whole turn of the event loop has just emptied it.
+    await nextTurn();
+    await nextTurn();
     const closed = stopListening(app.server);
+    await pause(options.settleMs, signal);
+    this.#isClosingConnections = true;
     const cut = (): void => app.server.closeAllConnections();
     signal.addEventListener('abort', cut, { once: true });
     if (signal.aborted) cut();
@@ -43,6 +51,10 @@ export class Drain {
     signal.removeEventListener('abort', cut);
     await app.close();
   }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /** Resolves when the last connection is closed. `http.Server.close` would cut silent connections at once. */

@@ -347,6 +347,25 @@ describe('time', () => {
   });
 });
 
+describe('bodies of refused requests', () => {
+  test('have no more time than other bodies, though the refusal does not wait for them', async () => {
+    for (const head of ['POST /nowhere', 'PUT /echo', 'POST /echo']) {
+      const headers = 'Host: x\r\nContent-Type: text/plain\r\nContent-Length: 100000';
+      const answer = await raw(`${head} HTTP/1.1\r\n${headers}\r\n\r\n{`);
+      assert.ok([404, 405, 415].includes(answer.statusCode), head);
+      assert.ok(answer.tookMs < 5 * requestTimeoutMs, head);
+    }
+  });
+
+  test('cost nobody the connection when they arrive', async () => {
+    for (const url of ['/nowhere', '/echo']) {
+      const refused = `PUT ${url} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n`;
+      const answer = await raw(refused, '{}', 'GET /busy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      assert.match(answer.body, /HTTP\/1\.1 503/u, url);
+    }
+  });
+});
+
 describe('bytes that are no request', () => {
   test('headers that are too large are a 431', async () => {
     const answer = await raw(`GET /busy HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(4_000)}\r\n\r\n`);

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 import type { FastifyInstance, RouteOptions } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
@@ -31,16 +33,29 @@ export function limitLifetime(app: FastifyInstance, timeoutMs: number): void {
     const timer = setTimeout(() => {
       const late = new AppError('request_timeout');
       controller.abort(late);
-      if (reply.raw.headersSent) reply.raw.destroy();
+      if (reply.raw.writableFinished) request.raw.destroy();
+      else if (reply.raw.headersSent) reply.raw.destroy();
       else if (!request.isHandled) void reply.send(late); // Its body is still on the way; nobody else would answer.
     }, timeoutMs);
     reply.raw.once('close', () => {
-      clearTimeout(timer);
+      // A body that goes on after the answer (a refusal that did not wait for it) has no more time than this.
+      if (hasArrived(request.raw)) clearTimeout(timer);
+      else request.raw.once('close', () => clearTimeout(timer));
+      timer.unref();
       if (!reply.raw.writableFinished && !signal.aborted) controller.abort(new ClientGoneError('the client went away'));
     });
     done();
   });
   app.addHook('onRoute', endHandlerWithLifetime);
+}
+
+function hasArrived({ complete, readableEnded, destroyed, headers }: IncomingMessage): boolean {
+  return (
+    complete ||
+    readableEnded ||
+    destroyed ||
+    (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0)
+  );
 }
 
 /** Whatever the handler still does after the end is not waited for; its outcome has nobody to go to. */

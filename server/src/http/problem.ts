@@ -26,8 +26,15 @@ function toRefusal(error: FastifyError | Error): AppError | undefined {
     const errors = describeInvalid(error.validation, error.validationContext);
     return new AppError('invalid_request', { errors, cause: error });
   }
-  const code = 'code' in error ? fastifyCodes[error.code] : undefined;
+  const known = 'code' in error ? fastifyCodes[error.code] : undefined;
+  const code = known ?? ('statusCode' in error ? codeOfStatus(error.statusCode) : undefined);
   return code && new AppError(code, { cause: error });
+}
+
+/** Plugins refuse with a status of their own, such as the one that serves files. */
+function codeOfStatus(status: number | undefined): ErrorCode | undefined {
+  if (status === undefined || status < 400 || status > 499) return undefined;
+  return status === 403 || status === 404 ? 'not_found' : 'malformed_request';
 }
 
 /** The body of a refusal, as JSON. */

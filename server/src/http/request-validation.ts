@@ -12,12 +12,21 @@ function normaliseText(
   _schema: unknown,
   where?: { readonly parentData: Record<string, unknown>; readonly parentDataProperty: string | number },
 ): boolean {
-  if (where !== undefined) where.parentData[where.parentDataProperty] = text.trim().normalize('NFC');
+  if (where === undefined) return true;
+  const trimmed = text.trim();
+  const isNormalisable = trimmed.length <= longestNormalised;
+  where.parentData[where.parentDataProperty] = isNormalisable ? trimmed.normalize('NFC') : trimmed;
   return true;
 }
 
-function createAjv(coerceTypes: boolean): Ajv {
-  const ajv = new Ajv({ allErrors: true, coerceTypes, useDefaults: true, removeAdditional: false, strict: true });
+/**
+ * In UTF-16 units. NFC takes time that grows with the square of the length of badly ordered marks (1 MiB: minutes), and
+ * no text that is longer than this fits our limits in any form: it is left to `maxLength`.
+ */
+const longestNormalised = 1_000;
+
+function createAjv(): Ajv {
+  const ajv = new Ajv({ allErrors: true, useDefaults: true, removeAdditional: false, strict: true });
   ajv.addKeyword({
     keyword: 'x-normalise',
     type: 'string',
@@ -31,13 +40,37 @@ function createAjv(coerceTypes: boolean): Ajv {
 }
 
 /**
- * Compiles the schemas of routes. Query and path are text, so numbers are read from it; in a body a number is not a
- * name. Every failing field is found, not only the first; fields that nobody asked for fail.
+ * Compiles the schemas of routes. A query is text, so whole numbers are read from it; in a body a number is not a name.
+ * Every failing field is found, not only the first; fields that nobody asked for fail.
  */
 export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
-  const strict = createAjv(false);
-  const coercing = createAjv(true);
-  return ({ schema, httpPart }) => (httpPart === 'body' ? strict : coercing).compile(schema);
+  const ajv = createAjv();
+  return ({ schema, httpPart }) => {
+    const validate = ajv.compile(schema);
+    if (httpPart !== 'querystring') return validate;
+    const integers = integerFields(schema);
+    return (query: Record<string, unknown>) => {
+      readIntegers(query, integers);
+      return validate(query) ? true : { error: validate.errors ?? [] };
+    };
+  };
+}
+
+function integerFields(schema: object): string[] {
+  const properties = Object.entries(entriesOf(entriesOf(schema)['properties']));
+  return properties.flatMap(([name, rule]) => (entriesOf(rule)['type'] === 'integer' ? [name] : []));
+}
+
+function entriesOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** In place: what is written like a whole number. Ajv's own coercion lets `Infinity` through. */
+function readIntegers(query: Record<string, unknown>, fields: readonly string[]): void {
+  for (const name of fields) {
+    const text = query[name];
+    if (typeof text === 'string' && /^-?\d{1,15}$/u.test(text)) query[name] = Number(text);
+  }
 }
 
 const parts: Readonly<Record<string, InvalidField['in']>> = {
@@ -47,12 +80,16 @@ const parts: Readonly<Record<string, InvalidField['in']>> = {
   headers: 'headers',
 };
 
+/** An answer must not be many times larger than its question. */
+const mostErrors = 50;
+const longestField = 100;
+
 /** What a validator found, as clients are told it. */
 export function describeInvalid(
   errors: readonly FastifySchemaValidationError[],
   part: string | undefined,
 ): InvalidField[] {
-  return errors.map((error) => describeOne(error, parts[part ?? 'body'] ?? 'body'));
+  return errors.slice(0, mostErrors).map((error) => describeOne(error, parts[part ?? 'body'] ?? 'body'));
 }
 
 function describeOne(
@@ -60,7 +97,8 @@ function describeOne(
   part: InvalidField['in'],
 ): InvalidField {
   const path = error.instancePath.split('/').slice(1).join('.');
-  const within = (name: unknown): string => [path, String(name)].filter((step) => step !== '').join('.');
+  const within = (name: unknown): string =>
+    [path, String(name).slice(0, longestField)].filter((step) => step !== '').join('.');
   switch (error.keyword) {
     case 'required':
       return { in: part, field: within(error.params['missingProperty']), message: 'is missing' };

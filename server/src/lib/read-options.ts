@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-import { parseDocument } from 'yaml';
+import { parseDocument, type YAMLError } from 'yaml';
 
-import { flagOf, listOptions, showValue, type OptionTable, type Values } from './options.ts';
+import { flagOf, listOptions, showValue, type Option, type OptionTable, type Values } from './options.ts';
 
 /** Where values come from; the first that has one wins: flags, environment, YAML file, default. */
 export interface OptionSources {
@@ -34,7 +34,7 @@ export function readOptions<Table extends OptionTable>(table: Table, sources: Op
       { source: option.env, raw: emptyIsUnset(sources.env[option.env]) },
       { source: `${sources.file}: ${yaml}`, raw: file.get(yaml) },
     ].find(({ raw }) => raw !== undefined);
-    const parsed = found?.raw === undefined ? { value: option.default } : option.parse(found.raw);
+    const parsed = parseFound(option, found?.raw);
     if ('problem' in parsed) problems.push(`${found?.source}: ${parsed.problem}`);
     from[`${section}.${key}`] = found?.source ?? 'default';
     values[section] = { ...values[section], [key]: 'value' in parsed ? parsed.value : option.default };
@@ -42,6 +42,17 @@ export function readOptions<Table extends OptionTable>(table: Table, sources: Op
   for (const section of Object.values(values)) Object.freeze(section);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Filled above, from the table that the type is made of.
   return { values: Object.freeze(values) as Values<Table>, sources: from, problems };
+}
+
+function parseFound<T>(option: Option<T>, raw: string | undefined): ReturnType<Option<T>['parse']> {
+  if (raw === undefined) return { value: option.default };
+  return raw.trim() === '' ? { problem: 'must not be empty' } : option.parse(raw);
+}
+
+/** Without the text of the file, which may hold a password. */
+function describeSyntaxError({ code, linePos }: YAMLError): string {
+  const [start] = linePos ?? [];
+  return `line ${start?.line ?? '?'}, column ${start?.col ?? '?'}: not valid YAML (${code})`;
 }
 
 /** Compose files and shells set variables to nothing where they mean not to set them. */
@@ -54,7 +65,7 @@ function readYaml(table: OptionTable, path: string, problems: string[]): Map<str
   let content: unknown;
   try {
     const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
-    for (const error of document.errors) problems.push(`${path}: ${error.message.split('\n')[0]}`);
+    for (const error of document.errors) problems.push(`${path}: ${describeSyntaxError(error)}`);
     if (document.errors.length > 0) return found;
     content = document.toJS({ maxAliasCount: 0 });
   } catch (error) {

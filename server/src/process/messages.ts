@@ -1,6 +1,7 @@
 /** What a worker says to its supervisor. */
 export type WorkerMessage =
   | { readonly type: 'hello' }
+  | { readonly type: 'pong' }
   | { readonly type: 'ready'; readonly report: WorkerReport }
   | { readonly type: 'failed'; readonly reason: string };
 
@@ -13,4 +14,5 @@ export interface WorkerReport {
 /** What the supervisor says to a worker. `Settings` are plain data. */
 export type SupervisorMessage<Settings> =
   | { readonly type: 'serve'; readonly settings: Settings }
+  | { readonly type: 'ping' }
   | { readonly type: 'drain' };

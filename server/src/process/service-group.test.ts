@@ -39,7 +39,7 @@ async function untilAborted(signal: AbortSignal): Promise<never> {
 test('services start in order and stop in reverse', async () => {
   const events: string[] = [];
   const services = ['a', 'b', 'c'].map((name) => service(name, events));
-  await startServices(services, group, never);
+  await startServices(services, group, never, never);
   await stopServices(services, group, never);
   assert.deepEqual(events, ['start a', 'start b', 'start c', 'stop c', 'stop b', 'stop a']);
 });
@@ -48,14 +48,14 @@ test('a start that fails stops what has started, in reverse, and tells the reaso
   const events: string[] = [];
   const failing = service('b', events, { start: fail('no room') });
   const services = [service('a', events), failing, service('c', events)];
-  await assert.rejects(startServices(services, group, never), /no room/u);
+  await assert.rejects(startServices(services, group, never, never), /no room/u);
   assert.deepEqual(events, ['start a', 'start b', 'stop b', 'stop a']);
 });
 
 test('a start that hangs is given up after its time, whether it listens to its signal or not', async () => {
   for (const start of [untilAborted, async () => Promise.withResolvers<void>().promise]) {
     const events: string[] = [];
-    await assert.rejects(startServices([service('a', events), service('b', events, { start })], group, never));
+    await assert.rejects(startServices([service('a', events), service('b', events, { start })], group, never, never));
     assert.deepEqual(events, ['start a', 'start b', 'stop b', 'stop a']);
   }
 });
@@ -67,6 +67,7 @@ test('a start that is called off stops what has started', async () => {
     [service('a', events), service('b', events, { start: untilAborted })],
     { ...group, startTimeoutMs: 60_000 },
     operator.signal,
+    never,
   );
   operator.abort(new Error('SIGTERM'));
   await assert.rejects(starting, /SIGTERM/u);

@@ -13,12 +13,13 @@ export interface GroupOptions {
 
 /**
  * Starts services one after the other. When one fails, those that had started are stopped again, and this rejects with
- * the reason.
+ * the reason. `atOnce` hurries that stop.
  */
 export async function startServices(
   services: readonly Service[],
   options: GroupOptions,
   signal: AbortSignal,
+  atOnce: AbortSignal,
 ): Promise<void> {
   const touched: Service[] = [];
   try {
@@ -28,7 +29,7 @@ export async function startServices(
       options.log.debug({ service: service.name }, 'started');
     }
   } catch (error) {
-    await stopServices(touched, options, new AbortController().signal);
+    await stopServices(touched, options, atOnce);
     throw error;
   }
 }

@@ -57,6 +57,7 @@ export function runWorkerProcess<Settings>(
 
   channel.onMessage((message) => {
     if (message.type === 'serve') void begin(message.settings);
+    if (message.type === 'ping') channel.send({ type: 'pong' });
     if (message.type === 'drain') drain();
   });
   channel.onDisconnect(drain);

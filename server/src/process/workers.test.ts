@@ -28,6 +28,7 @@ function create(act: (launch: number) => Script['do'], count = 2): Workers<Scrip
     settings: (worker) => ({ worker, do: act((launches += 1)) }),
     onFatal: (reason) => fatal.push(reason),
     clock: { now: () => 0 },
+    heartbeat: { everyMs: 100, mostMissed: 5 },
     log: createLog({ level: 'info', name: 'test', pretty: false }, { write: (line: string) => void lines.push(line) }),
   });
   return workers;
@@ -130,4 +131,16 @@ test('a worker that does not stop is ended by force when the time is over', asyn
   time.abort();
   await stopping;
   assert.equal(isAlive(pid), false);
+});
+
+test('a worker that hangs is killed and replaced', async () => {
+  const group = create(() => 'serve');
+  await group.start(never);
+  const hung = pidOf(group, 1);
+  const healthy = pidOf(group, 2);
+  process.kill(hung, 'SIGSTOP');
+  await untilReplaced(group, 1, hung);
+  assert.equal(isAlive(hung), false);
+  assert.equal(pidOf(group, 2), healthy);
+  assert.match(lines.join('\n'), /"signal":"SIGKILL","reason":"it did not react any more"/u);
 });

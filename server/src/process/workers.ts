@@ -6,6 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { RestartBudget } from '../lib/restart-budget.ts';
 import type { Log } from '../telemetry/log.ts';
+import { defaultHeartbeat, Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
 import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
 import type { Service, ServiceState } from './service.ts';
 
@@ -19,11 +20,12 @@ export interface WorkersOptions<Settings> {
   readonly onFatal: (reason: string) => void;
   readonly clock: Clock;
   readonly log: Log;
+  readonly heartbeat?: HeartbeatLimits;
 }
 
 /**
- * Worker processes that each listen on the same port. One that dies is replaced at once, while the others go on;
- * crashes beyond the budget end the server. Processes come from node:cluster, so that where the system has no
+ * Worker processes that each listen on the same port. One that dies is replaced at once, while the others go on; one that
+ * hangs is killed first. Crashes beyond the budget end the server. Processes come from node:cluster, so that where the system has no
  * `SO_REUSEPORT` they share one listener instead.
  */
 export class Workers<Settings> implements Service {
@@ -60,6 +62,8 @@ export class Workers<Settings> implements Service {
     const reports = await Promise.all(numbers.map(async (n) => this.#launch(n, signal)));
     this.#report = reports[0] ?? this.#report;
     this.#state = 'running';
+    // One may have served, and died before the last one served.
+    for (const n of numbers) if (!this.#running.has(n)) void this.#replace(n, 0);
   }
 
   async stop(signal: AbortSignal): Promise<void> {
@@ -78,15 +82,25 @@ export class Workers<Settings> implements Service {
     worker.on('message', (message: WorkerMessage) => {
       if (message.type === 'hello') send(worker, { type: 'serve', settings: this.#options.settings(n) });
       if (message.type === 'failed') reason = message.reason;
+      if (message.type === 'pong') heartbeat.answered();
       if (message.type === 'ready') {
         served = true;
         resolve(message.report);
       }
     });
+    const heartbeat = new Heartbeat(
+      this.#options.heartbeat ?? defaultHeartbeat,
+      () => send(worker, { type: 'ping' }),
+      () => {
+        reason = 'it did not react any more';
+        worker.process.kill('SIGKILL');
+      },
+    );
     worker.once('error', (error) => {
       reason = error.message;
     });
     worker.once('exit', (code, killedBy) => {
+      heartbeat.stop();
       this.#running.delete(n);
       reject(new OperatorError(`Worker ${n} did not start: ${reason}`));
       if (served || this.#state === 'running') this.#exited(n, code, killedBy, reason);

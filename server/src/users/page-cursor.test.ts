@@ -25,7 +25,13 @@ test('PostgreSQL leaves out trailing zeros, and so may a cursor', () => {
 
 test('a cursor that no page gave out is none', () => {
   property(forAll(string(), (garbage) => assert.equal(decodeCursor(garbage), undefined)));
-  for (const createdAt of ['2026-02-30T12:00:00Z', '2026-13-01T00:00:00Z', '2026-01-28T25:00:00Z', 'infinity']) {
+  for (const createdAt of [
+    '0000-01-01T00:00:00Z',
+    '2026-02-30T12:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-01-28T25:00:00Z',
+    'infinity',
+  ]) {
     assert.equal(decodeCursor(encodeCursor({ createdAt, id })), undefined);
   }
   assert.equal(decodeCursor(encodeCursor({ createdAt: '2026-01-28T12:00:00Z', id: 'not-a-uuid' })), undefined);

@@ -21,8 +21,8 @@ export function decodeCursor(cursor: string): PageCursor | undefined {
   return { createdAt: text.slice(0, comma), id: text.slice(comma + 1) };
 }
 
-/** `Date` accepts the 30th of February and reads another day. */
+/** `Date` accepts the 30th of February and reads another day; and it knows a year 0, which PostgreSQL does not. */
 function existsInCalendar(seconds: string): boolean {
   const time = Date.parse(`${seconds}Z`);
-  return Number.isFinite(time) && new Date(time).toISOString().startsWith(seconds);
+  return !seconds.startsWith('0000') && Number.isFinite(time) && new Date(time).toISOString().startsWith(seconds);
 }

@@ -29,7 +29,8 @@ export function userRoutes(app: HttpServer, users: Users): void {
     { schema: { tags, summary: 'Create a user', body: UserNames, response: { 201: Created, ...refusals } } },
     async (request, reply) => {
       const user = await users.create(request.body, request.lifetime);
-      return await reply.code(201).header('location', `${prefix}/${user.id}`).send(user);
+      reply.code(201).header('location', `${prefix}/${user.id}`);
+      return user;
     },
   );
 
@@ -47,7 +48,7 @@ export function userRoutes(app: HttpServer, users: Users): void {
       const { limit = pageLimitDefault } = request.query;
       const { users: rows, next } = await users.list(request.query, request.lifetime);
       if (next !== undefined) reply.header('link', `<${prefix}?limit=${limit}&after=${next}>; rel="next"`);
-      return await reply.send(rows);
+      return rows;
     },
   );
 
@@ -92,7 +93,8 @@ export function userRoutes(app: HttpServer, users: Users): void {
     },
     async (request, reply) => {
       await users.delete(request.params.id, request.lifetime);
-      return await reply.code(204).send(null);
+      reply.code(204);
+      return null;
     },
   );
 }

@@ -147,6 +147,14 @@ describe('names', () => {
     assert.equal(problemOf(answer).code, 'invalid_request');
   });
 
+  test('that would take minutes to normalise are refused at once', async () => {
+    const marks = `a${'\u0301'.repeat(150_000)}${'\u0316'.repeat(150_000)}`;
+    const began = performance.now();
+    const answer = await call('POST', users, { first_name: marks, last_name: 'x' });
+    assert.equal(problemOf(answer).code, 'invalid_request');
+    assert.ok(performance.now() - began < 5_000, 'normalising it takes a quarter of a minute');
+  });
+
   test('of whatever text are stored as sent, or refused; never failed', async () => {
     await property(
       asyncProperty(string({ unit: 'binary', maxLength: 120 }), async (name) => {
@@ -219,6 +227,10 @@ describe('bad input', () => {
     ['limit=1001', 'limit'],
     ['limit=-1', 'limit'],
     ['limit=ten', 'limit'],
+    ['limit=Infinity', 'limit'],
+    ['limit=1e2', 'limit'],
+    ['offset=1e999', 'offset'],
+    ['after=MDAwMC0wMS0wMVQwMDowMDowMFosMDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAw', 'after'],
     ['limit=1.5', 'limit'],
     ['limit=', 'limit'],
     ['limit=1&limit=2', 'limit'],
@@ -297,6 +309,21 @@ describe('the list', () => {
     assert.match(JSON.stringify(plan), /"Index Name":"users_newest_idx"/u);
     assert.doesNotMatch(JSON.stringify(plan), /Seq Scan|"Sort"/u);
   });
+});
+
+test('what the reference page refuses to serve is no defect', async () => {
+  for (const url of ['/docs/static/%00', '/docs/static/a%5c..%5c..', '/docs/static/nothing.js']) {
+    assert.ok([400, 404].includes((await call('GET', url)).statusCode), url);
+  }
+  const range = await app().http.inject({ url: '/docs/static/swagger-ui.css', headers: { range: 'bytes=99999999-' } });
+  assert.equal(range.statusCode, 400);
+});
+
+test('an answer to nonsense is not many times its size', async () => {
+  const nonsense = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`${'x'.repeat(150)}${n}`, n]));
+  const problem = problemOf(await call('POST', users, nonsense));
+  assert.equal(problem.errors?.length, 50);
+  assert.ok(problem.errors.every(({ field }) => field.length <= 100));
 });
 
 test('each call is one statement, with no transaction around it', async () => {

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Heartbeat } from './heartbeat.ts';
+
+const limits = { everyMs: 1_000, mostMissed: 3 };
+
+test('what answers is left alone', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let asked = 0;
+  const heartbeat: Heartbeat = new Heartbeat(
+    limits,
+    () => {
+      asked += 1;
+      heartbeat.answered();
+    },
+    () => assert.fail('it answers'),
+  );
+  for (let second = 0; second < 60; second += 1) t.mock.timers.tick(1_000);
+  assert.equal(asked, 60);
+  heartbeat.stop();
+});
+
+test('what does not answer the last questions is hung, and that is said once', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let hung = 0;
+  const heartbeat = new Heartbeat(
+    limits,
+    () => undefined,
+    () => {
+      hung += 1;
+    },
+  );
+  for (const expected of [0, 0, 0, 1, 1, 1]) {
+    t.mock.timers.tick(1_000);
+    assert.equal(hung, expected);
+  }
+  heartbeat.stop();
+});
+
+test('a late answer counts', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const heartbeat = new Heartbeat(
+    limits,
+    () => undefined,
+    () => assert.fail('it had answered'),
+  );
+  for (let second = 1; second <= 12; second += 1) {
+    t.mock.timers.tick(1_000);
+    if (second % 3 === 0) heartbeat.answered();
+  }
+  heartbeat.stop();
+});
