@@ -21,8 +21,8 @@ const testFiles = ['{protocol,server,scripts,loadtest}/**/*.test.ts', 'server/te
 
 const limits: TestLimits = { concurrency: Math.min(4, availableParallelism()), testMs: 60_000, silenceMs: 75_000 };
 
-/** Whole processes measure times and use all cores: they run alone, one after another. */
-const limitsAlone: TestLimits = { ...limits, concurrency: 1 };
+/** Whole servers are many processes each: they run after the rest, two files at a time. */
+const limitsAlone: TestLimits = { ...limits, concurrency: 2 };
 
 /** Exports globalSetup and globalTeardown, as node's --test-global-setup. Only *.pg.test.ts need it. */
 const globalSetupFile = join(root, 'server/test/global-setup.ts');

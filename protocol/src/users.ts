@@ -22,7 +22,7 @@ const Id = Type.String({
 
 const Timestamp = Type.String({
   format: 'date-time',
-  description: 'RFC 3339, UTC, up to microseconds',
+  description: 'RFC 3339, UTC, with microseconds: texts sort as the times do',
   examples: ['2026-01-28T12:00:00.123456Z'],
 });
 

@@ -132,5 +132,5 @@ test('a signal during the start ends it in good order', async () => {
 });
 
 test('connections that somebody asked for and that do not fit are refused with the arithmetic', async () => {
-  await assert.rejects(run({ DB_WRITE_MAX_OPEN_CONNS: '9999' }).code, /write 9999 \(DB_WRITE_MAX_OPEN_CONNS\)\) × 1/u);
+  await assert.rejects(run({ DB_WRITE_MAX_OPEN_CONNS: '9999' }).code, /write 9999 \(DB_WRITE_MAX_OPEN_CONNS\) × 1/u);
 });

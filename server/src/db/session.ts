@@ -17,11 +17,14 @@ const keepAliveDelayMs = 10_000;
 const timestamptz = 1184;
 
 /**
- * `timestamptz` as RFC 3339 with all its microseconds; a JavaScript Date would cut it to milliseconds, and a cursor
- * cut like that skips rows. Sessions run in UTC with ISO dates, so only the separators differ.
+ * `timestamptz` as RFC 3339 with all its microseconds; a JavaScript Date would cut it to milliseconds, and a cursor cut
+ * like that skips rows. PostgreSQL leaves out trailing zeros; with them, texts sort as the times do. Sessions run in UTC
+ * with ISO dates: `2026-01-28 12:00:00.12+00`.
  */
 function parseTimestamp(text: string): string {
-  return text.replace(' ', 'T').replace(/\+00$/u, 'Z');
+  const [date = '', time = ''] = text.replace(/\+00$/u, '').split(' ');
+  const [seconds = '', fraction = ''] = time.split('.');
+  return `${date}T${seconds}.${fraction.padEnd(6, '0')}Z`;
 }
 
 const customTypes: NonNullable<ClientConfig['types']> = {
