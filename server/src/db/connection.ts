@@ -89,7 +89,8 @@ function requestCancel({ host, port }: Endpoint, client: object, timeoutMs: numb
     message.writeInt32BE(word, index * 4);
   }
   const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
-  socket.setTimeout(timeoutMs, () => socket.destroy());
+  const limit = setTimeout(() => socket.destroy(), timeoutMs);
+  socket.on('close', () => clearTimeout(limit));
   socket.on('error', () => socket.destroy());
   socket.resume();
   socket.end(message);
