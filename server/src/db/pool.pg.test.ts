@@ -307,7 +307,12 @@ describe('transactions', () => {
   });
 });
 
-test('timestamps keep their microseconds, and sort as texts', async () => {
+test('timestamps keep their microseconds, sort as texts, and are in UTC whatever the server prefers', async () => {
+  await database().sql(`do $$ begin
+    execute format('alter database %I set timezone to ''Asia/Tokyo''', current_database());
+    execute format('alter database %I set datestyle to ''German''', current_database());
+  end $$`);
+  await database().replicated();
   const moment = statement<{ at: string }, [text: string]>('test.moment', 'select $1::timestamptz as at');
   const pool = open('read');
   for (const [text, expected] of [
