@@ -132,6 +132,19 @@ test('connections that stay silent are closed after a while, used before or not'
   await waitFor('the connections to close', () => silent.every((client) => client.isClosed));
 });
 
+test('until the other workers have stopped listening, connections stay open: a client that lost its would go to them', async () => {
+  const client = await used();
+  const operator = new AbortController();
+  const draining = run({ delayMs: 0, settleMs: longMs, lingerMs: 0 }, operator.signal);
+  await untilRefused();
+  ask(client, '/fast');
+  await waitFor('an answer', () => client.text.includes('fast') || client.isClosed);
+  assert.doesNotMatch(client.text, /connection: close/u);
+  assert.equal(client.isClosed, false);
+  operator.abort();
+  await draining.over;
+});
+
 test('for the delay requests are taken as before, while readiness can say no', async () => {
   const operator = new AbortController();
   const draining = run({ delayMs: longMs, settleMs: 0, lingerMs: 0 }, operator.signal);
