@@ -10,6 +10,7 @@ import { collectMethods } from './http/method-not-allowed.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { AppError } from './lib/app-error.ts';
 import type { Clock } from './lib/clock.ts';
+import { withDeadline } from './lib/with-deadline.ts';
 import type { Log } from './telemetry/log.ts';
 import { UserReader } from './users/user-reader.ts';
 import { userRoutes } from './users/user-routes.ts';
@@ -107,7 +108,10 @@ function createPool<R extends Role>(role: R, settings: AppSettings, services: Po
 
 async function checkPools(pools: readonly Pool[], signal: AbortSignal): Promise<void> {
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(readinessTimeoutMs)]);
-  const answers = await Promise.allSettled(pools.map(async (pool) => pool.ping(inTime)));
+  // A write pool finishes what it has sent, so the wait has an end of its own: a frozen primary must not hold the answer.
+  const answers = await Promise.allSettled(
+    pools.map(async (pool) => withDeadline(pool.ping(inTime), readinessTimeoutMs + 100, signal)),
+  );
   const silent = answers.flatMap((answer, index) =>
     answer.status === 'rejected' ? [`the ${pools[index]?.role} database: ${reasonOf(answer.reason)}`] : [],
   );
