@@ -72,6 +72,12 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
     port = await findPort(host, config.server.port);
   });
 
+  // Asked first, so that a taken port is told at once; and again, because another server may have taken it meanwhile,
+  // and with SO_REUSEPORT both would listen without an error. (Two that start within the same half second still do.)
+  const confirmPort = oneOff('port, again', async () => {
+    await findPort(host, port);
+  });
+
   const prepareSchema = oneOff('schema', async (signal) => {
     const { connectTimeoutMs } = config.db;
     const { write, read } = endpoints();
@@ -104,7 +110,14 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   const announce = oneOff('announcement', async () => embedded?.announce(url()));
 
   return {
-    services: [findFreePort, ...(embedded === undefined ? [] : [embedded]), prepareSchema, serving, announce],
+    services: [
+      findFreePort,
+      ...(embedded === undefined ? [] : [embedded]),
+      prepareSchema,
+      confirmPort,
+      serving,
+      announce,
+    ],
     summary: () => ({
       url: url(),
       workers,

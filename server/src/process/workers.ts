@@ -25,8 +25,8 @@ export interface WorkersOptions<Settings> {
 
 /**
  * Worker processes that each listen on the same port. One that dies is replaced at once, while the others go on; one that
- * hangs is killed first. Crashes beyond the budget end the server. Processes come from node:cluster, so that where the system has no
- * `SO_REUSEPORT` they share one listener instead.
+ * hangs is killed first. Crashes beyond the budget end the server. Processes come from node:cluster, so that where the
+ * system has no `SO_REUSEPORT` they share one listener instead.
  */
 export class Workers<Settings> implements Service {
   readonly name = 'workers';
