@@ -93,31 +93,21 @@ export class Reads {
     caller: Caller,
     token: Position,
   ): Promise<Result> {
-    const isThere = await this.#isThere(token);
-    const { incarnation } = this.#options.standby;
-    const answer = isThere ? await this.#tryStandby(onStandby, call, caller) : undefined;
-    // The position was learnt in this very incarnation of the standby, so its snapshot cannot be older.
+    const { standby, maxCatchUpMs } = this.#options;
+    const known = standby.isFit ? standby.whichHas(token) : undefined;
+    const incarnation = known ?? (standby.isFit ? await standby.whichReaches(token, maxCatchUpMs) : undefined);
+    const answer = incarnation === undefined ? undefined : await this.#tryStandby(onStandby, call, caller);
+    // The position was learnt in this very incarnation of the standby, before the read: its snapshot cannot be older.
     if (answer?.position !== undefined && answer.position.incarnation === incarnation) {
-      this.#options.standby.learn(answer.position);
+      this.outcomes[known === undefined ? 'waited' : 'standby'] += 1;
+      standby.learn(answer.position);
       caller.seen = latest(token, toPosition(answer.position) ?? token);
       return answer.result;
     }
-    this.outcomes[isThere ? 'primaryForAbsence' : 'primaryForToken'] += 1;
+    this.outcomes[incarnation === undefined && standby.isFit ? 'primaryForToken' : 'primaryForAbsence'] += 1;
     const { result, position } = await onPrimary(call, caller.lifetime);
     caller.seen = toPosition(position) ?? onlyOnPrimary;
     return result;
-  }
-
-  async #isThere(token: Position): Promise<boolean> {
-    const { standby, maxCatchUpMs } = this.#options;
-    if (!standby.isFit) return false;
-    if (standby.has(token)) {
-      this.outcomes.standby += 1;
-      return true;
-    }
-    const isThere = await standby.reaches(token, maxCatchUpMs);
-    if (isThere) this.outcomes.waited += 1;
-    return isThere;
   }
 
   /** Undefined when the standby is not fit to answer, or fails for reasons of its own. */

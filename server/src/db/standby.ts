@@ -24,7 +24,7 @@ const firstPauseMs = 1;
 interface Waiter {
   readonly wanted: Position;
   readonly until: number;
-  readonly resolve: (isThere: boolean) => void;
+  readonly resolve: (incarnation: string | undefined) => void;
 }
 
 /**
@@ -52,13 +52,9 @@ export class Standby {
     return !this.#isAway && !this.#isLate;
   }
 
-  /** The start of the server to which `has` refers. */
-  get incarnation(): string | undefined {
-    return this.#incarnation;
-  }
-
-  has(wanted: Position): boolean {
-    return covers(this.#position, wanted);
+  /** The incarnation that has replayed this much, as far as is known; undefined when none is known to. */
+  whichHas(wanted: Position): string | undefined {
+    return covers(this.#position, wanted) ? this.#incarnation : undefined;
   }
 
   /** To be told only what was read after a statement of the same session, and used only for statements that follow. */
@@ -70,10 +66,9 @@ export class Standby {
     this.#incarnation = row.incarnation;
   }
 
-  /** Resolves with whether the standby has replayed this much, or does within `timeoutMs`. All who wait ask together. */
-  async reaches(wanted: Position, timeoutMs: number): Promise<boolean> {
-    if (this.has(wanted)) return true;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+  /** Like `whichHas`, after at most `timeoutMs` of waiting for it. All who wait ask together. */
+  async whichReaches(wanted: Position, timeoutMs: number): Promise<string | undefined> {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
     this.#waiters.add({ wanted, until: this.#options.clock.now() + timeoutMs, resolve });
     if (!this.#isAsking) void this.#askWhileWanted();
     return await promise;
@@ -129,10 +124,10 @@ export class Standby {
   #tellWaiters(): void {
     const now = this.#options.clock.now();
     for (const waiter of this.#waiters) {
-      const isThere = this.has(waiter.wanted);
-      if (!isThere && !this.#isAway && now < waiter.until) continue;
+      const incarnation = this.#isAway ? undefined : this.whichHas(waiter.wanted);
+      if (incarnation === undefined && !this.#isAway && now < waiter.until) continue;
       this.#waiters.delete(waiter);
-      waiter.resolve(isThere && !this.#isAway);
+      waiter.resolve(incarnation);
     }
   }
 
