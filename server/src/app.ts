@@ -61,7 +61,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
 
   const http = await createHttpServer({
     ...settings.config.server,
-    log: services.log,
+    ...services,
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const methods = collectMethods(http);

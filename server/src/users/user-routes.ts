@@ -23,7 +23,7 @@ const Page = withHeader(
 const Deleted = Type.Null({ description: 'The user is gone' });
 
 /** The users API of the guide, and what it lacks: PATCH, pages by key, and errors that say what is wrong. */
-export function userRoutes(app: HttpServer, users: Users): void {
+export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): void {
   app.post(
     prefix,
     { schema: { tags, summary: 'Create a user', body: UserNames, response: { 201: Created, ...refusals } } },
