@@ -34,6 +34,7 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
 }
 
 interface Waiter<Result> {
+  readonly since: number;
   readonly resolve: (result: Result) => void;
   readonly reject: (reason: unknown) => void;
   readonly signal: AbortSignal;
@@ -43,7 +44,7 @@ interface Waiter<Result> {
 /** One place in a batch. */
 interface Entry<Call, Result> {
   readonly call: Call;
-  readonly since: number;
+  /** In the order in which they came. */
   readonly waiters: Set<Waiter<Result>>;
   flight: Flight | undefined;
 }
@@ -86,7 +87,8 @@ export class Batch<Call, Result> {
     if (this.#waiting >= this.#options.maxWaiting) throw new AppError('pool_exhausted');
     const entry = this.#entryFor(call);
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    const waiter: Waiter<Result> = { resolve, reject, signal, onAbort: () => this.#leave(entry, waiter) };
+    const since = this.#options.clock.now();
+    const waiter: Waiter<Result> = { since, resolve, reject, signal, onAbort: () => this.#leave(entry, waiter) };
     signal.addEventListener('abort', waiter.onAbort, { once: true });
     entry.waiters.add(waiter);
     this.#waiting += 1;
@@ -96,8 +98,10 @@ export class Batch<Call, Result> {
 
   /** Every call, sent or not, rejects with this at once. For a server of which is known that it will not answer. */
   rejectAll(reason: Error): void {
-    for (const entry of [...this.#queue, ...this.#sent]) this.#reject(entry, reason);
-    for (const entry of this.#sent) entry.flight?.interrupt.abort(reason);
+    for (const entry of [...this.#queue, ...this.#sent]) {
+      entry.flight?.interrupt.abort(reason);
+      this.#reject(entry, reason);
+    }
     this.#queue.clear();
     this.#shared.clear();
   }
@@ -106,7 +110,7 @@ export class Batch<Call, Result> {
     const key = this.#options.shareBy?.(call);
     const known = key === undefined ? undefined : this.#shared.get(key);
     if (known !== undefined) return known;
-    const entry = { call, since: this.#options.clock.now(), waiters: new Set<Waiter<Result>>(), flight: undefined };
+    const entry = { call, waiters: new Set<Waiter<Result>>(), flight: undefined };
     this.#queue.add(entry);
     if (key !== undefined) this.#shared.set(key, entry);
     return entry;
@@ -139,10 +143,20 @@ export class Batch<Call, Result> {
       if (taken.length === maxSize) break;
       this.#queue.delete(entry);
       if (shareBy !== undefined) this.#shared.delete(shareBy(entry.call));
-      if (entry.since < oldest) this.#reject(entry, new AppError('pool_exhausted'));
-      else taken.push(entry);
+      this.#refuseLate(entry, oldest);
+      if (entry.waiters.size > 0) taken.push(entry);
     }
     return taken;
+  }
+
+  #refuseLate({ waiters }: Entry<Call, Result>, oldest: number): void {
+    for (const waiter of waiters) {
+      if (waiter.since >= oldest) return;
+      waiters.delete(waiter);
+      waiter.signal.removeEventListener('abort', waiter.onAbort);
+      this.#waiting -= 1;
+      waiter.reject(new AppError('pool_exhausted'));
+    }
   }
 
   #start(entries: readonly Entry<Call, Result>[]): void {

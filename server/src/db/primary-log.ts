@@ -8,7 +8,8 @@ interface Sample {
 
 /**
  * Where the primary was and when, by our own clock: so a standby's lag in time needs no clock of theirs, and is 0 on a
- * server where nothing happens. Holds what is younger than `keepMs`.
+ * server where nothing happens. Holds what is younger than `keepMs`, and the last sample before that: what was written before
+ * a quiet time is not young because something was written after it.
  */
 export class PrimaryLog {
   readonly #clock: Clock;
@@ -25,8 +26,10 @@ export class PrimaryLog {
     const last = this.#samples.at(-1);
     // Where nothing was written since, the older sample says more: whoever has this has it since then.
     if (last !== undefined && covers(last.position, position)) return;
-    this.#samples.push({ at, position });
-    this.#samples = this.#samples.filter((one, index) => index > 0 || at - one.at <= this.#keepMs);
+    // After a promotion, nobody who follows ever has positions of the timeline that was left.
+    const known = last?.position.timeline === position.timeline ? this.#samples : [];
+    const samples = [...known, { at, position }];
+    this.#samples = samples.filter((_, index) => at - (samples[index + 1]?.at ?? at) <= this.#keepMs);
   }
 
   /** Milliseconds since the oldest thing happened that a server at `reached` does not have; 0 when it has all we know of. */

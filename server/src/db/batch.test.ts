@@ -1,0 +1,312 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { Poison, scriptBatch, settle } from '../../test/scripted-batch.ts';
+import { refusedWith } from '../../test/pools.ts';
+import { alone, type Batch } from './batch.ts';
+
+const patient = new AbortController().signal;
+const gone = new Error('the client went away');
+
+/** The calls of each statement, as words. */
+function words(sent: readonly { readonly calls: readonly string[] }[]): string[] {
+  return sent.map(({ calls }) => calls.join(''));
+}
+
+/** Calls each letter of the word. */
+function callAll(batch: Batch<string, string>, word: string): Promise<string>[] {
+  return word.split('').map(async (letter) => batch.call(letter, patient));
+}
+
+/** The errors with which calls were rejected, as words. */
+async function errorsOf(answers: readonly Promise<string>[]): Promise<string[]> {
+  const outcomes = await Promise.allSettled(answers);
+  return outcomes.map((outcome) => (outcome.status === 'rejected' ? String(outcome.reason) : 'none'));
+}
+
+describe('calls', () => {
+  test('of one turn of the event loop leave together, and each gets its own result', async () => {
+    const { batch, sent } = scriptBatch();
+    const answers = callAll(batch, 'abc');
+    await settle();
+    assert.deepEqual(words(sent), ['abc']);
+    sent[0]?.answer();
+    assert.deepEqual(await Promise.all(answers), ['a!', 'b!', 'c!']);
+    assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
+  });
+
+  test('never join a statement that runs already: they would read what is older than they are', async () => {
+    const { batch, sent } = scriptBatch({ shareBy: (call) => call });
+    const first = batch.call('a', patient);
+    await settle();
+    const second = batch.call('a', patient);
+    await settle();
+    assert.deepEqual(words(sent), ['a']);
+    sent[0]?.answer(['old']);
+    assert.equal(await first, 'old');
+    await settle();
+    assert.deepEqual(words(sent), ['a', 'a']);
+    sent[1]?.answer(['new']);
+    assert.equal(await second, 'new');
+  });
+
+  test('that come while as many statements run as may wait, and leave together', async () => {
+    const { batch, sent } = scriptBatch({ maxInFlight: 2 });
+    const answers: Promise<string>[] = [];
+    for (const letter of 'abcd') {
+      answers.push(batch.call(letter, patient));
+      await settle();
+    }
+    assert.deepEqual(words(sent), ['a', 'b']);
+    assert.deepEqual(batch.load, { waiting: 2, inFlight: 2 });
+    sent[1]?.answer();
+    await settle();
+    assert.deepEqual(words(sent), ['a', 'b', 'cd']);
+    sent[0]?.answer();
+    sent[2]?.answer();
+    assert.deepEqual(await Promise.all(answers), ['a!', 'b!', 'c!', 'd!']);
+  });
+
+  test('are not more in one statement than its size allows', async () => {
+    const { batch, sent } = scriptBatch({ maxSize: 2, maxInFlight: 2 });
+    const answers = callAll(batch, 'abcde');
+    await settle();
+    assert.deepEqual(words(sent), ['ab', 'cd']);
+    sent[0]?.answer();
+    await settle();
+    assert.deepEqual(words(sent), ['ab', 'cd', 'e']);
+    sent[1]?.answer();
+    sent[2]?.answer();
+    await Promise.all(answers);
+  });
+
+  test('leave at once, one by one, where batches are switched off', async () => {
+    const { batch, sent } = scriptBatch({ maxSize: 1, maxInFlight: 2 });
+    const answers = callAll(batch, 'abc');
+    assert.deepEqual(words(sent), ['a', 'b']);
+    sent[0]?.answer();
+    await settle();
+    assert.deepEqual(words(sent), ['a', 'b', 'c']);
+    sent[1]?.answer();
+    sent[2]?.answer();
+    assert.deepEqual(await Promise.all(answers), ['a!', 'b!', 'c!']);
+  });
+
+  test('of one key share a place and its result until they are sent', async () => {
+    const { batch, sent } = scriptBatch({ shareBy: (call) => call });
+    const answers = callAll(batch, 'aba');
+    await settle();
+    assert.deepEqual(words(sent), ['ab']);
+    sent[0]?.answer();
+    assert.deepEqual(await Promise.all(answers), ['a!', 'b!', 'a!']);
+  });
+
+  test('all fail when their statement brings another number of results', async () => {
+    const { batch, sent } = scriptBatch();
+    const errors = errorsOf(callAll(batch, 'ab'));
+    await settle();
+    sent[0]?.answer(['a!']);
+    for (const error of await errors) assert.match(error, /another number of results/u);
+  });
+});
+
+describe('a poisonous call', () => {
+  test('fails with its own error, costs few statements, and leaves its neighbours unharmed', async () => {
+    const { batch, sent } = scriptBatch();
+    const made = Array.from({ length: 64 }, async (_, n) => batch.call(n === 41 ? 'poison' : `${n}`, patient));
+    const answers = Promise.allSettled(made);
+    for (let next = 0; next < sent.length || next === 0; next += 1) {
+      await settle();
+      const { calls = [], fail, answer } = sent[next] ?? {};
+      if (calls.includes('poison')) fail?.(new Poison(`row ${calls.indexOf('poison')}`));
+      else answer?.();
+      await settle();
+    }
+    const outcomes = await answers;
+    assert.deepEqual(
+      outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : String(outcome.reason))),
+      outcomes.map((_, n) => (n === 41 ? 'Error: row 0' : `${n}!`)),
+    );
+    assert.equal(sent.length, 1 + 2 * Math.log2(64));
+    assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
+  });
+
+  test('is one that fails by itself: an error that is not the fault of the calls fails all, once', async () => {
+    const { batch, sent } = scriptBatch();
+    const errors = errorsOf(callAll(batch, 'ab'));
+    await settle();
+    sent[0]?.fail(new Error('the server is away'));
+    assert.deepEqual(await errors, ['Error: the server is away', 'Error: the server is away']);
+    assert.equal(sent.length, 1);
+  });
+
+  test('that is alone in its statement fails without a second try', async () => {
+    const { batch, sent } = scriptBatch();
+    const answer = batch.call('a', patient);
+    await settle();
+    sent[0]?.fail(new Poison('bad'));
+    await assert.rejects(answer, /bad/u);
+    assert.equal(sent.length, 1);
+  });
+});
+
+test('a call that is to be made alone keeps neither its neighbours waiting nor those who come after', async () => {
+  const { batch, sent } = scriptBatch({ isInterruptible: false });
+  const [a, b, c] = callAll(batch, 'abc');
+  await settle();
+  sent[0]?.answer(['a!', alone, 'c!']);
+  assert.deepEqual(await Promise.all([a, c]), ['a!', 'c!']);
+  const next = batch.call('d', patient);
+  await settle();
+  assert.deepEqual(words(sent), ['abc', 'b', 'd']);
+  sent[2]?.answer();
+  assert.equal(await next, 'd!');
+  sent[1]?.answer();
+  assert.equal(await b, 'b!');
+  assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
+});
+
+describe('a caller that leaves', () => {
+  test('before its call is sent takes it along', async () => {
+    const { batch, sent } = scriptBatch({ shareBy: (call) => call });
+    const caller = new AbortController();
+    const left = batch.call('a', caller.signal);
+    const stays = batch.call('b', patient);
+    caller.abort(gone);
+    await assert.rejects(left, gone);
+    assert.deepEqual(batch.load, { waiting: 1, inFlight: 0 });
+    await settle();
+    assert.deepEqual(words(sent), ['b']);
+    sent[0]?.answer();
+    await stays;
+  });
+
+  test('leaves the place to those who share it, also to the one who comes after', async () => {
+    const { batch, sent } = scriptBatch({ shareBy: (call) => call });
+    const caller = new AbortController();
+    const left = batch.call('a', caller.signal);
+    const stays = batch.call('a', patient);
+    caller.abort(gone);
+    await assert.rejects(left, gone);
+    const joins = batch.call('a', patient);
+    await settle();
+    sent[0]?.answer();
+    assert.deepEqual(await Promise.all([stays, joins]), ['a!', 'a!']);
+    assert.deepEqual(words(sent), ['a']);
+  });
+
+  test('was gone before it came: nothing is sent', async () => {
+    const { batch, sent } = scriptBatch();
+    await assert.rejects(batch.call('a', AbortSignal.abort(gone)), gone);
+    await settle();
+    assert.deepEqual(words(sent), []);
+  });
+
+  test('ends a running read only when it was the last one who waited for it', async () => {
+    const { batch, sent } = scriptBatch({ shareBy: (call) => call });
+    const callers = Array.from({ length: 3 }, () => new AbortController());
+    const answers = callers.map(async ({ signal }, n) => batch.call(n < 2 ? 'a' : 'b', signal));
+    await settle();
+    for (const [n, caller] of callers.entries()) {
+      assert.equal(sent[0]?.interrupt.aborted, false);
+      caller.abort(gone);
+      await assert.rejects(answers[n] ?? Promise.resolve(), gone);
+    }
+    assert.equal(sent[0]?.interrupt.aborted, true);
+    await settle();
+    assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
+  });
+
+  test('never ends a write that was sent, and is answered when it is done', async () => {
+    const { batch, sent } = scriptBatch({ isInterruptible: false });
+    const caller = new AbortController();
+    const answer = batch.call('a', caller.signal);
+    await settle();
+    caller.abort(gone);
+    assert.equal(sent[0]?.interrupt.aborted, false);
+    sent[0].answer();
+    assert.equal(await answer, 'a!');
+  });
+
+  test('also ends the read of which a poisonous neighbour made a second one', async () => {
+    const { batch, sent } = scriptBatch();
+    const caller = new AbortController();
+    const left = batch.call('a', caller.signal);
+    const poisonous = batch.call('b', patient);
+    await settle();
+    sent[0]?.fail(new Poison('bad'));
+    await settle();
+    assert.deepEqual(words(sent), ['ab', 'a', 'b']);
+    caller.abort(gone);
+    await assert.rejects(left, gone);
+    assert.deepEqual([sent[1]?.interrupt.aborted, sent[2]?.interrupt.aborted], [true, false]);
+    sent[2]?.fail(new Poison('bad'));
+    await assert.rejects(poisonous, /bad/u);
+  });
+});
+
+describe('waiting', () => {
+  test('has a bound, which counts those who share a place, too', async () => {
+    const { batch, sent } = scriptBatch({ maxWaiting: 2, shareBy: (call) => call });
+    const running = batch.call('x', patient);
+    await settle();
+    const waiting = callAll(batch, 'aa');
+    await assert.rejects(batch.call('b', patient), refusedWith('pool_exhausted'));
+    sent[0]?.answer();
+    await running;
+    await settle();
+    sent[1]?.answer();
+    assert.deepEqual(await Promise.all(waiting), ['a!', 'a!']);
+  });
+
+  test('for too long is refused, and nothing is sent for it', async () => {
+    const { batch, sent, clock } = scriptBatch();
+    const running = batch.call('x', patient);
+    await settle();
+    const late = assert.rejects(batch.call('a', patient), refusedWith('pool_exhausted'));
+    clock.nowMs = 500;
+    const inTime = batch.call('b', patient);
+    clock.nowMs = 1_001;
+    sent[0]?.answer();
+    await running;
+    await late;
+    await settle();
+    assert.deepEqual(words(sent), ['x', 'b']);
+    sent[1]?.answer();
+    await inTime;
+    assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
+  });
+
+  test('is counted for each caller from its own arrival, also where they share a place', async () => {
+    const { batch, sent, clock } = scriptBatch({ shareBy: (call) => call });
+    const running = batch.call('x', patient);
+    await settle();
+    const late = assert.rejects(batch.call('a', patient), refusedWith('pool_exhausted'));
+    clock.nowMs = 900;
+    const inTime = batch.call('a', patient);
+    clock.nowMs = 1_001;
+    sent[0]?.answer();
+    await running;
+    await settle();
+    await late;
+    sent[1]?.answer();
+    assert.equal(await inTime, 'a!');
+    assert.deepEqual(words(sent), ['x', 'a']);
+  });
+});
+
+test('when the server is known to be away, every call is told at once, what runs is ended, and new calls are served', async () => {
+  const { batch, sent } = scriptBatch({ shareBy: (call) => call });
+  const running = assert.rejects(batch.call('a', patient), /away/u);
+  await settle();
+  const waiting = assert.rejects(batch.call('b', patient), /away/u);
+  batch.rejectAll(new Error('away'));
+  await Promise.all([running, waiting]);
+  assert.equal(sent[0]?.interrupt.aborted, true);
+  await settle();
+  assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
+  const next = batch.call('b', patient);
+  await settle();
+  sent[1]?.answer();
+  assert.equal(await next, 'b!');
+});

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { PrimaryLog } from './primary-log.ts';
+import type { Position } from './position.ts';
+
+const keepMs = 10_000;
+const clock = { nowMs: 0 };
+let log: PrimaryLog;
+
+beforeEach(() => {
+  clock.nowMs = 0;
+  log = new PrimaryLog({ now: () => clock.nowMs }, keepMs);
+});
+
+function at(lsn: number, timeline = 1): Position {
+  return { timeline, lsn: BigInt(lsn) };
+}
+
+/** What the primary wrote: after how many milliseconds it was where. */
+function note(...samples: readonly (readonly [ms: number, position: Position])[]): void {
+  for (const [ms, position] of samples) {
+    clock.nowMs = ms;
+    log.add(position);
+  }
+}
+
+test('a standby is as late as the oldest thing that it lacks', () => {
+  note([0, at(1)], [100, at(2)], [200, at(3)]);
+  clock.nowMs = 1_000;
+  assert.equal(log.lagOf(at(3)), 0);
+  assert.equal(log.lagOf(at(2)), 800);
+  assert.equal(log.lagOf(at(1)), 900);
+  assert.equal(log.lagOf(at(0)), 1_000);
+  assert.equal(log.lagOf(undefined), 1_000);
+});
+
+test('of a primary that writes nothing, nobody is late', () => {
+  note([0, at(1)], [5_000, at(1)]);
+  clock.nowMs = 1_000_000;
+  assert.equal(log.lagOf(at(1)), 0);
+});
+
+test('what was written last before a quiet time is as old as it is', () => {
+  note([0, at(1)], [5_000, at(1)]);
+  clock.nowMs = 6_000;
+  assert.equal(log.lagOf(at(0)), 6_000);
+});
+
+test('a write after a quiet time does not make a standby young that lacks what is older', () => {
+  note([0, at(1)], [60_000, at(2)], [60_250, at(3)]);
+  assert.equal(log.lagOf(at(0)), 60_250);
+  assert.equal(log.lagOf(at(1)), 250);
+});
+
+test('of a primary that always writes, as much is kept as needed to call a standby late', () => {
+  note(...Array.from({ length: 1_000 }, (_, n) => [n * 250, at(n)] as const));
+  assert.ok(log.lagOf(undefined) >= keepMs);
+  assert.ok(log.lagOf(undefined) <= keepMs + 250);
+  assert.equal(log.lagOf(at(999)), 0);
+});
+
+test('after a promotion, a standby that follows lacks nothing of the timeline that was left', () => {
+  note([0, at(100)], [250, at(200)], [500, at(150, 2)]);
+  clock.nowMs = 60_000;
+  assert.equal(log.lagOf(at(150, 2)), 0);
+  assert.equal(log.lagOf(at(200)), 59_500, 'one that does not follow is late');
+});

@@ -1,0 +1,59 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { type alone, Batch, type BatchLimits, type BatchOptions } from '../src/db/batch.ts';
+
+/** A statement that a batch has sent, and that the test ends. */
+export interface SentStatement {
+  readonly calls: readonly string[];
+  readonly interrupt: AbortSignal;
+  /** Answers each call with `call!`, or as given. */
+  readonly answer: (results?: readonly (string | typeof alone)[]) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** What a statement throws because of one of its calls. */
+export class Poison extends Error {}
+
+export interface ScriptedBatch {
+  readonly batch: Batch<string, string>;
+  /** Every statement since the start, in the order in which they were sent. */
+  readonly sent: readonly SentStatement[];
+  readonly clock: { nowMs: number };
+}
+
+const generous: BatchLimits = { maxInFlight: 1, maxSize: 100, maxWaiting: 100, maxWaitMs: 1_000 };
+
+/** A batch of calls that are letters, to a server whose every answer the test gives. */
+export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {}): ScriptedBatch {
+  const sent: SentStatement[] = [];
+  const clock = { nowMs: 0 };
+  const send = async (
+    calls: readonly string[],
+    interrupt: AbortSignal,
+  ): Promise<readonly (string | typeof alone)[]> => {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly (string | typeof alone)[]>();
+    interrupt.addEventListener('abort', () => reject(interrupt.reason), { once: true });
+    sent.push({
+      calls,
+      interrupt,
+      answer: (results) => resolve(results ?? calls.map((call) => `${call}!`)),
+      fail: reject,
+    });
+    return await promise;
+  };
+  const batch = new Batch<string, string>({
+    ...generous,
+    one: async (call, interrupt) => String((await send([call], interrupt))[0]),
+    many: send,
+    isFaultOfCalls: (error) => error instanceof Poison,
+    isInterruptible: true,
+    clock: { now: () => clock.nowMs },
+    ...changes,
+  });
+  return { batch, sent, clock };
+}
+
+/** Resolves when all that was called in this turn is sent, and all that was answered has arrived. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await nextTurn();
+}
