@@ -1,8 +1,7 @@
 /** `npm run bench`: the reach table. Exit code 0 when it was measured, whatever it says. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
-import { CommanderError } from 'commander';
-
+import { runInterruptibly } from './interruptible.ts';
 import { lines, type Line, type Source } from './lines.ts';
 import { describeRun } from './machine.ts';
 import { readOptions, type BenchOptions } from './options.ts';
@@ -32,15 +31,4 @@ async function bench({ only, seconds, rounds }: BenchOptions, signal: AbortSigna
   if (only === undefined) writeFileSync(page, putIntoPage(readFileSync(page, 'utf8'), text));
 }
 
-const interrupt = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupt.abort());
-try {
-  await bench(readOptions(process.argv.slice(2)), interrupt.signal);
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode;
-  else if (!interrupt.signal.aborted) throw error;
-  else {
-    console.error('interrupted: nothing is left running, and nothing was written');
-    process.exitCode = 130;
-  }
-}
+await runInterruptibly(async (signal) => bench(readOptions(process.argv.slice(2)), signal));
