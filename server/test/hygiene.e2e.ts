@@ -8,7 +8,7 @@ import { withSystem } from './chaos/system.ts';
 
 test('users and connections that come and go leave no memory, sessions or open files behind', async () => {
   const { run, seed } = runInTest();
-  const options = { minutes: 0.2, clients: 8, judgesTimes: false };
+  const options = { minutes: 0.2, samples: 9, clients: 8, judgesTimes: false };
   const { violations } = await withSystem(async (system) => proveHygiene(system, options, run), inspectable);
   assert.deepEqual(violations, [], `seed ${seed}`);
 });

@@ -10,6 +10,7 @@ import type { Finding, Run } from './part.ts';
 import { Random } from './random.ts';
 import { withSystem } from './system.ts';
 
+/** `npm run chaos`: docs/decisions/0011-chaos.md says what it proves. The same seed makes the same choices. */
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
@@ -27,11 +28,18 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
   answers: async (run) => withSystem(async (system) => proveAnswers(system, { causes, clients: 24 }, run)),
   hygiene: async (run) =>
     withSystem(
-      async (system) => proveHygiene(system, { minutes: Number(values.minutes), clients: 16, judgesTimes: true }, run),
+      async (system) =>
+        proveHygiene(system, { minutes: Number(values.minutes), samples: 30, clients: 16, judgesTimes: true }, run),
       inspectable,
     ),
 };
 
+const chosen = values.only?.split(',') ?? Object.keys(parts);
+const unknown = chosen.filter((name) => !Object.hasOwn(parts, name));
+if (unknown.length > 0)
+  throw new Error(`no part is called ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}`);
+
+/** Parts hear of it, end what they started, and still tell what they found. */
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
 
@@ -46,8 +54,7 @@ async function prove(name: string, part: (run: Run) => Promise<Finding>, seed: n
 
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
 for (const [name, part] of Object.entries(parts)) {
-  if (values.only !== undefined && !values.only.split(',').includes(name)) continue;
-  if (interrupt.signal.aborted) break;
+  if (!chosen.includes(name) || interrupt.signal.aborted) continue;
   say(`${name}: seed ${seed}`);
   if (!(await prove(name, part, seed))) process.exitCode = 1;
 }

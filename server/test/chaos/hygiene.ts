@@ -8,13 +8,13 @@ import type { System } from './system.ts';
 
 export interface HygieneOptions {
   readonly minutes: number;
+  /** Looks at everything that is watched; a third of them makes a median. */
+  readonly samples: number;
   readonly clients: number;
   /** Whether times are judged, too: not in tests, where the machine does other things as well. */
   readonly judgesTimes: boolean;
 }
 
-/** Ten of each third: enough for medians. */
-const samplesWanted = 30;
 const probeEveryMs = 50;
 const pageBytes = 4_096;
 const mib = 1024 * 1024;
@@ -63,8 +63,9 @@ class Hygiene {
     const living = Promise.all([...users, this.#probe()]).finally(() => this.#over.abort());
     living.catch(() => undefined); // Told below, also when it fails before it is waited for.
     try {
-      const everyMs = (this.#options.minutes * 60_000) / samplesWanted;
-      while (this.#samples.length < samplesWanted && !this.#run.signal.aborted) {
+      const { minutes, samples } = this.#options;
+      const everyMs = (minutes * 60_000) / samples;
+      while (this.#samples.length < samples && !this.#run.signal.aborted) {
         await sleep(everyMs, undefined, { signal: this.#run.signal }).catch(() => undefined);
         await this.#sample();
       }
