@@ -14,7 +14,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface Exchange {
+interface Exchange {
   /** `GET user`, `GET list`, `POST list`, … */
   readonly about: string;
   readonly url: URL;
