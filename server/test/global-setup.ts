@@ -26,6 +26,7 @@ export async function globalSetup(): Promise<void> {
     dataDir: join(dataDir, 'data'),
     binariesDir: await testBinaries(),
     synchronousCommit: 'on',
+    tuning: 'on',
     overrides: { primary: forTests, standby: forTests },
     log,
     clock: monotonicClock,

@@ -42,6 +42,8 @@ export function usePools(database: DatabaseFixture): OpenPool {
         idleTimeMs: 300_000,
         connectTimeoutMs: 5_000,
         statementTimeoutMs: 10_000,
+        prepare: true,
+        wrap: false,
         ...options,
         role,
       },

@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 
 import type { PoolClient, QueryResult, QueryResultRow } from 'pg';
 
@@ -17,16 +17,23 @@ export interface RunLimits {
   readonly interrupt?: AbortSignal | undefined;
 }
 
-/** One connection while it is lent out. */
+export interface ConnectionOptions {
+  readonly endpoint: Endpoint;
+  /** Whether statements are kept by their names. */
+  readonly prepare: boolean;
+}
+
+/** One connection while it is lent out. Statements that are run without waiting for one another go in one round trip. */
 export class Connection {
   readonly client: PoolClient;
-  readonly #endpoint: Endpoint;
+  readonly #options: ConnectionOptions;
   #spoilt = false;
+  #running = 0;
   #cut: NodeJS.Timeout | undefined;
 
-  constructor(client: PoolClient, endpoint: Endpoint) {
+  constructor(client: PoolClient, options: ConnectionOptions) {
     this.client = client;
-    this.#endpoint = endpoint;
+    this.#options = options;
   }
 
   /** A cancellation was sent: it may arrive late and hit the next statement, so there must not be one. */
@@ -34,7 +41,7 @@ export class Connection {
     return this.#spoilt;
   }
 
-  /** Runs one named prepared statement; rejects with `AppError`, or PostgreSQL's error when the statement is wrong. */
+  /** Runs one statement; rejects with `AppError`, or PostgreSQL's error when the statement is wrong. */
   async run<Row extends QueryResultRow>(
     wanted: { readonly name: string; readonly text: string },
     values: readonly unknown[],
@@ -48,15 +55,18 @@ export class Connection {
     }, timeoutMs);
     const onAbort = (): void => this.#cancel();
     interrupt?.addEventListener('abort', onAbort, { once: true });
+    this.#running += 1;
     try {
-      return await this.client.query<Row>({ name: wanted.name, text: wanted.text, values: [...values] });
+      const { name, text } = wanted;
+      return await this.client.query<Row>({ text, values: [...values], ...(this.#options.prepare ? { name } : {}) });
     } catch (error) {
       if (outcome.isLate) throw new AppError('statement_timeout', { cause: error });
       if (interrupt?.aborted === true) throw interrupt.reason;
       throw toAppError(error);
     } finally {
       clearTimeout(timer);
-      clearTimeout(this.#cut);
+      this.#running -= 1;
+      if (this.#running === 0) clearTimeout(this.#cut);
       interrupt?.removeEventListener('abort', onAbort);
     }
   }
@@ -68,11 +78,18 @@ export class Connection {
 
   /** Cancels on the server; a server that does not react (frozen, unreachable) loses the connection after the grace. */
   #cancel(): void {
-    if (this.#spoilt) return;
     this.#spoilt = true;
-    requestCancel(this.#endpoint, this.client, cancelGraceMs);
-    this.#cut = setTimeout(() => void this.client.end().catch(() => undefined), cancelGraceMs);
+    if (this.#cut !== undefined) return;
+    requestCancel(this.#options.endpoint, this.client, cancelGraceMs);
+    this.#cut = setTimeout(() => socketOf(this.client)?.destroy(), cancelGraceMs);
   }
+}
+
+/** `pg` has no public way to drop a connection on which statements are still running. */
+function socketOf(client: object): Socket | undefined {
+  const connection: unknown = 'connection' in client ? client.connection : undefined;
+  if (typeof connection !== 'object' || connection === null || !('stream' in connection)) return undefined;
+  return connection.stream instanceof Socket ? connection.stream : undefined;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Connection } from './connection.ts';
+import { Connection, type RunLimits } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { describeFailure } from './errors.ts';
 import { clientConfig } from './session.ts';
@@ -30,6 +30,10 @@ export interface PoolOptions<R extends Role = Role> {
   readonly connectTimeoutMs: number;
   /** For a call as a whole: waiting for a connection counts. */
   readonly statementTimeoutMs: number;
+  /** Whether PostgreSQL keeps parsed statements by their names; not behind a pooler that does not. */
+  readonly prepare: boolean;
+  /** Whether each statement gets a transaction of its own, begun and committed; only to measure what that costs. */
+  readonly wrap: boolean;
 }
 
 export interface PoolServices {
@@ -64,6 +68,7 @@ export class Pool<R extends Role = Role> implements Queryable {
     this.#pool = new PgPool({
       ...clientConfig(options.endpoint, options),
       max: options.maxOpen,
+      pipeline: true,
       idleTimeoutMillis: options.idleTimeMs,
     });
     this.#pool.on('connect', (client) => {
@@ -89,16 +94,37 @@ export class Pool<R extends Role = Role> implements Queryable {
     signal?: AbortSignal,
   ): Promise<Row[]> {
     const interrupt = this.role === 'read' ? signal : undefined;
+    return await this.#lend(signal, async (connection, deadline) =>
+      this.#run<Row>(connection, wanted, values, { timeoutMs: this.#left(deadline), interrupt }),
+    );
+  }
+
+  /**
+   * Like `query`, with a second statement right behind it in the same round trip: it starts when the first one has
+   * committed. `after` is undefined when only the second one failed: what the first one did is done.
+   */
+  async queryThen<Row extends QueryResultRow, Values extends readonly unknown[], After extends QueryResultRow>(
+    wanted: Statement<Row, Values>,
+    values: Values,
+    then: Statement<After, []>,
+    signal?: AbortSignal,
+  ): Promise<{ readonly rows: Row[]; readonly after: After[] | undefined }> {
+    const interrupt = this.role === 'read' ? signal : undefined;
     return await this.#lend(signal, async (connection, deadline) => {
-      const { rows } = await connection.run<Row>(wanted, values, { timeoutMs: this.#left(deadline), interrupt });
-      return rows;
+      const limits = { timeoutMs: this.#left(deadline), interrupt };
+      const running = this.#run<Row>(connection, wanted, values, limits);
+      const isSentBehind = !this.#options.wrap;
+      const following = isSentBehind ? settled(connection.run<After>(then, [], limits)) : undefined;
+      const rows = await running;
+      const after = await (following ?? settled(connection.run<After>(then, [], limits)));
+      return { rows, after: after?.rows };
     });
   }
 
   /** Runs several statements as one: all of them, or none. Each has the deadline of a statement. */
   async transaction<T>(this: Pool<'write'>, run: (tx: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const timeoutMs = this.#options.statementTimeoutMs;
-    return await this.#lend(signal, async (connection) => runTransaction(connection, timeoutMs, run, signal));
+    return await this.#lend(signal, async (connection) => runTransaction(connection, { timeoutMs }, run, signal));
   }
 
   /** Whether the server answers; rejects like `query`. */
@@ -109,6 +135,16 @@ export class Pool<R extends Role = Role> implements Queryable {
   /** Closes every connection; those at work finish first. */
   async close(): Promise<void> {
     await this.#pool.end();
+  }
+
+  async #run<Row extends QueryResultRow>(
+    connection: Connection,
+    wanted: Statement<Row, readonly unknown[]>,
+    values: readonly unknown[],
+    limits: RunLimits,
+  ): Promise<Row[]> {
+    if (!this.#options.wrap) return (await connection.run<Row>(wanted, values, limits)).rows;
+    return await runTransaction(connection, limits, async (tx) => tx.query<Row, readonly unknown[]>(wanted, values));
   }
 
   async #lend<T>(
@@ -126,7 +162,7 @@ export class Pool<R extends Role = Role> implements Queryable {
       // Whatever keeps us from connecting (nobody there, a wrong password, a certificate): no request is to blame.
       throw signal?.aborted === true ? signal.reason : new AppError('database_unavailable', { cause: error });
     }
-    const connection = new Connection(client, this.#options.endpoint);
+    const connection = new Connection(client, this.#options);
     try {
       return await use(connection, deadline);
     } finally {
@@ -169,5 +205,14 @@ export class Pool<R extends Role = Role> implements Queryable {
 
   #left(deadline: number): number {
     return Math.max(0, deadline - this.#services.clock.now());
+  }
+}
+
+/** A failure as nothing, for what may fail. */
+async function settled<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch {
+    return undefined;
   }
 }

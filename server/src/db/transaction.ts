@@ -1,6 +1,6 @@
 import type { QueryResultRow } from 'pg';
 
-import type { Connection } from './connection.ts';
+import type { Connection, RunLimits } from './connection.ts';
 import { statement, type Queryable, type Statement } from './statement.ts';
 
 const begin = statement('transaction.begin', 'begin');
@@ -13,9 +13,9 @@ const rollback = statement('transaction.rollback', 'rollback');
  */
 export async function runTransaction<T>(
   connection: Connection,
-  timeoutMs: number,
+  limits: RunLimits,
   run: (tx: Queryable) => Promise<T>,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
 ): Promise<T> {
   let over = false;
   const tx: Queryable = {
@@ -25,10 +25,11 @@ export async function runTransaction<T>(
     ): Promise<Row[]> {
       if (over) throw new Error('the transaction is over: its tx was used outside of the callback');
       signal?.throwIfAborted();
-      return (await connection.run<Row>(wanted, values, { timeoutMs })).rows;
+      return (await connection.run<Row>(wanted, values, limits)).rows;
     },
   };
-  await connection.run(begin, [], { timeoutMs });
+  const { timeoutMs } = limits;
+  await connection.run(begin, [], limits);
   try {
     const result = await run(tx);
     over = true;

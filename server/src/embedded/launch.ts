@@ -23,6 +23,7 @@ export interface PairContext {
   readonly maker: FileMaker;
   readonly endpoints: Endpoints;
   readonly synchronousCommit: SynchronousCommit;
+  readonly tuning: 'on' | 'off';
   readonly overrides: Overrides;
   readonly log: Log;
   readonly clock: Clock;
@@ -36,7 +37,12 @@ async function prepare(context: PairContext, role: Role): Promise<void> {
   await removeStaleSocket(socketDir, role);
   await giveFolder(dir, user);
   const overrides = context.overrides[role] ?? {};
-  const settings = settingsFor(role, { synchronousCommit: context.synchronousCommit, socketDir, overrides });
+  const settings = settingsFor(role, {
+    synchronousCommit: context.synchronousCommit,
+    tuning: context.tuning,
+    socketDir,
+    overrides,
+  });
   await writeConfiguration(dir, renderPostgresConf(settings), user);
 }
 

@@ -28,6 +28,7 @@ export interface EmbeddedOptions {
   /** Who the processes run as when we are root; default: nobody. */
   readonly dbUser?: string | undefined;
   readonly synchronousCommit: SynchronousCommit;
+  readonly tuning: 'on' | 'off';
   readonly log: Log;
   readonly clock: Clock;
   readonly overrides?: Overrides;
@@ -105,8 +106,8 @@ export async function openData(options: EmbeddedOptions, signal: AbortSignal): P
   await prepareDataFolder(layout, maker.user);
   const lock = await lockDataFolder(layout);
   if (lock === undefined) throw await folderInUse(layout);
-  const { synchronousCommit, overrides = {}, log, clock } = options;
-  const context = { layout, maker, endpoints: endpointsIn(sockets), synchronousCommit, overrides, log, clock };
+  const { synchronousCommit, tuning, overrides = {}, log, clock } = options;
+  const context = { layout, maker, endpoints: endpointsIn(sockets), synchronousCommit, tuning, overrides, log, clock };
   try {
     await writeServerRecord(layout, { pid: process.pid, sockets });
     const isNew = await fill(layout, maker, log, signal);

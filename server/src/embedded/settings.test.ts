@@ -14,7 +14,7 @@ test("the table's tuning is the guide's and nothing else, so that deployments ca
 });
 
 test("the primary has the tuning guide's settings, and commits that are on disk when they are answered", () => {
-  const settings = settingsFor('primary', { synchronousCommit: 'on', socketDir });
+  const settings = settingsFor('primary', { synchronousCommit: 'on', tuning: 'on', socketDir });
   const guide = {
     max_connections: '500',
     shared_buffers: '256MB',
@@ -30,7 +30,7 @@ test("the primary has the tuning guide's settings, and commits that are on disk 
 });
 
 test("the standby has the tuning guide's settings, and may hold back neither WAL nor vacuum for ever", () => {
-  const settings = settingsFor('standby', { synchronousCommit: 'on', socketDir });
+  const settings = settingsFor('standby', { synchronousCommit: 'on', tuning: 'on', socketDir });
   assert.deepEqual(
     { ...settings, max_connections: '500', random_page_cost: '1.1', hot_standby_feedback: 'on' },
     settings,
@@ -40,12 +40,15 @@ test("the standby has the tuning guide's settings, and may hold back neither WAL
 });
 
 test('the profile decides about synchronous_commit', () => {
-  assert.equal(settingsFor('primary', { synchronousCommit: 'off', socketDir })['synchronous_commit'], 'off');
+  assert.equal(
+    settingsFor('primary', { synchronousCommit: 'off', tuning: 'on', socketDir })['synchronous_commit'],
+    'off',
+  );
 });
 
 test('the two servers have different sockets in one folder, and no TCP port', () => {
-  const primary = settingsFor('primary', { synchronousCommit: 'on', socketDir });
-  const standby = settingsFor('standby', { synchronousCommit: 'on', socketDir });
+  const primary = settingsFor('primary', { synchronousCommit: 'on', tuning: 'on', socketDir });
+  const standby = settingsFor('standby', { synchronousCommit: 'on', tuning: 'on', socketDir });
   assert.notEqual(primary['port'], standby['port']);
   assert.deepEqual([primary['listen_addresses'], standby['listen_addresses']], ['', '']);
   assert.ok(standby['primary_conninfo']?.includes(`port=${primary['port']} `));
@@ -54,7 +57,7 @@ test('the two servers have different sockets in one folder, and no TCP port', ()
 
 test('a folder with quotes, spaces and backslashes reaches PostgreSQL unchanged', () => {
   const odd = String.raw`/it's "my" \data`;
-  const conf = renderPostgresConf(settingsFor('standby', { synchronousCommit: 'on', socketDir: odd }));
+  const conf = renderPostgresConf(settingsFor('standby', { synchronousCommit: 'on', tuning: 'on', socketDir: odd }));
   assert.ok(conf.includes(String.raw`unix_socket_directories = '"/it''s ""my"" \\data"'`), conf);
   assert.ok(conf.includes(String.raw`primary_conninfo = 'host=''/it\\''s "my" \\\\data'' port=5432`), conf);
 });

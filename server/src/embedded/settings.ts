@@ -77,15 +77,19 @@ export const embeddedPorts: Readonly<Record<Role, number>> = { primary: 5432, st
 export const databaseUser = 'messenger';
 export const databaseName = 'messenger';
 
+export interface SettingsOptions {
+  readonly synchronousCommit: SynchronousCommit;
+  /** `off` leaves PostgreSQL at its own defaults. */
+  readonly tuning: 'on' | 'off';
+  readonly socketDir: string;
+  readonly overrides?: Settings;
+}
+
 /** All settings of one embedded server. `overrides` win; tests use them to make rare conditions common. */
-export function settingsFor(
-  role: Role,
-  options: { readonly synchronousCommit: SynchronousCommit; readonly socketDir: string; readonly overrides?: Settings },
-): Settings {
+export function settingsFor(role: Role, options: SettingsOptions): Settings {
   const { tuning, replication, embedded } = postgresSettings;
   return {
-    ...tuning.both,
-    ...tuning[role],
+    ...(options.tuning === 'on' ? { ...tuning.both, ...tuning[role] } : {}),
     ...replication.both,
     ...replication[role],
     ...embedded.both,

@@ -45,6 +45,7 @@ export async function makeTestSite(): Promise<TestSite> {
     dataDir: join(folder, 'data'),
     binariesDir: await testBinaries(),
     synchronousCommit: 'on',
+    tuning: 'on',
     overrides: { primary: forTests, standby: forTests },
     log: recordTo(lines),
     clock: monotonicClock,

@@ -25,7 +25,7 @@ export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptio
   }
   app.get(
     '/readyz',
-    { schema: { tags, summary: 'Both databases answer', response: { 200: Ok, ...refusals } } },
+    { schema: { tags, summary: 'The primary database answers', response: { 200: Ok, ...refusals } } },
     async (request) => {
       if (isDraining()) throw new AppError('not_ready', { detail: 'The server is shutting down' });
       await check(request.lifetime);

@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../lib/app-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import { answerClientError } from './client-errors.ts';
+import { carryConsistency, tokenHeader } from './consistency.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { limitLifetime } from './lifetime.ts';
 import { answerError } from './problem.ts';
@@ -87,6 +88,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     throw new AppError('not_found');
   });
   limitLifetime(app, options.requestTimeoutMs);
+  carryConsistency(app);
   await app.register(helmet, { contentSecurityPolicy, strictTransportSecurity: false });
   if (options.corsOrigins.length > 0) await app.register(cors, corsOptions(options.corsOrigins));
   app.addHook('onRequest', async (request, reply) => {
@@ -101,7 +103,7 @@ function corsOptions(origins: readonly string[]) {
   return {
     origin: origins.includes('*') ? '*' : [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['location', 'link', 'request-id', 'retry-after'],
+    exposedHeaders: ['location', 'link', 'request-id', 'retry-after', tokenHeader],
     maxAge: 600,
   };
 }

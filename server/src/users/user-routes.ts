@@ -22,13 +22,25 @@ const Page = withHeader(
 );
 const Deleted = Type.Null({ description: 'The user is gone' });
 
+const serialised = new WeakMap<object, string>();
+
+/** A list that several clients get at once is the same array, and becomes JSON once. */
+function serialiseOnce(value: object, serialise: () => string | ArrayBuffer | Buffer): string {
+  const known = serialised.get(value);
+  if (known !== undefined) return known;
+  const json = serialise();
+  const text = typeof json === 'string' ? json : new TextDecoder().decode(json);
+  serialised.set(value, text);
+  return text;
+}
+
 /** The users API of the guide, and what it lacks: PATCH, pages by key, and errors that say what is wrong. */
 export function userRoutes(app: HttpServer, users: Users): void {
   app.post(
     prefix,
     { schema: { tags, summary: 'Create a user', body: UserNames, response: { 201: Created, ...refusals } } },
     async (request, reply) => {
-      const user = await users.create(request.body, request.lifetime);
+      const user = await users.create(request.body, request.caller);
       reply.code(201).header('location', `${prefix}/${user.id}`);
       return user;
     },
@@ -46,7 +58,9 @@ export function userRoutes(app: HttpServer, users: Users): void {
     },
     async (request, reply) => {
       const { limit = pageLimitDefault } = request.query;
-      const { users: rows, next } = await users.list(request.query, request.lifetime);
+      const { users: rows, next } = await users.list(request.query, request.caller);
+      const json = serialiseOnce(rows, () => reply.serialize(rows));
+      reply.serializer(() => json);
       if (next !== undefined) reply.header('link', `<${prefix}?limit=${limit}&after=${next}>; rel="next"`);
       return rows;
     },
@@ -55,7 +69,7 @@ export function userRoutes(app: HttpServer, users: Users): void {
   app.get(
     `${prefix}/:id`,
     { schema: { tags, summary: 'Read a user', params: UserPath, response: { 200: User, ...refusals } } },
-    async (request) => users.get(request.params.id, request.lifetime),
+    async (request) => users.get(request.params.id, request.caller),
   );
 
   app.put(
@@ -69,7 +83,7 @@ export function userRoutes(app: HttpServer, users: Users): void {
         response: { 200: User, ...refusals },
       },
     },
-    async (request) => users.rename(request.params.id, request.body, request.lifetime),
+    async (request) => users.rename(request.params.id, request.body, request.caller),
   );
 
   app.patch(
@@ -83,7 +97,7 @@ export function userRoutes(app: HttpServer, users: Users): void {
         response: { 200: User, ...refusals },
       },
     },
-    async (request) => users.rename(request.params.id, request.body, request.lifetime),
+    async (request) => users.rename(request.params.id, request.body, request.caller),
   );
 
   app.delete(
@@ -92,7 +106,7 @@ export function userRoutes(app: HttpServer, users: Users): void {
       schema: { tags, summary: 'Delete a user', params: UserPath, response: { 204: Deleted, ...refusals } },
     },
     async (request, reply) => {
-      await users.delete(request.params.id, request.lifetime);
+      await users.delete(request.params.id, request.caller);
       reply.code(204);
       return null;
     },

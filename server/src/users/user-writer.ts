@@ -1,16 +1,49 @@
 import type { User, UserNames, UserNamesPatch } from '@messenger/protocol/users';
 
-import type { Pool } from '../db/pool.ts';
+import { alone } from '../db/batch.ts';
+import type { BatchableWrite } from '../db/batchable.ts';
 import { statement } from '../db/statement.ts';
+import type { Write, Writes } from '../db/writes.ts';
 
-const insert = statement<User, [firstName: string, lastName: string]>(
+const insertOne = statement<User, [firstName: string, lastName: string]>(
   'users.insert',
   `insert into users (first_name, last_name) values ($1, $2)
    returning id, first_name, last_name, created_at, updated_at`,
 );
 
+/** A `merge` because it can return which of the given rows became which user; an `insert` cannot. */
+const insertMany = statement<User, [firstNames: readonly string[], lastNames: readonly string[]]>(
+  'users.insert_many',
+  `with made as (
+     merge into users
+     using unnest($1::text[], $2::text[]) with ordinality as given (first_name, last_name, n) on false
+      when not matched then insert (first_name, last_name) values (given.first_name, given.last_name)
+     returning given.n, users.id, users.first_name, users.last_name, users.created_at, users.updated_at
+   )
+   select id, first_name, last_name, created_at, updated_at from made order by n`,
+);
+
+const insert: BatchableWrite<UserNames, User> = {
+  name: 'users.insert',
+  one: async (db, names) => {
+    const [user] = await db.query(insertOne, [names.first_name, names.last_name]);
+    if (user === undefined) throw new Error('an insert returned no row');
+    return user;
+  },
+  many: async (db, calls) =>
+    db.query(insertMany, [calls.map((names) => names.first_name), calls.map((names) => names.last_name)]),
+};
+
+interface Rename {
+  readonly id: string;
+  /** Those that are absent stay. */
+  readonly names: UserNamesPatch;
+}
+
+type Name = string | undefined;
+
 /** `updated_at` always moves forward, also when two updates fall into one microsecond or the clock is set back. */
-const update = statement<User, [id: string, firstName: string | undefined, lastName: string | undefined]>(
+const updateOne = statement<User, [id: string, firstName: Name, lastName: Name]>(
   'users.update',
   `update users
       set first_name = coalesce($2, first_name),
@@ -20,31 +53,71 @@ const update = statement<User, [id: string, firstName: string | undefined, lastN
    returning id, first_name, last_name, created_at, updated_at`,
 );
 
-const remove = statement<{ id: string }, [id: string]>('users.delete', 'delete from users where id = $1 returning id');
+const updateMany = statement<User, [ids: readonly string[], firstNames: readonly Name[], lastNames: readonly Name[]]>(
+  'users.update_many',
+  `with free as materialized (
+     select id from users where id = any($1::uuid[]) for no key update skip locked
+   )
+   update users
+      set first_name = coalesce(given.first_name, users.first_name),
+          last_name = coalesce(given.last_name, users.last_name),
+          updated_at = greatest(now(), users.updated_at + interval '1 microsecond')
+     from free join unnest($1::uuid[], $2::text[], $3::text[]) as given (id, first_name, last_name) using (id)
+    where users.id = free.id
+   returning users.id, users.first_name, users.last_name, users.created_at, users.updated_at`,
+);
 
-/** Writes users; each call is one statement. Can only be built from a pool to the primary. */
+/** Whoever is missing in the answer of many may be locked, or not exist: the single statement finds out. */
+const update: BatchableWrite<Rename, User | undefined> = {
+  name: 'users.update',
+  keyOf: ({ id }) => id,
+  one: async (db, { id, names }) => (await db.query(updateOne, [id, names.first_name, names.last_name]))[0],
+  many: async (db, calls) => {
+    const rows = await db.query(updateMany, [
+      calls.map(({ id }) => id),
+      calls.map(({ names }) => names.first_name),
+      calls.map(({ names }) => names.last_name),
+    ]);
+    const users = new Map(rows.map((user) => [user.id, user]));
+    return calls.map(({ id }) => users.get(id) ?? alone);
+  },
+};
+
+interface DeletedRow {
+  readonly id: string;
+}
+
+const removeOne = statement<DeletedRow, [id: string]>('users.delete', 'delete from users where id = $1 returning id');
+
+const removeMany = statement<DeletedRow, [ids: readonly string[]]>(
+  'users.delete_many',
+  `with free as materialized (
+     select id from users where id = any($1::uuid[]) for update skip locked
+   )
+   delete from users using free where users.id = free.id returning users.id`,
+);
+
+const remove: BatchableWrite<string, boolean> = {
+  name: 'users.delete',
+  keyOf: (id) => id,
+  one: async (db, id) => (await db.query(removeOne, [id])).length > 0,
+  many: async (db, ids) => {
+    const deleted = new Set((await db.query(removeMany, [ids])).map(({ id }) => id));
+    return ids.map((id) => deleted.has(id) || alone);
+  },
+};
+
+/** Writes users, on the primary. Rejects as `Writes` does. */
 export class UserWriter {
-  readonly #db: Pool<'write'>;
-
-  constructor(db: Pool<'write'>) {
-    this.#db = db;
-  }
-
-  async insert(names: UserNames, signal: AbortSignal): Promise<User> {
-    const [user] = await this.#db.query(insert, [names.first_name, names.last_name], signal);
-    if (user === undefined) throw new Error('an insert returned no row');
-    return user;
-  }
-
-  /** Names that are absent stay. Resolves with the user as it is now, or undefined when there is none. */
-  async update(id: string, names: UserNamesPatch, signal: AbortSignal): Promise<User | undefined> {
-    const [user] = await this.#db.query(update, [id, names.first_name, names.last_name], signal);
-    return user;
-  }
-
+  readonly insert: Write<UserNames, User>;
+  /** Resolves with the user as it is now, or undefined when there is none. */
+  readonly update: Write<Rename, User | undefined>;
   /** Resolves with whether there was such a user. */
-  async delete(id: string, signal: AbortSignal): Promise<boolean> {
-    const deleted = await this.#db.query(remove, [id], signal);
-    return deleted.length > 0;
+  readonly delete: Write<string, boolean>;
+
+  constructor(writes: Writes) {
+    this.insert = writes.prepare(insert);
+    this.update = writes.prepare(update);
+    this.delete = writes.prepare(remove);
   }
 }

@@ -1,0 +1,237 @@
+import { AppError } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
+
+/** In place of a result: this call was left out, and is to be made alone. */
+export const alone: unique symbol = Symbol('alone');
+
+export function isAlone(result: unknown): result is typeof alone {
+  return result === alone;
+}
+
+export interface BatchLimits {
+  /** Statements of this kind at once. Calls that come meanwhile wait and leave together. */
+  readonly maxInFlight: number;
+  /** Calls in one statement; 1 switches batches off. */
+  readonly maxSize: number;
+  /** Calls that wait; one more is refused with `pool_exhausted`. */
+  readonly maxWaiting: number;
+  /** A call that waited longer is refused with `pool_exhausted` instead of being sent. */
+  readonly maxWaitMs: number;
+}
+
+export interface BatchOptions<Call, Result> extends BatchLimits {
+  /** Makes one call; `interrupt` aborts when nobody waits for its result any more. */
+  readonly one: (call: Call, interrupt: AbortSignal) => Promise<Result>;
+  /** Makes several calls in one statement; results come in the order of the calls. */
+  readonly many: (calls: readonly Call[], interrupt: AbortSignal) => Promise<readonly (Result | typeof alone)[]>;
+  /** Calls with the same key share one place, and its result, until they are sent. */
+  readonly shareBy?: ((call: Call) => string) | undefined;
+  /** Whether the failure is that of the calls, so that a part of them may succeed without the others. */
+  readonly isFaultOfCalls: (error: unknown) => boolean;
+  /** Whether a sent call may be given up; if not, it answers its caller whatever happens. */
+  readonly isInterruptible: boolean;
+  readonly clock: Clock;
+}
+
+interface Waiter<Result> {
+  readonly resolve: (result: Result) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly signal: AbortSignal;
+  readonly onAbort: () => void;
+}
+
+/** One place in a batch. */
+interface Entry<Call, Result> {
+  readonly call: Call;
+  readonly since: number;
+  readonly waiters: Set<Waiter<Result>>;
+  flight: Flight | undefined;
+}
+
+/** What was sent together. */
+interface Flight {
+  readonly interrupt: AbortController;
+  wanted: number;
+}
+
+/**
+ * Gathers single calls into statements over arrays. The calls of one turn of the event loop leave together, and those
+ * that come while `maxInFlight` statements are running wait and leave together: a call is always served by a statement
+ * that starts after it arrived, so it can never read older than its caller. With little load a statement holds one call.
+ *
+ * Rejects with the statement's own error; with `pool_exhausted` when too many wait, or for too long; with the signal's
+ * reason when the caller leaves, which ends the statement only when it was the last caller of it. When a statement fails
+ * by the fault of its calls, it is halved until the guilty call is alone. Technique: DataLoader, with back-pressure.
+ */
+export class Batch<Call, Result> {
+  readonly #options: BatchOptions<Call, Result>;
+  readonly #queue = new Set<Entry<Call, Result>>();
+  readonly #shared = new Map<string, Entry<Call, Result>>();
+  readonly #sent = new Set<Entry<Call, Result>>();
+  #inFlight = 0;
+  #waiting = 0;
+  #isScheduled = false;
+
+  constructor(options: BatchOptions<Call, Result>) {
+    this.#options = options;
+  }
+
+  /** Calls that wait, and statements that run. */
+  get load(): { readonly waiting: number; readonly inFlight: number } {
+    return { waiting: this.#waiting, inFlight: this.#inFlight };
+  }
+
+  async call(call: Call, signal: AbortSignal): Promise<Result> {
+    signal.throwIfAborted();
+    if (this.#waiting >= this.#options.maxWaiting) throw new AppError('pool_exhausted');
+    const entry = this.#entryFor(call);
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const waiter: Waiter<Result> = { resolve, reject, signal, onAbort: () => this.#leave(entry, waiter) };
+    signal.addEventListener('abort', waiter.onAbort, { once: true });
+    entry.waiters.add(waiter);
+    this.#waiting += 1;
+    this.#schedule();
+    return await promise;
+  }
+
+  /** Every call, sent or not, rejects with this at once. For a server of which is known that it will not answer. */
+  rejectAll(reason: Error): void {
+    for (const entry of [...this.#queue, ...this.#sent]) this.#reject(entry, reason);
+    for (const entry of this.#sent) entry.flight?.interrupt.abort(reason);
+    this.#queue.clear();
+    this.#shared.clear();
+  }
+
+  #entryFor(call: Call): Entry<Call, Result> {
+    const key = this.#options.shareBy?.(call);
+    const known = key === undefined ? undefined : this.#shared.get(key);
+    if (known !== undefined) return known;
+    const entry = { call, since: this.#options.clock.now(), waiters: new Set<Waiter<Result>>(), flight: undefined };
+    this.#queue.add(entry);
+    if (key !== undefined) this.#shared.set(key, entry);
+    return entry;
+  }
+
+  /** At the end of the turn, so that all calls of one turn are there; without batches there is nothing to wait for. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#inFlight >= this.#options.maxInFlight || this.#queue.size === 0) return;
+    if (this.#options.maxSize === 1) return this.#fill();
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#fill();
+    });
+  }
+
+  #fill(): void {
+    while (this.#inFlight < this.#options.maxInFlight && this.#queue.size > 0) {
+      const entries = this.#take();
+      if (entries.length > 0) this.#start(entries);
+    }
+  }
+
+  /** The oldest calls, less those that waited too long. */
+  #take(): Entry<Call, Result>[] {
+    const { maxSize, maxWaitMs, clock, shareBy } = this.#options;
+    const oldest = clock.now() - maxWaitMs;
+    const taken: Entry<Call, Result>[] = [];
+    for (const entry of this.#queue) {
+      if (taken.length === maxSize) break;
+      this.#queue.delete(entry);
+      if (shareBy !== undefined) this.#shared.delete(shareBy(entry.call));
+      if (entry.since < oldest) this.#reject(entry, new AppError('pool_exhausted'));
+      else taken.push(entry);
+    }
+    return taken;
+  }
+
+  #start(entries: readonly Entry<Call, Result>[]): void {
+    this.#inFlight += 1;
+    for (const entry of entries) {
+      this.#sent.add(entry);
+      this.#waiting -= entry.waiters.size;
+    }
+    void this.#send(entries).then(() => {
+      this.#inFlight -= 1;
+      this.#schedule();
+    });
+  }
+
+  /** Never rejects: the calls are told. */
+  async #send(entries: readonly Entry<Call, Result>[]): Promise<void> {
+    const { one, many, isFaultOfCalls } = this.#options;
+    const [first] = entries;
+    if (first === undefined) return;
+    const interrupt = this.#flightOf(entries);
+    try {
+      if (entries.length === 1) this.#settle(first, await one(first.call, interrupt));
+      else this.#settleAll(entries, await many(callsOf(entries), interrupt));
+    } catch (error) {
+      if (entries.length > 1 && isFaultOfCalls(error)) await this.#sendHalves(entries);
+      else for (const entry of entries) this.#reject(entry, error);
+    }
+  }
+
+  async #sendHalves(entries: readonly Entry<Call, Result>[]): Promise<void> {
+    const middle = Math.ceil(entries.length / 2);
+    await Promise.all([this.#send(entries.slice(0, middle)), this.#send(entries.slice(middle))]);
+  }
+
+  #flightOf(entries: readonly Entry<Call, Result>[]): AbortSignal {
+    const wanted = entries.filter(({ waiters }) => waiters.size > 0);
+    const flight: Flight = { interrupt: new AbortController(), wanted: wanted.length };
+    for (const entry of entries) entry.flight = flight;
+    if (wanted.length === 0) flight.interrupt.abort();
+    return flight.interrupt.signal;
+  }
+
+  #settleAll(entries: readonly Entry<Call, Result>[], results: readonly (Result | typeof alone)[]): void {
+    if (results.length !== entries.length)
+      throw new Error('a batch brought another number of results than it had calls');
+    for (const [index, result] of results.entries()) {
+      const entry = entries[index];
+      if (entry === undefined) continue;
+      // Not waited for: what keeps this call waiting must not keep its neighbours.
+      if (isAlone(result)) void this.#send([entry]);
+      else this.#settle(entry, result);
+    }
+  }
+
+  #settle(entry: Entry<Call, Result>, result: Result): void {
+    for (const waiter of this.#end(entry)) waiter.resolve(result);
+  }
+
+  #reject(entry: Entry<Call, Result>, reason: unknown): void {
+    if (entry.flight === undefined) this.#waiting -= entry.waiters.size;
+    for (const waiter of this.#end(entry)) waiter.reject(reason);
+  }
+
+  #end(entry: Entry<Call, Result>): readonly Waiter<Result>[] {
+    const waiters = [...entry.waiters];
+    for (const { signal, onAbort } of waiters) signal.removeEventListener('abort', onAbort);
+    entry.waiters.clear();
+    this.#sent.delete(entry);
+    return waiters;
+  }
+
+  #leave(entry: Entry<Call, Result>, waiter: Waiter<Result>): void {
+    const { flight } = entry;
+    if (flight !== undefined && !this.#options.isInterruptible) return;
+    entry.waiters.delete(waiter);
+    waiter.reject(waiter.signal.reason);
+    if (flight === undefined) this.#waiting -= 1;
+    if (entry.waiters.size > 0) return;
+    if (flight === undefined) this.#forget(entry);
+    else if ((flight.wanted -= 1) === 0) flight.interrupt.abort(waiter.signal.reason);
+  }
+
+  #forget(entry: Entry<Call, Result>): void {
+    this.#queue.delete(entry);
+    const key = this.#options.shareBy?.(entry.call);
+    if (key !== undefined && this.#shared.get(key) === entry) this.#shared.delete(key);
+  }
+}
+
+function callsOf<Call, Result>(entries: readonly Entry<Call, Result>[]): readonly Call[] {
+  return entries.map(({ call }) => call);
+}

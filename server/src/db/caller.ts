@@ -1,0 +1,11 @@
+import type { Position } from './position.ts';
+
+/** What a request brings to the databases, and takes away from them. */
+export interface Caller {
+  /** Aborts when nobody waits for the answer any more. */
+  readonly lifetime: AbortSignal;
+  /** What the client has seen: its reads are at least that fresh. Undefined for clients that do not carry a token. */
+  readonly token: Position | undefined;
+  /** What the client will have seen with the answer; undefined when nothing has to be remembered. */
+  seen: Position | undefined;
+}

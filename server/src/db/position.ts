@@ -1,0 +1,104 @@
+import { crc32 } from 'node:zlib';
+
+import { statement } from './statement.ts';
+
+/**
+ * A place in the write-ahead log: what is before it has happened. Positions of different timelines (a new one begins with
+ * each promotion of a standby) cannot be compared.
+ */
+export interface Position {
+  readonly timeline: number;
+  readonly lsn: bigint;
+}
+
+/** On no timeline: no standby is ever known to have it, so only the primary does. */
+export const onlyOnPrimary: Position = { timeline: 0, lsn: 0n };
+
+/** Whether a server that has got to `reached` has everything that `wanted` stands for. */
+export function covers(reached: Position | undefined, wanted: Position): boolean {
+  return reached !== undefined && reached.timeline === wanted.timeline && reached.lsn >= wanted.lsn;
+}
+
+/** The latest of two answers to one client. The second one wins where they cannot be compared. */
+export function latest(first: Position | undefined, second: Position): Position {
+  return first !== undefined && covers(first, second) ? first : second;
+}
+
+/** Row of the statements below; `incarnation` changes with each start of the server. */
+export interface PositionRow {
+  /** Null on a standby that has replayed nothing. */
+  readonly lsn: string | null;
+  readonly timeline: number;
+  readonly incarnation: string;
+}
+
+/**
+ * Everything that is committed on the primary, however it was committed: `pg_current_wal_lsn()` lags behind commits that do
+ * not wait for the disk. To be taken in a statement after the commit: inside of the writing one it precedes the commit.
+ */
+export const primaryPosition = statement<PositionRow>(
+  'position.primary',
+  `select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as lsn,
+          ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int as timeline,
+          pg_postmaster_start_time()::text as incarnation`,
+);
+
+/** What is on the primary's disk, so that a standby can have it. Unlike the insert position, a standby always gets there. */
+export const flushedPosition = statement<PositionRow>(
+  'position.flushed',
+  `select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text as lsn,
+          ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int as timeline,
+          pg_postmaster_start_time()::text as incarnation`,
+);
+
+/**
+ * What a standby has replayed; of a server that is none, the same as on the primary. The timeline is the one that is being
+ * received; without a connection to the primary it is read from the last restart point, which may be an older one.
+ */
+export const replayPosition = statement<PositionRow>(
+  'position.standby',
+  `select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end
+             - '0/0'::pg_lsn)::text as lsn,
+          case when not pg_is_in_recovery()
+                 then ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
+               else coalesce((select received_tli from pg_stat_wal_receiver),
+                             (select timeline_id from pg_control_checkpoint())) end as timeline,
+          pg_postmaster_start_time()::text as incarnation`,
+);
+
+/** Undefined when there is no row, or nothing was ever replayed. */
+export function toPosition(row: PositionRow | undefined): Position | undefined {
+  return typeof row?.lsn === 'string' ? { timeline: row.timeline, lsn: BigInt(row.lsn) } : undefined;
+}
+
+const tokens = new WeakMap<Position, string>();
+
+/** A position as clients carry it: 20 letters that mean nothing to them. Made once per position, not once per answer. */
+export function encodeToken(position: Position): string {
+  let token = tokens.get(position);
+  if (token === undefined) tokens.set(position, (token = renderToken(position)));
+  return token;
+}
+
+/** Bytes: 4 timeline, 8 position, 3 of a checksum, so that a damaged token is refused and not misread. */
+function renderToken({ timeline, lsn }: Position): string {
+  const bytes = Buffer.alloc(tokenBytes);
+  bytes.writeUInt32BE(timeline, 0);
+  bytes.writeBigUInt64BE(lsn, 4);
+  bytes.writeUIntBE(checksum(bytes), 12, 3);
+  return bytes.toString('base64url');
+}
+
+const tokenBytes = 15;
+
+function checksum(bytes: Buffer): number {
+  return crc32(bytes.subarray(0, 12)) & 0xff_ff_ff;
+}
+
+/** Undefined for everything that `encodeToken` cannot have made. */
+export function decodeToken(token: string): Position | undefined {
+  if (!/^[\w-]{20}$/u.test(token)) return undefined;
+  const bytes = Buffer.from(token, 'base64url');
+  if (bytes.readUIntBE(12, 3) !== checksum(bytes)) return undefined;
+  return { timeline: bytes.readUInt32BE(0), lsn: bytes.readBigUInt64BE(4) };
+}

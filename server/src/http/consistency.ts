@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify';
+
+import type { Caller } from '../db/caller.ts';
+import { decodeToken, encodeToken, type Position } from '../db/position.ts';
+import { AppError } from '../lib/app-error.ts';
+
+/** What clients get with a write and send with their reads, so that they read what they wrote. */
+export const tokenHeader = 'consistency-token';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The request as the databases see it. */
+    caller: Caller;
+  }
+}
+
+/** Reads the client's token into `request.caller`, and answers with the one that the request ended with. */
+export function carryConsistency(app: FastifyInstance): void {
+  app.decorateRequest('caller');
+  app.addHook('onRequest', (request, _reply, done) => {
+    const token = readToken(request.headers[tokenHeader]);
+    request.caller = { lifetime: request.lifetime, token: token === 'invalid' ? undefined : token, seen: undefined };
+    done(token === 'invalid' ? invalidToken() : undefined);
+  });
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    const { seen } = request.caller;
+    if (seen !== undefined) reply.header(tokenHeader, encodeToken(seen));
+    done();
+  });
+}
+
+function readToken(header: string | string[] | undefined): Position | undefined | 'invalid' {
+  if (header === undefined) return undefined;
+  return typeof header === 'string' ? (decodeToken(header) ?? 'invalid') : 'invalid';
+}
+
+function invalidToken(): AppError {
+  const message = 'is not a token that this server gave out';
+  return new AppError('invalid_request', { errors: [{ in: 'headers', field: 'Consistency-Token', message }] });
+}
