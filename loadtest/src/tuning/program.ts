@@ -42,10 +42,9 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     return exitCodes.done;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.unusable;
-    if (io.stopping.aborted) return exitCodes.interrupted;
-    if (!(error instanceof UsageError)) throw error;
-    io.err(`${error.message}\n`);
-    return exitCodes.unusable;
+    if (error instanceof UsageError) io.err(`${error.message}\n`);
+    else if (!io.stopping.aborted) throw error;
+    return error instanceof UsageError ? exitCodes.unusable : exitCodes.interrupted;
   }
 }
 
