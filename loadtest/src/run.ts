@@ -10,6 +10,7 @@ import type { Checks, Plan } from './messages.ts';
 import type { MeasuredSecond } from './outcome.ts';
 import { Progress, type Screen } from './progress.ts';
 import type { Report, RunFacts } from './report.ts';
+import { renderReportPage } from './report-page.ts';
 import { durationOf } from './schedule.ts';
 
 export interface RunOptions extends ServerOptions {
@@ -36,10 +37,17 @@ export async function runLoadTest(options: RunOptions, interrupts: Interrupts, s
     const run = runFacts(options, driven, startedAt, measured.tookMs, interrupts.stopping.aborted);
     const report = buildReport({ ...measured, run, assertions: options.assertions });
     screen.write(renderConsoleBlock(measured.outcome, report));
-    await writeFile(join(options.reportDir, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
-    screen.write(`Report     ${join(options.reportDir, 'report.json')}\n`);
+    screen.write(`Report     ${await writeReport(options.reportDir, report)}\n`);
     return report;
   });
+}
+
+/** For programs and for people. Resolves with the path of the page. */
+async function writeReport(folder: string, report: Report): Promise<string> {
+  const page = join(folder, 'report.html');
+  await writeFile(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+  await writeFile(page, await renderReportPage(report));
+  return page;
 }
 
 function planOf(options: RunOptions, { target }: Driven): Plan {
