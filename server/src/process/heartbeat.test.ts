@@ -16,6 +16,7 @@ test('what answers is left alone', (t) => {
     },
     () => assert.fail('it answers'),
   );
+  heartbeat.start();
   for (let second = 0; second < 60; second += 1) t.mock.timers.tick(1_000);
   assert.equal(asked, 60);
   heartbeat.stop();
@@ -31,6 +32,8 @@ test('what does not answer the last questions is hung, and that is said once', (
       hung += 1;
     },
   );
+  t.mock.timers.tick(60_000);
+  heartbeat.start();
   for (const expected of [0, 0, 0, 1, 1, 1]) {
     t.mock.timers.tick(1_000);
     assert.equal(hung, expected);
@@ -45,6 +48,7 @@ test('a late answer counts', (t) => {
     () => undefined,
     () => assert.fail('it had answered'),
   );
+  heartbeat.start();
   for (let second = 1; second <= 12; second += 1) {
     t.mock.timers.tick(1_000);
     if (second % 3 === 0) heartbeat.answered();

@@ -12,19 +12,21 @@ export const defaultHeartbeat: HeartbeatLimits = { everyMs: 1_000, mostMissed: 5
  * not time: a supervisor that was itself frozen must not take its workers for hung.
  */
 export class Heartbeat {
-  readonly #timer: NodeJS.Timeout;
+  readonly #limits: HeartbeatLimits;
+  readonly #ask: () => void;
+  readonly #onHung: () => void;
+  #timer: NodeJS.Timeout | undefined;
   #missed = 0;
 
-  constructor({ everyMs, mostMissed }: HeartbeatLimits, ask: () => void, onHung: () => void) {
-    this.#timer = setInterval(() => {
-      if (this.#missed >= mostMissed) {
-        this.stop();
-        onHung();
-        return;
-      }
-      this.#missed += 1;
-      ask();
-    }, everyMs);
+  constructor(limits: HeartbeatLimits, ask: () => void, onHung: () => void) {
+    this.#limits = limits;
+    this.#ask = ask;
+    this.#onHung = onHung;
+  }
+
+  /** To be called when it can answer: a program that loads on a busy machine does not hang. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.#beat(), this.#limits.everyMs);
   }
 
   answered(): void {
@@ -33,5 +35,15 @@ export class Heartbeat {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #beat(): void {
+    if (this.#missed >= this.#limits.mostMissed) {
+      this.stop();
+      this.#onHung();
+      return;
+    }
+    this.#missed += 1;
+    this.#ask();
   }
 }
