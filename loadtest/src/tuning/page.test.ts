@@ -122,6 +122,9 @@ describe('the findings', () => {
   test('say when they are quick, when, of which commit, and that the generator fell behind', () => {
     assert.match(renderFindings(findings), /^\*\*A quick run.*2026-03-01; commit abc\./u);
     assert.doesNotMatch(renderFindings({ ...findings, isQuick: false }), /quick/u);
+    assert.match(renderFindings(findings), /Capacity: the highest rate/u);
+    const without = roundOf(1).map((one) => ({ ...one, capacity: undefined }));
+    assert.match(renderFindings({ ...findings, rounds: [without] }), /Capacity: not measured/u);
     assert.doesNotMatch(renderFindings(findings), /fell behind/u);
     const late = { ...visitOf(after.name, 1), isSaturated: true };
     assert.match(renderFindings({ ...findings, rounds: [[late, ...roundOf(1)]] }), /In 1 of 10 measurements/u);

@@ -10,6 +10,7 @@ import { startServer } from '../started-server.ts';
 import { systemOf } from '../system-cpu.ts';
 import { resolveTarget } from '../target.ts';
 import { flagsOf, type Configuration } from './configurations.ts';
+import { searchRate } from './search-rate.ts';
 
 /** How much is measured. */
 export interface Effort {
@@ -19,7 +20,7 @@ export interface Effort {
   readonly warmUpSeconds: number;
   /** Of one rate, in the search for the capacity. */
   readonly stepSeconds: number;
-  /** After the search has doubled or halved: 2 find the capacity within 19 %, 4 within 5 %. */
+  /** In that search. */
   readonly bisections: number;
   /** A rate is held when no request fails and the 99th percentile is at most this. */
   readonly p99Ms: number;
@@ -110,26 +111,14 @@ async function drive(
   return measured;
 }
 
-/**
- * Doubles the rate until it is not held (or halves it until it is), then bisects, geometrically. A generator that falls
- * behind does not end the search: its lateness counts as latency, so it never flatters.
- */
+/** A generator that falls behind does not end the search: its lateness counts as latency, so it never flatters. */
 async function findCapacity(effort: Effort, driven: Driven, interrupts: Interrupts): Promise<number> {
-  let held = { usersPerSecond: 0, requestsPerSecond: 0 };
-  let missed = Infinity;
-  let bisections = 0;
-  for (let rate = effort.usersPerSecond; rate >= 1 && bisections <= effort.bisections;) {
+  const rates = new Map<number, number>();
+  const highest = await searchRate(effort.usersPerSecond, effort.bisections, async (rate) => {
     const { outcome } = await drive(rate, effort.stepSeconds, effort, driven, interrupts);
     const { p99Ms, failed, requestsPerSecond } = latenciesOf(outcome.total(), effort.stepSeconds);
-    if (failed === 0 && p99Ms <= effort.p99Ms) held = { usersPerSecond: rate, requestsPerSecond };
-    else missed = rate;
-    if (held.usersPerSecond > 0 && missed < Infinity) bisections += 1;
-    rate = nextRate(held.usersPerSecond, missed);
-  }
-  return held.requestsPerSecond;
-}
-
-function nextRate(held: number, missed: number): number {
-  if (missed === Infinity) return held * 2;
-  return held === 0 ? Math.floor(missed / 2) : Math.sqrt(held * missed);
+    rates.set(rate, requestsPerSecond);
+    return failed === 0 && p99Ms <= effort.p99Ms;
+  });
+  return rates.get(highest) ?? 0;
 }
