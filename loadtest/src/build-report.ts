@@ -3,7 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { misses, type Assertion } from './assertions.ts';
 import type { Outcome, RequestOutcome } from './outcome.ts';
 import type { Stalls } from './probe.ts';
-import type { Latencies, MachineFacts, Report, RunFacts } from './report.ts';
+import type { Latencies, MachineFacts, Report, RequestLatencies, RunFacts } from './report.ts';
 import { saturationReasons } from './saturation.ts';
 import type { SystemCpu } from './system-cpu.ts';
 
@@ -29,7 +29,7 @@ export function buildReport({ run, outcome, assertions, stalls, ownCpuMs, system
     machine: machineFacts(),
     ...judge(latencies, assertions, saturationReasons(outcome)),
     total: latencies,
-    requests: Array.from(outcome.requests.values(), (one) => ({ name: one.name, ...latenciesOf(one, seconds) })),
+    requests: Array.from(outcome.requests.values(), (one) => requestLatencies(one, seconds)),
     errors: Array.from(outcome.faults.values(), ({ example, ...fault }) => ({ ...fault, example })).toSorted(
       (a, b) => b.count - a.count,
     ),
@@ -57,6 +57,11 @@ function judge(
   return { verdict: missed.length === 0 ? 'passed' : 'failed', reasons: missed };
 }
 
+function requestLatencies(outcome: RequestOutcome, seconds: number): RequestLatencies {
+  return { name: outcome.name, ...latenciesOf(outcome, seconds) };
+}
+
+/** The figures of the contract; the rate is over `seconds`. */
 export function latenciesOf(outcome: RequestOutcome, seconds: number): Latencies {
   const { ok, failed } = outcome;
   const both = outcome.all();

@@ -51,10 +51,15 @@ export async function findCapacity(
 ): Promise<Capacity> {
   return await withServer(options, interrupts, async (driven) => {
     screen.write(`${header}\n`);
-    const capacity = await search(options.fromRate, interrupts.stopping, async (rate) => {
+    const attempt = async (rate: number): Promise<CapacityStep> => {
       const step = await tryRate(rate, options, driven, interrupts);
       screen.write(`${renderStep(step)}\n`);
       return step;
+    };
+    const capacity = await search(options.fromRate, interrupts.stopping, async (rate) => {
+      const step = await attempt(rate);
+      // A stall of the machine looks the same, and passes.
+      return step.verdict === 'generator saturated' && !interrupts.stopping.aborted ? await attempt(rate) : step;
     });
     screen.write(`${conclude(capacity, options)}\n`);
     await writeFile(join(options.reportDir, 'capacity.json'), `${JSON.stringify(capacity, undefined, 2)}\n`);

@@ -16,7 +16,8 @@ function title(text: string): string {
   return `---- ${text} `.padEnd(width, '-');
 }
 
-function renderBlock(outcome: RequestOutcome, seconds: number): string {
+/** One block of the guide; `seconds` is what the rate is over. */
+export function renderBlock(outcome: RequestOutcome, seconds: number): string {
   const { ok, failed } = outcome;
   const all = outcome.all();
   const row = (name: string, of: (one: Distribution) => number, digits = 0): string =>

@@ -1,7 +1,9 @@
 /**
  * Reads HTTP/1.1 answers exactly as our API sends them: a status line, headers, and a body of known length, in chunks, or
  * none (204, 304). Anything else (HTTP/1.0, bodies that end with the connection, 1xx, trailers, bytes beyond the answer)
- * is malformed. A general client costs several times the CPU; `npm run loadtest` shares its machine with the server.
+ * is malformed. Why not node:http: the load test shares its machine with the server, and with node:http a request costs
+ * 2.9 times the CPU (median of four interleaved pairs: 30 µs against 90; 1,500 connections with an agent each, five small
+ * GETs on each, `process.cpuUsage` of the client).
  */
 
 export interface Answer {

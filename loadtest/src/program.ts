@@ -15,7 +15,7 @@ export interface Io extends Interrupts {
   readonly err: (text: string) => void;
 }
 
-export const exitCodes = { passed: 0, missed: 1, unusable: 2, interrupted: 130 } as const;
+const exitCodes = { passed: 0, missed: 1, unusable: 2, interrupted: 130 } as const;
 
 /**
  * Runs one command; what stands after the first `--` is for the server that it starts. Resolves with the exit code: 0 when

@@ -72,7 +72,7 @@ export interface RequestLatencies extends Latencies {
   readonly name: string;
 }
 
-export interface ReportedError {
+interface ReportedError {
   readonly request: string;
   readonly kind: string;
   readonly count: number;
@@ -80,7 +80,7 @@ export interface ReportedError {
   readonly example: string | undefined;
 }
 
-export interface GeneratorFacts {
+interface GeneratorFacts {
   /** Of all processes of the load test. */
   readonly cpuMs: number;
   readonly eventLoopDelayP99Ms: number;
