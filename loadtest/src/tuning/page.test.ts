@@ -87,7 +87,7 @@ function roundOf(slower: number): Visit[] {
 
 const findings: Findings = {
   isQuick: true,
-  effort: { usersPerSecond: 20, loadSeconds: 4, warmUpSeconds: 1, stepSeconds: 2, p99Ms: 500 },
+  effort: { usersPerSecond: 20, loadSeconds: 4, warmUpSeconds: 1, stepSeconds: 2, bisections: 2, p99Ms: 500 },
   rounds: [roundOf(1), roundOf(3), roundOf(2)],
   pairs: [{ name: 'a pair', claim: 'much', slowMicros: 100, fastMicros: 99, ratio: 0.99 }],
   circumstances: ['2026-03-01', 'commit abc'],
@@ -122,6 +122,9 @@ describe('the findings', () => {
   test('say when they are quick, when, of which commit, and that the generator fell behind', () => {
     assert.match(renderFindings(findings), /^\*\*A quick run.*2026-03-01; commit abc\./u);
     assert.doesNotMatch(renderFindings({ ...findings, isQuick: false }), /quick/u);
+    assert.match(renderFindings(findings), /Capacity: the highest rate/u);
+    const without = roundOf(1).map((one) => ({ ...one, capacity: undefined }));
+    assert.match(renderFindings({ ...findings, rounds: [without] }), /Capacity: not measured/u);
     assert.doesNotMatch(renderFindings(findings), /fell behind/u);
     const late = { ...visitOf(after.name, 1), isSaturated: true };
     assert.match(renderFindings({ ...findings, rounds: [[late, ...roundOf(1)]] }), /In 1 of 10 measurements/u);

@@ -8,7 +8,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 import type { Interrupts } from '../load-test.ts';
 import { UsageError } from '../usage-error.ts';
-import { ablate, after, before, messenger, optimisations } from './configurations.ts';
+import { ablate, after, before, messenger, optimisations, type Configuration } from './configurations.ts';
 import { replaceMarked } from './marked-section.ts';
 import { measureQueryPairs, type PairResult } from './query-pairs.ts';
 import { rotate } from './statistics.ts';
@@ -23,11 +23,15 @@ export interface Io extends Interrupts {
 
 interface Flags {
   readonly quick: boolean;
+  readonly capacity: boolean;
   readonly rounds: number;
   readonly rate: number;
   readonly p99: number;
   readonly page: string;
 }
+
+const compared = [before, after, messenger];
+const all = [...compared, ...optimisations.map(ablate)];
 
 const exitCodes = { done: 0, unusable: 2, interrupted: 130 } as const;
 
@@ -52,6 +56,7 @@ function createCommand(io: Io): Command {
   return new Command('bench:tuning')
     .description("Measures the guide's settings against each other, and writes the tables into a page.")
     .option('--quick', 'under ten minutes, and labelled so', false)
+    .option('--no-capacity', 'leave the capacities out: on a machine that is not idle they mean nothing')
     .option('--rounds <count>', 'how often each configuration is measured', wholeNumber(3, 99), 3)
     .option('--rate <users>', 'users per second of the common load', wholeNumber(1, 10_000), 100)
     .option('--p99 <ms>', 'the highest 99th percentile of a rate that counts as held', wholeNumber(1, 60_000), 500)
@@ -90,7 +95,9 @@ async function readPage(page: string): Promise<string> {
 }
 
 async function measureAll(flags: Flags, io: Io): Promise<Findings> {
-  const { quick, rounds } = flags;
+  const { quick, rounds, capacity } = flags;
+  // A quick run has no time for the capacities of the ablations.
+  const pressed = !capacity ? [] : quick ? compared : all;
   const folder = await mkdtemp(join(tmpdir(), 'messenger-tuning-'));
   try {
     await chmod(folder, 0o755); // Started as root, the databases run as nobody, who must be able to enter.
@@ -103,7 +110,7 @@ async function measureAll(flags: Flags, io: Io): Promise<Findings> {
     for (let round = 0; round < rounds; round++) {
       io.out(`round ${round + 1} of ${rounds}\n`);
       const isLast = round === rounds - 1;
-      found.push(await measureRound(round, { folder, effort, quick, useAfter: isLast ? useAfter : undefined, io }));
+      found.push(await measureRound(round, { folder, effort, pressed, useAfter: isLast ? useAfter : undefined, io }));
     }
     return { isQuick: quick, effort, rounds: found, pairs, circumstances: describeCircumstances() };
   } finally {
@@ -113,25 +120,25 @@ async function measureAll(flags: Flags, io: Io): Promise<Findings> {
 
 function effortOf({ quick, rate: usersPerSecond, p99: p99Ms }: Flags): Effort {
   return quick
-    ? { usersPerSecond, loadSeconds: 4, warmUpSeconds: 1, stepSeconds: 2, p99Ms }
-    : { usersPerSecond, loadSeconds: 20, warmUpSeconds: 3, stepSeconds: 8, p99Ms };
+    ? { usersPerSecond, loadSeconds: 3, warmUpSeconds: 1, stepSeconds: 2, bisections: 2, p99Ms }
+    : { usersPerSecond, loadSeconds: 20, warmUpSeconds: 3, stepSeconds: 8, bisections: 4, p99Ms };
 }
 
 interface Round {
   readonly folder: string;
   readonly effort: Effort;
-  readonly quick: boolean;
+  /** Whose capacity is looked for. */
+  readonly pressed: readonly Configuration[];
   /** Looks at the server of `After`; its rows must not be in the way of a further round. */
   readonly useAfter: ((dataDir: string) => Promise<void>) | undefined;
   readonly io: Io;
 }
 
-/** A quick run looks for the capacity of the three configurations alone, not of the ablations. */
-async function measureRound(round: number, { folder, effort, quick, useAfter, io }: Round): Promise<Visit[]> {
+async function measureRound(round: number, { folder, effort, pressed, useAfter, io }: Round): Promise<Visit[]> {
   const visits: Visit[] = [];
-  for (const configuration of rotate([before, after, messenger, ...optimisations.map(ablate)], round)) {
+  for (const configuration of rotate(all, round)) {
     io.stopping.throwIfAborted();
-    const withCapacity = !quick || [before, after, messenger].includes(configuration);
+    const withCapacity = pressed.includes(configuration);
     const use = configuration === after ? useAfter : undefined;
     const one = await visit(configuration, { root: folder, effort, withCapacity, interrupts: io, use });
     visits.push(one);

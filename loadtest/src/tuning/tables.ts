@@ -21,8 +21,8 @@ export function renderFindings(findings: Findings): string {
   const requests = effort.usersPerSecond * 5;
   return `${isQuick ? '**A quick run: short measurements, a first impression.** ' : ''}${circumstances.join('; ')}.
 Medians of ${rounds.length} interleaved rounds; ms, and CPU in µs per request. Common load: ${requests} requests/s for ${effort.loadSeconds} s,
-strict checks. Capacity: the highest rate without a failure and with p99 ≤ ${effort.p99Ms} ms, in steps of ${effort.stepSeconds} s. The machine's
-longest stall, seen by an idle process: ${stallMs.toFixed(0)} ms. ${renderDoubts(findings)}
+strict checks. Capacity: ${describeCapacity(findings)}.
+The machine's longest stall, seen by an idle process: ${stallMs.toFixed(0)} ms. ${renderDoubts(findings)}
 
 ${renderComparison(rounds)}
 
@@ -33,6 +33,11 @@ ${renderAblation(rounds)}
 The guide's query optimisations, on one connection in turns:
 
 ${renderPairs(findings.pairs)}`;
+}
+
+function describeCapacity({ rounds, effort }: Findings): string {
+  if (rounds.flat().every(({ capacity }) => capacity === undefined)) return 'not measured';
+  return `the highest rate without a failure and with p99 ≤ ${effort.p99Ms} ms, in steps of ${effort.stepSeconds} s`;
 }
 
 function renderDoubts({ rounds }: Findings): string {

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 
 import { latenciesOf } from '../build-report.ts';
-import { search, type CapacityStep } from '../capacity.ts';
 import { measure, type Driven, type Interrupts, type Measurement } from '../load-test.ts';
 import type { Plan } from '../messages.ts';
 import type { Latencies } from '../report.ts';
@@ -11,6 +10,7 @@ import { startServer } from '../started-server.ts';
 import { systemOf } from '../system-cpu.ts';
 import { resolveTarget } from '../target.ts';
 import { flagsOf, type Configuration } from './configurations.ts';
+import { searchRate } from './search-rate.ts';
 
 /** How much is measured. */
 export interface Effort {
@@ -20,6 +20,8 @@ export interface Effort {
   readonly warmUpSeconds: number;
   /** Of one rate, in the search for the capacity. */
   readonly stepSeconds: number;
+  /** In that search. */
+  readonly bisections: number;
   /** A rate is held when no request fails and the 99th percentile is at most this. */
   readonly p99Ms: number;
 }
@@ -111,12 +113,12 @@ async function drive(
 
 /** A generator that falls behind does not end the search: its lateness counts as latency, so it never flatters. */
 async function findCapacity(effort: Effort, driven: Driven, interrupts: Interrupts): Promise<number> {
-  const attempt = async (usersPerSecond: number): Promise<CapacityStep> => {
-    const { outcome } = await drive(usersPerSecond, effort.stepSeconds, effort, driven, interrupts);
+  const rates = new Map<number, number>();
+  const highest = await searchRate(effort.usersPerSecond, effort.bisections, async (rate) => {
+    const { outcome } = await drive(rate, effort.stepSeconds, effort, driven, interrupts);
     const { p99Ms, failed, requestsPerSecond } = latenciesOf(outcome.total(), effort.stepSeconds);
-    const verdict = failed === 0 && p99Ms <= effort.p99Ms ? 'held' : 'missed';
-    return { usersPerSecond, requestsPerSecond, p99Ms, failed, systemCpuPercent: undefined, verdict };
-  };
-  const { usersPerSecond, steps } = await search(effort.usersPerSecond, interrupts.stopping, attempt);
-  return steps.findLast((step) => step.usersPerSecond === usersPerSecond)?.requestsPerSecond ?? 0;
+    rates.set(rate, requestsPerSecond);
+    return failed === 0 && p99Ms <= effort.p99Ms;
+  });
+  return rates.get(highest) ?? 0;
 }
