@@ -90,22 +90,29 @@ describe('requests are refused', () => {
     assert.equal(admission.isOpen(), false);
   });
 
-  test('when most take longer than they may, until no more are at work than get done in that time', () => {
+  test('when most take longer than they may, until no more are at work than get done in a quarter of that time', () => {
     run(500, 10, 150);
-    const atWork = beginMany(10 * maxQueueMs);
+    const atWork = beginMany((10 * maxQueueMs) / 4);
     assert.equal(admission.isOpen(), false);
-    for (const began of atWork.slice(0, 100)) admission.end(began);
+    admission.end(atWork[0] ?? 0);
     assert.equal(admission.isOpen(), true);
   });
 
-  test('no longer than until most are quick again', () => {
-    run(200, 10, 150);
-    const slow = beginMany(many * 2);
+  test('no longer than until nobody had to be refused for a tenth of a second', () => {
+    run(500, 10, 150);
+    const atWork = beginMany(many);
     assert.equal(admission.isOpen(), false);
-    now += 10;
-    for (const began of slow) admission.end(began);
-    now += 100;
-    beginMany(many * 2);
+    now += 50;
+    for (const began of atWork) admission.end(began);
+    now += 60;
+    const still = beginMany(many);
+    assert.equal(admission.isOpen(), false, 'somebody was refused a moment ago');
+    for (const began of still) admission.end(began);
+    now += 110;
+    admission.end(admission.begin());
+    now += 110;
+    admission.end(admission.begin());
+    beginMany(many);
     assert.equal(admission.isOpen(), true);
   });
 });

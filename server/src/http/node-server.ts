@@ -64,9 +64,12 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
 /** Clients come back spread over these seconds, and not all at once. */
 const retryAfter = { leastSeconds: 1, mostSeconds: 5 };
 
+/** The body of a refusal, before and behind the request's id. */
+const [bodyStart = '', bodyEnd = ''] = renderProblem('overloaded', '@').split('@');
+
 function refuse(response: ServerResponse, { newRequestId, refusals, random }: NodeServerOptions): void {
   const requestId = newRequestId();
-  const body = renderProblem('overloaded', requestId);
+  const body = `${bodyStart}${requestId}${bodyEnd}`;
   const { leastSeconds, mostSeconds } = retryAfter;
   response
     .writeHead(errorCodes.overloaded.status, [
