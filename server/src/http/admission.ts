@@ -1,7 +1,10 @@
 import type { Clock } from '../lib/clock.ts';
 
-/** Long enough to tell a queue that stands from a burst that passes. CoDel's interval. */
+/** Two of them are long enough to tell a queue that stands from a burst that passes. CoDel's interval. */
 const windowMs = 100;
+
+/** A window that took so long tells of a process that did not run, or had nothing to do: not of its requests. */
+const longestWindowMs = 2 * windowMs;
 
 /**
  * Requests that may always be at work. So many are never a queue, and without any nobody would learn that a database
@@ -16,8 +19,9 @@ const shortQueue = 1 / 4;
  * Decides whether one more request can be answered in time, from the requests themselves: how many are at work, how many
  * get done, and how long each took. What they wait for (connections, batches, the event loop) it need not know.
  *
- * A queue stands when most requests of a tenth of a second took longer than `maxQueueMs`, or none got done at all: a
- * median, so that slow requests among quick ones mean nothing. From then on no more are at work than get done within a
+ * A queue stands when, twice in a row, most requests of a tenth of a second took longer than `maxQueueMs`, or none got
+ * done at all: a median, so that slow requests among quick ones mean nothing, and twice, so that what waited while the
+ * machine or a disk stood still is answered and not refused. From then on no more are at work than get done within a
  * quarter of `maxQueueMs` (Little's law), until a tenth of a second passes in which nobody had to be refused.
  * `maxQueueMs` 0 takes everything.
  *
@@ -34,6 +38,7 @@ export class Admission {
   #done = 0;
   #slow = 0;
   #hasRefused = false;
+  #wasSlow = false;
 
   constructor(maxQueueMs: number, clock: Clock) {
     this.#maxQueueMs = maxQueueMs;
@@ -67,12 +72,14 @@ export class Admission {
   #judge(now: number): void {
     const elapsedMs = now - this.#windowBegan;
     if (elapsedMs < windowMs) return;
-    const isStanding = this.#done === 0 ? this.#atWork > 0 : this.#slow * 2 > this.#done;
+    const isSlow = elapsedMs < longestWindowMs && (this.#done === 0 ? this.#atWork > 0 : this.#slow * 2 > this.#done);
+    const isStanding = isSlow && this.#wasSlow;
     const perMs = this.#done / elapsedMs;
     this.#limit =
       isStanding || this.#hasRefused
         ? Math.max(leastAtWork, perMs * this.#maxQueueMs * shortQueue)
         : Number.POSITIVE_INFINITY;
+    this.#wasSlow = isSlow;
     this.#windowBegan = now;
     this.#done = 0;
     this.#slow = 0;

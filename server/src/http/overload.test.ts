@@ -53,7 +53,10 @@ afterEach(async () => {
 async function overload(): Promise<void> {
   for (let n = 0; n < many; n += 1) stuck.push(fetch(`http://127.0.0.1:${port}/stuck`));
   await waitFor('the requests to be at work', () => running === many);
-  now += 200;
+  now += 110;
+  // A queue is seen by those who come, here one who finds nothing.
+  await (await fetch(`http://127.0.0.1:${port}/nowhere`)).text();
+  now += 110;
 }
 
 const head = 'HTTP/1.1\r\nHost: x\r\n';
