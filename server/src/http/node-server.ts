@@ -32,7 +32,7 @@ const slowRequestCheckMs = 1_000;
 const keepAliveMs = 72_000;
 
 /** They ask how the server is, and must hear it also when it has too much to do. */
-const alwaysAnswered = new Set(['/livez', '/readyz', '/health', '/metrics']);
+export const alwaysAnswered: ReadonlySet<string> = new Set(['/livez', '/readyz', '/health', '/metrics']);
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
