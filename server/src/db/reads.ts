@@ -93,31 +93,24 @@ export class Reads {
     caller: Caller,
     token: Position,
   ): Promise<Result> {
-    const isThere = await this.#isThere(token);
-    const { incarnation } = this.#options.standby;
-    const answer = isThere ? await this.#tryStandby(onStandby, call, caller) : undefined;
-    // The position was learnt in this very incarnation of the standby, so its snapshot cannot be older.
+    const { standby } = this.#options;
+    const isThere = standby.has(token);
+    if (!isThere && standby.isFit) await standby.reaches(token, this.#options.maxCatchUpMs);
+    // Asked again, and no wait between here and the sending: while we waited, it may have become another server.
+    const isBehind = standby.isFit && !standby.has(token);
+    const { incarnation } = standby;
+    const answer = isBehind ? undefined : await this.#tryStandby(onStandby, call, caller);
+    // Answered by the very incarnation that is known to have it, so its snapshot cannot be older.
     if (answer?.position !== undefined && answer.position.incarnation === incarnation) {
-      this.#options.standby.learn(answer.position);
+      standby.learn(answer.position);
+      this.outcomes[isThere ? 'standby' : 'waited'] += 1;
       caller.seen = latest(token, toPosition(answer.position) ?? token);
       return answer.result;
     }
-    this.outcomes[isThere ? 'primaryForAbsence' : 'primaryForToken'] += 1;
+    this.outcomes[isBehind ? 'primaryForToken' : 'primaryForAbsence'] += 1;
     const { result, position } = await onPrimary(call, caller.lifetime);
     caller.seen = toPosition(position) ?? onlyOnPrimary;
     return result;
-  }
-
-  async #isThere(token: Position): Promise<boolean> {
-    const { standby, maxCatchUpMs } = this.#options;
-    if (!standby.isFit) return false;
-    if (standby.has(token)) {
-      this.outcomes.standby += 1;
-      return true;
-    }
-    const isThere = await standby.reaches(token, maxCatchUpMs);
-    if (isThere) this.outcomes.waited += 1;
-    return isThere;
   }
 
   /** Undefined when the standby is not fit to answer, or fails for reasons of its own. */

@@ -1,29 +1,28 @@
-import type { Clock } from '../lib/clock.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { Log } from '../telemetry/log.ts';
 import { AppError } from '../lib/app-error.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { BatchedPool } from './batched-pool.ts';
 import { describeFailure } from './errors.ts';
-import type { Pool } from './pool.ts';
 import { covers, replayPosition, toPosition, type Position, type PositionRow } from './position.ts';
 import type { PrimaryLog } from './primary-log.ts';
+import type { Queryable } from './statement.ts';
 
 export interface StandbyOptions {
   /** A standby whose newest known commit is older than this is left out until it has caught up. */
   readonly maxLagMs: number;
-  readonly clock: Clock;
   readonly log: Log;
 }
 
 /** How long a standby may take to say where it is, before it counts as away. */
 const answerMs = 500;
 
-/** Between two questions whether a position has been replayed; each is twice as long as the one before. */
-const firstPauseMs = 1;
+/** Between two questions whether a position has been replayed, while somebody waits for it. */
+const pauseMs = 2;
 
 interface Waiter {
   readonly wanted: Position;
-  readonly until: number;
   readonly resolve: (isThere: boolean) => void;
 }
 
@@ -33,7 +32,7 @@ interface Waiter {
  */
 export class Standby {
   readonly batches: BatchedPool;
-  readonly #pool: Pool;
+  readonly #sessions: Queryable;
   readonly #options: StandbyOptions;
   #incarnation: string | undefined;
   #position: Position | undefined;
@@ -42,8 +41,9 @@ export class Standby {
   readonly #waiters = new Set<Waiter>();
   #isAsking = false;
 
-  constructor(pool: Pool, batches: BatchedPool, options: StandbyOptions) {
-    this.#pool = pool;
+  /** `sessions` are not those of the batches: a standby that is busy with reads is not away. */
+  constructor(sessions: Queryable, batches: BatchedPool, options: StandbyOptions) {
+    this.#sessions = sessions;
     this.batches = batches;
     this.#options = options;
   }
@@ -68,15 +68,18 @@ export class Standby {
     const isNewer = this.#position === undefined || !covers(this.#position, position);
     if (row.incarnation !== this.#incarnation || isNewer) this.#position = position;
     this.#incarnation = row.incarnation;
+    this.#tellWaiters();
   }
 
   /** Resolves with whether the standby has replayed this much, or does within `timeoutMs`. All who wait ask together. */
   async reaches(wanted: Position, timeoutMs: number): Promise<boolean> {
     if (this.has(wanted)) return true;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#waiters.add({ wanted, until: this.#options.clock.now() + timeoutMs, resolve });
+    const waiter = { wanted, resolve };
+    this.#waiters.add(waiter);
+    const timer = setTimeout(() => this.#tell(waiter, false), timeoutMs);
     if (!this.#isAsking) void this.#askWhileWanted();
-    return await promise;
+    return await promise.finally(() => clearTimeout(timer));
   }
 
   /** It does not answer: whoever waits for it is sent elsewhere, until `check` finds it again. */
@@ -111,39 +114,29 @@ export class Standby {
 
   async #ask(): Promise<void> {
     const inTime = AbortSignal.timeout(answerMs);
-    const [row] = await withDeadline(this.#pool.query(replayPosition, [], inTime), answerMs + 50);
+    const [row] = await withDeadline(this.#sessions.query(replayPosition, [], inTime), answerMs + 50);
     this.learn(row);
   }
 
   async #askWhileWanted(): Promise<void> {
     this.#isAsking = true;
-    for (let pauseMs = firstPauseMs; this.#waiters.size > 0; pauseMs *= 2) {
+    while (this.#waiters.size > 0) {
       // A failure is found by the next check; those who wait here go to the primary in time.
       await this.#ask().catch(() => undefined);
-      this.#tellWaiters();
-      if (this.#waiters.size > 0) await pause(Math.min(pauseMs, this.#nextEnd()));
+      if (this.#waiters.size > 0) await sleep(pauseMs);
     }
     this.#isAsking = false;
   }
 
   #tellWaiters(): void {
-    const now = this.#options.clock.now();
     for (const waiter of this.#waiters) {
-      const isThere = this.has(waiter.wanted);
-      if (!isThere && !this.#isAway && now < waiter.until) continue;
-      this.#waiters.delete(waiter);
-      waiter.resolve(isThere && !this.#isAway);
+      if (this.#isAway) this.#tell(waiter, false);
+      else if (this.has(waiter.wanted)) this.#tell(waiter, true);
     }
   }
 
-  #nextEnd(): number {
-    const now = this.#options.clock.now();
-    return Math.max(0, Math.min(...[...this.#waiters].map(({ until }) => until - now)));
+  #tell(waiter: Waiter, isThere: boolean): void {
+    this.#waiters.delete(waiter);
+    waiter.resolve(isThere);
   }
-}
-
-async function pause(ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, ms);
-  await promise;
 }

@@ -343,8 +343,8 @@ test('each write is one statement and a look at the log behind it, with no trans
   assert.deepEqual(await statements(async () => call('POST', users, names)), ['insert', 'select']);
   assert.deepEqual(await statements(async () => call('PUT', `${users}/${user.id}`, names)), ['select', 'update']);
   assert.deepEqual(await statements(async () => call('PATCH', `${users}/${user.id}`, { last_name: 'C' })), [
-    'update',
     'select',
+    'update',
   ]);
   assert.deepEqual(await statements(async () => call('DELETE', `${users}/${user.id}`)), ['delete', 'select']);
 });
