@@ -2,48 +2,51 @@
 export interface HeartbeatLimits {
   readonly everyMs: number;
   readonly mostMissed: number;
+  /** The same until the worker serves. */
+  readonly mostMissedAtStart: number;
 }
 
-/** Nothing that a healthy worker does holds its event loop for five seconds. */
-export const defaultHeartbeat: HeartbeatLimits = { everyMs: 1_000, mostMissed: 5 };
+/**
+ * Nothing that a healthy worker does holds its event loop for five seconds, once it serves. Loading its code does, on a
+ * machine with ten times the work it can do: no server could be started there.
+ */
+export const defaultHeartbeat: HeartbeatLimits = { everyMs: 1_000, mostMissed: 5, mostMissedAtStart: 30 };
 
 /**
  * Asks something again and again whether it still reacts, and calls `onHung` once when it does not. Questions are counted,
  * not time: a supervisor that was itself frozen must not take its workers for hung.
  */
 export class Heartbeat {
+  readonly #timer: NodeJS.Timeout;
   readonly #limits: HeartbeatLimits;
-  readonly #ask: () => void;
-  readonly #onHung: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  #mostMissed: number;
   #missed = 0;
 
   constructor(limits: HeartbeatLimits, ask: () => void, onHung: () => void) {
     this.#limits = limits;
-    this.#ask = ask;
-    this.#onHung = onHung;
-  }
-
-  /** To be called when it can answer: a program that loads on a busy machine does not hang. */
-  start(): void {
-    this.#timer ??= setInterval(() => this.#beat(), this.#limits.everyMs);
+    this.#mostMissed = limits.mostMissedAtStart;
+    this.#timer = setInterval(() => {
+      if (this.#missed >= this.#mostMissed) {
+        this.stop();
+        onHung();
+        return;
+      }
+      this.#missed += 1;
+      ask();
+    }, limits.everyMs);
   }
 
   answered(): void {
     this.#missed = 0;
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
+  /** It has started: from now on it has less time for an answer. */
+  serves(): void {
+    this.#mostMissed = this.#limits.mostMissed;
+    this.#missed = 0;
   }
 
-  #beat(): void {
-    if (this.#missed >= this.#limits.mostMissed) {
-      this.stop();
-      this.#onHung();
-      return;
-    }
-    this.#missed += 1;
-    this.#ask();
+  stop(): void {
+    clearInterval(this.#timer);
   }
 }

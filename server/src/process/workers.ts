@@ -80,14 +80,12 @@ export class Workers<Settings> implements Service {
     let served = false;
     let reason = 'it ended without a reason';
     worker.on('message', (message: WorkerMessage) => {
-      if (message.type === 'hello') {
-        send(worker, { type: 'serve', settings: this.#options.settings(n) });
-        heartbeat.start();
-      }
+      if (message.type === 'hello') send(worker, { type: 'serve', settings: this.#options.settings(n) });
       if (message.type === 'failed') reason = message.reason;
       if (message.type === 'pong') heartbeat.answered();
       if (message.type === 'ready') {
         served = true;
+        heartbeat.serves();
         resolve(message.report);
       }
     });
