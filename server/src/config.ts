@@ -103,7 +103,7 @@ export const optionTable = {
     }),
     maxQueueMs: integer({
       env: 'MAX_QUEUE_MS',
-      default: 100,
+      default: 200,
       min: 0,
       max: longestMs,
       help: 'Milliseconds that most requests may take before new ones are refused early, with 503; 0 refuses none',

@@ -51,10 +51,12 @@ export function openDatabases(
     maxWaitMs: statementTimeoutMs,
   });
   const writePool = new Pool(write, services);
-  const readPool = new Pool(read, services);
+  // One of the connections is the watch's own: a standby whose other connections are all busy is not away.
+  const readPool = new Pool({ ...read, maxOpen: Math.max(1, read.maxOpen - 1) }, services);
+  const watchPool = new Pool({ ...read, maxOpen: 1 }, services);
   const primary = new BatchedPool(writePool, { limits: limitsOf(write), clock, position: primaryPosition });
   const onStandby = new BatchedPool(readPool, { limits: limitsOf(read), clock, position: replayPosition });
-  const standby = new Standby(readPool, onStandby, { maxLagMs, clock, log });
+  const standby = new Standby(watchPool, onStandby, { maxLagMs, log });
   const watch = new StandbyWatch(writePool, new PrimaryLog(clock, maxLagMs * 2), standby);
   watch.start();
   return {
@@ -65,7 +67,7 @@ export function openDatabases(
     standby,
     close: async () => {
       watch.stop();
-      await Promise.all([writePool.close(), readPool.close()]);
+      await Promise.all([writePool.close(), readPool.close(), watchPool.close()]);
     },
   };
 }

@@ -24,7 +24,10 @@ export function latest(first: Position | undefined, second: Position): Position 
   return first !== undefined && covers(first, second) ? first : second;
 }
 
-/** Row of the statements below; `incarnation` changes with each start of the server. */
+/**
+ * Row of the statements below; `incarnation` changes with each start of the server, and with each recovery from a crash: a
+ * backend that dies of a signal makes a standby replay from its last restart point again, under the same postmaster.
+ */
 export interface PositionRow {
   /** Null on a standby that has replayed nothing. */
   readonly lsn: string | null;
@@ -63,7 +66,7 @@ export const replayPosition = statement<PositionRow>(
                  then ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
                else coalesce((select received_tli from pg_stat_wal_receiver),
                              (select timeline_id from pg_control_checkpoint())) end as timeline,
-          pg_postmaster_start_time()::text as incarnation`,
+          concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time()) as incarnation`,
 );
 
 /** Undefined when there is no row, or nothing was ever replayed. */

@@ -93,18 +93,21 @@ export class Reads {
     caller: Caller,
     token: Position,
   ): Promise<Result> {
-    const { standby, maxCatchUpMs } = this.#options;
-    const known = standby.isFit ? standby.whichHas(token) : undefined;
-    const incarnation = known ?? (standby.isFit ? await standby.whichReaches(token, maxCatchUpMs) : undefined);
-    const answer = incarnation === undefined ? undefined : await this.#tryStandby(onStandby, call, caller);
-    // The position was learnt in this very incarnation of the standby, before the read: its snapshot cannot be older.
+    const { standby } = this.#options;
+    const isThere = standby.has(token);
+    if (!isThere && standby.isFit) await standby.reaches(token, this.#options.maxCatchUpMs);
+    // Asked again, and no wait between here and the sending: while we waited, it may have become another server.
+    const isBehind = standby.isFit && !standby.has(token);
+    const { incarnation } = standby;
+    const answer = isBehind ? undefined : await this.#tryStandby(onStandby, call, caller);
+    // Answered by the very incarnation that is known to have it, so its snapshot cannot be older.
     if (answer?.position !== undefined && answer.position.incarnation === incarnation) {
-      this.outcomes[known === undefined ? 'waited' : 'standby'] += 1;
       standby.learn(answer.position);
+      this.outcomes[isThere ? 'standby' : 'waited'] += 1;
       caller.seen = latest(token, toPosition(answer.position) ?? token);
       return answer.result;
     }
-    this.outcomes[incarnation === undefined && standby.isFit ? 'primaryForToken' : 'primaryForAbsence'] += 1;
+    this.outcomes[isBehind ? 'primaryForToken' : 'primaryForAbsence'] += 1;
     const { result, position } = await onPrimary(call, caller.lifetime);
     caller.seen = toPosition(position) ?? onlyOnPrimary;
     return result;

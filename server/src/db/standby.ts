@@ -1,30 +1,29 @@
-import type { Clock } from '../lib/clock.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { Log } from '../telemetry/log.ts';
 import { AppError } from '../lib/app-error.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { BatchedPool } from './batched-pool.ts';
 import { describeFailure } from './errors.ts';
-import type { Pool } from './pool.ts';
 import { covers, replayPosition, toPosition, type Position, type PositionRow } from './position.ts';
 import type { PrimaryLog } from './primary-log.ts';
+import type { Queryable } from './statement.ts';
 
 export interface StandbyOptions {
   /** A standby whose newest known commit is older than this is left out until it has caught up. */
   readonly maxLagMs: number;
-  readonly clock: Clock;
   readonly log: Log;
 }
 
 /** How long a standby may take to say where it is, before it counts as away. */
 const answerMs = 500;
 
-/** Between two questions whether a position has been replayed; each is twice as long as the one before. */
-const firstPauseMs = 1;
+/** Between two questions whether a position has been replayed, while somebody waits for it. */
+const pauseMs = 2;
 
 interface Waiter {
   readonly wanted: Position;
-  readonly until: number;
-  readonly resolve: (incarnation: string | undefined) => void;
+  readonly resolve: (isThere: boolean) => void;
 }
 
 /**
@@ -33,7 +32,7 @@ interface Waiter {
  */
 export class Standby {
   readonly batches: BatchedPool;
-  readonly #pool: Pool;
+  readonly #sessions: Queryable;
   readonly #options: StandbyOptions;
   #incarnation: string | undefined;
   #position: Position | undefined;
@@ -42,8 +41,9 @@ export class Standby {
   readonly #waiters = new Set<Waiter>();
   #isAsking = false;
 
-  constructor(pool: Pool, batches: BatchedPool, options: StandbyOptions) {
-    this.#pool = pool;
+  /** `sessions` are not those of the batches: a standby that is busy with reads is not away. */
+  constructor(sessions: Queryable, batches: BatchedPool, options: StandbyOptions) {
+    this.#sessions = sessions;
     this.batches = batches;
     this.#options = options;
   }
@@ -52,9 +52,13 @@ export class Standby {
     return !this.#isAway && !this.#isLate;
   }
 
-  /** The incarnation that has replayed this much, as far as is known; undefined when none is known to. */
-  whichHas(wanted: Position): string | undefined {
-    return covers(this.#position, wanted) ? this.#incarnation : undefined;
+  /** The start of the server to which `has` refers. */
+  get incarnation(): string | undefined {
+    return this.#incarnation;
+  }
+
+  has(wanted: Position): boolean {
+    return covers(this.#position, wanted);
   }
 
   /** To be told only what was read after a statement of the same session, and used only for statements that follow. */
@@ -64,14 +68,18 @@ export class Standby {
     const isNewer = this.#position === undefined || !covers(this.#position, position);
     if (row.incarnation !== this.#incarnation || isNewer) this.#position = position;
     this.#incarnation = row.incarnation;
+    this.#tellWaiters();
   }
 
-  /** Like `whichHas`, after at most `timeoutMs` of waiting for it. All who wait ask together. */
-  async whichReaches(wanted: Position, timeoutMs: number): Promise<string | undefined> {
-    const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    this.#waiters.add({ wanted, until: this.#options.clock.now() + timeoutMs, resolve });
+  /** Resolves with whether the standby has replayed this much, or does within `timeoutMs`. All who wait ask together. */
+  async reaches(wanted: Position, timeoutMs: number): Promise<boolean> {
+    if (this.has(wanted)) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const waiter = { wanted, resolve };
+    this.#waiters.add(waiter);
+    const timer = setTimeout(() => this.#tell(waiter, false), timeoutMs);
     if (!this.#isAsking) void this.#askWhileWanted();
-    return await promise;
+    return await promise.finally(() => clearTimeout(timer));
   }
 
   /** It does not answer: whoever waits for it is sent elsewhere, until `check` finds it again. */
@@ -106,39 +114,29 @@ export class Standby {
 
   async #ask(): Promise<void> {
     const inTime = AbortSignal.timeout(answerMs);
-    const [row] = await withDeadline(this.#pool.query(replayPosition, [], inTime), answerMs + 50);
+    const [row] = await withDeadline(this.#sessions.query(replayPosition, [], inTime), answerMs + 50);
     this.learn(row);
   }
 
   async #askWhileWanted(): Promise<void> {
     this.#isAsking = true;
-    for (let pauseMs = firstPauseMs; this.#waiters.size > 0; pauseMs *= 2) {
+    while (this.#waiters.size > 0) {
       // A failure is found by the next check; those who wait here go to the primary in time.
       await this.#ask().catch(() => undefined);
-      this.#tellWaiters();
-      if (this.#waiters.size > 0) await pause(Math.min(pauseMs, this.#nextEnd()));
+      if (this.#waiters.size > 0) await sleep(pauseMs);
     }
     this.#isAsking = false;
   }
 
   #tellWaiters(): void {
-    const now = this.#options.clock.now();
     for (const waiter of this.#waiters) {
-      const incarnation = this.#isAway ? undefined : this.whichHas(waiter.wanted);
-      if (incarnation === undefined && !this.#isAway && now < waiter.until) continue;
-      this.#waiters.delete(waiter);
-      waiter.resolve(incarnation);
+      if (this.#isAway) this.#tell(waiter, false);
+      else if (this.has(waiter.wanted)) this.#tell(waiter, true);
     }
   }
 
-  #nextEnd(): number {
-    const now = this.#options.clock.now();
-    return Math.max(0, Math.min(...[...this.#waiters].map(({ until }) => until - now)));
+  #tell(waiter: Waiter, isThere: boolean): void {
+    this.#waiters.delete(waiter);
+    waiter.resolve(isThere);
   }
-}
-
-async function pause(ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, ms);
-  await promise;
 }

@@ -40,7 +40,7 @@ test("the standby has the tuning guide's settings, and may hold back neither WAL
 });
 
 test('vacuum looks for work every second, and knows within a second what the standby no longer reads', () => {
-  const options = { synchronousCommit: 'on', socketDir } as const;
+  const options = { synchronousCommit: 'on', tuning: 'on', socketDir } as const;
   assert.equal(settingsFor('primary', options)['autovacuum_naptime'], '1s');
   assert.equal(settingsFor('standby', options)['wal_receiver_status_interval'], '1s');
 });

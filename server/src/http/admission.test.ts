@@ -36,6 +36,14 @@ function run(forMs: number, perMs: number, eachMs: number): void {
   for (const began of queue) admission.end(began);
 }
 
+/** Nothing gets done, while more requests come and ask. */
+function stayStill(): void {
+  for (let ms = 0; ms < 300; ms += 1) {
+    now += 1;
+    admission.isOpen();
+  }
+}
+
 describe('requests are taken', () => {
   test('as many as come, while they get done in time', () => {
     run(1_000, 10, 20);
@@ -65,6 +73,30 @@ describe('requests are taken', () => {
     assert.equal(admission.isOpen(), true);
   });
 
+  test('in what a stall of the machine has left', () => {
+    const burst = beginMany(many);
+    now += 900;
+    assert.equal(admission.isOpen(), true);
+    now += 50;
+    for (const began of burst) admission.end(began);
+    run(200, 10, 20);
+    beginMany(many);
+    assert.equal(admission.isOpen(), true);
+  });
+
+  test('while a disk or a lock holds everything for a moment', () => {
+    run(500, 10, 20);
+    const held = beginMany(many);
+    for (let ms = 0; ms < 190; ms += 1) {
+      now += 1;
+      assert.equal(admission.isOpen(), true);
+    }
+    for (const began of held) admission.end(began);
+    run(200, 10, 20);
+    beginMany(many);
+    assert.equal(admission.isOpen(), true);
+  });
+
   test('always, when the operator says so', () => {
     admission = new Admission(0, { now: () => now });
     beginMany(many);
@@ -74,11 +106,11 @@ describe('requests are taken', () => {
 
   test('a few, even if nothing gets done: else nobody would learn that it does again', () => {
     beginMany(many);
-    now += 1_000;
+    stayStill();
     assert.equal(admission.isOpen(), false);
     admission = new Admission(maxQueueMs, { now: () => now });
     beginMany(10);
-    now += 1_000;
+    stayStill();
     assert.equal(admission.isOpen(), true);
   });
 });
@@ -86,26 +118,33 @@ describe('requests are taken', () => {
 describe('requests are refused', () => {
   test('when nothing gets done any more', () => {
     beginMany(many);
-    now += 110;
+    stayStill();
     assert.equal(admission.isOpen(), false);
   });
 
-  test('when most take longer than they may, until no more are at work than get done in that time', () => {
+  test('when most take longer than they may, until no more are at work than get done in a quarter of that time', () => {
     run(500, 10, 150);
-    const atWork = beginMany(10 * maxQueueMs);
+    const atWork = beginMany((10 * maxQueueMs) / 4);
     assert.equal(admission.isOpen(), false);
-    for (const began of atWork.slice(0, 100)) admission.end(began);
+    admission.end(atWork[0] ?? 0);
     assert.equal(admission.isOpen(), true);
   });
 
-  test('no longer than until most are quick again', () => {
-    run(200, 10, 150);
-    const slow = beginMany(many * 2);
+  test('no longer than until nobody had to be refused for a tenth of a second', () => {
+    run(500, 10, 150);
+    const atWork = beginMany(many);
     assert.equal(admission.isOpen(), false);
-    now += 10;
-    for (const began of slow) admission.end(began);
-    now += 100;
-    beginMany(many * 2);
+    now += 50;
+    for (const began of atWork) admission.end(began);
+    now += 60;
+    const still = beginMany(many);
+    assert.equal(admission.isOpen(), false, 'somebody was refused a moment ago');
+    for (const began of still) admission.end(began);
+    now += 110;
+    admission.end(admission.begin());
+    now += 110;
+    admission.end(admission.begin());
+    beginMany(many);
     assert.equal(admission.isOpen(), true);
   });
 });

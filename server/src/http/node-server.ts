@@ -32,7 +32,7 @@ const slowRequestCheckMs = 1_000;
 const keepAliveMs = 72_000;
 
 /** They ask how the server is, and must hear it also when it has too much to do. */
-const alwaysAnswered = new Set(['/livez', '/readyz', '/health', '/metrics']);
+export const alwaysAnswered: ReadonlySet<string> = new Set(['/livez', '/readyz', '/health', '/metrics']);
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -64,9 +64,12 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
 /** Clients come back spread over these seconds, and not all at once. */
 const retryAfter = { leastSeconds: 1, mostSeconds: 5 };
 
+/** The body of a refusal, before and behind the request's id. */
+const [bodyStart = '', bodyEnd = ''] = renderProblem('overloaded', '@').split('@');
+
 function refuse(response: ServerResponse, { newRequestId, refusals, random }: NodeServerOptions): void {
   const requestId = newRequestId();
-  const body = renderProblem('overloaded', requestId);
+  const body = `${bodyStart}${requestId}${bodyEnd}`;
   const { leastSeconds, mostSeconds } = retryAfter;
   response
     .writeHead(errorCodes.overloaded.status, [

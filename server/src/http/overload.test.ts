@@ -21,7 +21,13 @@ let finish: () => void = () => undefined;
 let stuck: Promise<unknown>[] = [];
 
 beforeEach(async () => {
-  app = await createTestServer({ log, clock: { now: () => now }, random: () => 0.5, maxQueueMs: 100 });
+  app = await createTestServer({
+    requestTimeoutMs: 400,
+    log,
+    clock: { now: () => now },
+    random: () => 0.5,
+    maxQueueMs: 100,
+  });
   const { promise, resolve } = Promise.withResolvers<void>();
   finish = resolve;
   running = 0;
@@ -47,7 +53,9 @@ afterEach(async () => {
 async function overload(): Promise<void> {
   for (let n = 0; n < many; n += 1) stuck.push(fetch(`http://127.0.0.1:${port}/stuck`));
   await waitFor('the requests to be at work', () => running === many);
-  now += 200;
+  now += 110;
+  await (await fetch(`http://127.0.0.1:${port}/livez`)).text();
+  now += 110;
 }
 
 const head = 'HTTP/1.1\r\nHost: x\r\n';
@@ -77,6 +85,13 @@ test('a refused connection goes on, past the body that nobody read', async () =>
     `GET /livez ${head}Connection: close\r\n\r\n`,
   );
   assert.match(text.text, /^HTTP\/1\.1 503 [\s\S]*HTTP\/1\.1 200 OK[\s\S]*\{\}$/u);
+});
+
+test('a refused body has no more time than others', async () => {
+  await overload();
+  const answer = await sendRaw(port, `POST /things ${head}Content-Length: 1000\r\n\r\n{`);
+  assert.equal(answer.statusCode, 503);
+  assert.ok(answer.tookMs < 5_000, `${answer.tookMs} ms: a second late is the plan`);
 });
 
 test('when it has caught up, it takes requests again', async () => {

@@ -13,7 +13,7 @@ import { answerClientError } from './client-errors.ts';
 import { carryConsistency, tokenHeader } from './consistency.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { limitLifetime } from './lifetime.ts';
-import { createNodeServer } from './node-server.ts';
+import { alwaysAnswered, createNodeServer } from './node-server.ts';
 import { createErrorHandler } from './problem.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { createValidatorCompiler } from './request-validation.ts';
@@ -81,10 +81,14 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   return app;
 }
 
-/** Work is what handlers do: a client that is slow to send its body or to read its answer is no load. */
+/**
+ * Work is what handlers do: a client that is slow to send its body or to read its answer is no load; and that the server
+ * says how it is does not mean that it gets anything done.
+ */
 function countWork(app: FastifyInstance, admission: Admission): void {
   app.addHook('onRoute', (route) => {
     const { handler } = route;
+    if (alwaysAnswered.has(route.url)) return;
     route.handler = async function (request, reply) {
       const began = admission.begin();
       try {

@@ -1,0 +1,140 @@
+/** A standby may become another server: with less than it had after a crash, with another past after a promotion. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+
+import { ask, eventually, makeTestSite, soon, type TestSite } from '../embedded/test-pair.ts';
+import type { EmbeddedPair } from '../embedded/pair.ts';
+import { createLog } from '../telemetry/log.ts';
+import { BatchedPool } from './batched-pool.ts';
+import type { BatchableRead, BatchableWrite } from './batchable.ts';
+import type { Caller } from './caller.ts';
+import { Pool, type Role } from './pool.ts';
+import { primaryPosition, replayPosition, type Position } from './position.ts';
+import { Reads } from './reads.ts';
+import { Standby } from './standby.ts';
+import { statement } from './statement.ts';
+import { Writes } from './writes.ts';
+
+const services = {
+  clock: performance,
+  random: Math.random,
+  log: createLog({ level: 'silent', name: 'test', pretty: false }),
+};
+const limits = { maxInFlight: 2, maxSize: 10, maxWaiting: 100, maxWaitMs: 5_000 };
+const insertNote = statement<{ id: number }>('test.note', 'insert into noted default values returning id');
+const countNotes = statement<{ n: number }>('test.count', 'select count(*)::int as n from noted');
+
+const note: BatchableWrite<undefined, number> = {
+  name: 'test.note',
+  one: async (db) => (await db.query(insertNote, []))[0]?.id ?? 0,
+  many: async () => assert.fail('one at a time here'),
+};
+
+const count: BatchableRead<undefined, number> = {
+  name: 'test.count',
+  keyOf: () => '',
+  one: async (db) => (await db.query(countNotes, []))[0]?.n ?? 0,
+  many: async () => assert.fail('one key only'),
+};
+
+let site: TestSite;
+let pair: EmbeddedPair;
+let pools: Pool[] = [];
+let reads: Reads;
+let readCount: (caller: Caller) => Promise<number>;
+let writeNote: (caller: Caller) => Promise<number>;
+
+before(async () => {
+  site = await makeTestSite();
+  pair = site.pair();
+  await pair.start(soon());
+  await ask(pair, 'write', 'create table noted (id serial primary key)');
+  await ask(pair, 'write', 'checkpoint');
+  await eventually(async () => (await ask(pair, 'read', 'select count(*)::int from noted'))[0] === 0);
+  // Recovery begins here again; nothing that comes later is on the standby's disk.
+  await ask(pair, 'read', 'alter system set bgwriter_lru_maxpages = 0');
+  await ask(pair, 'read', 'select pg_reload_conf()');
+  await ask(pair, 'read', 'checkpoint');
+});
+
+after(async () => {
+  await pair.stop(soon());
+  await site.remove();
+});
+
+function openPool<R extends Role>(role: R): Pool<R> {
+  const pool = new Pool(
+    {
+      role,
+      endpoint: { ...pair.endpoints[role], database: 'postgres' },
+      applicationName: 'test',
+      maxOpen: 2,
+      maxIdle: 2,
+      maxWaiting: 100,
+      lifetimeMs: 600_000,
+      idleTimeMs: 300_000,
+      connectTimeoutMs: 2_000,
+      statementTimeoutMs: 5_000,
+      prepare: true,
+      wrap: false,
+    },
+    services,
+  );
+  pools.push(pool);
+  return pool;
+}
+
+/** As a worker has it, but nobody looks after the standby: what is known of it is known from reads. */
+beforeEach(() => {
+  const { clock, log } = services;
+  const primary = new BatchedPool(openPool('write'), { limits, clock, position: primaryPosition });
+  const onStandby = new BatchedPool(openPool('read'), { limits, clock, position: replayPosition });
+  const standby = new Standby(openPool('read'), onStandby, { maxLagMs: 5_000, log });
+  reads = new Reads({ primary, standby, maxCatchUpMs: 20, onFailure: () => undefined });
+  const read = reads.prepare(count);
+  const write = new Writes(primary, { maxWaiting: 10 }).prepare(note);
+  readCount = async (caller) => read(undefined, caller);
+  writeNote = async (caller) => write(undefined, caller);
+});
+
+afterEach(async () => {
+  await Promise.all(pools.map(async (pool) => pool.close()));
+  pools = [];
+});
+
+function callerWith(token: Position | undefined): Caller {
+  return { lifetime: new AbortController().signal, token, seen: undefined };
+}
+
+async function write(): Promise<Position | undefined> {
+  const caller = callerWith(undefined);
+  await writeNote(caller);
+  return caller.seen;
+}
+
+/** Kills one process of the standby, which then replays from its last restart point, and nothing that is new to it. */
+async function crashStandby(): Promise<void> {
+  await ask(pair, 'read', "alter system set recovery_min_apply_delay = '1h'");
+  await ask(pair, 'read', 'select pg_reload_conf()');
+  const [victim] = await ask(pair, 'read', "select pid from pg_stat_activity where backend_type = 'background writer'");
+  process.kill(Number(victim), 'SIGKILL');
+  await eventually(async () => (await ask(pair, 'read', 'select count(*)::int from noted'))[0] === 0);
+}
+
+test('a client reads what it wrote also when the standby comes back from a crash with less than it had', async () => {
+  const token = await write();
+  await eventually(async () => (await readCount(callerWith(token))) === 1 && reads.outcomes.standby > 0);
+  const { standby: postmaster } = pair.pids;
+  await crashStandby();
+  assert.equal(pair.pids.standby, postmaster, 'the start time of the postmaster says nothing');
+  const known = reads.outcomes.standby;
+  for (let round = 0; round < 10; round += 1) assert.equal(await readCount(callerWith(token)), 1);
+  assert.equal(reads.outcomes.standby, known);
+});
+
+test('a client reads what it wrote also when the standby was promoted, and has gone further on its own', async () => {
+  await ask(pair, 'read', 'select pg_promote()');
+  for (let far = 0; far < 3; far += 1) await ask(pair, 'read', 'select pg_switch_wal() from (select txid_current())');
+  const token = await write();
+  assert.equal(await readCount(callerWith(token)), 2);
+});

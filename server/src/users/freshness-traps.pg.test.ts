@@ -1,0 +1,124 @@
+/** The traps of reading one's writes through a standby, each on its own (those of crashes and promotions are in db/). */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+
+import { User } from '@messenger/protocol/users';
+import { Value } from 'typebox/value';
+
+import { createTestApp, useApp } from '../../test/app.ts';
+import { useDatabase } from '../../test/database.ts';
+import { countRunning } from '../../test/pools.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import type { App } from '../app.ts';
+import { decodeToken } from '../db/position.ts';
+
+const database = useDatabase();
+const app = useApp(database, { env: { DB_READ_MAX_LAG_MS: '600000' } });
+const users = '/api/v1/users';
+
+interface Written {
+  readonly user: User;
+  readonly token: string;
+}
+
+async function create({ http }: App, first = 'Ada'): Promise<Written> {
+  const answer = await http.inject({ method: 'POST', url: users, payload: { first_name: first, last_name: 'x' } });
+  return { user: Value.Parse(User, answer.json()), token: String(answer.headers['consistency-token']) };
+}
+
+async function rename({ user }: Written, first: string): Promise<string> {
+  const payload = { first_name: first };
+  const answer = await app().http.inject({ method: 'PATCH', url: `${users}/${user.id}`, payload });
+  return String(answer.headers['consistency-token']);
+}
+
+async function read(id: string, token: string): Promise<User> {
+  const answer = await app().http.inject({ url: `${users}/${id}`, headers: { 'consistency-token': token } });
+  return Value.Parse(User, answer.json());
+}
+
+/** Where the record ends that commits the transaction which wrote the user. */
+async function commitOf(user: User, since: string): Promise<bigint> {
+  const flushed = 'select pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn() as yes';
+  await waitFor(
+    'the log to be on disk',
+    async () => (await database().sql<{ yes: boolean }>(flushed))[0]?.yes === true,
+  );
+  const [row] = await database().sql<{ end: string }>(
+    `select max(end_lsn - '0/0')::text as end
+       from pg_get_wal_records_info($1, pg_current_wal_flush_lsn())
+      where resource_manager = 'Transaction' and xid = (select xmin from users where id = $2)`,
+    [since, user.id],
+  );
+  assert(row);
+  return BigInt(row.end);
+}
+
+async function here(): Promise<string> {
+  return (await database().sql<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn'))[0]?.lsn ?? '';
+}
+
+async function assertTokensCoverCommits(writer: App): Promise<void> {
+  const since = await here();
+  const written: Written[] = [];
+  for (let round = 0; round < 20; round += 1) written.push(await create(writer));
+  for (const { user, token } of written) {
+    const [position, commit] = [decodeToken(token)?.lsn ?? 0n, await commitOf(user, since)];
+    assert.ok(position >= commit, `the token says ${position}, the commit ends at ${commit}`);
+  }
+}
+
+describe('the token of a write is behind its commit in the log', () => {
+  before(async () => {
+    await database().sql('create extension pg_walinspect');
+  });
+
+  test('where commits wait for the disk', async () => {
+    await assertTokensCoverCommits(app());
+  });
+
+  test('where they do not', async () => {
+    const [{ name } = { name: '' }] = await database().sql<{ name: string }>('select current_database() as name');
+    await database().sql(`alter database ${name} set synchronous_commit = off`);
+    const careless = await createTestApp(database().endpoints);
+    try {
+      await assertTokensCoverCommits(careless);
+    } finally {
+      await careless.http.close();
+      await careless.close();
+      await database().sql(`alter database ${name} reset synchronous_commit`);
+    }
+  });
+
+  test('also when they are made at the same time', async () => {
+    const since = await here();
+    const written = await Promise.all(Array.from({ length: 40 }, async () => create(app())));
+    for (const { user, token } of written) assert.ok((decodeToken(token)?.lsn ?? 0n) >= (await commitOf(user, since)));
+  });
+});
+
+test('a standby that gets a write while it reads has not read it', async () => {
+  const written = await create(app(), 'old');
+  await database().sql('alter table users rename to users_table');
+  // Only on the standby: there, each read takes a while after it has taken its snapshot.
+  await database().sql(`create view users as select * from users_table
+    where not pg_is_in_recovery() or (select pg_sleep(1.5) is not null)`);
+  await database().replicated();
+  await read(written.user.id, written.token);
+  await database().sqlOnStandby('select pg_wal_replay_pause()');
+  try {
+    const token = await rename(written, 'new');
+    const answer = read(written.user.id, token);
+    const isOver = answer.then(() => true);
+    await waitFor(
+      'the read to be answered or to run on the standby',
+      async () => (await Promise.race([isOver, false])) || (await countRunning(database, 'select id', 'read')) > 0,
+    );
+    await database().sqlOnStandby('select pg_wal_replay_resume()');
+    assert.equal((await answer).first_name, 'new');
+  } finally {
+    await database().sqlOnStandby('select pg_wal_replay_resume()');
+    await database().sql('drop view users');
+    await database().sql('alter table users_table rename to users');
+  }
+});
