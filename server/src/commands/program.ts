@@ -9,6 +9,7 @@ import { printDatabaseUrl } from './db-url.ts';
 import { exitCodes, type Io } from './io.ts';
 import { migrate, type MigrateAction } from './migrate.ts';
 import { start } from './start.ts';
+import { addTuneCommand } from './tune.ts';
 
 /** Runs one command. Resolves with the exit code; rejects with what the command rejects with. */
 export async function runProgram(args: readonly string[], io: Io): Promise<number> {
@@ -32,6 +33,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     .action((_options, command: Command) => io.out(`${renderEffectiveConfig(optionTable, load(command))}\n`));
   addDatabaseCommands(program, load, io);
   addMigrateCommands(program, load, io);
+  addTuneCommand(program, io);
   for (const command of program.commands) for (const one of [command, ...command.commands]) silence(one, io);
 
   try {
