@@ -6,6 +6,7 @@ import { monotonicClock } from '../lib/clock.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { addConfigFlags, readConfig } from './config-flags.ts';
 import { printDatabaseUrl } from './db-url.ts';
+import { doctor } from './doctor.ts';
 import { exitCodes, type Io } from './io.ts';
 import { migrate, type MigrateAction } from './migrate.ts';
 import { start } from './start.ts';
@@ -34,6 +35,13 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   addDatabaseCommands(program, load, io);
   addMigrateCommands(program, load, io);
   addTuneCommand(program, io);
+  addConfigFlags(program.command('doctor'), { inHelp: false })
+    .description('Look for what is wrong with the databases and this set-up; exit code 1 when something is.')
+    .option('--json', 'for programs', false)
+    .addHelpText('after', example('messenger doctor'))
+    .action(async (options: { json: boolean }, command: Command) => {
+      exitCode = await doctor(load(command), options, io);
+    });
   for (const command of program.commands) for (const one of [command, ...command.commands]) silence(one, io);
 
   try {
