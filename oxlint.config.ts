@@ -19,7 +19,7 @@ interface Fence {
 }
 
 /** Folders of server/src that know no domain. */
-const engines = ['http', 'db', 'process', 'embedded', 'telemetry', 'lib'];
+const engines = ['http', 'db', 'process', 'embedded', 'tuning', 'doctor', 'telemetry', 'lib'];
 
 /** Folders of server/src that do. A new domain is added here; until then nothing above it may import it. */
 const domains = ['users'];
@@ -138,7 +138,7 @@ const boundaries = [
   { files: domainFiles('**'), rules: imports([noPg, noFastify, noHttp], domainFence) },
   { files: domainFiles('*-{reader,writer}.ts'), rules: imports([noPg, noFastify, onlyStorage], domainFence) },
   { files: domainFiles('*-routes.ts'), rules: imports([noPg, noStorage], domainFence) },
-  { files: ['server/src/{process,telemetry}/**'], rules: imports([noPg, noFastify], engineFence) },
+  { files: ['server/src/{process,tuning,doctor,telemetry}/**'], rules: imports([noPg, noFastify], engineFence) },
   { files: ['server/src/http/**'], rules: imports([noPg], engineFence) },
   { files: ['server/src/{db,embedded}/**'], rules: imports([noFastify], engineFence) },
   { files: ['server/src/lib/**', 'server/src/telemetry/log.ts'], rules: imports([noPg, noFastify], groundFence) },

@@ -136,13 +136,11 @@ function createPair({ config }: LoadedConfig, { log, clock, onFatal }: Superviso
   return new EmbeddedPair({ ...config.embedded, log, clock, onFatal });
 }
 
-/** Connections of one worker to each role's server. Throws with the arithmetic when they cannot fit. */
-function fitPools(
-  { config, sources }: LoadedConfig,
-  workers: number,
-  facts: Readonly<Record<Role, ServerFacts>> & { readonly isOneServer: boolean },
-  log: Log,
-): Record<Role, number> {
+/** What both servers say of themselves, and whether they are one. */
+export type PairFacts = Readonly<Record<Role, ServerFacts>> & { readonly isOneServer: boolean };
+
+/** How the pools of all workers fit into the servers; one plan, or one for each server. */
+export function planPools({ config, sources }: LoadedConfig, workers: number, facts: PairFacts): ConnectionBudget[] {
   const wish = (role: Role): PoolWish => {
     const section = `${role}Db` as const;
     const source = sources[`${section}.maxOpenConns`];
@@ -153,9 +151,14 @@ function fitPools(
     const capacity = { maxConnections, reservedByServer: reservedConnections, reserve: config.db.reservedConns };
     return planConnections({ name: `The ${role} server`, ...capacity }, workers, wishes);
   };
-  const plans = facts.isOneServer
+  return facts.isOneServer
     ? [plan('write', [wish('write'), wish('read')])]
     : [plan('write', [wish('write')]), plan('read', [wish('read')])];
+}
+
+/** Connections of one worker to each role's server. Throws with the arithmetic when they cannot fit. */
+function fitPools(loaded: LoadedConfig, workers: number, facts: PairFacts, log: Log): Record<Role, number> {
+  const plans = planPools(loaded, workers, facts);
   const problems = plans.flatMap((one) => one.problems);
   if (problems.length > 0) throw new OperatorError(problems.join('\n'));
   for (const note of plans.flatMap((one) => one.notes)) log.warn(note);

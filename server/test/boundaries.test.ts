@@ -53,7 +53,7 @@ const cases: readonly Case[] = [
     refused: refuse(contract, ...from('pg', 'fastify', 'node:fs', '@messenger/server', '../../server/src/app.ts')),
     allowed: from('typebox', 'typebox/value', './limits.ts'),
   },
-  ...['http', 'db', 'process', 'embedded', 'telemetry'].map((name) => ({
+  ...['http', 'db', 'process', 'embedded', 'tuning', 'doctor', 'telemetry'].map((name) => ({
     file: `server/src/${name}/thing.ts`,
     refused: {
       ...everywhere,
@@ -79,7 +79,7 @@ const cases: readonly Case[] = [
     },
     allowed: from('../lib/clock.ts', './other.ts'),
   })),
-  ...['http', 'process', 'telemetry'].map((name) => ({
+  ...['http', 'process', 'tuning', 'doctor', 'telemetry'].map((name) => ({
     file: `server/src/${name}/sql.ts`,
     refused: refuse(
       pg,
@@ -89,7 +89,7 @@ const cases: readonly Case[] = [
     ),
     allowed: [],
   })),
-  ...['db', 'process', 'embedded', 'telemetry'].map((name) => ({
+  ...['db', 'process', 'embedded', 'tuning', 'doctor', 'telemetry'].map((name) => ({
     file: `server/src/${name}/web.ts`,
     refused: refuse(fastify, `import type { FastifyInstance } from 'fastify';`, ...from('@fastify/cors')),
     allowed: [],

@@ -6,9 +6,11 @@ import { monotonicClock } from '../lib/clock.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { addConfigFlags, readConfig } from './config-flags.ts';
 import { printDatabaseUrl } from './db-url.ts';
+import { doctor } from './doctor.ts';
 import { exitCodes, type Io } from './io.ts';
 import { migrate, type MigrateAction } from './migrate.ts';
 import { start } from './start.ts';
+import { addTuneCommand } from './tune.ts';
 
 /** Runs one command. Resolves with the exit code; rejects with what the command rejects with. */
 export async function runProgram(args: readonly string[], io: Io): Promise<number> {
@@ -32,6 +34,14 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     .action((_options, command: Command) => io.out(`${renderEffectiveConfig(optionTable, load(command))}\n`));
   addDatabaseCommands(program, load, io);
   addMigrateCommands(program, load, io);
+  addTuneCommand(program, io);
+  addConfigFlags(program.command('doctor'), { inHelp: false })
+    .description('Look for what is wrong with the databases and this set-up; exit code 1 when something is.')
+    .option('--json', 'for programs', false)
+    .addHelpText('after', example('messenger doctor'))
+    .action(async (options: { json: boolean }, command: Command) => {
+      exitCode = await doctor(load(command), options, io);
+    });
   for (const command of program.commands) for (const one of [command, ...command.commands]) silence(one, io);
 
   try {

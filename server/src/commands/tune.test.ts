@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { parse } from 'yaml';
+
+import { loadConfig } from '../config.ts';
+import { exitCodes, type Io } from './io.ts';
+import { runProgram } from './program.ts';
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** `messenger tune` with these flags. */
+async function tune(...flags: readonly string[]): Promise<Said> {
+  const said = { out: '', err: '' };
+  const io: Io = {
+    env: {},
+    out: (text) => void (said.out += text),
+    err: (text) => void (said.err += text),
+    errIsTerminal: false,
+    onSignal: () => undefined,
+    exec: '',
+    version: '0.0.0',
+  };
+  const code = await runProgram(['tune', ...flags], io);
+  return { code, ...said };
+}
+
+const guide = ['--memory', '1GB', '--cpus', '8', '--storage', 'ssd', '--durability', 'off'];
+
+test('without a flag, what the machine has is detected and said', async () => {
+  const { code, out } = await tune();
+  assert.equal(code, exitCodes.ok);
+  assert.match(out, /^# memory \d+[MG]B \(detected here\) · cpus \d+ \(detected here\) · storage [^\n]+$/mu);
+  assert.match(out, /^# workers \d+ \(one for each core\) · instances 1 · durability on$/mu);
+});
+
+test('conf has a reason above each setting, and the options of Messenger as comments', async () => {
+  const { out } = await tune(...guide);
+  const lines = out.split('\n');
+  const settings = lines.filter((line) => /^[a-z]/u.test(line));
+  assert.ok(settings.includes("shared_buffers = '256MB'"), out);
+  for (const setting of settings) assert.match(lines[lines.indexOf(setting) - 1] ?? '', /^# .{10}/u, setting);
+  assert.match(out, /^# DB_READ_MAX_OPEN_CONNS=49$/mu);
+});
+
+test('the settings of one server can be printed alone', async () => {
+  const { out } = await tune(...guide, '--role', 'standby');
+  assert.match(out, /random_page_cost/u);
+  assert.doesNotMatch(out, /synchronous_commit/u);
+});
+
+test('env has options that the server takes as they are, and settings that it does not stumble over', async () => {
+  const { out } = await tune(...guide, '--format', 'env');
+  const assignments = out.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const env = Object.fromEntries(
+    assignments.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+  const { config } = loadConfig({ flags: {}, env, file: undefined });
+  assert.deepEqual([config.server.workers, config.writeDb.maxOpenConns, config.readDb.maxIdleConns], [8, 49, 24]);
+  assert.equal(env['POSTGRES_PRIMARY_SHARED_BUFFERS'], '256MB');
+  assert.equal(env['POSTGRES_STANDBY_RANDOM_PAGE_COST'], '1.1');
+});
+
+test('compose is YAML with the command line of each server and the environment of Messenger', async () => {
+  const { out } = await tune(...guide, '--format', 'compose');
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
+  const { services } = parse(out) as {
+    services: Record<string, { command: string[]; environment: Record<string, string> }>;
+  };
+  assert.deepEqual(services['primary']?.command.slice(0, 5), [
+    'postgres',
+    '-c',
+    'max_connections=500',
+    '-c',
+    'shared_buffers=256MB',
+  ]);
+  assert.ok(services['standby']?.command.includes('random_page_cost=1.1'));
+  assert.equal(services['messenger']?.environment['DB_WRITE_MAX_OPEN_CONNS'], '49');
+});
+
+test('a bad value is refused with what would be a good one', async () => {
+  const bad = [
+    [['--memory', '16'], /must be a size from 256MB, with its unit/u],
+    [['--memory', '8MB'], /must be a size from 256MB/u],
+    [['--cpus', '0'], /must be a whole number from 1 to 1024/u],
+    [['--workers', '257'], /must be a whole number from 1 to 256/u],
+    [['--instances', 'many'], /must be a whole number from 1 to 1000/u],
+    [['--storage', 'tape'], /Allowed choices are ssd, hdd/u],
+    [['--durability', 'maybe'], /Allowed choices are on, off/u],
+    [['--format', 'json'], /Allowed choices are conf, env, compose/u],
+  ] as const;
+  for (const [flags, reason] of bad) {
+    const { code, out, err } = await tune(...flags);
+    assert.deepEqual([code, out], [exitCodes.usage, ''], flags.join(' '));
+    assert.match(err, reason);
+  }
+});

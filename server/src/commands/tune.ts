@@ -1,0 +1,108 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+import { detectMachine, systemFacts, type Machine } from '../tuning/machine.ts';
+import { parseMemorySize, showMemorySize } from '../tuning/memory-size.ts';
+import { tunePools } from '../tuning/pools.ts';
+import { tunePostgres } from '../tuning/postgres.ts';
+import type { Profile, Storage } from '../tuning/profile.ts';
+import { adviceFormats, renderAdvice, type AdviceFormat } from '../tuning/render.ts';
+import type { Io } from './io.ts';
+
+interface TuneFlags {
+  readonly memory?: number;
+  readonly cpus?: number;
+  readonly workers?: number;
+  readonly instances: number;
+  readonly storage?: Storage;
+  readonly durability: 'on' | 'off';
+  readonly role: 'both' | 'primary' | 'standby';
+  readonly format: AdviceFormat;
+}
+
+/** Adds `messenger tune`: it computes and prints, connects to nothing and changes nothing. */
+export function addTuneCommand(program: Command, io: Io): void {
+  program
+    .command('tune')
+    .description('Print PostgreSQL settings and pool sizes for a machine, with the reason of each.')
+    .option('--memory <size>', 'memory of one database server, e.g. 16GB; default: that of this machine', memory)
+    .option('--cpus <count>', 'cores of one database server; default: those of this machine', count(1024))
+    .option('--workers <count>', 'workers of one instance of Messenger; default: one for each core', count(256))
+    .option('--instances <count>', 'instances of Messenger on these databases', count(1000), 1)
+    .addOption(choice('--storage <kind>', "disk of the databases; default: this folder's", ['ssd', 'hdd']))
+    .addOption(
+      choice('--durability <on|off>', 'whether writes are on disk when they are answered', ['on', 'off']).default('on'),
+    )
+    .addOption(choice('--role <role>', 'only the settings of one', ['both', 'primary', 'standby']).default('both'))
+    .addOption(choice('--format <format>', 'how to print it', adviceFormats).default('conf'))
+    .addHelpText('after', '\nExample:\n  messenger tune --memory 16GB --workers 8 --role primary > tuned.conf')
+    .action(async (flags: TuneFlags) => io.out(tune(flags, await detectMachine(systemFacts('.')))));
+}
+
+/** The text to print, for these flags on this machine. */
+function tune(flags: TuneFlags, machine: Machine): string {
+  const profile = completeProfile(flags, machine);
+  const roles = flags.role === 'both' ? (['primary', 'standby'] as const) : [flags.role];
+  const advice = {
+    profile: describeProfile(profile, flags, machine),
+    servers: roles.map((role) => ({ role, settings: tunePostgres(role, profile) })),
+    options: tunePools(profile),
+  };
+  return renderAdvice(advice, flags.format);
+}
+
+function completeProfile(flags: TuneFlags, machine: Machine): Profile {
+  const { instances, durability } = flags;
+  const cpus = flags.cpus ?? machine.cpus;
+  return {
+    memoryBytes: flags.memory ?? machine.memoryBytes,
+    cpus,
+    workers: flags.workers ?? Math.min(cpus, mostWorkers),
+    instances,
+    storage: flags.storage ?? machine.storage ?? 'ssd',
+    durability,
+  };
+}
+
+const mostWorkers = 256;
+
+/** What is printed above the settings, so that a wrong guess is seen. */
+function describeProfile(profile: Profile, flags: TuneFlags, machine: Machine): string[] {
+  const { memoryBytes, cpus, workers, instances, storage, durability } = profile;
+  return [
+    `memory ${showMemorySize(memoryBytes)}${sourceOf(flags.memory)} · cpus ${cpus}${sourceOf(flags.cpus)} · ` +
+      `storage ${storage}${flags.storage === undefined ? storageSource(machine) : ''}`,
+    `workers ${workers}${flags.workers === undefined ? ' (one for each core)' : ''} · instances ${instances} · durability ${durability}`,
+    'Memory and cpus are those of one database server that does nothing else. Where it shares a machine, give its part.',
+  ];
+}
+
+function sourceOf(flag: number | undefined): string {
+  return flag === undefined ? ' (detected here)' : '';
+}
+
+function storageSource({ storage }: Machine): string {
+  if (storage === undefined) return ' (assumed: the system does not say)';
+  return storage === 'hdd' ? ' (as the system says; it says so of many virtual disks, too)' : ' (detected here)';
+}
+
+/** Less than this, and PostgreSQL with the fewest connections does not fit. */
+const leastMemoryBytes = 256 * 2 ** 20;
+
+function memory(text: string): number {
+  const bytes = parseMemorySize(text);
+  if (bytes === undefined || bytes < leastMemoryBytes)
+    throw new InvalidArgumentError('must be a size from 256MB, with its unit: 512MB, 16GB, 1.5TB.');
+  return bytes;
+}
+
+function count(most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,6}$/u.test(text) ? Number(text) : 0;
+    if (value < 1 || value > most) throw new InvalidArgumentError(`must be a whole number from 1 to ${most}.`);
+    return value;
+  };
+}
+
+function choice(flag: string, help: string, of: readonly string[]): Option {
+  return new Option(flag, help).choices([...of]);
+}

@@ -1,0 +1,46 @@
+import type { ServerCheck } from './about.ts';
+import { grade, ok, type Limits } from './finding.ts';
+
+/** Shares of what PostgreSQL gives to ordinary roles. */
+const inUse: Limits = { warn: 0.8, fail: 0.95 };
+
+const clients = `from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`;
+
+/** The guide's query by state. */
+const byStateSql = `select coalesce(state, 'unknown') as name, count(*)::int as count ${clients} group by 1 order by 2 desc, 1`;
+
+/** The guide's query by application. Names are clipped: a client may choose any. */
+const byApplicationSql = `select left(coalesce(nullif(application_name, ''), 'unnamed'), 30) as name, count(*)::int as count
+  ${clients} group by 1 order by 2 desc, 1 limit 8`;
+
+const capacitySql = `select current_setting('max_connections')::int
+  - current_setting('superuser_reserved_connections')::int - current_setting('reserved_connections')::int as capacity`;
+
+interface Count {
+  readonly name: string;
+  readonly count: number;
+}
+
+/** How many connections there are, in which state, and whose. */
+export const checkConnections: ServerCheck = async ({ role: where, ask }) => {
+  const states = await ask<Count>(byStateSql);
+  const applications = await ask<Count>(byApplicationSql);
+  const [row] = await ask<{ capacity: number }>(capacitySql);
+  const open = states.reduce((sum, { count }) => sum + count, 0);
+  const capacity = row?.capacity ?? 0;
+  return [
+    ok({ check: 'connections by state', where }, list(states)),
+    ok({ check: 'connections by application', where }, list(applications)),
+    grade(
+      { check: 'connections in use', where },
+      open / capacity,
+      inUse,
+      `${open} of ${capacity}`,
+      'See above whose they are. Close what is not needed, lower DB_WRITE_MAX_OPEN_CONNS or DB_READ_MAX_OPEN_CONNS, or raise max_connections.',
+    ),
+  ];
+};
+
+function list(counts: readonly Count[]): string {
+  return counts.length === 0 ? 'none' : counts.map(({ name, count }) => `${name} ${count}`).join(', ');
+}

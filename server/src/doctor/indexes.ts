@@ -1,0 +1,76 @@
+import type { ServerCheck } from './about.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+
+interface Named {
+  readonly name: string;
+}
+
+/** Only in the schemas that our names are looked for in. */
+const missingSql = `select name from unnest($1::text[]) as wanted (name)
+  where not exists (select from pg_class where relname = name and relkind = 'i' and pg_table_is_visible(oid)) order by 1`;
+
+const invalidSql = `select indexrelid::regclass::text as name from pg_index where not (indisvalid and indisready) order by 1`;
+
+const keylessSql = `select c.oid::regclass::text as name from pg_class c
+  where relkind in ('r', 'p') and relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_|^information_schema$')
+    and not exists (select from pg_index where indrelid = c.oid and indisprimary) order by 1`;
+
+const unusedSql = `select s.indexrelid::regclass::text as name from pg_stat_user_indexes s join pg_index i using (indexrelid)
+  where s.idx_scan = 0 and not i.indisunique
+    and clock_timestamp() - coalesce((select stats_reset from pg_stat_database where datname = current_database()),
+                                     pg_postmaster_start_time()) > $1 * interval '1 hour'
+  order by 1`;
+
+/** The guide's query, for tables whose scans cost something. Its column `tablename` is called `relname`. */
+const scannedSql = `select relname || ' (' || seq_scan || ' of ' || seq_scan + coalesce(idx_scan, 0) || ' scans)' as name
+  from pg_stat_user_tables
+  where n_live_tup > 10000 and seq_scan > 100 and coalesce(idx_scan, 0)::float8 / (coalesce(idx_scan, 0) + seq_scan + 1) < 0.9
+  order by seq_scan desc limit 5`;
+
+/** Whether the indexes are there, sound, and used. Those of the standby are those of the primary; only their use differs. */
+export const checkIndexes: ServerCheck = async ({ role: where, ask }, about) => {
+  const namesOf = async (sql: string, values?: readonly unknown[]): Promise<string[]> =>
+    (await ask<Named>(sql, values)).map(({ name }) => name);
+  const line = (check: string, names: readonly string[], otherwise: typeof fail, advice: string): Finding =>
+    names.length === 0 ? ok({ check, where }, 'none') : otherwise({ check, where }, names.join(', '), advice);
+  const scanned = line(
+    'tables read without an index',
+    await namesOf(scannedSql),
+    warn,
+    'Most reads of these walk the whole table. Find the statement (pg_stat_statements), and the index that it lacks.',
+  );
+  if (where === 'standby') return [scanned];
+  return [
+    line(
+      'missing indexes',
+      await namesOf(missingSql, [about.indexes]),
+      fail,
+      'The migrations make them; somebody has dropped them since. Create them again: server/migrations says how.',
+    ),
+    line('invalid indexes', await namesOf(invalidSql), fail, 'A build broke off: `reindex index concurrently …`.'),
+    line(
+      'tables without a key',
+      await namesOf(keylessSql),
+      fail,
+      'Give each a primary key: rows without one cannot be told apart.',
+    ),
+    scanned,
+  ];
+};
+
+/** Indexes that no server has used: a scan on either is use. Statistics are each server's own. */
+export async function findUnusedIndexes(
+  servers: readonly Parameters<ServerCheck>[0][],
+  hours: number,
+): Promise<Finding> {
+  const unused = await Promise.all(servers.map(async ({ ask }) => ask<Named>(unusedSql, [hours])));
+  const [first = [], ...others] = unused.map((rows) => rows.map(({ name }) => name));
+  const unscanned = first.filter((name) => others.every((other) => other.includes(name)));
+  const subject = { check: 'unused indexes', where: servers.length === 1 ? 'primary' : 'both' } as const;
+  if (unscanned.length === 0) return ok(subject, 'none');
+  return warn(
+    subject,
+    unscanned.join(', '),
+    'Each write pays for them. When nothing rare needs them, drop them in a migration.',
+  );
+}

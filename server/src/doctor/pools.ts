@@ -1,0 +1,23 @@
+import type { ConnectionBudget } from '../db/connection-budget.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+
+const subject = { check: 'pool budget', where: 'both' } as const;
+
+/** Whether the pools of all workers fit into the servers, as the start counts it. */
+export function checkPools(plans: readonly ConnectionBudget[], workers: number): Finding[] {
+  const problems = plans.flatMap((plan) => plan.problems);
+  const notes = plans.flatMap((plan) => plan.notes);
+  if (problems.length > 0)
+    return problems.map((problem) => fail(subject, problem, 'The server will not start like this.'));
+  if (notes.length > 0) return notes.map((note) => warn(subject, note, '`messenger tune` prints pool sizes that fit.'));
+  const sizes = plans.flatMap(({ maxOpen }) => Object.entries(maxOpen).map(([role, count]) => `${role} ${count}`));
+  return [ok(subject, `${sizes.join(', ')} connections for each of ${workers} workers`)];
+}
+
+/** Whether requests share statements. */
+export function checkBatching(batching: boolean): Finding {
+  const shared = { check: 'batching', where: 'here' } as const;
+  if (batching) return ok(shared, 'on');
+  const advice = 'Each request costs a statement and each write a commit of its own: set DB_BATCHING=on.';
+  return warn(shared, 'off', advice);
+}

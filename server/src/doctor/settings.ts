@@ -1,0 +1,101 @@
+import { guideMemoryBytes } from '../tuning/connections.ts';
+import { tunePostgres } from '../tuning/postgres.ts';
+import type { Tuned } from '../tuning/profile.ts';
+import type { ServerCheck } from './about.ts';
+import { ok, warn, type Finding } from './finding.ts';
+
+/** How a server's value may differ from the profile's. */
+type Fit = (value: number, wanted: number) => boolean;
+const atLeast: Fit = (value, wanted) => value >= wanted;
+/** 0 turns the limit off. */
+const atMost: Fit = (value, wanted) => value > 0 && value <= wanted;
+
+/** What is not here has to be equal, or is looked at by another check. */
+const fits: Readonly<Record<string, Fit>> = {
+  max_connections: atLeast,
+  shared_buffers: atLeast,
+  work_mem: atLeast,
+  effective_cache_size: atLeast,
+  max_wal_senders: atLeast,
+  max_replication_slots: atLeast,
+  idle_in_transaction_session_timeout: atMost,
+  random_page_cost: atMost,
+  autovacuum_naptime: atMost,
+  wal_receiver_status_interval: atMost,
+  wal_sender_timeout: atMost,
+  wal_receiver_timeout: atMost,
+  wal_retrieve_retry_interval: atMost,
+};
+
+/** Durability, slots and replication have checks of their own, which know more than the value. */
+const elsewhere = new Set([
+  'synchronous_commit',
+  'max_slot_wal_keep_size',
+  'primary_slot_name',
+  'wal_level',
+  'hot_standby',
+]);
+
+/** The least machine that the table is for: the guide's. A larger one has more, which is as well. */
+const leastProfile = {
+  memoryBytes: guideMemoryBytes,
+  cpus: 8,
+  workers: 1,
+  instances: 1,
+  storage: 'ssd',
+  durability: 'on',
+} as const;
+
+interface Setting {
+  readonly name: string;
+  /** In `unit`. */
+  readonly value: string;
+  readonly unit: string | null;
+}
+
+const settingsSql = `select name, setting as value, unit from pg_settings where name = any($1)`;
+
+/** The server's settings against the tuned profile. Settings that only sessions see (`alter role … set`) count, too. */
+export const checkSettings: ServerCheck = async ({ role: where, ask }) => {
+  const wanted = tunePostgres(where, leastProfile).filter(({ name }) => !elsewhere.has(name));
+  const settings = await ask<Setting>(settingsSql, [wanted.map(({ name }) => name)]);
+  const findings = wanted.flatMap((one) => {
+    const setting = settings.find(({ name }) => name === one.name);
+    return setting === undefined || isFit(setting, one) ? [] : [differs(where, setting, one)];
+  });
+  return findings.length > 0 ? findings : [ok({ check: 'settings', where }, 'as in the tuned profile, or more')];
+};
+
+function differs(where: 'primary' | 'standby', { value, unit, name }: Setting, wanted: Tuned): Finding {
+  const found = `${name} is ${value}${unit === null ? '' : ` × ${unit}`}, the profile has ${wanted.value}`;
+  return warn(
+    { check: 'settings', where },
+    found,
+    `${wanted.reason}. \`messenger tune\` prints all settings for a machine.`,
+  );
+}
+
+function isFit({ name, value, unit }: Setting, wanted: Tuned): boolean {
+  const [is, should] = [toNumber(value, unit), toNumber(wanted.value, unit)];
+  if (is === undefined || should === undefined) return value === wanted.value;
+  const fit = fits[name];
+  return fit === undefined ? is === should : fit(is, should);
+}
+
+const factors: Readonly<Record<string, number>> = {
+  '': 1,
+  kB: 2 ** 10,
+  '8kB': 2 ** 13,
+  MB: 2 ** 20,
+  GB: 2 ** 30,
+  ms: 1,
+  s: 1_000,
+  min: 60_000,
+};
+
+/** `256MB`, or a number in the setting's own unit, as bytes or ms; undefined for words. */
+function toNumber(text: string, unit: string | null): number | undefined {
+  const [, amount, own = ''] = /^(-?[\d.]+)([a-zA-Z]*)$/u.exec(text) ?? [];
+  const factor = factors[own === '' ? (unit ?? '') : own];
+  return amount === undefined || factor === undefined ? undefined : Number(amount) * factor;
+}
