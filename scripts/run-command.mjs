@@ -9,6 +9,8 @@ const pathOf = (file) => fileURLToPath(new URL(file, import.meta.url));
 const commands = {
   start: [pathOf('../server/src/main.ts'), 'start'],
   test: [pathOf('check.ts')],
+  loadtest: [pathOf('../loadtest/src/main.ts')],
+  'bench:tuning': [pathOf('../loadtest/src/tuning.ts')],
 };
 
 /** Sets the exit code; says on stderr what went wrong. */

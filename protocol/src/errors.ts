@@ -18,6 +18,7 @@ export const errorCodes = {
   internal_error: { status: 500, title: 'The server has a defect; the request id finds it in the log' },
   database_unavailable: { status: 503, title: 'The database cannot be reached right now' },
   pool_exhausted: { status: 503, title: 'All database connections stayed busy; try again' },
+  overloaded: { status: 503, title: 'The server has more to do than it can do in time; try again later' },
   not_ready: { status: 503, title: 'The server is not ready to take requests' },
   statement_timeout: { status: 504, title: 'The database did not finish in time' },
 } as const;

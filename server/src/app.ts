@@ -56,7 +56,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
     ...settings.config.server,
-    log: services.log,
+    ...services,
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const methods = collectMethods(http);

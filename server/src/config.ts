@@ -101,6 +101,13 @@ export const optionTable = {
       max: longestMs,
       help: 'Milliseconds for one request as a whole; then 408',
     }),
+    maxQueueMs: integer({
+      env: 'MAX_QUEUE_MS',
+      default: 200,
+      min: 0,
+      max: longestMs,
+      help: 'Milliseconds that most requests may take before new ones are refused early, with 503; 0 refuses none',
+    }),
     startTimeoutMs: integer({
       env: 'START_TIMEOUT_MS',
       default: 30_000,

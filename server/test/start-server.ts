@@ -153,6 +153,12 @@ export function postmaster(dataDir: string, role: 'primary' | 'standby'): number
   return processes().find(({ command }) => /\/postgres -D /u.test(command) && command.includes(dir))?.pid;
 }
 
+export function childrenOf(pid: number): number[] {
+  return processes()
+    .filter(({ parent }) => parent === pid)
+    .map((one) => one.pid);
+}
+
 /** The worker processes of a supervisor. */
 export function workersOf(supervisor: number): number[] {
   return processes()

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { useDatabase } from '../../test/database.ts';
+import { migrationsDir } from '../supervise.ts';
 import { createLog } from '../telemetry/log.ts';
 import { makeMigration, migrateDown, migrateUp, migrationStatus, type MigrationTarget } from './migrations.ts';
 
@@ -12,7 +13,7 @@ const database = useDatabase();
 let dir = '';
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'messenger-migrations-'));
-  await write('0001_users', 'select 1;', 'select 1;'); // The template has it already.
+  await cp(migrationsDir, dir, { recursive: true }); // The template has these already.
 });
 after(async () => rm(dir, { recursive: true }));
 
@@ -26,47 +27,50 @@ function target(): MigrationTarget {
 }
 
 test('servers that start together apply each migration once', async () => {
-  await write('0002_slow', 'create table slow (id int); select pg_sleep(0.3);', 'drop table slow;');
+  await write('0902_slow', 'create table slow (id int); select pg_sleep(0.3);', 'drop table slow;');
   const applied = await Promise.all(Array.from({ length: 5 }, async () => migrateUp(target())));
-  assert.deepEqual(applied.flat(), ['0002_slow']);
+  assert.deepEqual(applied.flat(), ['0902_slow']);
 });
 
 test('what is applied, and what is pending, is told in order', async () => {
-  await write('0003_next', 'create table next (id int);', 'drop table next;');
+  await write('0903_next', 'create table next (id int);', 'drop table next;');
+  const shipped = (await readdir(migrationsDir))
+    .toSorted()
+    .map((file) => ({ name: basename(file, '.sql'), applied: true }));
   assert.deepEqual(await migrationStatus(target()), [
-    { name: '0001_users', applied: true },
-    { name: '0002_slow', applied: true },
-    { name: '0003_next', applied: false },
+    ...shipped,
+    { name: '0902_slow', applied: true },
+    { name: '0903_next', applied: false },
   ]);
 });
 
 test('down takes back the newest, and up applies it again', async () => {
   await migrateUp(target());
-  assert.deepEqual(await migrateDown(target(), 2), ['0003_next', '0002_slow']);
-  assert.deepEqual(await migrateUp(target()), ['0002_slow', '0003_next']);
+  assert.deepEqual(await migrateDown(target(), 2), ['0903_next', '0902_slow']);
+  assert.deepEqual(await migrateUp(target()), ['0902_slow', '0903_next']);
 });
 
 test('a migration that fails leaves nothing of itself, nor of those before it', async () => {
-  await write('0004_good', 'create table good (id int);', 'drop table good;');
-  await write('0005_bad', 'create table bad (id int); select 1 / 0;', 'drop table bad;');
+  await write('0904_good', 'create table good (id int);', 'drop table good;');
+  await write('0905_bad', 'create table bad (id int); select 1 / 0;', 'drop table bad;');
   await assert.rejects(migrateUp(target()), /division by zero/u);
   const left = await database().sql("select to_regclass('good') as good, to_regclass('bad') as bad");
   assert.deepEqual(left, [{ good: null, bad: null }]);
-  await rm(join(dir, '0005_bad.sql'));
-  assert.deepEqual(await migrateUp(target()), ['0004_good']);
+  await rm(join(dir, '0905_bad.sql'));
+  assert.deepEqual(await migrateUp(target()), ['0904_good']);
 });
 
 test('make writes the next number and a name that a file can have', async () => {
   const path = await makeMigration(dir, '  Add: Avatars & more ');
-  assert.equal(basename(path), '0005_add_avatars_more.sql');
+  assert.equal(basename(path), '0905_add_avatars_more.sql');
   assert.match(await readFile(path, 'utf8'), /-- Up Migration\n[\s\S]*-- Down Migration\n/u);
   await assert.rejects(makeMigration(dir, ' ?! '), /letters or digits/u);
   await rm(path);
 });
 
 test('a database that is newer than the code is refused', async () => {
-  await rm(join(dir, '0004_good.sql'));
+  await rm(join(dir, '0904_good.sql'));
   for (const attempt of [migrateUp, migrationStatus, async (on: MigrationTarget) => migrateDown(on, 1)]) {
-    await assert.rejects(attempt(target()), /does not know: 0004_good.*start that one, or restore a backup/u);
+    await assert.rejects(attempt(target()), /does not know: 0904_good.*start that one, or restore a backup/u);
   }
 });

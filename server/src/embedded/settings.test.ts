@@ -39,6 +39,12 @@ test("the standby has the tuning guide's settings, and may hold back neither WAL
   assert.equal(settings['max_slot_wal_keep_size'], '1GB');
 });
 
+test('vacuum looks for work every second, and knows within a second what the standby no longer reads', () => {
+  const options = { synchronousCommit: 'on', tuning: 'on', socketDir } as const;
+  assert.equal(settingsFor('primary', options)['autovacuum_naptime'], '1s');
+  assert.equal(settingsFor('standby', options)['wal_receiver_status_interval'], '1s');
+});
+
 test('the profile decides about synchronous_commit', () => {
   assert.equal(
     settingsFor('primary', { synchronousCommit: 'off', tuning: 'on', socketDir })['synchronous_commit'],

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
 
+import { createTestServer, listen } from '../../test/http-server.ts';
 import { waitFor } from '../../test/wait-for.ts';
-import { createLog } from '../telemetry/log.ts';
 import { Drain, type DrainOptions } from './drain.ts';
-import { createHttpServer, type HttpServer } from './server.ts';
+import type { HttpServer } from './server.ts';
 
 const never = new AbortController().signal;
 /** Longer than any test. */
@@ -21,15 +21,7 @@ let finish: () => void = () => undefined;
 let clients: Socket[] = [];
 
 beforeEach(async () => {
-  app = await createHttpServer({
-    requestTimeoutMs: longMs,
-    maxConnections: 100,
-    maxBodyBytes: 2_048,
-    maxHeaderBytes: 2_048,
-    corsOrigins: [],
-    log: createLog({ level: 'silent', name: 'test', pretty: false }),
-    newRequestId: () => 'test',
-  });
+  app = await createTestServer({ requestTimeoutMs: longMs });
   drain = new Drain(app);
   isRunning = false;
   app.get('/fast', async () => ({ answer: 'fast' }));
@@ -40,7 +32,7 @@ beforeEach(async () => {
     await promise;
     return { answer: 'slow' };
   });
-  port = Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
+  port = await listen(app);
   clients = [];
 });
 afterEach(async () => {

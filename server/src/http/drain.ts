@@ -18,8 +18,9 @@ export class Drain {
   #isClosingConnections = false;
 
   constructor(app: HttpServer) {
-    app.addHook('onSend', async (_request, reply) => {
+    app.addHook('onSend', (_request, reply, _payload, done) => {
       if (this.#isClosingConnections) reply.header('connection', 'close');
+      done();
     });
   }
 

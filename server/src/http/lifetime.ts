@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-import type { FastifyInstance, RouteOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
 
@@ -8,8 +8,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Aborts when the request's time is over, and when its client goes away. */
     lifetime: AbortSignal;
-    /** Its handler was called, and will answer. */
-    isHandled: boolean;
   }
 }
 
@@ -20,33 +18,42 @@ export class ClientGoneError extends Error {
 
 /**
  * Gives every request `timeoutMs`, from its headers to the end of its answer: body, handler, slow readers. A handler
- * that is late is answered for, with 408; what it awaits sees `request.lifetime` abort. (Fastify's own `handlerTimeout`
- * does not do: it takes the end of a request's body for the client's departure.)
+ * that is late is answered for, with 408; what it awaits sees `request.lifetime` abort. What it brings after that has
+ * nobody to go to, and is dropped. (Fastify's own `handlerTimeout` does not do: it takes the end of a request's body for
+ * the client's departure.)
  */
 export function limitLifetime(app: FastifyInstance, timeoutMs: number): void {
   app.decorateRequest('lifetime');
-  app.decorateRequest('isHandled', false);
   app.addHook('onRequest', (request, reply, done) => {
     const controller = new AbortController();
-    const { signal } = controller;
-    request.lifetime = signal;
-    const timer = setTimeout(() => {
-      const late = new AppError('request_timeout');
-      controller.abort(late);
-      if (reply.raw.writableFinished) request.raw.destroy();
-      else if (reply.raw.headersSent) reply.raw.destroy();
-      else if (!request.isHandled) void reply.send(late); // Its body is still on the way; nobody else would answer.
-    }, timeoutMs);
-    reply.raw.once('close', () => {
+    request.lifetime = controller.signal;
+    const timer = setTimeout(endLate, timeoutMs, controller, request, reply);
+    reply.raw.on('close', () => {
       // A body that goes on after the answer (a refusal that did not wait for it) has no more time than this.
       if (hasArrived(request.raw)) clearTimeout(timer);
-      else request.raw.once('close', () => clearTimeout(timer));
-      timer.unref();
-      if (!reply.raw.writableFinished && !signal.aborted) controller.abort(new ClientGoneError('the client went away'));
+      else waitForRest(request.raw, timer);
+      if (!reply.raw.writableFinished) leave(controller);
     });
     done();
   });
-  app.addHook('onRoute', endHandlerWithLifetime);
+}
+
+function endLate(controller: AbortController, request: FastifyRequest, reply: FastifyReply): void {
+  const late = new AppError('request_timeout');
+  controller.abort(late);
+  if (reply.raw.writableFinished) request.raw.destroy();
+  else if (reply.raw.headersSent) reply.raw.destroy();
+  else void reply.send(late);
+}
+
+function leave(controller: AbortController): void {
+  if (!controller.signal.aborted) controller.abort(new ClientGoneError('the client went away'));
+}
+
+/** Its end must not hold up a process that has nothing else to do. */
+function waitForRest(request: IncomingMessage, timer: NodeJS.Timeout): void {
+  timer.unref();
+  request.once('close', () => clearTimeout(timer));
 }
 
 function hasArrived({ complete, readableEnded, destroyed, headers }: IncomingMessage): boolean {
@@ -56,22 +63,4 @@ function hasArrived({ complete, readableEnded, destroyed, headers }: IncomingMes
     destroyed ||
     (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0)
   );
-}
-
-/** Whatever the handler still does after the end is not waited for; its outcome has nobody to go to. */
-function endHandlerWithLifetime(route: RouteOptions): void {
-  const { handler } = route;
-  route.handler = async function (request, reply) {
-    const { lifetime } = request;
-    const { promise: over, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(lifetime.reason);
-    request.isHandled = true;
-    lifetime.addEventListener('abort', onAbort, { once: true });
-    if (lifetime.aborted) onAbort();
-    try {
-      return await Promise.race([handler.call(this, request, reply), over]);
-    } finally {
-      lifetime.removeEventListener('abort', onAbort);
-    }
-  };
 }

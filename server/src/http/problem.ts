@@ -2,6 +2,8 @@ import { errorCodes, type ErrorCode, type Problem } from '@messenger/protocol/er
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import { describeInvalid } from './request-validation.ts';
 
 export const problemType = 'application/problem+json; charset=utf-8';
@@ -47,31 +49,29 @@ export function renderProblem(code: ErrorCode, requestId: string, refusal?: AppE
 }
 
 /**
- * The one place where errors become answers. Refusals are logged only when the server is to blame (503, 504), without
- * anything that a user typed; a defect is logged once, with its stack, and answered without detail.
+ * The one place where errors become answers. Refusals are told to the operator only when the server is to blame (503,
+ * 504), without anything that a user typed; a defect is logged once, with its stack, and answered without detail.
  */
-export async function answerError(
-  error: FastifyError | Error,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<void> {
-  if (clientIsGone(request)) return void reply.code(499).send();
-  const refusal = toRefusal(error);
-  if (refusal === undefined) request.log.error({ err: error, route: request.routeOptions.url }, 'a request failed');
-  else if (errorCodes[refusal.code].status >= 500) logRefusal(refusal, request);
-  const code = refusal?.code ?? 'internal_error';
-  const { status } = errorCodes[code];
-  if (status === 503) reply.header('retry-after', retryAfterSeconds);
-  if (status === 408) reply.header('connection', 'close');
-  await reply
-    .code(status)
-    .type(problemType)
-    .send(renderProblem(code, request.id, refusal));
+export function createErrorHandler(log: Log, refusals: RefusalLog) {
+  return async (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (clientIsGone(request)) return void reply.code(499).send();
+    const refusal = toRefusal(error);
+    const code = refusal?.code ?? 'internal_error';
+    const { status } = errorCodes[code];
+    const told = { requestId: request.id, route: request.routeOptions.url };
+    if (refusal === undefined) log.error({ err: error, ...told }, 'a request failed');
+    else if (status >= 500) refusals.add({ code, ...told, cause: causeOf(refusal) });
+    if (status === 503) reply.header('retry-after', retryAfterSeconds);
+    if (status === 408) reply.header('connection', 'close');
+    await reply
+      .code(status)
+      .type(problemType)
+      .send(renderProblem(code, request.id, refusal));
+  };
 }
 
-function logRefusal(refusal: AppError, request: FastifyRequest): void {
-  const cause = refusal.cause instanceof Error ? refusal.cause.message : undefined;
-  request.log.warn({ code: refusal.code, route: request.routeOptions.url, cause }, 'a request was refused');
+function causeOf({ cause }: AppError): string | undefined {
+  return cause instanceof Error ? cause.message : undefined;
 }
 
 function clientIsGone(request: FastifyRequest): boolean {

@@ -1,29 +1,36 @@
 import type { Socket } from 'node:net';
 
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { AppError } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import { Admission } from './admission.ts';
 import { answerClientError } from './client-errors.ts';
 import { carryConsistency, tokenHeader } from './consistency.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { limitLifetime } from './lifetime.ts';
-import { answerError } from './problem.ts';
+import { alwaysAnswered, createNodeServer } from './node-server.ts';
+import { createErrorHandler } from './problem.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { createValidatorCompiler } from './request-validation.ts';
 
 export interface HttpOptions {
   /** For a request as a whole; then 408. Its headers alone get as long. */
   readonly requestTimeoutMs: number;
+  /** How long requests may queue before new ones are refused with 503; 0 refuses none. See `Admission`. */
+  readonly maxQueueMs: number;
   readonly maxConnections: number;
   readonly maxBodyBytes: number;
   readonly maxHeaderBytes: number;
   /** Origins whose pages may use the API; `*` is all, none switches CORS off. */
   readonly corsOrigins: readonly string[];
   readonly log: Log;
+  readonly clock: Clock;
+  readonly random: () => number;
   /** Made anew for each request; also in the log. */
   readonly newRequestId: () => string;
 }
@@ -36,52 +43,26 @@ export type HttpServer = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** How often Node looks for requests that arrive too slowly: they are cut within this long after their time. */
-const slowRequestCheckMs = 1_000;
-
-/** Everything but our own files is refused: pages here load nothing from other hosts. */
-const contentSecurityPolicy = {
-  useDefaults: false,
-  directives: {
-    defaultSrc: ["'none'"],
-    scriptSrc: ["'self'"],
-    styleSrc: ["'self'", "'unsafe-inline'"],
-    imgSrc: ["'self'", 'data:'],
-    fontSrc: ["'self'"],
-    connectSrc: ["'self'"],
-    baseUri: ["'none'"],
-    formAction: ["'self'"],
-    frameAncestors: ["'none'"],
-  },
-};
-
 /**
  * Fastify with our limits, deadlines and errors; knows no routes. Handlers get `request.lifetime`, which aborts when the
  * request's time is over and when its client goes away.
  */
 export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
-  const loggerInstance: FastifyBaseLogger = options.log;
-  const newestAnswers = new WeakMap<Socket, ServerResponse>();
+  const admission = new Admission(options.maxQueueMs, options.clock);
+  const refusals = new RefusalLog(options.log);
+  const answerError = createErrorHandler(options.log, refusals);
+  // No logger: Fastify would make one for every request, and all that it has to say is said by `answerError`.
   const app = Fastify({
-    loggerInstance,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    serverFactory: (handle) => createNodeServer(handle, { ...options, admission, refusals }),
     genReqId: options.newRequestId,
     bodyLimit: options.maxBodyBytes,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
-    http: {
-      maxHeaderSize: options.maxHeaderBytes,
-      headersTimeout: options.requestTimeoutMs,
-      requestTimeout: options.requestTimeoutMs,
-      connectionsCheckingInterval: slowRequestCheckMs,
-    },
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
-      answerClientError(error, socket, options.newRequestId(), newestAnswers.get(socket));
+      answerClientError(error, socket, options.newRequestId(), socket.newestAnswer);
     },
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
-  app.server.maxConnections = options.maxConnections;
-  app.server.on('request', ({ socket }, response) => newestAnswers.set(socket, response));
   app.setValidatorCompiler(createValidatorCompiler());
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(async () => {
@@ -89,14 +70,34 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   });
   limitLifetime(app, options.requestTimeoutMs);
   carryConsistency(app);
-  await app.register(helmet, { contentSecurityPolicy, strictTransportSecurity: false });
+  countWork(app, admission);
   if (options.corsOrigins.length > 0) await app.register(cors, corsOptions(options.corsOrigins));
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('request-id', request.id);
-    if (request.is404) throw new AppError('not_found'); // Before the body is read.
+    done(request.is404 ? new AppError('not_found') : undefined); // Before the body is read.
   });
   acceptJsonOnly(app);
+  app.addHook('onClose', async () => refusals.close());
   return app;
+}
+
+/**
+ * Work is what handlers do: a client that is slow to send its body or to read its answer is no load; and that the server
+ * says how it is does not mean that it gets anything done.
+ */
+function countWork(app: FastifyInstance, admission: Admission): void {
+  app.addHook('onRoute', (route) => {
+    const { handler } = route;
+    if (alwaysAnswered.has(route.url)) return;
+    route.handler = async function (request, reply) {
+      const began = admission.begin();
+      try {
+        return await handler.call(this, request, reply);
+      } finally {
+        admission.end(began);
+      }
+    };
+  });
 }
 
 function corsOptions(origins: readonly string[]) {

@@ -85,6 +85,7 @@ export class Workers<Settings> implements Service {
       if (message.type === 'pong') heartbeat.answered();
       if (message.type === 'ready') {
         served = true;
+        heartbeat.serves();
         resolve(message.report);
       }
     });

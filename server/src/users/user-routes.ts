@@ -35,7 +35,7 @@ function serialiseOnce(value: object, serialise: () => string | ArrayBuffer | Bu
 }
 
 /** The users API of the guide, and what it lacks: PATCH, pages by key, and errors that say what is wrong. */
-export function userRoutes(app: HttpServer, users: Users): void {
+export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): void {
   app.post(
     prefix,
     { schema: { tags, summary: 'Create a user', body: UserNames, response: { 201: Created, ...refusals } } },

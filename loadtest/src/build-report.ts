@@ -1,0 +1,99 @@
+import { cpus, totalmem } from 'node:os';
+
+import { misses, type Assertion } from './assertions.ts';
+import type { Outcome, RequestOutcome } from './outcome.ts';
+import type { Stalls } from './probe.ts';
+import type { Latencies, MachineFacts, Report, RequestLatencies, RunFacts } from './report.ts';
+import { saturationReasons } from './saturation.ts';
+import type { SystemCpu } from './system-cpu.ts';
+
+/** All that is known after a run. */
+export interface Findings {
+  readonly run: RunFacts;
+  readonly outcome: Outcome;
+  readonly assertions: readonly Assertion[];
+  readonly stalls: Stalls;
+  /** Of all processes of the load test. */
+  readonly ownCpuMs: number;
+  /** What the system under test has used during the run. */
+  readonly system: SystemCpu | undefined;
+}
+
+export function buildReport({ run, outcome, assertions, stalls, ownCpuMs, system }: Findings): Report {
+  const total = outcome.total();
+  const seconds = run.tookMs / 1000;
+  const latencies = latenciesOf(total, seconds);
+  return {
+    version: 1,
+    run,
+    machine: machineFacts(),
+    ...judge(latencies, assertions, saturationReasons(outcome)),
+    total: latencies,
+    requests: Array.from(outcome.requests.values(), (one) => requestLatencies(one, seconds)),
+    errors: Array.from(outcome.faults.values(), ({ example, ...fault }) => ({ ...fault, example })).toSorted(
+      (a, b) => b.count - a.count,
+    ),
+    generator: {
+      cpuMs: ownCpuMs,
+      eventLoopDelayP99Ms: outcome.eventLoopDelayP99Ms,
+      eventLoopDelayMaxMs: outcome.eventLoopDelayMaxMs,
+      lateStartsP99Ms: outcome.lateStarts.percentileMs(99),
+    },
+    probe: { p99StallMs: stalls.p99StallMs, maxStallMs: stalls.maxStallMs },
+    system,
+    timeline: outcome.timeline.map(({ second }) => second),
+    histogram: [...total.all().buckets()],
+  };
+}
+
+/** A generator that fell behind has measured itself: there is no verdict then, neither good nor bad. */
+function judge(
+  latencies: Latencies,
+  assertions: readonly Assertion[],
+  saturation: readonly string[],
+): Pick<Report, 'verdict' | 'reasons'> {
+  const missed = misses(latencies, assertions);
+  if (saturation.length > 0) return { verdict: 'generator saturated', reasons: [...saturation, ...missed] };
+  return { verdict: missed.length === 0 ? 'passed' : 'failed', reasons: missed };
+}
+
+function requestLatencies(outcome: RequestOutcome, seconds: number): RequestLatencies {
+  return { name: outcome.name, ...latenciesOf(outcome, seconds) };
+}
+
+/** The figures of the contract; the rate is over `seconds`. */
+export function latenciesOf(outcome: RequestOutcome, seconds: number): Latencies {
+  const { ok, failed } = outcome;
+  const both = outcome.all();
+  return {
+    count: both.count,
+    ok: ok.count,
+    failed: failed.count,
+    minMs: both.minMs,
+    maxMs: both.maxMs,
+    meanMs: both.meanMs,
+    stdDevMs: both.stdDevMs,
+    p50Ms: both.percentileMs(50),
+    p75Ms: both.percentileMs(75),
+    p95Ms: both.percentileMs(95),
+    p99Ms: both.percentileMs(99),
+    requestsPerSecond: both.count / seconds,
+    distribution: {
+      under100Ms: ok.under100Ms,
+      under500Ms: ok.under500Ms,
+      from500Ms: ok.count - ok.under100Ms - ok.under500Ms,
+      failed: failed.count,
+    },
+  };
+}
+
+function machineFacts(): MachineFacts {
+  const cores = cpus();
+  return {
+    cpu: cores[0]?.model ?? 'unknown',
+    cores: cores.length,
+    memoryBytes: totalmem(),
+    platform: `${process.platform}-${process.arch}`,
+    node: process.version,
+  };
+}

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { search, type CapacityStep } from './capacity.ts';
+
+const never = new AbortController().signal;
+
+function upTo(limit: number, tried: number[] = []): (rate: number) => Promise<CapacityStep> {
+  return async (usersPerSecond) => {
+    tried.push(usersPerSecond);
+    const verdict = usersPerSecond <= limit ? 'held' : 'missed';
+    return { usersPerSecond, requestsPerSecond: 0, p99Ms: 0, failed: 0, systemCpuPercent: undefined, verdict };
+  };
+}
+
+test('the rate doubles until it is not held, then the gap is bisected', async () => {
+  const tried: number[] = [];
+  const { usersPerSecond } = await search(50, never, upTo(700, tried));
+  assert.deepEqual(tried, [50, 100, 200, 400, 800, 566, 673, 734, 703]);
+  assert.equal(usersPerSecond, 673);
+});
+
+test('a first rate that is too high is halved', async () => {
+  assert.equal((await search(64, never, upTo(10))).usersPerSecond, 10);
+});
+
+test('a server that holds nothing, and one that holds everything, end the search', async () => {
+  const tried: number[] = [];
+  assert.equal((await search(50, never, upTo(0, tried))).usersPerSecond, 0);
+  assert.deepEqual(tried, [50, 25, 12, 6, 3, 1]);
+  assert.equal((await search(1, never, upTo(Infinity))).steps.length, 15);
+});

@@ -1,0 +1,146 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { latenciesOf } from './build-report.ts';
+import { measure, withServer, type Driven, type Interrupts, type ServerOptions } from './load-test.ts';
+import type { Plan } from './messages.ts';
+import type { Screen } from './progress.ts';
+import { saturationReasons } from './saturation.ts';
+import { durationOf, steady } from './schedule.ts';
+
+export interface CapacityOptions extends ServerOptions {
+  /** A rate is held when no request fails and the 99th percentile is at most this. */
+  readonly p99Ms: number;
+  /** Users per second of the first step. */
+  readonly fromRate: number;
+  readonly stepSeconds: number;
+  readonly processes: number;
+  readonly deadlineMs: number;
+}
+
+/** One point of the curve. */
+export interface CapacityStep {
+  /** Users that arrived per second; each makes five requests. */
+  readonly usersPerSecond: number;
+  readonly requestsPerSecond: number;
+  readonly p99Ms: number;
+  readonly failed: number;
+  /** Of server and databases together, in percent of one core; undefined where it cannot be seen. */
+  readonly systemCpuPercent: number | undefined;
+  readonly verdict: 'held' | 'missed' | 'generator saturated';
+}
+
+export interface Capacity {
+  /** The highest rate that was held; 0 when none was. */
+  readonly usersPerSecond: number;
+  readonly steps: readonly CapacityStep[];
+}
+
+/** What comes before this is not counted. */
+const warmUpSeconds = 3;
+/** Doubling from 50 passes 100,000 users per second after 11 steps; bisecting takes 4. */
+const maxSteps = 15;
+/** The answer is known well enough when the next higher rate that was tried is at most this much higher. */
+const precision = 1.08;
+
+/** Tries rates until the highest that holds is known within 8 %; prints the curve as it grows, and writes it down. */
+export async function findCapacity(
+  options: CapacityOptions,
+  interrupts: Interrupts,
+  screen: Screen,
+): Promise<Capacity> {
+  return await withServer(options, interrupts, async (driven) => {
+    screen.write(`${header}\n`);
+    const attempt = async (rate: number): Promise<CapacityStep> => {
+      const step = await tryRate(rate, options, driven, interrupts);
+      screen.write(`${renderStep(step)}\n`);
+      return step;
+    };
+    const capacity = await search(options.fromRate, interrupts.stopping, async (rate) => {
+      const step = await attempt(rate);
+      // A stall of the machine looks the same, and passes.
+      return step.verdict === 'generator saturated' && !interrupts.stopping.aborted ? await attempt(rate) : step;
+    });
+    screen.write(`${conclude(capacity, options)}\n`);
+    await writeFile(join(options.reportDir, 'capacity.json'), `${JSON.stringify(capacity, undefined, 2)}\n`);
+    return capacity;
+  });
+}
+
+/** Doubles the rate until it is not held (or halves it until it is), then bisects, geometrically. */
+export async function search(
+  fromRate: number,
+  stopping: AbortSignal,
+  attempt: (usersPerSecond: number) => Promise<CapacityStep>,
+): Promise<Capacity> {
+  const steps: CapacityStep[] = [];
+  let held = 0;
+  let missed = Infinity;
+  for (let rate = fromRate; steps.length < maxSteps && rate >= 1; rate = nextRate(held, missed)) {
+    const step = await attempt(rate);
+    if (stopping.aborted) break; // This step was cut.
+    steps.push(step);
+    if (step.verdict === 'held') held = rate;
+    else missed = rate;
+    if (missed <= Math.max(held * precision, held + 1)) break;
+  }
+  return { usersPerSecond: held, steps };
+}
+
+function nextRate(held: number, missed: number): number {
+  if (missed === Infinity) return held * 2;
+  return held === 0 ? Math.floor(missed / 2) : Math.round(Math.sqrt(held * missed));
+}
+
+async function tryRate(
+  rate: number,
+  options: CapacityOptions,
+  driven: Driven,
+  interrupts: Interrupts,
+): Promise<CapacityStep> {
+  const plan = planOf(rate, options, driven);
+  const { processes } = options;
+  const measured = await measure(plan, driven, { ...interrupts, processes, onSecond: () => undefined });
+  const { outcome, system, tookMs } = measured;
+  const { p99Ms, failed, requestsPerSecond } = latenciesOf(outcome.total(), options.stepSeconds);
+  const isHeld = failed === 0 && p99Ms <= options.p99Ms;
+  const isSaturated = saturationReasons(outcome).length > 0;
+  const cpuMs = system && system.serverCpuMs + system.databasesCpuMs;
+  return {
+    usersPerSecond: rate,
+    requestsPerSecond,
+    p99Ms,
+    failed,
+    systemCpuPercent: cpuMs === undefined ? undefined : (cpuMs / tookMs) * 100,
+    verdict: isSaturated ? 'generator saturated' : isHeld ? 'held' : 'missed',
+  };
+}
+
+function planOf(rate: number, { stepSeconds, deadlineMs }: CapacityOptions, { target }: Driven): Plan {
+  const phases = [steady(rate, warmUpSeconds + stepSeconds)];
+  return {
+    type: 'stress',
+    phases,
+    address: target.address,
+    host: target.host,
+    checks: 'strict',
+    deadlineMs,
+    countFromMs: (durationOf(phases) - stepSeconds) * 1000,
+  };
+}
+
+const header = ['users/s', 'requests/s', 'p99', 'failed', 'system CPU', ''].map((title) => title.padStart(11)).join('');
+
+function renderStep(step: CapacityStep): string {
+  const { usersPerSecond, requestsPerSecond, p99Ms, failed, systemCpuPercent, verdict } = step;
+  const cpu = systemCpuPercent === undefined ? '-' : `${systemCpuPercent.toFixed(0)} %`;
+  const cells = [String(usersPerSecond), requestsPerSecond.toFixed(0), `${p99Ms.toFixed(1)} ms`, String(failed), cpu];
+  return `${cells.map((cell) => cell.padStart(11)).join('')}  ${verdict}`;
+}
+
+function conclude({ usersPerSecond, steps }: Capacity, { p99Ms }: CapacityOptions): string {
+  const target = `no failure, p99 at most ${p99Ms} ms`;
+  const best = steps.find((step) => step.usersPerSecond === usersPerSecond);
+  if (best === undefined) return `No rate that was tried holds the target (${target}).`;
+  return `Capacity: ${usersPerSecond} users/s, ${best.requestsPerSecond.toFixed(0)} requests/s (${target}).`;
+}

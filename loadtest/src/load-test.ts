@@ -1,0 +1,99 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { drive } from './drive.ts';
+import type { Plan } from './messages.ts';
+import type { MeasuredSecond, Outcome } from './outcome.ts';
+import { startProbe, type Stalls } from './probe.ts';
+import { startServer } from './started-server.ts';
+import { systemOf, systemOn, type LookAtSystem, type SystemCpu } from './system-cpu.ts';
+import { assertListening, resolveTarget, type Target } from './target.ts';
+
+/** Which server is driven, and with what. The same for a run and for the search of the capacity. */
+export interface ServerOptions {
+  readonly baseUrl: string;
+  readonly allowRemote: boolean;
+  /** A server of our own in place of `baseUrl`, with these options; undefined: none. */
+  readonly start: readonly string[] | undefined;
+  /** For what is written. */
+  readonly reportDir: string;
+}
+
+export interface Interrupts {
+  /** The first Ctrl-C: end cleanly, and report. */
+  readonly stopping: AbortSignal;
+  /** The second one: end at once. */
+  readonly atOnce: AbortSignal;
+}
+
+/** A server that listens, and how to see its CPU. */
+export interface Driven {
+  readonly target: Target;
+  readonly look: LookAtSystem;
+}
+
+/** Calls `use` with a server that listens. A server of our own is ended after it, whatever comes. */
+export async function withServer<Result>(
+  { baseUrl, allowRemote, start, reportDir }: ServerOptions,
+  interrupts: Interrupts,
+  use: (driven: Driven) => Promise<Result>,
+): Promise<Result> {
+  await mkdir(reportDir, { recursive: true });
+  if (start === undefined) {
+    const target = await resolveTarget(baseUrl, { allowRemote });
+    await assertListening(target);
+    return await use({ target, look: systemOn(target.address.port) ?? (() => undefined) });
+  }
+  const logFile = join(reportDir, 'server.log');
+  const server = await startServer({ options: start, logFile, stopping: interrupts.stopping });
+  try {
+    return await use({
+      target: await resolveTarget(server.baseUrl, { allowRemote: true }),
+      look: systemOf(server.pid),
+    });
+  } finally {
+    await server.stop(interrupts.atOnce);
+  }
+}
+
+/** One plan, carried out, and what was seen around it. */
+export interface Measurement {
+  readonly outcome: Outcome;
+  readonly stalls: Stalls;
+  readonly tookMs: number;
+  /** Of all processes of the load test. */
+  readonly ownCpuMs: number;
+  readonly system: SystemCpu | undefined;
+}
+
+/** Drives the server, with the probe beside. Rejects when one of our processes dies, and when it is ended at once. */
+export async function measure(
+  plan: Plan,
+  driven: Driven,
+  options: Interrupts & { readonly processes: number; readonly onSecond: (second: MeasuredSecond) => void },
+): Promise<Measurement> {
+  const probe = startProbe();
+  try {
+    const ownBefore = process.cpuUsage();
+    const before = driven.look();
+    const startedMs = performance.now();
+    const outcome = await drive(plan, options);
+    const tookMs = performance.now() - startedMs;
+    const system = difference(before, driven.look());
+    const { user, system: kernel } = process.cpuUsage(ownBefore);
+    const stalls = await probe.stop();
+    const ownCpuMs = (user + kernel) / 1000 + outcome.cpuMs + stalls.cpuMs;
+    return { outcome, stalls, tookMs, ownCpuMs, system };
+  } catch (error) {
+    await probe.stop().catch(() => undefined);
+    throw error;
+  }
+}
+
+function difference(before: SystemCpu | undefined, after: SystemCpu | undefined): SystemCpu | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  return {
+    serverCpuMs: after.serverCpuMs - before.serverCpuMs,
+    databasesCpuMs: after.databasesCpuMs - before.databasesCpuMs,
+  };
+}

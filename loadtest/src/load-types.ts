@@ -1,0 +1,68 @@
+import { steady, type Phase } from './schedule.ts';
+import { crud, paging, reading, writing, type Step } from './steps.ts';
+
+/** A kind of run: who arrives when, and what each user does. */
+export interface LoadType {
+  /** One sentence: the arrivals. */
+  readonly about: string;
+  readonly steps: readonly Step[];
+  readonly phases: (users: number, seconds: number) => readonly Phase[];
+}
+
+export const loadTypes = {
+  smoke: {
+    about: 'One user per second arrives throughout, however many are asked for.',
+    steps: crud,
+    phases: (_users, seconds) => [steady(1, seconds)],
+  },
+  load: {
+    about: 'A tenth of the users arrives per second, throughout.',
+    steps: crud,
+    phases: (users, seconds) => [steady(users / 10, seconds)],
+  },
+  stress: {
+    about:
+      "The guide's run: half of the users arrive in the first quarter of the time, then a fifth of them per second for half of it, then all of them in the last quarter.",
+    steps: crud,
+    phases: (users, seconds) => [
+      { users: Math.round(users / 2), seconds: seconds / 4 },
+      steady(users / 5, seconds / 2),
+      { users, seconds: seconds / 4 },
+    ],
+  },
+  spike: {
+    about: 'A fiftieth of the users arrives per second, and halfway all of them within one second.',
+    steps: crud,
+    phases: (users, seconds) => [
+      steady(users / 50, seconds / 2),
+      { users, seconds: 1 },
+      steady(users / 50, Math.max(1, seconds / 2 - 1)),
+    ],
+  },
+  soak: {
+    about: 'A twentieth of the users arrives per second, throughout; meant for hours.',
+    steps: crud,
+    phases: (users, seconds) => [steady(users / 20, seconds)],
+  },
+  pagination: {
+    about: 'A twentieth of the users arrives per second; each walks through pages by key and by offset.',
+    steps: paging,
+    phases: (users, seconds) => [steady(users / 20, seconds)],
+  },
+  read: {
+    about: 'A twentieth of the users arrives per second; each reads what it created, and the list, again and again.',
+    steps: reading,
+    phases: (users, seconds) => [steady(users / 20, seconds)],
+  },
+  write: {
+    about: 'A twentieth of the users arrives per second; each writes again and again, and reads back what it wrote.',
+    steps: writing,
+    phases: (users, seconds) => [steady(users / 20, seconds)],
+  },
+} as const satisfies Readonly<Record<string, LoadType>>;
+
+export type LoadTypeName = keyof typeof loadTypes;
+
+export function isLoadTypeName(name: string): name is LoadTypeName {
+  return Object.hasOwn(loadTypes, name);
+}

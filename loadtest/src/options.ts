@@ -1,0 +1,68 @@
+import { InvalidArgumentError, Option } from 'commander';
+
+import { assertionForm, defaultAssertions, parseAssertions } from './assertions.ts';
+import { isLoadTypeName, loadTypes, type LoadTypeName } from './load-types.ts';
+
+/** What commander hands to a parser: the text, and what held so far. An empty variable counts as not set. */
+type Parse<Value> = (text: string, before: Value) => Value;
+
+function number(from: number, to: number, isWhole: boolean): Parse<number> {
+  return (text, before) => {
+    if (text === '') return before;
+    const value = Number(text);
+    const isFine =
+      /^\d+(?:\.\d+)?$/u.test(text) && (!isWhole || Number.isInteger(value)) && value >= from && value <= to;
+    if (!isFine) throw new InvalidArgumentError(`It must be a ${isWhole ? 'whole ' : ''}number from ${from} to ${to}.`);
+    return value;
+  };
+}
+
+const parseType: Parse<LoadTypeName> = (text, before) => {
+  if (text === '') return before;
+  if (!isLoadTypeName(text)) throw new InvalidArgumentError(`It must be one of ${Object.keys(loadTypes).join(', ')}.`);
+  return text;
+};
+
+/** Every option of the command line, once. Their own errors name flag or variable. */
+export const options = {
+  type: new Option('--type <type>', 'the kind of load').default('stress').env('LOADTEST_TYPE').argParser(parseType),
+  users: new Option('--users <count>', 'how many users the type is for')
+    .default(5000)
+    .env('LOADTEST_USERS')
+    .argParser(number(1, 1_000_000, true)),
+  duration: new Option('--duration <seconds>', 'how long users arrive')
+    .default(120)
+    .env('LOADTEST_DURATION')
+    .argParser(number(1, 7 * 86_400, true)),
+  baseUrl: new Option('--base-url <url>', 'the server')
+    .default('http://127.0.0.1:8080')
+    .env('BASE_URL')
+    .argParser<string>((text, before) => (text === '' ? before : text)),
+  allowRemote: new Option('--allow-remote', 'the server may be on another machine').default(false),
+  start: new Option('--start', 'start a server on a temporary data folder, with the options after --').default(false),
+  processes: new Option('--processes <count>', 'generator processes that share the users')
+    .default(1)
+    .argParser(number(1, 64, true)),
+  checks: new Option(
+    '--checks <kind>',
+    "strict: status and content; guide: status alone, a 404 is a success as in the guide's test",
+  )
+    .default('strict')
+    .choices(['strict', 'guide']),
+  deadline: new Option('--deadline <seconds>', 'a request that takes longer has failed')
+    .default(15)
+    .argParser(number(0.1, 3600, false)),
+  assert: new Option('--assert <list>', assertionForm)
+    .default(parseAssertions(defaultAssertions), defaultAssertions)
+    .argParser(parseAssertions),
+  reportDir: new Option('--report-dir <folder>', 'for the files of the report').default('loadtest-report'),
+  p99: new Option('--p99 <ms>', 'the highest 99th percentile that counts as held')
+    .default(6)
+    .argParser(number(0.1, 60_000, false)),
+  stepSeconds: new Option('--step-seconds <seconds>', 'how long each rate is measured, after a warm-up')
+    .default(10)
+    .argParser(number(1, 600, true)),
+  from: new Option('--from <rate>', 'users per second of the first step')
+    .default(50)
+    .argParser(number(1, 100_000, true)),
+} as const;

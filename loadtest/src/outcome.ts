@@ -1,0 +1,92 @@
+import { Distribution } from './distribution.ts';
+import type { FaultTally, RequestTally, SecondTally, Tally } from './messages.ts';
+import type { Second } from './report.ts';
+
+/** How one kind of request went, or all of them. */
+export class RequestOutcome {
+  readonly name: string;
+  readonly ok = new Distribution();
+  readonly failed = new Distribution();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  merge({ ok, failed }: Pick<RequestTally, 'ok' | 'failed'>): void {
+    this.ok.merge(ok);
+    this.failed.merge(failed);
+  }
+
+  /** Whatever came of it. */
+  all(): Distribution {
+    return new Distribution().merge(this.ok.pack()).merge(this.failed.pack());
+  }
+}
+
+/** A second of the run, all generators together. */
+export interface MeasuredSecond {
+  readonly second: Second;
+  /** The share of a core that the busiest generator process used. */
+  readonly busiestCpuShare: number;
+}
+
+/** How the whole run went: the tallies of all generators in one. */
+export class Outcome {
+  readonly requests = new Map<string, RequestOutcome>();
+  readonly faults = new Map<string, FaultTally>();
+  readonly lateStarts = new Distribution();
+  readonly timeline: MeasuredSecond[] = [];
+  usersStarted = 0;
+  /** Of all generator processes. */
+  cpuMs = 0;
+  eventLoopDelayP99Ms = 0;
+  eventLoopDelayMaxMs = 0;
+
+  merge(tally: Tally): void {
+    for (const request of tally.requests) {
+      const known = this.requests.get(request.name) ?? new RequestOutcome(request.name);
+      known.merge(request);
+      this.requests.set(request.name, known);
+    }
+    for (const fault of tally.faults) this.#mergeFault(fault);
+    this.lateStarts.merge(tally.lateStarts);
+    this.usersStarted += tally.usersStarted;
+    this.cpuMs += tally.cpuMs;
+    this.eventLoopDelayP99Ms = Math.max(this.eventLoopDelayP99Ms, tally.eventLoopDelayP99Ms);
+    this.eventLoopDelayMaxMs = Math.max(this.eventLoopDelayMaxMs, tally.eventLoopDelayMaxMs);
+  }
+
+  #mergeFault(fault: FaultTally): void {
+    const key = `${fault.request}\n${fault.kind}`;
+    const count = (this.faults.get(key)?.count ?? 0) + fault.count;
+    this.faults.set(key, { ...fault, count });
+  }
+
+  /** All kinds of requests together. */
+  total(): RequestOutcome {
+    const total = new RequestOutcome('Global Information');
+    for (const { ok, failed } of this.requests.values()) total.merge({ ok: ok.pack(), failed: failed.pack() });
+    return total;
+  }
+}
+
+/** The same second of all generators, as one. */
+export function mergeSeconds(second: number, tallies: readonly SecondTally[]): MeasuredSecond {
+  const latencies = new Distribution();
+  for (const tally of tallies) latencies.merge(tally.latencies);
+  const sum = (pick: (tally: SecondTally) => number): number => tallies.reduce((all, tally) => all + pick(tally), 0);
+  return {
+    second: {
+      second,
+      requests: latencies.count,
+      failed: sum(({ failed }) => failed),
+      refused: sum(({ refused }) => refused),
+      activeUsers: sum(({ activeUsers }) => activeUsers),
+      p50Ms: latencies.percentileMs(50),
+      p95Ms: latencies.percentileMs(95),
+      p99Ms: latencies.percentileMs(99),
+      maxMs: latencies.maxMs,
+    },
+    busiestCpuShare: Math.max(0, ...tallies.map(({ cpuMs }) => cpuMs / 1000)),
+  };
+}

@@ -1,0 +1,50 @@
+import type { Fault } from './connection.ts';
+import { Distribution } from './distribution.ts';
+import type { FaultTally, RequestTally, SecondTally } from './messages.ts';
+
+/** Gathers the outcomes of one generator: per request, per second, and the lateness of the generator itself. */
+export class Recorder {
+  readonly lateStarts = new Distribution();
+  readonly #requests = new Map<string, { readonly ok: Distribution; readonly failed: Distribution }>();
+  readonly #faults = new Map<string, FaultTally>();
+  readonly #second = new Distribution();
+  #failed = 0;
+  #refused = 0;
+
+  constructor(requestNames: readonly string[]) {
+    for (const name of requestNames) this.#requests.set(name, { ok: new Distribution(), failed: new Distribution() });
+  }
+
+  /** One request has ended; `fault` says why when it failed. */
+  record(request: string, latencyMs: number, fault: Fault | undefined): void {
+    this.#second.add(latencyMs);
+    const outcome = fault === undefined ? 'ok' : 'failed';
+    this.#requests.get(request)?.[outcome].add(latencyMs);
+    if (fault !== undefined) this.#countFault(request, fault);
+  }
+
+  #countFault(request: string, fault: Fault): void {
+    this.#failed++;
+    if (fault.kind === 'refused') this.#refused++;
+    const key = `${request}\n${fault.kind}`;
+    const known = this.#faults.get(key) ?? { ...fault, request, count: 0 };
+    this.#faults.set(key, { ...known, count: known.count + 1 });
+  }
+
+  /** What has come since the last call. */
+  takeSecond(): Pick<SecondTally, 'failed' | 'refused' | 'latencies'> {
+    const taken = { failed: this.#failed, refused: this.#refused, latencies: this.#second.pack() };
+    this.#second.reset();
+    this.#failed = 0;
+    this.#refused = 0;
+    return taken;
+  }
+
+  requests(): RequestTally[] {
+    return Array.from(this.#requests, ([name, { ok, failed }]) => ({ name, ok: ok.pack(), failed: failed.pack() }));
+  }
+
+  faults(): FaultTally[] {
+    return [...this.#faults.values()];
+  }
+}

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
+import type { Report } from './report.ts';
+import { renderDistribution } from './report-page/distribution.ts';
+import { html, jsonElement, rawElement, type Markup } from './report-page/markup.ts';
+import { renderHealth, renderRun, renderVerdict } from './report-page/overview.ts';
+import { renderErrors, renderFigures } from './report-page/tables.ts';
+
+/**
+ * One page that shows a run: opens from disk, loads nothing, and runs no script but its own, which its content security
+ * policy holds it to. The tables need no script. Text of the run is escaped. Rejects when uplot is not installed.
+ */
+export async function renderReportPage(report: Report): Promise<string> {
+  const [style, plotStyle, license, plot, charts] = await Promise.all([
+    readText(import.meta.resolve('./report-page/page.css')),
+    readText(import.meta.resolve('uplot/dist/uPlot.min.css')),
+    readText(import.meta.resolve('uplot/LICENSE')),
+    readText(import.meta.resolve('uplot/dist/uPlot.iife.min.js')),
+    readText(import.meta.resolve('./report-page/charts.mjs')),
+  ]);
+  const styles = `${plotStyle}\n${style}`;
+  const scripts = [`/*\nuPlot\n${license}*/\n${plot}`, `{\n${charts}}\n`];
+  return renderDocument(report, styles, scripts).source;
+}
+
+async function readText(url: string): Promise<string> {
+  return await readFile(new URL(url), 'utf8');
+}
+
+function renderDocument(report: Report, styles: string, scripts: readonly string[]): Markup {
+  const title = `Load test: ${report.run.type} against ${report.run.baseUrl}`;
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta http-equiv="Content-Security-Policy" content="${policyFor(styles, scripts)}" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title}</title>
+        ${rawElement('style', styles)}
+      </head>
+      <body>
+        <main>
+          <h1>${title}</h1>
+          ${renderVerdict(report)} ${renderSections(report)}
+        </main>
+        ${jsonElement('report', report)} ${scripts.map((script) => rawElement('script', script))}
+      </body>
+    </html> `;
+}
+
+/** Only these styles and scripts, and nothing from anywhere. */
+function policyFor(styles: string, scripts: readonly string[]): string {
+  return `default-src 'none'; style-src ${hash(styles)}; script-src ${scripts.map(hash).join(' ')}`;
+}
+
+function hash(source: string): string {
+  return `'sha256-${createHash('sha256').update(source).digest('base64')}'`;
+}
+
+function renderSections(report: Report): Markup {
+  return html`<h2>Over time</h2>
+    <p class="note">
+      One point a second. The charts share a cursor: point at one, or focus it and use the arrow keys. A name below a
+      chart hides its line. Drag to zoom, double-click to see all.
+    </p>
+    <div class="charts">
+      ${renderChart('requests', 'Requests')} ${renderChart('latency', 'Latency percentiles')}
+      ${renderChart('users', 'Active users')} ${renderChart('failures', 'Failures and refusals')}
+    </div>
+    <h2>Latency distribution</h2>
+    <p class="note">Latency counts from the moment when a request should have been sent.</p>
+    <div class="charts">
+      <div class="chart table">${renderDistribution(report)}</div>
+      ${renderChart('tail', 'How many requests are slower')}
+    </div>
+    <h2>Figures</h2>
+    ${renderFigures(report)}
+    <h2>Errors by kind</h2>
+    ${renderErrors(report)}
+    <h2>Can the figures be trusted?</h2>
+    <p class="note">
+      Stalls of the machine are what an idle process beside the run met when it wanted to wake: no server can be better
+      than they are.
+    </p>
+    ${renderHealth(report)}
+    <h2>The run</h2>
+    ${renderRun(report)}`;
+}
+
+function renderChart(name: string, title: string): Markup {
+  return html`<figure class="chart" data-chart="${name}">
+    <h3>${title}</h3>
+    <div class="plot" tabindex="0" role="group" aria-label="${title}; the arrow keys move the cursor"></div>
+    <output class="visually-hidden"></output>
+    <noscript><p>The chart needs JavaScript.</p></noscript>
+  </figure>`;
+}

@@ -1,0 +1,86 @@
+import type { Latencies, Report } from '../report.ts';
+import { count, figure, share } from './figures.ts';
+import { html, type Markup } from './markup.ts';
+
+/** The figures of the guide's console block, in its order and its words. */
+const rows: readonly (readonly [name: string, show: (of: Latencies) => string])[] = [
+  ['Request count', (of) => count(of.count)],
+  ['OK', (of) => count(of.ok)],
+  ['KO', (of) => count(of.failed)],
+  ['Min response time, ms', (of) => figure(of.minMs)],
+  ['Max response time, ms', (of) => figure(of.maxMs)],
+  ['Mean response time, ms', (of) => figure(of.meanMs)],
+  ['Std deviation, ms', (of) => figure(of.stdDevMs)],
+  ['50th percentile, ms', (of) => figure(of.p50Ms)],
+  ['75th percentile, ms', (of) => figure(of.p75Ms)],
+  ['95th percentile, ms', (of) => figure(of.p95Ms)],
+  ['99th percentile, ms', (of) => figure(of.p99Ms)],
+  ['Mean requests/s', (of) => figure(of.requestsPerSecond)],
+  ['t < 100 ms', (of) => box(of, of.distribution.under100Ms)],
+  ['100 ms ≤ t < 500 ms', (of) => box(of, of.distribution.under500Ms)],
+  ['t ≥ 500 ms', (of) => box(of, of.distribution.from500Ms)],
+  ['Failed', (of) => box(of, of.distribution.failed)],
+];
+
+const box = (of: Latencies, part: number): string => `${count(part)} · ${share(part, of.count)}`;
+
+/** All requests, and each type, side by side. */
+export function renderFigures({ total, requests }: Report): Markup {
+  const columns: readonly (readonly [string, Latencies])[] = [
+    ['All requests', total],
+    ...requests.map((one) => [one.name, one] as const),
+  ];
+  const renderRow = ([name, show]: (typeof rows)[number]): Markup =>
+    html`<tr>
+      <th scope="row">${name}</th>
+      ${columns.map(([, latencies]) => html`<td>${show(latencies)}</td>`)}
+    </tr>`;
+  return scrollable(
+    'Figures per request type',
+    html`<table>
+      <thead>
+        <tr>
+          <td></td>
+          ${columns.map(([name]) => html`<th scope="col">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map(renderRow)}
+      </tbody>
+    </table>`,
+  );
+}
+
+export function renderErrors({ errors }: Report): Markup {
+  if (errors.length === 0) return html`<p>None.</p>`;
+  return scrollable(
+    'Errors by kind',
+    html`<table>
+      <thead>
+        <tr>
+          <th scope="col">Kind</th>
+          <th scope="col" class="text">Request</th>
+          <th scope="col">Count</th>
+          <th scope="col" class="text">Example</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${errors.map(renderError)}
+      </tbody>
+    </table>`,
+  );
+}
+
+function renderError(error: Report['errors'][number]): Markup {
+  return html`<tr>
+    <th scope="row">${error.kind}</th>
+    <td class="text">${error.request}</td>
+    <td>${count(error.count)}</td>
+    <td class="text">${error.example ?? '–'}</td>
+  </tr>`;
+}
+
+/** What is wider than the screen scrolls by itself, with the arrow keys, too. */
+function scrollable(label: string, table: Markup): Markup {
+  return html`<div class="scrollable" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
+}

@@ -1,0 +1,104 @@
+/** The contract between a run and its outputs: console block, `report.json`, `report.html`. */
+import type { Checks } from './messages.ts';
+
+export interface Report {
+  readonly version: 1;
+  readonly run: RunFacts;
+  readonly machine: MachineFacts;
+  readonly verdict: 'passed' | 'failed' | 'generator saturated';
+  /** Why not passed; empty when passed. */
+  readonly reasons: readonly string[];
+  readonly total: Latencies;
+  readonly requests: readonly RequestLatencies[];
+  readonly errors: readonly ReportedError[];
+  readonly generator: GeneratorFacts;
+  /** An idle process beside: how long the machine itself kept a sleeping process from waking. */
+  readonly probe: { readonly p99StallMs: number; readonly maxStallMs: number };
+  /** CPU of the system under test while the run lasted; only where it is local and was found. */
+  readonly system: { readonly serverCpuMs: number; readonly databasesCpuMs: number } | undefined;
+  readonly timeline: readonly Second[];
+  /** Latency distribution, buckets in rising order. */
+  readonly histogram: readonly { readonly upToMs: number; readonly count: number }[];
+}
+
+export interface RunFacts {
+  readonly type: string;
+  readonly users: number;
+  readonly durationSeconds: number;
+  readonly baseUrl: string;
+  readonly checks: Checks;
+  readonly processes: number;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly tookMs: number;
+  /** Ctrl-C ended it before its time. */
+  readonly interrupted: boolean;
+}
+
+export interface MachineFacts {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly platform: string;
+  readonly node: string;
+}
+
+export interface Latencies {
+  /** Requests that were answered or failed; `ok + failed`. */
+  readonly count: number;
+  readonly ok: number;
+  readonly failed: number;
+  /** Milliseconds from the moment when the request should have been sent; of all requests. */
+  readonly minMs: number;
+  readonly maxMs: number;
+  readonly meanMs: number;
+  readonly stdDevMs: number;
+  readonly p50Ms: number;
+  readonly p75Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly requestsPerSecond: number;
+  /** The guide's boxes: below 100 ms, below 500 ms, from 500 ms on; failed ones are counted in `failed` alone. */
+  readonly distribution: {
+    readonly under100Ms: number;
+    readonly under500Ms: number;
+    readonly from500Ms: number;
+    readonly failed: number;
+  };
+}
+
+export interface RequestLatencies extends Latencies {
+  /** `Create User`, as in the guide. */
+  readonly name: string;
+}
+
+interface ReportedError {
+  readonly request: string;
+  readonly kind: string;
+  readonly count: number;
+  /** Never a user's data. */
+  readonly example: string | undefined;
+}
+
+interface GeneratorFacts {
+  /** Of all processes of the load test. */
+  readonly cpuMs: number;
+  readonly eventLoopDelayP99Ms: number;
+  readonly eventLoopDelayMaxMs: number;
+  /** How long after its time a request was sent. */
+  readonly lateStartsP99Ms: number;
+}
+
+export interface Second {
+  /** Since the start of the run. */
+  readonly second: number;
+  readonly requests: number;
+  readonly failed: number;
+  /** 503 with Retry-After. */
+  readonly refused: number;
+  readonly activeUsers: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}

@@ -1,0 +1,33 @@
+import type { Outcome } from './outcome.ts';
+
+/** One request in a hundred may be later than this; the grid of the timers alone makes 1 ms. */
+const lateStartsLimitMs = 10;
+
+/** Of one core, by one generator process, over `cpuSeconds` in a row: then it could hardly have sent more. */
+const cpuShareLimit = 0.9;
+const cpuSeconds = 5;
+
+/**
+ * Why the generator, not the server, is what the run measured; empty when it kept up. This is the one definition of
+ * "generator saturated". The remedy for the second reason is `--processes`.
+ */
+export function saturationReasons({ lateStarts, timeline }: Pick<Outcome, 'lateStarts' | 'timeline'>): string[] {
+  const reasons: string[] = [];
+  const lateMs = lateStarts.percentileMs(99);
+  if (lateMs > lateStartsLimitMs)
+    reasons.push(`1 % of the requests were sent ${lateMs.toFixed(1)} ms late or more (limit ${lateStartsLimitMs} ms)`);
+  const share = busiestShare(timeline.map(({ busiestCpuShare }) => busiestCpuShare));
+  if (share > cpuShareLimit)
+    reasons.push(`a generator process used ${Math.round(share * 100)} % of a core over ${cpuSeconds} s`);
+  return reasons;
+}
+
+/** The highest mean of `cpuSeconds` seconds in a row; 0 for a shorter run. */
+function busiestShare(shares: readonly number[]): number {
+  let highest = 0;
+  for (let end = cpuSeconds; end <= shares.length; end++) {
+    const sum = shares.slice(end - cpuSeconds, end).reduce((all, share) => all + share, 0);
+    highest = Math.max(highest, sum / cpuSeconds);
+  }
+  return highest;
+}

@@ -1,0 +1,116 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { UsageError } from './usage-error.ts';
+
+const program = fileURLToPath(new URL('../../server/bin/messenger.mjs', import.meta.url));
+
+/** A first start makes two database clusters. */
+const startMs = 90_000;
+const stopMs = 60_000;
+/** When the run is to end at once. */
+const hurriedStopMs = 5_000;
+
+/** A server of our own, on a temporary data folder. */
+export interface StartedServer {
+  readonly pid: number;
+  readonly baseUrl: string;
+  /** Ends the server with SIGTERM (a second one when `atOnce` aborts, then SIGKILL) and removes its folder. */
+  stop(atOnce: AbortSignal): Promise<void>;
+}
+
+export interface StartOptions {
+  /** For the server's command line. */
+  readonly options: readonly string[];
+  /** Its log goes here. */
+  readonly logFile: string;
+  /** Gives up the start. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Runs the server's own command line on a free port, and resolves when it serves. It is in a process group of its own, so
+ * that Ctrl-C reaches the run alone. Throws `UsageError` when the server does not start.
+ */
+export async function startServer({ options, logFile, stopping }: StartOptions): Promise<StartedServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-loadtest-'));
+  await chmod(folder, 0o755); // Started as root, the databases run as nobody, who must be able to enter.
+  const log = await open(logFile, 'w');
+  const child = spawn(
+    process.execPath,
+    [program, 'start', '--port', '0', '--data-dir', join(folder, 'data'), ...options],
+    {
+      stdio: ['ignore', 'pipe', log.fd],
+      detached: true,
+    },
+  );
+  await log.close();
+  const stop = async (atOnce: AbortSignal): Promise<void> => {
+    await endServer(child, atOnce);
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
+  };
+  try {
+    const baseUrl = await waitForUrl(child, AbortSignal.any([stopping, AbortSignal.timeout(startMs)]));
+    return { pid: pidOf(child), baseUrl, stop };
+  } catch (cause) {
+    await stop(AbortSignal.abort());
+    if (stopping.aborted) throw cause;
+    throw new UsageError(`The server did not start; ${logFile} says why.`, { cause });
+  }
+}
+
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new Error('the server was not started');
+  return pid;
+}
+
+/** The server tells its URL when it serves. */
+async function waitForUrl(child: ChildProcess, signal: AbortSignal): Promise<string> {
+  const found = Promise.withResolvers<string>();
+  let said = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    const url = /^ +URL +(\S+)\n/mu.exec(said)?.[1];
+    if (url !== undefined) found.resolve(url);
+  });
+  child.once('error', found.reject);
+  child.once('exit', () => found.reject(new Error('the server has ended')));
+  const abort = (): void => found.reject(new Error('the start was given up'));
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await found.promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Resolves when the process has ended, in the end by force. */
+async function endServer(child: ChildProcess, atOnce: AbortSignal): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  const over = new AbortController();
+  child.kill('SIGTERM');
+  const hurry = (): void => {
+    child.kill('SIGTERM');
+    void killAfter(child, hurriedStopMs, over.signal);
+  };
+  if (atOnce.aborted) hurry();
+  else atOnce.addEventListener('abort', hurry, { once: true });
+  void killAfter(child, stopMs, over.signal);
+  await exited;
+  atOnce.removeEventListener('abort', hurry);
+  over.abort();
+}
+
+async function killAfter(child: ChildProcess, ms: number, over: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal: over }).then(
+    () => child.kill('SIGKILL'),
+    () => undefined,
+  );
+}

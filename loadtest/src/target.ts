@@ -1,0 +1,55 @@
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
+import { BlockList, connect, isIPv6 } from 'node:net';
+
+import type { Address } from './connection.ts';
+import { UsageError } from './usage-error.ts';
+
+/** The server to be loaded. */
+export interface Target {
+  /** As it was given, without a slash at its end. */
+  readonly baseUrl: string;
+  /** For the Host header. */
+  readonly host: string;
+  readonly address: Address;
+}
+
+const connectMs = 5_000;
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/**
+ * Finds the address of the server, once for the whole run. Throws `UsageError` for a URL that cannot be used, and for one
+ * that leads to another machine unless that is allowed: load on somebody else's server is an attack.
+ */
+export async function resolveTarget(baseUrl: string, { allowRemote }: { allowRemote: boolean }): Promise<Target> {
+  const url = parseUrl(baseUrl);
+  const name = url.hostname.replaceAll(/^\[|\]$/gu, '');
+  const { address: host } = await lookup(name).catch((cause: unknown) => {
+    throw new UsageError(`There is no machine named ${name}.`, { cause });
+  });
+  if (!allowRemote && !loopback.check(host, isIPv6(host) ? 'ipv6' : 'ipv4'))
+    throw new UsageError(`${baseUrl} is not on this machine. If you may put load on it, add --allow-remote.`);
+  return { baseUrl: url.origin, host: url.host, address: { host, port: Number(url.port === '' ? 80 : url.port) } };
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url?.protocol !== 'http:' || url.pathname !== '/' || url.search !== '' || url.username !== '')
+    throw new UsageError(`The base URL must look like http://127.0.0.1:8080, and is ${text}`);
+  return url;
+}
+
+/** Throws `UsageError` when nobody listens there. */
+export async function assertListening({ baseUrl, address }: Target): Promise<void> {
+  const socket = connect({ ...address, signal: AbortSignal.timeout(connectMs) });
+  try {
+    await once(socket, 'connect');
+  } catch (cause) {
+    throw new UsageError(`There is no server at ${baseUrl}. Start one with npm start, or add --start.`, { cause });
+  } finally {
+    socket.destroy();
+  }
+}

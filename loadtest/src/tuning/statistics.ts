@@ -1,0 +1,24 @@
+/** The middle value; between the two middle ones when their number is even. Throws for none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)];
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)];
+  if (upper === undefined || lower === undefined) throw new RangeError('there is no median of nothing');
+  return (lower + upper) / 2;
+}
+
+/**
+ * The median of `values[i] / bases[i]`: measured in pairs close in time, so that what slows the machine slows both.
+ * Throws for pairs that are not, and for a base of 0.
+ */
+export function medianRatio(values: readonly number[], bases: readonly number[]): number {
+  if (values.length !== bases.length) throw new RangeError('ratios need pairs');
+  if (bases.includes(0)) throw new RangeError('there is no ratio to 0');
+  return median(values.map((value, index) => value / (bases[index] ?? Number.NaN)));
+}
+
+/** Another order each round, so that no configuration always follows the same neighbour's heat. */
+export function rotate<Value>(values: readonly Value[], by: number): Value[] {
+  const at = values.length === 0 ? 0 : by % values.length;
+  return [...values.slice(at), ...values.slice(0, at)];
+}

@@ -1,0 +1,209 @@
+/** The tool, as a process, against servers that lie: each lie is caught, and named by its kind. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { LyingServer, type Lie, type Reply } from './lying-server.ts';
+import { runTool, type ToolRun } from './tool.ts';
+
+const honest: Lie = (reply) => reply;
+
+/** Lies about one kind of request, and is honest otherwise. */
+function about(what: string, lie: Lie): Lie {
+  return (reply, exchange) => (exchange.about === what ? lie(reply, exchange) : reply);
+}
+
+function withBody(change: (body: unknown) => unknown): Lie {
+  return (reply) => ({ ...reply, body: change(reply.body) });
+}
+
+const withField = (field: string): Lie => withBody((body) => ({ ...Object(body), [field]: 'x' }));
+const reversed = withBody((body) => (Array.isArray(body) ? body.toReversed() : body));
+
+/** Says that a body is coming, sends a part of it, and leaves in the given way. */
+function leavesMidway(leave: 'destroySoon' | 'resetAndDestroy'): Lie {
+  return (_reply, { response }) => {
+    const { socket } = response;
+    socket?.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id"', () => socket[leave]());
+    return undefined;
+  };
+}
+
+function raw(bytes: string): Lie {
+  return (_reply, { response }) => {
+    response.socket?.write(bytes);
+    return undefined;
+  };
+}
+
+async function drive(lie: Lie, args: readonly string[], rows?: number): Promise<ToolRun> {
+  const server = new LyingServer(lie, rows);
+  const baseUrl = await server.listen();
+  try {
+    return await runTool(['--base-url', baseUrl, '--duration', '1', '--assert', 'failed=0', ...args]);
+  } finally {
+    await server.close();
+  }
+}
+
+const writers = ['--type', 'write', '--users', '60'];
+const everyone = ['--type', 'stress', '--users', '4'];
+const readersOfPages = ['--type', 'pagination', '--users', '60'];
+
+interface Case {
+  readonly lie: Lie;
+  readonly args: readonly string[];
+  readonly rows?: number;
+  /** `<request>: <kind>` */
+  readonly caught: string;
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  'a read that is older than the newest write': {
+    lie: about('GET user', (reply, { past }) => ({ ...reply, body: past.at(-1) ?? reply.body })),
+    args: writers,
+    caught: 'Get User By ID: stale read',
+  },
+  '404 for a user that was created': {
+    lie: about('GET user', () => ({ status: 404, body: { code: 'user_not_found' } })),
+    args: everyone,
+    caught: 'Get User By ID: missing user',
+  },
+  "another user's name": {
+    lie: about('GET user', withField('first_name')),
+    args: everyone,
+    caught: 'Get User By ID: wrong body',
+  },
+  'a created user that is not the one that was sent': {
+    lie: about('POST list', withField('last_name')),
+    args: everyone,
+    caught: 'Create User: wrong body',
+  },
+  'an update that answers with the old names': {
+    lie: about('PUT user', (reply, { past }) => ({ ...reply, body: past.at(-1) ?? reply.body })),
+    args: writers,
+    caught: 'Update User: wrong body',
+  },
+  'a body that is no user': {
+    lie: about(
+      'GET user',
+      withBody(() => 'no user'),
+    ),
+    args: everyone,
+    caught: 'Get User By ID: wrong body',
+  },
+  'a list in the wrong order': {
+    lie: about('GET list', reversed),
+    args: everyone,
+    caught: 'Get All Users: wrong order',
+  },
+  'more rows than the limit': {
+    lie: about('GET list', (_reply, { list }) => ({ status: 200, body: list(101) })),
+    args: everyone,
+    rows: 120,
+    caught: 'Get All Users: too many rows',
+  },
+  'a next page that begins anew': {
+    lie: about('GET list', (reply, { url }) => (url.searchParams.has('after') ? firstPage : remember(reply))),
+    args: readersOfPages,
+    rows: 60,
+    caught: 'Get Next Page: wrong order',
+  },
+  'an answer that never comes': {
+    lie: about('PUT user', () => undefined),
+    args: [...everyone, '--deadline', '0.4'],
+    caught: 'Update User: timeout',
+  },
+  'a reset in the middle of a body': {
+    lie: about('GET user', leavesMidway('resetAndDestroy')),
+    args: everyone,
+    caught: 'Get User By ID: connection reset',
+  },
+  'a body that is cut short': {
+    lie: about('GET user', leavesMidway('destroySoon')),
+    args: everyone,
+    caught: 'Get User By ID: truncated answer',
+  },
+  'a connection that is closed without an answer': {
+    lie: about('GET user', (_reply, { response }) => void response.socket?.end()),
+    args: everyone,
+    caught: 'Get User By ID: connection closed',
+  },
+  'bytes that are not HTTP': {
+    lie: about('GET user', raw('+OK POP3 ready\r\n\r\n')),
+    args: everyone,
+    caught: 'Get User By ID: malformed answer',
+  },
+  'status 500': {
+    lie: about('GET list', () => ({ status: 500 })),
+    args: everyone,
+    caught: 'Get All Users: status 500',
+  },
+  'a refusal': {
+    lie: about('PUT user', () => ({ status: 503, headers: { 'retry-after': '1' } })),
+    args: everyone,
+    caught: 'Update User: refused',
+  },
+  'a deletion that says 200': {
+    lie: about('DELETE user', () => ({ status: 200, body: {} })),
+    args: everyone,
+    caught: 'Delete User: status 200',
+  },
+};
+
+let firstPage: Reply | undefined;
+
+function remember(reply: Reply): Reply {
+  firstPage ??= reply;
+  return reply;
+}
+
+function kindsOf({ report }: ToolRun): string[] {
+  return report?.errors.map(({ request, kind }) => `${request}: ${kind}`) ?? ['no report'];
+}
+
+describe('a lie is caught and named', { concurrency: 3 }, () => {
+  for (const [name, { lie, args, rows, caught }] of Object.entries(cases))
+    test(name, async () => {
+      const run = await drive(lie, args, rows);
+      assert.deepEqual([...new Set(kindsOf(run))], [caught], run.err);
+      assert.equal(run.code, 1);
+      assert.ok(run.out.includes(caught), run.out);
+    });
+
+  for (const args of [everyone, writers, readersOfPages])
+    test(`an honest server is not accused (${args[1]})`, async () => {
+      const run = await drive(honest, args, 60);
+      assert.deepEqual(kindsOf(run), [], run.err);
+      assert.ok(run.report !== undefined && run.report.total.ok > 0);
+    });
+
+  test('a refusal is counted apart in the timeline', async () => {
+    const run = await drive(cases['a refusal']?.lie ?? honest, everyone);
+    const refused = run.report?.timeline.reduce((sum, second) => sum + second.refused, 0);
+    assert.equal(refused, run.report?.errors[0]?.count);
+  });
+
+  test("counted as in the guide's test, a 404 is a success", async () => {
+    const lie = cases['404 for a user that was created']?.lie ?? honest;
+    assert.deepEqual(kindsOf(await drive(lie, [...everyone, '--checks', 'guide'])), []);
+  });
+
+  test('the newest token of a user goes back with each of its requests, and no token where none was given', async () => {
+    let tokens = 0;
+    const lie: Lie = (reply, { about: what, request }) => {
+      const expected = what === 'POST list' ? undefined : `1/${tokens}`;
+      if (request.headers['consistency-token'] !== expected) return { status: 400 };
+      if (request.method !== 'GET') tokens++;
+      return request.method === 'GET' ? reply : { ...reply, headers: { 'Consistency-Token': `1/${tokens}` } };
+    };
+    const run = await drive(lie, ['--type', 'smoke']);
+    assert.deepEqual(kindsOf(run), []);
+    assert.equal(tokens, 3);
+  });
+
+  test('two processes share the users', async () => {
+    const run = await drive(honest, [...everyone, '--users', '8', '--processes', '2']);
+    assert.deepEqual(kindsOf(run), []);
+    assert.equal(run.report?.total.count, 5 * (4 + 1 + 8));
+  });
+});

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import type { Report } from '../src/report.ts';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+export interface ToolRun {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+  /** undefined when it has written none. */
+  readonly report: Report | undefined;
+}
+
+/** Runs the tool as a process of its own. Ctrl-C is sent when `interrupt` resolves. */
+export async function runTool(args: readonly string[], interrupt?: Promise<void>): Promise<ToolRun> {
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-tool-'));
+  try {
+    const child = spawn(process.execPath, [main, ...args, '--report-dir', folder], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let out = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    void interrupt?.then(() => child.kill('SIGINT'));
+    await once(child, 'close');
+    return { code: child.exitCode, out, err, report: await readReport(folder) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function readReport(folder: string): Promise<Report | undefined> {
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The tool under test has written it.
+    return JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Report;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { AnswerReader } from './answer-reader.ts';
+
+const answer = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello');
+
+test('an answer is over at its last byte, wherever the network cuts it', () => {
+  for (let cut = 1; cut < answer.length; cut += 1) {
+    const reader = new AnswerReader();
+    assert.equal(reader.push(answer.subarray(0, cut)), undefined);
+    assert.equal(reader.push(answer.subarray(cut)), 200);
+    assert.equal(reader.push(answer), 200, 'nothing is left over for the next');
+  }
+});
+
+test('an answer without a body is over after its head', () => {
+  assert.equal(new AnswerReader().push(Buffer.from('HTTP/1.1 204 No Content\r\n\r\n')), 204);
+});
+
+test('an answer whose end cannot be known is an error', () => {
+  assert.throws(() => new AnswerReader().push(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), /without a length/u);
+});

@@ -1,0 +1,18 @@
+import { CommanderError } from 'commander';
+
+/**
+ * Runs a whole program. A signal aborts what `main` was given; `main` ends everything it has started and rejects, and the
+ * exit code is 130. Options that cannot be used have been explained by commander.
+ */
+export async function runInterruptibly(main: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const interrupt = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupt.abort());
+  try {
+    await main(interrupt.signal);
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode;
+    else if (interrupt.signal.aborted) process.exitCode = 130;
+    else throw error;
+    if (interrupt.signal.aborted) console.error('interrupted: nothing is left running, and nothing was written');
+  }
+}

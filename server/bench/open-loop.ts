@@ -1,0 +1,122 @@
+/** Sends requests when they are due, whether or not earlier ones were answered: what overload is made of. */
+import { connect, type Socket } from 'node:net';
+
+export interface LoadOptions {
+  readonly port: number;
+  /** The bytes of one request. Its answer must end with `}` and come in one piece. */
+  readonly request: string;
+  readonly perSecond: number;
+  /** How long the load lasts before it is measured: the first queue has to be seen before it can be cut. */
+  readonly onsetSeconds: number;
+  readonly seconds: number;
+  /** Each user sends once a second, and after a 503 not before it is told to; else users do not listen. */
+  readonly honourRetryAfter: boolean;
+}
+
+export interface Outcome {
+  /** By status: milliseconds from when each request was due to when its answer was there. */
+  readonly latencies: ReadonlyMap<number, readonly number[]>;
+  /** The same of the requests that were due in the first `onsetSeconds`, which are in no other figure. */
+  readonly onset: ReadonlyMap<number, readonly number[]>;
+  /** Requests that were due after the onset, those without an answer included. */
+  readonly sent: number;
+  /** The most by which this process was late to send: beyond some milliseconds the figures are its own. */
+  readonly latestMs: number;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  due: number;
+  user: number;
+}
+
+/** Far more than the requests that a server which keeps its promise has under way. */
+const connections = 1_000;
+const answersWithinMs = 15_000;
+
+export class OpenLoop {
+  readonly #options: LoadOptions;
+  readonly #free: Connection[] = [];
+  readonly #waiting: { due: number; user: number }[] = [];
+  readonly #latencies = new Map<number, number[]>();
+  readonly #onset = new Map<number, number[]>();
+  #onsetEnds = 0;
+  /** By user: the moment before which it sends nothing. */
+  readonly #notBefore: number[] = [];
+  #sent = 0;
+  #answered = 0;
+  #latestMs = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<Outcome> {
+    const all = await Promise.all(Array.from({ length: connections }, async () => this.#open()));
+    this.#free.push(...all);
+    const { onsetSeconds, seconds, perSecond } = this.#options;
+    const total = (onsetSeconds + seconds) * perSecond;
+    const began = performance.now();
+    this.#onsetEnds = began + onsetSeconds * 1_000;
+    for (let next = 0; next < total;) {
+      const now = performance.now();
+      for (; next < total && began + (next / perSecond) * 1_000 <= now; next += 1) {
+        this.#send(began + (next / perSecond) * 1_000, next % perSecond, now);
+      }
+      await nextTurn();
+    }
+    const patience = performance.now() + answersWithinMs;
+    while (this.#answered < this.#sent && performance.now() < patience) await nextTurn();
+    for (const { socket } of all) socket.destroy();
+    const sent = this.#sent - [...this.#onset.values()].flat().length;
+    return { latencies: this.#latencies, onset: this.#onset, sent, latestMs: this.#latestMs };
+  }
+
+  #send(due: number, user: number, now: number): void {
+    if (this.#options.honourRetryAfter && (this.#notBefore[user] ?? 0) > due) return;
+    this.#sent += 1;
+    this.#latestMs = Math.max(this.#latestMs, now - due);
+    const connection = this.#free.pop();
+    if (connection === undefined) this.#waiting.push({ due, user });
+    else this.#ask(connection, due, user);
+  }
+
+  #ask(connection: Connection, due: number, user: number): void {
+    Object.assign(connection, { due, user });
+    connection.socket.write(this.#options.request);
+  }
+
+  #hear(connection: Connection, answer: string): void {
+    if (!answer.endsWith('}')) throw new Error(`not a whole answer: ${answer}`);
+    const now = performance.now();
+    const status = Number(answer.slice(9, 12));
+    const byStatus = connection.due < this.#onsetEnds ? this.#onset : this.#latencies;
+    const latencies = byStatus.get(status) ?? [];
+    byStatus.set(status, latencies);
+    latencies.push(now - connection.due);
+    this.#answered += 1;
+    if (status === 503) {
+      const seconds = Number(/^retry-after: (\d+)\r$/imu.exec(answer)?.[1]);
+      this.#notBefore[connection.user] = now + seconds * 1_000;
+    }
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(connection);
+    else this.#ask(connection, next.due, next.user);
+  }
+
+  async #open(): Promise<Connection> {
+    const socket = connect(this.#options.port, '127.0.0.1').setNoDelay(true).setEncoding('latin1');
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    socket.once('connect', resolve).once('error', reject);
+    await promise;
+    const connection: Connection = { socket, due: 0, user: 0 };
+    socket.on('data', (answer: string) => this.#hear(connection, answer));
+    return connection;
+  }
+}
+
+async function nextTurn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  await promise;
+}

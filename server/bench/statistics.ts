@@ -1,0 +1,26 @@
+/** The middle of the values, or the mean of the two middle ones. Throws when there is none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const [low, high] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
+  if (low === undefined || high === undefined) throw new RangeError('there is no median of nothing');
+  return (low + high) / 2;
+}
+
+/** The smallest value that at least `share` (0 to 1) of the values do not exceed. Throws when there is none. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+  if (value === undefined) throw new RangeError('there is no quantile of nothing');
+  return value;
+}
+
+/**
+ * The median of the ratios of values that were measured in the same round: what a noisy neighbour does to a whole round
+ * falls out of each ratio.
+ */
+export function medianRatio(left: readonly number[], right: readonly number[]): number {
+  if (left.length !== right.length)
+    throw new RangeError(`${left.length} rounds on one side, ${right.length} on the other`);
+  return median(left.map((value, round) => value / (right[round] ?? Number.NaN)));
+}

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+
+import { Admission } from './admission.ts';
+
+const maxQueueMs = 100;
+/** Far more than may always be at work. */
+const many = 1_000;
+
+let now = 0;
+let admission: Admission;
+
+beforeEach(() => {
+  now = 0;
+  admission = new Admission(maxQueueMs, { now: () => now });
+});
+
+function beginMany(count: number): number[] {
+  return Array.from({ length: count }, () => admission.begin());
+}
+
+/** `perMs` requests get done each millisecond, each after `eachMs`; as many are begun as get done. */
+function run(forMs: number, perMs: number, eachMs: number): void {
+  const queue = beginMany(perMs * eachMs);
+  for (let ms = 0; ms < forMs; ms += 1) {
+    now += 1;
+    for (let n = 0; n < perMs; n += 1) {
+      const began = queue.shift();
+      if (now - (began ?? now) < eachMs && began !== undefined) queue.unshift(began);
+      else if (began !== undefined) {
+        admission.end(began);
+        queue.push(admission.begin());
+      }
+    }
+  }
+  for (const began of queue) admission.end(began);
+}
+
+/** Nothing gets done, while more requests come and ask. */
+function stayStill(): void {
+  for (let ms = 0; ms < 300; ms += 1) {
+    now += 1;
+    admission.isOpen();
+  }
+}
+
+describe('requests are taken', () => {
+  test('as many as come, while they get done in time', () => {
+    run(1_000, 10, 20);
+    beginMany(many);
+    assert.equal(admission.isOpen(), true);
+  });
+
+  test('though some are slow: that is no queue', () => {
+    const slow = beginMany(many);
+    for (let ms = 0; ms < 1_000; ms += 1) {
+      now += 1;
+      const quick = admission.begin();
+      now += 1;
+      admission.end(quick);
+      assert.equal(admission.isOpen(), true);
+    }
+    for (const began of slow.slice(0, 10)) admission.end(began);
+    assert.equal(admission.isOpen(), true);
+  });
+
+  test('in a burst that is over within a tenth of a second', () => {
+    const burst = beginMany(many);
+    now += 90;
+    assert.equal(admission.isOpen(), true);
+    for (const began of burst) admission.end(began);
+    now += 20;
+    assert.equal(admission.isOpen(), true);
+  });
+
+  test('in what a stall of the machine has left', () => {
+    const burst = beginMany(many);
+    now += 900;
+    assert.equal(admission.isOpen(), true);
+    now += 50;
+    for (const began of burst) admission.end(began);
+    run(200, 10, 20);
+    beginMany(many);
+    assert.equal(admission.isOpen(), true);
+  });
+
+  test('while a disk or a lock holds everything for a moment', () => {
+    run(500, 10, 20);
+    const held = beginMany(many);
+    for (let ms = 0; ms < 190; ms += 1) {
+      now += 1;
+      assert.equal(admission.isOpen(), true);
+    }
+    for (const began of held) admission.end(began);
+    run(200, 10, 20);
+    beginMany(many);
+    assert.equal(admission.isOpen(), true);
+  });
+
+  test('always, when the operator says so', () => {
+    admission = new Admission(0, { now: () => now });
+    beginMany(many);
+    now += 10_000;
+    assert.equal(admission.isOpen(), true);
+  });
+
+  test('a few, even if nothing gets done: else nobody would learn that it does again', () => {
+    beginMany(many);
+    stayStill();
+    assert.equal(admission.isOpen(), false);
+    admission = new Admission(maxQueueMs, { now: () => now });
+    beginMany(10);
+    stayStill();
+    assert.equal(admission.isOpen(), true);
+  });
+});
+
+describe('requests are refused', () => {
+  test('when nothing gets done any more', () => {
+    beginMany(many);
+    stayStill();
+    assert.equal(admission.isOpen(), false);
+  });
+
+  test('when most take longer than they may, until no more are at work than get done in a quarter of that time', () => {
+    run(500, 10, 150);
+    const atWork = beginMany((10 * maxQueueMs) / 4);
+    assert.equal(admission.isOpen(), false);
+    admission.end(atWork[0] ?? 0);
+    assert.equal(admission.isOpen(), true);
+  });
+
+  test('no longer than until nobody had to be refused for a tenth of a second', () => {
+    run(500, 10, 150);
+    const atWork = beginMany(many);
+    assert.equal(admission.isOpen(), false);
+    now += 50;
+    for (const began of atWork) admission.end(began);
+    now += 60;
+    const still = beginMany(many);
+    assert.equal(admission.isOpen(), false, 'somebody was refused a moment ago');
+    for (const began of still) admission.end(began);
+    now += 110;
+    admission.end(admission.begin());
+    now += 110;
+    admission.end(admission.begin());
+    beginMany(many);
+    assert.equal(admission.isOpen(), true);
+  });
+});

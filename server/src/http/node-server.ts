@@ -1,0 +1,87 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+
+import { errorCodes } from '@messenger/protocol/errors';
+
+import type { Admission } from './admission.ts';
+import { problemType, renderProblem } from './problem.ts';
+import type { RefusalLog } from './refusal-log.ts';
+import { SecuredResponse } from './security-headers.ts';
+
+declare module 'net' {
+  interface Socket {
+    /** The answer to the newest request of an HTTP connection. */
+    newestAnswer?: ServerResponse;
+  }
+}
+
+export interface NodeServerOptions {
+  /** For the headers of a request, and again for the request as a whole. */
+  readonly requestTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly maxHeaderBytes: number;
+  readonly admission: Admission;
+  readonly refusals: RefusalLog;
+  readonly newRequestId: () => string;
+  readonly random: () => number;
+}
+
+/** How often Node looks for requests that arrive too slowly: they are cut within this long after their time. */
+const slowRequestCheckMs = 1_000;
+
+/** How long a silent connection is kept: longer than the load balancers in use, which would else write into its end. */
+const keepAliveMs = 72_000;
+
+/** They ask how the server is, and must hear it also when it has too much to do. */
+export const alwaysAnswered: ReadonlySet<string> = new Set(['/livez', '/readyz', '/health', '/metrics']);
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * Node's server in front of Fastify. A request that cannot be answered in time is refused here, before its route and its
+ * body are looked at: what is refused in plenty has to be cheap.
+ */
+export function createNodeServer(handle: Handler, options: NodeServerOptions): Server {
+  const { admission } = options;
+  const server = createServer(
+    {
+      ServerResponse: SecuredResponse,
+      maxHeaderSize: options.maxHeaderBytes,
+      headersTimeout: options.requestTimeoutMs,
+      requestTimeout: options.requestTimeoutMs,
+      connectionsCheckingInterval: slowRequestCheckMs,
+      keepAliveTimeout: keepAliveMs,
+    },
+    (request, response) => {
+      request.socket.newestAnswer = response;
+      if (admission.isOpen() || alwaysAnswered.has(request.url ?? '')) handle(request, response);
+      else refuse(response, options);
+    },
+  );
+  server.maxConnections = options.maxConnections;
+  return server;
+}
+
+/** Clients come back spread over these seconds, and not all at once. */
+const retryAfter = { leastSeconds: 1, mostSeconds: 5 };
+
+/** The body of a refusal, before and behind the request's id. */
+const [bodyStart = '', bodyEnd = ''] = renderProblem('overloaded', '@').split('@');
+
+function refuse(response: ServerResponse, { newRequestId, refusals, random }: NodeServerOptions): void {
+  const requestId = newRequestId();
+  const body = `${bodyStart}${requestId}${bodyEnd}`;
+  const { leastSeconds, mostSeconds } = retryAfter;
+  response
+    .writeHead(errorCodes.overloaded.status, [
+      'Content-Type',
+      problemType,
+      'Content-Length',
+      String(Buffer.byteLength(body)),
+      'Retry-After',
+      String(leastSeconds + Math.floor(random() * (mostSeconds - leastSeconds + 1))),
+      'Request-Id',
+      requestId,
+    ])
+    .end(body);
+  refusals.add({ code: 'overloaded', requestId });
+}

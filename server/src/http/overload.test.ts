@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+
+import { codeOf, createTestServer, listen, sendRaw } from '../../test/http-server.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import { createLog } from '../telemetry/log.ts';
+import type { HttpServer } from './server.ts';
+
+/** More than may always be at work. */
+const many = 80;
+const lines: string[] = [];
+const log = createLog(
+  { level: 'info', name: 'test', pretty: false },
+  { write: (line: string) => void lines.push(line) },
+);
+let app: HttpServer;
+let port = 0;
+let now = 0;
+let running = 0;
+let finish: () => void = () => undefined;
+let stuck: Promise<unknown>[] = [];
+
+beforeEach(async () => {
+  app = await createTestServer({
+    requestTimeoutMs: 400,
+    log,
+    clock: { now: () => now },
+    random: () => 0.5,
+    maxQueueMs: 100,
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  finish = resolve;
+  running = 0;
+  app.get('/stuck', async () => {
+    running += 1;
+    await promise;
+    return {};
+  });
+  app.post('/things', async () => ({}));
+  app.get('/livez', async () => ({}));
+  port = await listen(app);
+  lines.length = 0;
+  stuck = [];
+});
+afterEach(async () => {
+  finish();
+  await Promise.all(stuck);
+  app.server.closeAllConnections();
+  await app.close();
+});
+
+/** Makes so many requests wait for so long that a queue stands. */
+async function overload(): Promise<void> {
+  for (let n = 0; n < many; n += 1) stuck.push(fetch(`http://127.0.0.1:${port}/stuck`));
+  await waitFor('the requests to be at work', () => running === many);
+  now += 110;
+  await (await fetch(`http://127.0.0.1:${port}/livez`)).text();
+  now += 110;
+}
+
+const head = 'HTTP/1.1\r\nHost: x\r\n';
+
+test('an overloaded server refuses early: 503, when to come back, and an id, without waiting for the body', async () => {
+  await overload();
+  const answer = await sendRaw(port, `POST /things ${head}Connection: close\r\nContent-Length: 1000\r\n\r\n{`);
+  assert.equal(codeOf(answer), 'overloaded');
+  assert.match(answer.head, /^HTTP\/1\.1 503 /u);
+  assert.match(answer.head, /^Retry-After: 3$/mu);
+  assert.match(answer.head, /^Request-Id: test-\d+$/mu);
+  assert.match(answer.head, /^X-Content-Type-Options: nosniff$/mu);
+});
+
+test('it says that it lives all the same', async () => {
+  await overload();
+  const answer = await sendRaw(port, `GET /livez ${head}Connection: close\r\n\r\n`);
+  assert.equal(answer.statusCode, 200);
+});
+
+test('a refused connection goes on, past the body that nobody read', async () => {
+  await overload();
+  const text = await sendRaw(
+    port,
+    `POST /things ${head}Content-Length: 5\r\n\r\n`,
+    'GET /',
+    `GET /livez ${head}Connection: close\r\n\r\n`,
+  );
+  assert.match(text.text, /^HTTP\/1\.1 503 [\s\S]*HTTP\/1\.1 200 OK[\s\S]*\{\}$/u);
+});
+
+test('a refused body has no more time than others', async () => {
+  await overload();
+  const answer = await sendRaw(port, `POST /things ${head}Content-Length: 1000\r\n\r\n{`);
+  assert.equal(answer.statusCode, 503);
+  assert.ok(answer.tookMs < 5_000, `${answer.tookMs} ms: a second late is the plan`);
+});
+
+test('when it has caught up, it takes requests again', async () => {
+  await overload();
+  finish();
+  await Promise.all(stuck);
+  now += 200;
+  const answer = await fetch(`http://127.0.0.1:${port}/livez`);
+  assert.equal(answer.status, 200);
+  const created = await fetch(`http://127.0.0.1:${port}/things`, { method: 'POST' });
+  assert.equal(created.status, 200);
+});
+
+test('its operator is told once a second, not once a refusal', async (context) => {
+  context.mock.timers.enable({ apis: ['setInterval'] });
+  await overload();
+  for (let n = 0; n < 10; n += 1) {
+    assert.equal((await sendRaw(port, `GET / ${head}Connection: close\r\n\r\n`)).statusCode, 503);
+  }
+  assert.equal(lines.length, 1);
+  context.mock.timers.tick(1_000);
+  assert.equal(lines.length, 2);
+  assert.match(lines[1] ?? '', /"code":"overloaded",.*"count":9,"msg":"requests were refused"/u);
+  context.mock.timers.tick(5_000);
+  assert.equal(lines.length, 2);
+});

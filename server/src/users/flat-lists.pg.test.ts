@@ -1,0 +1,162 @@
+/** docs/decisions/0009-lists-stay-flat.md tells why each of the settings is needed. */
+import assert from 'node:assert/strict';
+import { before, beforeEach, describe, test } from 'node:test';
+
+import { createTestApp } from '../../test/app.ts';
+import { useDatabase } from '../../test/database.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import type { App } from '../app.ts';
+
+const database = useDatabase();
+const firstPage = '/api/v1/users?limit=20';
+
+/** Of so many, 3000 are less than the fifth that autovacuum waits for by default, and 560 lie in less than 2 % of the pages. */
+const settledUsers = 60_000;
+const manyUsers = 3_000;
+const fewUsers = 560;
+
+/** Longer than what other test files read holds vacuum back. */
+const vacuumMs = 30_000;
+
+/** Where pages are read from. */
+const servers = ['primary', 'standby'] as const;
+type Server = (typeof servers)[number];
+type PerServer = Readonly<Record<Server, number>>;
+let apps: Readonly<Record<Server, App>> | undefined;
+/** What the migrations set for the table. */
+let tableOptions = '';
+
+before(async () => {
+  const own = await database.created;
+  await own.sql('create extension pg_stat_statements');
+  await own.sql('create table canary () with (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0)');
+  const [table] = await own.sql<{ reloptions: string[] }>("select reloptions from pg_class where relname = 'users'");
+  assert(table);
+  tableOptions = table.reloptions.join(', ');
+  apps = {
+    primary: await createTestApp({ write: own.endpoints.write, read: own.endpoints.write }),
+    standby: await createTestApp(own.endpoints),
+  };
+});
+
+database.beforeDrop(async () => {
+  for (const app of Object.values(apps ?? {})) {
+    await app.http.close();
+    await app.close();
+  }
+});
+
+/** Options that a test took away are back, and the table is as a long vacuumed one is. */
+beforeEach(async () => {
+  const own = database();
+  await own.sql('truncate users');
+  await own.sql(`alter table users set (${tableOptions})`);
+  await own.sql(`insert into users (first_name, last_name, created_at)
+    select 'settled', n::text, now() - n * interval '1 second' from generate_series(1, ${settledUsers}) n`);
+  await own.sql('vacuum analyze users');
+  await own.replicated();
+});
+
+interface Counters {
+  readonly calls: number;
+  readonly buffers: number;
+}
+
+async function counters(server: Server): Promise<Counters> {
+  const own = database();
+  const text = `select coalesce(sum(calls) filter (where query like '%from users%'), 0)::int as calls,
+            coalesce(sum(shared_blks_hit + shared_blks_read), 0)::int as buffers
+       from pg_stat_statements join pg_database on dbid = pg_database.oid
+      where datname = current_database() and query not like '%pg_stat%'`;
+  const [row] = await (server === 'primary' ? own.sql<Counters>(text) : own.sqlOnStandby<Counters>(text));
+  assert(row);
+  return row;
+}
+
+/** Shared buffers that the statements of one request touch. When another test resets the counters, it is asked again. */
+async function buffers(server: Server, url: string): Promise<number> {
+  const began = await counters(server);
+  assert.equal((await apps?.[server].http.inject({ url }))?.statusCode, 200);
+  const ended = await counters(server);
+  return ended.calls === began.calls + 1 ? ended.buffers - began.buffers : buffers(server, url);
+}
+
+async function onBoth(url: string): Promise<PerServer> {
+  return { primary: await buffers('primary', url), standby: await buffers('standby', url) };
+}
+
+/** Users come and go. Resolves with the address of the page that follows the first one while they are there. */
+async function churn(count: number): Promise<string> {
+  const own = database();
+  await own.sql(`insert into users (first_name, last_name, created_at)
+    select 'passing', n::text, clock_timestamp() from generate_series(1, ${count}) n`);
+  await own.replicated();
+  const link = String((await apps?.standby.http.inject({ url: firstPage }))?.headers.link);
+  const next = /<(.+)>/u.exec(link)?.[1];
+  assert(next !== undefined, link);
+  await own.sql("delete from users where first_name = 'passing'");
+  return next;
+}
+
+async function vacuumsOf(table: string): Promise<{ readonly vacuums: number; readonly dead: number }> {
+  const [row] = await database().sql<{ vacuums: number; dead: number }>(
+    'select autovacuum_count::int as vacuums, n_dead_tup::int as dead from pg_stat_user_tables where relname = $1',
+    [table],
+  );
+  assert(row);
+  return row;
+}
+
+/** Resolves when autovacuum has looked at every table of the database once more, and its work has reached the standby. */
+async function autovacuumHasCome(): Promise<void> {
+  const own = database();
+  const { vacuums } = await vacuumsOf('canary');
+  await own.sql('insert into canary default values');
+  await own.sql('delete from canary');
+  await waitFor('autovacuum', async () => (await vacuumsOf('canary')).vacuums > vacuums, vacuumMs);
+  await own.replicated();
+}
+
+describe('after many users have come and gone, pages', () => {
+  for (const count of [manyUsers, fewUsers]) {
+    test(`cost again what they cost before, on both servers (${count} users)`, async () => {
+      const fresh = await onBoth(firstPage);
+      const next = await churn(count);
+      for (const server of servers) {
+        for (const url of [firstPage, next]) {
+          const isFlat = async (): Promise<boolean> => (await buffers(server, url)) <= fresh[server] + 2;
+          await waitFor(`${url} on the ${server} to touch ${fresh[server]} buffers`, isFlat, vacuumMs);
+        }
+      }
+    });
+  }
+
+  test('stay many times as dear on the standby without the settings of the table', async () => {
+    const fresh = await onBoth(firstPage);
+    await database().sql('alter table users reset (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)');
+    const next = await churn(manyUsers);
+    await autovacuumHasCome();
+    for (const url of [firstPage, next]) {
+      const after = await buffers('standby', url);
+      assert.ok(after > 5 * fresh.standby, `${after} buffers, ${fresh.standby} when fresh`);
+    }
+  });
+
+  test('stay dearer on the standby when vacuum may leave the indexes alone', async () => {
+    const fresh = await onBoth(firstPage);
+    await database().sql('alter table users reset (vacuum_index_cleanup)');
+    const { vacuums } = await vacuumsOf('users');
+    await churn(fewUsers);
+    await waitFor(
+      'vacuum to have seen all that died',
+      async () => {
+        const now = await vacuumsOf('users');
+        return now.vacuums > vacuums && now.dead === 0;
+      },
+      vacuumMs,
+    );
+    await database().replicated();
+    const after = await buffers('standby', firstPage);
+    assert.ok(after > 2 * fresh.standby, `${after} buffers, ${fresh.standby} when fresh`);
+  });
+});

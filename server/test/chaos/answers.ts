@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { waitFor } from '../wait-for.ts';
+import type { Aftermath, Cause } from './causes.ts';
+import { answerMs, calls, isOk, type Client, type Outcome } from './client.ts';
+import { percentile, type Finding, type Run } from './part.ts';
+import type { System } from './system.ts';
+
+export interface AnswersOptions {
+  readonly causes: readonly Cause[];
+  readonly clients: number;
+}
+
+/** From the end of the cause until everything works again. */
+const wholeMs = 5_000;
+/** How long it is watched after that. */
+const watchedMs = 1_500;
+/** A worker's end, as seen by who was connected to it. */
+const cutMs = 1_000;
+
+/** What is kept of an outcome. */
+type Record = Pick<Outcome, 'startedAt' | 'ms' | 'status' | 'failure' | 'worker'> & {
+  readonly method: string;
+  readonly by: 'reader' | 'writer';
+};
+
+/**
+ * Under load, lets one cause after the other happen: every request is answered in time and never wrongly, reads go on while
+ * only the standby suffers, and from five seconds after the end of the cause on everything works, by itself.
+ */
+export async function proveAnswers(system: System, { causes, clients }: AnswersOptions, run: Run): Promise<Finding> {
+  const violations: string[] = [];
+  const lines: string[] = [];
+  const steady = await createSteady(system, run);
+  for (const cause of causes) {
+    if (run.signal.aborted) break;
+    const found = await new Trial(system, cause, steady, run).watch(clients);
+    violations.push(...found.violations.map((violation) => `when ${cause.name}: ${violation}`));
+    lines.push(found.figures);
+    run.say(`answers: when ${cause.name}: ${found.figures}`);
+  }
+  return { figures: `${lines.length} causes, ${violations.length} violations`, violations };
+}
+
+/** A user whom nobody changes, and who is on both servers. */
+interface Steady {
+  readonly id: string;
+  readonly token: string | undefined;
+}
+
+async function createSteady(system: System, { random }: Run): Promise<Steady> {
+  const client = system.client(1, random);
+  const { body, token } = await client.call(calls.create('Ada', 'Lovelace'));
+  client.close();
+  await system.replicated();
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- A wrong body makes every read of it fail.
+  return { id: (JSON.parse(body) as { id: string }).id, token };
+}
+
+class Trial {
+  readonly #system: System;
+  readonly #cause: Cause;
+  readonly #steady: Steady;
+  readonly #run: Run;
+  readonly #records: Record[] = [];
+  readonly #violations: string[] = [];
+  readonly #over = new AbortController();
+
+  constructor(system: System, cause: Cause, steady: Steady, run: Run) {
+    this.#system = system;
+    this.#cause = cause;
+    this.#steady = steady;
+    this.#run = run;
+  }
+
+  async watch(clients: number): Promise<Finding> {
+    const living = Promise.all(
+      Array.from({ length: clients }, async (_, n) => (n % 3 === 0 ? this.#look() : this.#live())),
+    ).finally(() => this.#over.abort());
+    living.catch(() => undefined); // Told below, also when it fails before it is waited for.
+    try {
+      await waitFor('the load', () => this.#records.length > clients * 5);
+      const beganAt = performance.now();
+      const aftermath = await this.#cause.happen(this.#system, this.#run.random);
+      const endedAt = performance.now();
+      await sleep(wholeMs);
+      await this.#checkReadiness();
+      await sleep(watchedMs);
+      this.#over.abort();
+      await living;
+      return this.#judge(beganAt, endedAt, aftermath ?? {});
+    } finally {
+      this.#over.abort();
+      await living;
+    }
+  }
+
+  /** One user of all five calls, again and again. */
+  async #live(): Promise<void> {
+    const client = this.#system.client(2, this.#run.random);
+    while (!this.#over.signal.aborted) {
+      await sleep(this.#run.random.between(0, 20));
+      await this.#useOnce(client);
+    }
+    client.close();
+  }
+
+  /** One who only reads, with what it was told long ago: the standby alone has all that it needs. */
+  async #look(): Promise<void> {
+    const client = this.#system.client(2, this.#run.random);
+    const { id, token } = this.#steady;
+    while (!this.#over.signal.aborted) {
+      await sleep(this.#run.random.between(0, 20));
+      await this.#call(client, calls.get(id, this.#run.random.chance(0.3) ? undefined : token), 'reader');
+      await this.#call(client, calls.list(5, token), 'reader');
+    }
+    client.close();
+  }
+
+  async #useOnce(client: Client): Promise<void> {
+    const created = await this.#call(client, calls.create('Ada', 'Lovelace'));
+    if (!isOk(created)) return;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- A wrong body makes the calls below fail.
+    const { id } = JSON.parse(created.body) as { id: string };
+    await this.#call(client, calls.get(id, created.token));
+    await this.#call(client, calls.list(20, created.token));
+    await this.#call(client, calls.rename(id, 'Grace', 'Hopper'));
+    await this.#call(client, calls.remove(id));
+  }
+
+  async #call(client: Client, request: Outcome['request'], by: Record['by'] = 'writer'): Promise<Outcome> {
+    const outcome = await client.call(request);
+    const { startedAt, ms, status, failure, worker } = outcome;
+    this.#records.push({ by, method: request.method, startedAt, ms, status, failure, worker });
+    return outcome;
+  }
+
+  /** Every worker says that it is ready. */
+  async #checkReadiness(): Promise<void> {
+    const workers = new Set<string>();
+    for (let round = 0; round < 40 && workers.size < 2; round += 1) {
+      const client = this.#system.client(1, this.#run.random);
+      const { status, worker = '' } = await client.call({ method: 'GET', path: '/readyz' });
+      client.close();
+      workers.add(worker);
+      if (status !== 200) this.#violations.push(`worker ${worker} is not ready ${wholeMs} ms after it: ${status}`);
+    }
+    if (workers.size < 2) this.#violations.push('a worker is missing');
+  }
+
+  /** While the standby suffers, no read fails; while the primary does, none of those who look at what is long known. */
+  #checkReads(failed: readonly Record[]): void {
+    const { touches } = this.#cause;
+    const spared = failed.filter(({ by }) => touches === 'standby' || (touches === 'primary' && by === 'reader'));
+    if (spared.length > 0) this.#violations.push(`${spared.length} reads failed (${describe(spared)})`);
+  }
+
+  #judge(beganAt: number, endedAt: number, aftermath: Aftermath): Finding {
+    const records = this.#records.filter(({ startedAt, ms }) => startedAt + ms >= beganAt);
+    const failed = records.filter((record) => !isOk(record));
+    const reads = records.filter(({ method }) => method === 'GET');
+    const failedReads = reads.filter((record) => !isOk(record));
+    for (const record of failed) {
+      const why = objection(record, { beganAt, endedAt, ...aftermath });
+      if (why !== undefined) this.#violations.push(why);
+    }
+    this.#checkReads(failedReads);
+    const lastAt = Math.max(endedAt, ...failed.map(({ startedAt, ms }) => startedAt + ms));
+    const longest = Math.max(...records.map(({ ms }) => ms));
+    const longestRead = Math.max(...reads.map(({ ms }) => ms));
+    const figures =
+      `${records.length} requests, ${failed.length} failed (${describe(failed)}), of them ${failedReads.length} reads; ` +
+      `whole ${seconds(lastAt - endedAt)} after its end; longest ${seconds(longest)}, longest read ` +
+      `${seconds(longestRead)}, median ${Math.round(
+        percentile(
+          records.map(({ ms }) => ms),
+          0.5,
+        ),
+      )} ms`;
+    return { figures, violations: this.#violations };
+  }
+}
+
+interface Circumstances extends Aftermath {
+  readonly beganAt: number;
+  readonly endedAt: number;
+}
+
+/** Why a failed request should not have failed like this; undefined when it could. */
+function objection(record: Record, { beganAt, endedAt, killedWorker }: Circumstances): string | undefined {
+  const { method, startedAt, ms, status, failure, worker } = record;
+  const what = `${method} on worker ${worker ?? 'unknown'}, ${seconds(startedAt - beganAt)} after its begin`;
+  if (failure === 'late' || ms > answerMs) return `${what}: no answer within ${seconds(ms)}`;
+  if (failure !== undefined) {
+    const isOfVictim = worker === undefined || worker.startsWith(`${killedWorker}-`);
+    const isThen = startedAt + ms - beganAt < cutMs + (endedAt - beganAt);
+    return killedWorker !== undefined && isOfVictim && isThen ? undefined : `${what}: ${failure}`;
+  }
+  if (status !== 503 && status !== 504 && status !== 408) return `${what}: answered ${status}`;
+  return startedAt > endedAt + wholeMs ? `${what}: answered ${status}, when all should work again` : undefined;
+}
+
+function describe(failed: readonly Record[]): string {
+  const kinds = Map.groupBy(failed, ({ failure, status }) => failure ?? String(status));
+  return kinds.size === 0 ? 'none' : [...kinds].map(([kind, { length }]) => `${length} × ${kind}`).join(', ');
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
+}

@@ -1,0 +1,103 @@
+import { withDeadline } from '../../src/lib/with-deadline.ts';
+import { CutError, HttpConnection, type Answer, type HttpRequest } from './http-connection.ts';
+import type { Random } from './random.ts';
+
+/** The server's own deadline for a request, and one second for the machine. */
+export const answerMs = 11_000;
+
+/** What became of a request. */
+export interface Outcome {
+  readonly request: HttpRequest;
+  /** By `performance.now()`. */
+  readonly startedAt: number;
+  readonly ms: number;
+  /** 0 when there was no answer. */
+  readonly status: number;
+  readonly body: string;
+  readonly token: string | undefined;
+  /** Why there was no answer: nobody took the connection, it was cut, or the deadline was over. */
+  readonly failure: 'refused' | 'cut' | 'late' | undefined;
+  /** The process that was asked; undefined when no connection came about. */
+  readonly worker: string | undefined;
+}
+
+export interface ClientOptions {
+  readonly url: string;
+  /** Requests go over any of so many, one at a time each, so that they meet different workers. */
+  readonly connections: number;
+  readonly random: Random;
+}
+
+/** Somebody who uses the API, over several connections that are opened again when they are lost. */
+export class Client {
+  readonly #options: ClientOptions;
+  readonly #url: URL;
+  readonly #connections: (HttpConnection | undefined)[];
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#url = new URL(options.url);
+    this.#connections = Array.from({ length: options.connections });
+  }
+
+  /** Never rejects. Calls of one client must not overlap. */
+  async call(request: HttpRequest): Promise<Outcome> {
+    const startedAt = performance.now();
+    const place = this.#options.random.between(0, this.#connections.length - 1);
+    let connection: HttpConnection | undefined;
+    const end = (rest: Pick<Outcome, 'status' | 'body' | 'token' | 'failure'>): Outcome => {
+      return { request, startedAt, ms: performance.now() - startedAt, worker: connection?.worker, ...rest };
+    };
+    try {
+      connection = await withDeadline(this.#connectionAt(place), answerMs);
+      const { status, body, token } = await withDeadline(connection.send(request), answerMs);
+      return end({ status, body, token, failure: undefined });
+    } catch (error) {
+      connection?.close();
+      return end({ status: 0, body: '', token: undefined, failure: kindOf(error, connection) });
+    }
+  }
+
+  close(): void {
+    for (const connection of this.#connections) connection?.close();
+  }
+
+  /** A new connection asks who is there before it is used, so that it is known whose end may cut it. */
+  async #connectionAt(place: number): Promise<HttpConnection> {
+    const open = this.#connections[place];
+    if (open?.isOpen === true) return open;
+    open?.close();
+    const connection = await HttpConnection.open(this.#url);
+    this.#connections[place] = connection;
+    await connection.send({ method: 'GET', path: '/livez' });
+    return connection;
+  }
+}
+
+function kindOf(error: unknown, connection: HttpConnection | undefined): Outcome['failure'] {
+  if (error instanceof Error && error.name === 'DeadlineError') return 'late';
+  return error instanceof CutError && connection !== undefined ? 'cut' : 'refused';
+}
+
+export function isOk({ status }: Pick<Answer, 'status'>): boolean {
+  return status >= 200 && status < 300;
+}
+
+const users = '/api/v1/users';
+
+/** The five calls, and the names that they write. */
+export const calls = {
+  create: (first: string, last: string): HttpRequest => ({ method: 'POST', path: users, body: namesBody(first, last) }),
+  list: (limit: number, token?: string): HttpRequest => ({ method: 'GET', path: `${users}?limit=${limit}`, token }),
+  get: (id: string, token?: string): HttpRequest => ({ method: 'GET', path: `${users}/${id}`, token }),
+  rename: (id: string, first: string, last: string): HttpRequest => ({
+    method: 'PUT',
+    path: `${users}/${id}`,
+    body: namesBody(first, last),
+  }),
+  remove: (id: string): HttpRequest => ({ method: 'DELETE', path: `${users}/${id}` }),
+};
+
+function namesBody(first: string, last: string): string {
+  return JSON.stringify({ first_name: first, last_name: last });
+}

@@ -1,0 +1,214 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { QueryResultRow } from 'pg';
+
+import type { Endpoint } from '../../src/db/endpoint.ts';
+import type { Role } from '../../src/db/pool.ts';
+import { withClient } from '../../src/db/session.ts';
+import { embeddedEndpoints } from '../../src/embedded/socket-folder.ts';
+import { childrenOf, isAlive, postmaster, processesOf, run, workersOf, type Run } from '../start-server.ts';
+import { waitFor } from '../wait-for.ts';
+import { Client } from './client.ts';
+import type { Random } from './random.ts';
+
+const startMs = 60_000;
+const session = { applicationName: 'chaos', connectTimeoutMs: 5_000, statementTimeoutMs: 60_000 };
+
+const databaseOf = { write: 'primary', read: 'standby' } as const;
+
+/** A whole server as a user starts it, two workers and both databases, on a folder of its own. */
+export class System {
+  readonly #folder: string;
+  readonly #env: Readonly<Record<string, string>>;
+  /** Stopped by us, so they cannot end by themselves, nor can their ids become somebody else's. */
+  readonly #frozen = new Set<number>();
+  #run: Run | undefined;
+
+  private constructor(folder: string, env: Readonly<Record<string, string>>) {
+    this.#folder = folder;
+    this.#env = env;
+  }
+
+  /** Resolves when it serves. Whoever calls this calls `destroy`. */
+  static async create(env: Readonly<Record<string, string>> = {}): Promise<System> {
+    const folder = await mkdtemp(join(tmpdir(), 'messenger-chaos-'));
+    await chmod(folder, 0o755);
+    const system = new System(folder, env);
+    try {
+      await system.start();
+    } catch (error) {
+      await system.destroy();
+      throw error;
+    }
+    return system;
+  }
+
+  get dataDir(): string {
+    return join(this.#folder, 'data');
+  }
+
+  get url(): string {
+    return this.#running.url;
+  }
+
+  /** What the server has said since its last start. */
+  get log(): string {
+    return this.#running.stderr;
+  }
+
+  get supervisor(): number {
+    return this.#running.pid;
+  }
+
+  get workers(): number[] {
+    return workersOf(this.supervisor);
+  }
+
+  /** The postmaster of this role first, then its children. Empty while it is down. */
+  databaseProcesses(role: Role): number[] {
+    const parent = postmaster(this.dataDir, databaseOf[role]);
+    return parent === undefined ? [] : [parent, ...childrenOf(parent)];
+  }
+
+  async start(): Promise<void> {
+    const args = ['start', '--port', '0', '--workers', '2', '--data-dir', this.dataDir];
+    const server = await run({ args, env: this.#env });
+    this.#run = server;
+    await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
+    if (server.hasEnded) throw new Error(`the server ended, saying:\n${server.stderr}`);
+    await this.ready();
+  }
+
+  /** Resolves when a worker finds it ready. */
+  async ready(): Promise<void> {
+    await waitFor(
+      'readiness',
+      async () => {
+        const answer = await fetch(`${this.url}/readyz`, { headers: { connection: 'close' } }).catch(() => undefined);
+        await answer?.text().catch(() => '');
+        return answer?.status === 200;
+      },
+      startMs,
+    );
+  }
+
+  /** After a kill of everything: ends what was born in that instant, and starts anew. */
+  async startAgain(): Promise<void> {
+    await this.#end();
+    await this.start();
+  }
+
+  /** All of it, the databases first: their guardians must not find time to stop them in good order. */
+  processes(): number[] {
+    const { pid } = this.#running;
+    const databases = [...this.databaseProcesses('write'), ...this.databaseProcesses('read')];
+    const rest = processesOf(this.#folder).map((one) => one.pid);
+    return [...new Set([...databases, ...rest, ...workersOf(pid), ...(this.#running.hasEnded ? [] : [pid])])];
+  }
+
+  /** These, all in the same instant, without a word. */
+  kill(pids: readonly number[]): void {
+    for (const pid of pids) kill(pid, 'SIGKILL');
+  }
+
+  /** Freezes a database: first its postmaster, so that no more children come. Returns what wakes it up. */
+  freeze(role: Role): () => void {
+    const parents = this.databaseProcesses(role).slice(0, 1);
+    for (const pid of parents) this.#stop(pid);
+    const children = parents.flatMap(childrenOf);
+    for (const pid of children) this.#stop(pid);
+    return () => {
+      for (const pid of [...children, ...parents]) {
+        kill(pid, 'SIGCONT');
+        this.#frozen.delete(pid);
+      }
+    };
+  }
+
+  client(connections: number, random: Random): Client {
+    return new Client({ url: this.url, connections, random });
+  }
+
+  /** Starts it anew with `pg_stat_statements` on both servers. */
+  async countStatements(): Promise<void> {
+    const load = `alter system set shared_preload_libraries = 'pg_stat_statements'`;
+    await Promise.all([this.sql('write', load), this.sql('read', load)]);
+    await this.startAgain();
+    await this.sql('write', 'create extension pg_stat_statements');
+    await this.replicated();
+  }
+
+  async endpoint(role: Role): Promise<Endpoint> {
+    return (await embeddedEndpoints(this.dataDir))[role];
+  }
+
+  /** Runs one statement in a session of its own. */
+  async sql<Row extends QueryResultRow>(role: Role, text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return await withClient(
+      await this.endpoint(role),
+      session,
+      async (client) => (await client.query<Row>(text, [...values])).rows,
+    );
+  }
+
+  /** Resolves when the standby has everything that is on the primary now. */
+  async replicated(): Promise<void> {
+    const [position] = await this.sql<{ lsn: string }>('write', 'select pg_current_wal_flush_lsn()::text as lsn');
+    const asked = `select coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false) as done`;
+    await waitFor(
+      'the standby to have it all',
+      async () => {
+        const [row] = await this.sql<{ done: boolean }>('read', asked, [position?.lsn]).catch(() => []);
+        return row?.done === true;
+      },
+      30_000,
+    );
+  }
+
+  /** Ends it by force, whatever state it is in, and removes its files. */
+  async destroy(): Promise<void> {
+    if (this.#run !== undefined) await this.#end();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #end(): Promise<void> {
+    const all = [...this.processes(), ...this.#frozen];
+    this.kill(all);
+    await this.#running.ended();
+    await waitFor('nothing to be left', () => processesOf(this.#folder).length === 0, 15_000);
+    await waitFor('every process to be gone', () => !all.some(isAlive), 15_000);
+  }
+
+  get #running(): Run {
+    if (this.#run === undefined) throw new Error('the server was not started');
+    return this.#run;
+  }
+
+  #stop(pid: number): void {
+    this.#frozen.add(pid);
+    kill(pid, 'SIGSTOP');
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended by itself meanwhile.
+  }
+}
+
+/** Gives `use` a server, and ends it whatever happens. */
+export async function withSystem<T>(
+  use: (system: System) => Promise<T>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<T> {
+  const system = await System.create(env);
+  try {
+    return await use(system);
+  } finally {
+    await system.destroy();
+  }
+}

@@ -1,0 +1,11 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { proveFreshness } from './chaos/freshness.ts';
+import { runInTest } from './chaos/part.ts';
+
+test('whoever carries a token reads what it wrote, on any worker, while the replay of the standby comes and goes', async () => {
+  const { run, seed } = runInTest();
+  const { violations } = await proveFreshness({ reads: 6_000, clients: 32, countsShare: false }, run);
+  assert.deepEqual(violations, [], `seed ${seed}`);
+});
