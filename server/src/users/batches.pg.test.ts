@@ -130,7 +130,7 @@ test('two workers that write the same users in every order never stop each other
   const second = await createTestApp(database().endpoints, { env: { DB_BATCHING: 'on' } });
   const deadlocks = async (): Promise<unknown> =>
     database().sql('select deadlocks from pg_stat_database where datname = current_database()');
-  const before = await deadlocks();
+  const known = await deadlocks();
   try {
     const made = await createMany(30);
     for (let round = 0; round < 40; round += 1) {
@@ -150,7 +150,7 @@ test('two workers that write the same users in every order never stop each other
     await second.http.close();
     await second.close();
   }
-  assert.deepEqual(await deadlocks(), before);
+  assert.deepEqual(await deadlocks(), known);
 });
 
 function refusedAsMissing(error: unknown): void {

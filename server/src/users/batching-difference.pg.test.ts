@@ -96,7 +96,7 @@ class Side {
     const users = this.#users();
     if (call.kind === 'create') return comparable(await this.#create(call.first, call.last));
     if (call.kind === 'get') return this.#numbered(await users.get(this.#idOf(call.who), someone()));
-    if (call.kind === 'delete') return await users.delete(this.#idOf(call.who), someone());
+    if (call.kind === 'delete') return await users.delete(this.#idOf(call.who), someone()).then(() => 'deleted');
     if (call.kind === 'rename')
       return this.#numbered(await users.rename(this.#idOf(call.who), namesOf(call), someone()));
     const place = call.kind === 'list' ? { offset: call.offset } : { after: this.#cursorOf(call.who) };
@@ -140,6 +140,6 @@ test('whoever asks cannot tell whether calls travel together', async () => {
       await Promise.all([batched.reset(), unbatched.reset()]);
       for (const round of history) assert.deepEqual(await batched.play(round), await unbatched.play(round));
     }),
-    { numRuns: 60, interruptAfterTimeLimit: 20_000, markInterruptAsFailure: false },
+    { numRuns: 30 },
   );
 });
