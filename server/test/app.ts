@@ -13,8 +13,10 @@ export interface TestAppOptions {
   readonly log?: Log;
 }
 
-function testConfig(env: Readonly<Record<string, string>> = {}): Config {
-  return loadConfig({ flags: {}, env, file: undefined }).config;
+/** `DB_BATCHING=off npm test` runs everything without batches, but for the tests that are about them. */
+function testConfig(env: Readonly<Record<string, string>>): Config {
+  const { DB_BATCHING = 'on' } = process.env;
+  return loadConfig({ flags: {}, env: { DB_BATCHING, ...env }, file: undefined }).config;
 }
 
 export async function createTestApp(

@@ -92,9 +92,9 @@ beforeEach(() => {
   const standby = new Standby(openPool('read'), onStandby, { maxLagMs: 5_000, log });
   reads = new Reads({ primary, standby, maxCatchUpMs: 20, onFailure: () => undefined });
   const read = reads.prepare(count);
-  const write = new Writes(primary, { maxWaiting: 10 }).prepare(note);
+  const writeOne = new Writes(primary, { maxWaiting: 10 }).prepare(note);
   readCount = async (caller) => read(undefined, caller);
-  writeNote = async (caller) => write(undefined, caller);
+  writeNote = async (caller) => writeOne(undefined, caller);
 });
 
 afterEach(async () => {

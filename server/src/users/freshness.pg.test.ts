@@ -5,11 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { useApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
+import { usersOf } from '../../test/users.ts';
 import type { Caller } from '../db/caller.ts';
 import type { Position } from '../db/position.ts';
-import { UserReader } from './user-reader.ts';
-import { UserWriter } from './user-writer.ts';
-import { Users } from './users.ts';
+import type { Users } from './users.ts';
 
 /** In each of the four runs: 200,000 in all. */
 const wantedReads = 50_000;
@@ -99,13 +98,12 @@ async function runClients(users: Users, counts: Counts): Promise<void> {
 
 for (const longestMs of [5, 20, 60, 150]) {
   test(`no read is stale and none goes back while replay stops for up to ${longestMs} ms, again and again`, async () => {
-    const { reads, writes } = app().databases;
+    const { reads } = app().databases;
     const counts: Counts = { reads: 0, stale: 0, back: 0 };
     const before = { ...reads.outcomes };
     const end = new AbortController();
     const disturbed = disturbReplay(longestMs, end.signal);
-    const users = new Users(new UserReader(reads), new UserWriter(writes));
-    await runClients(users, counts).finally(() => end.abort());
+    await runClients(usersOf(app()), counts).finally(() => end.abort());
     assert.ok((await disturbed) >= 5);
     assert.deepEqual({ stale: counts.stale, back: counts.back }, { stale: 0, back: 0 });
     const byStandby = reads.outcomes.standby + reads.outcomes.waited - before.standby - before.waited;

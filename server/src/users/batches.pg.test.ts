@@ -1,0 +1,158 @@
+/** Who shares a statement with others must not notice, but for the speed. */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+
+import type { User } from '@messenger/protocol/users';
+
+import { createTestApp, useApp } from '../../test/app.ts';
+import { useDatabase } from '../../test/database.ts';
+import { refusedWith } from '../../test/pools.ts';
+import { someone, usersOf } from '../../test/users.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import { withClient } from '../db/session.ts';
+
+const database = useDatabase();
+const app = useApp(database, { env: { DB_BATCHING: 'on' } });
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+
+async function createMany(count: number): Promise<User[]> {
+  const users = usersOf(app());
+  const names = Array.from({ length: count }, (_, n) => ({ first_name: `n${n}`, last_name: 'x' }));
+  return await Promise.all(names.map(async (one) => users.create(one, someone())));
+}
+
+async function renameAll(users: readonly User[], last: string): Promise<User[]> {
+  const all = usersOf(app());
+  return await Promise.all(users.map(async ({ id }) => all.rename(id, { last_name: last }, someone())));
+}
+
+describe('the calls of one turn', () => {
+  before(async () => {
+    await database().sql('create extension if not exists pg_stat_statements');
+    await database().replicated();
+  });
+
+  test('that write are one transaction, so that one flush of the log serves them all', async () => {
+    const made = await createMany(64);
+    assert.deepEqual(
+      made.map((user) => user.first_name),
+      made.map((_, n) => `n${n}`),
+    );
+    const countTransactions = async (): Promise<number | undefined> => {
+      const ids = made.map(({ id }) => id);
+      const sql = 'select count(distinct xmin::text)::int as n from users where id = any($1)';
+      return (await database().sql<{ n: number }>(sql, [ids]))[0]?.n;
+    };
+    assert.equal(await countTransactions(), 1);
+    await renameAll(made, 'y');
+    assert.equal(await countTransactions(), 1);
+  });
+
+  test('that read are one statement on the standby', async () => {
+    const made = await createMany(64);
+    await database().replicated();
+    await database().sqlOnStandby('select pg_stat_statements_reset()');
+    const users = usersOf(app());
+    const found = await Promise.all(made.map(async ({ id }) => users.get(id, someone())));
+    assert.deepEqual(found, made);
+    const [counted] = await database().sqlOnStandby<{ n: number }>(
+      `select coalesce(sum(calls), 0)::int as n from pg_stat_statements join pg_database on dbid = pg_database.oid
+        where datname = current_database() and query like 'select id, first_name%from users%'`,
+    );
+    assert.equal(counted?.n, 1);
+  });
+});
+
+test('a row that the database refuses is refused alone, and its neighbours are written once', async () => {
+  await database().sql(`create function refuse() returns trigger language plpgsql as
+    $$ begin if new.first_name = 'poison' then raise exception 'no poison here'; end if; return new; end $$`);
+  await database().sql('create trigger refuse before insert or update on users for each row execute function refuse()');
+  const users = usersOf(app());
+  const names = Array.from({ length: 50 }, (_, n) => (n === 17 || n === 30 ? 'poison' : `pure ${n}`));
+  const outcomes = await Promise.allSettled(
+    names.map(async (first) => users.create({ first_name: first, last_name: 'x' }, someone())),
+  );
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.first_name : String(outcome.reason))),
+    names.map((name) => (name === 'poison' ? 'error: no poison here' : name)),
+  );
+  const stored = await database().sql<{ first_name: string }>(
+    "select first_name from users where first_name like 'p%'",
+  );
+  assert.deepEqual(
+    stored.map((row) => row.first_name).toSorted(),
+    names.filter((name) => name !== 'poison').toSorted(),
+  );
+  await database().sql('drop trigger refuse on users');
+});
+
+test('a row that somebody else holds keeps neither its neighbours waiting, nor those who come after; then it is written', async () => {
+  const made = await createMany(10);
+  const [held, ...others] = made;
+  assert(held);
+  const users = usersOf(app());
+  await withClient(database().endpoints.write, session, async (holder) => {
+    await holder.query('begin');
+    await holder.query('select 1 from users where id = $1 for update', [held.id]);
+    let isHeldDone = false;
+    const waiting = users.rename(held.id, { last_name: 'late' }, someone()).finally(() => {
+      isHeldDone = true;
+    });
+    const removed = users.delete(made[9]?.id ?? '', someone());
+    await renameAll(others.slice(0, 8), 'at once');
+    await renameAll(others.slice(0, 8), 'once more');
+    await removed;
+    assert.equal(isHeldDone, false);
+    await holder.query('commit');
+    assert.equal((await waiting).last_name, 'late');
+  });
+});
+
+test('a client that leaves takes nothing from those who are in its batch', async () => {
+  const made = await createMany(20);
+  await database().replicated();
+  const users = usersOf(app());
+  const leaving = new AbortController();
+  const left = made.map(async ({ id }) => users.get(id, someone(leaving.signal)));
+  const staying = made.map(async ({ id }) => users.get(id, someone()));
+  const last = assert.rejects(users.list({}, someone(leaving.signal)), /gone/u);
+  const allLeft = Promise.allSettled(left);
+  setImmediate(() => leaving.abort(new Error('gone')));
+  assert.deepEqual(await Promise.all(staying), made);
+  await last;
+  assert.ok((await allLeft).every((outcome) => outcome.status === 'rejected'));
+  await waitFor('the batches to be empty', () =>
+    app().databases.standby.batches.loads.every(({ waiting, inFlight }) => waiting + inFlight === 0),
+  );
+});
+
+test('two workers that write the same users in every order never stop each other', async () => {
+  const second = await createTestApp(database().endpoints, { env: { DB_BATCHING: 'on' } });
+  const deadlocks = async (): Promise<unknown> =>
+    database().sql('select deadlocks from pg_stat_database where datname = current_database()');
+  const known = await deadlocks();
+  try {
+    const made = await createMany(30);
+    for (let round = 0; round < 40; round += 1) {
+      const writes = [app(), second].flatMap((one, worker) => {
+        const order = made.toSorted(() => Math.random() - 0.5);
+        return order.map(async ({ id }, n) => {
+          const removes = round === 39 && n < 10;
+          if (removes) return usersOf(one).delete(id, someone()).catch(refusedAsMissing);
+          return usersOf(one)
+            .rename(id, { last_name: `${round} ${worker}` }, someone())
+            .catch(refusedAsMissing);
+        });
+      });
+      await Promise.all(writes);
+    }
+  } finally {
+    await second.http.close();
+    await second.close();
+  }
+  assert.deepEqual(await deadlocks(), known);
+});
+
+function refusedAsMissing(error: unknown): void {
+  assert.ok(refusedWith('user_not_found')(error), String(error));
+}

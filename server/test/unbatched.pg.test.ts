@@ -1,0 +1,6 @@
+/** All that the API promises holds with one statement per request, too: its tests, once more, without batches. */
+process.env['DB_BATCHING'] = 'off';
+
+await import('../src/users/users.pg.test.ts');
+await import('../src/http/requests.pg.test.ts');
+await import('../src/http/outage.pg.test.ts');
