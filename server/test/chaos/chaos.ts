@@ -10,7 +10,7 @@ import type { Finding, Run } from './part.ts';
 import { Random } from './random.ts';
 import { withSystem } from './system.ts';
 
-/** `npm run chaos`: docs/decisions/0011-chaos.md says what it proves. The same seed makes the same choices. */
+/** `npm run chaos`: docs/decisions/0011-chaos.md says what it proves. The same seed makes the same plan of causes. */
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
