@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 
 import type { Caller } from '../db/caller.ts';
 import { decodeToken, encodeToken, type Position } from '../db/position.ts';
@@ -6,6 +7,19 @@ import { AppError } from '../lib/app-error.ts';
 
 /** What clients get with a write and send with their reads, so that they read what they wrote. */
 export const tokenHeader = 'consistency-token';
+
+/** For `schema.headers` of routes that read or write; `carryConsistency` refuses what is no token. */
+export const TokenHeaders = Type.Object({
+  [tokenHeader]: Type.Optional(
+    Type.String({
+      description: 'The newest token that the client was given: no answer is older than what it stands for',
+    }),
+  ),
+});
+
+/** What the header of the same name in an answer says, for the reference. */
+export const newToken =
+  'To be sent with the next requests. In answers to writes, and to requests that carry one; its text means nothing to clients';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -3,6 +3,7 @@ import { User, UserNames, UserNamesPatch, UserPageQuery, UserPath } from '@messe
 import { Type } from 'typebox';
 
 import { refusals } from '../http/api-docs.ts';
+import { newToken, TokenHeaders } from '../http/consistency.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { Users } from './users.ts';
 
@@ -10,17 +11,19 @@ const prefix = '/api/v1/users';
 const tags = ['users'];
 
 /** What an answer carries beside its body, for the reference. */
-function withHeader<Schema extends object>(schema: Schema, name: string, description: string): Schema {
-  return { ...schema, headers: { [name]: { type: 'string', description } } };
+function withHeaders<Schema extends object>(schema: Schema, others: Readonly<Record<string, string>> = {}): Schema {
+  const described = Object.entries({ ...others, 'Consistency-Token': newToken });
+  const headers = described.map(([name, description]) => [name, { type: 'string', description }] as const);
+  return { ...schema, headers: Object.fromEntries(headers) };
 }
 
-const Created = withHeader(User, 'Location', 'The address of the new user');
-const Page = withHeader(
-  Type.Array(User, { description: 'Users, newest first' }),
-  'Link',
-  'On a full page, the address of the next one: `<…>; rel="next"`',
-);
-const Deleted = Type.Null({ description: 'The user is gone' });
+const One = withHeaders(User);
+const Created = withHeaders(User, { Location: 'The address of the new user' });
+const Page = withHeaders(Type.Array(User, { description: 'Users, newest first' }), {
+  Link: 'On a full page, the address of the next one: `<…>; rel="next"`',
+});
+const Deleted = withHeaders(Type.Null({ description: 'The user is gone' }));
+const headers = TokenHeaders;
 
 const serialised = new WeakMap<object, string>();
 
@@ -38,7 +41,7 @@ function serialiseOnce(value: object, serialise: () => string | ArrayBuffer | Bu
 export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): void {
   app.post(
     prefix,
-    { schema: { tags, summary: 'Create a user', body: UserNames, response: { 201: Created, ...refusals } } },
+    { schema: { tags, summary: 'Create a user', headers, body: UserNames, response: { 201: Created, ...refusals } } },
     async (request, reply) => {
       const user = await users.create(request.body, request.caller);
       reply.code(201).header('location', `${prefix}/${user.id}`);
@@ -52,6 +55,7 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
       schema: {
         tags,
         summary: 'List users, newest first',
+        headers,
         querystring: UserPageQuery,
         response: { 200: Page, ...refusals },
       },
@@ -68,7 +72,7 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
 
   app.get(
     `${prefix}/:id`,
-    { schema: { tags, summary: 'Read a user', params: UserPath, response: { 200: User, ...refusals } } },
+    { schema: { tags, summary: 'Read a user', headers, params: UserPath, response: { 200: One, ...refusals } } },
     async (request) => users.get(request.params.id, request.caller),
   );
 
@@ -78,9 +82,10 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
       schema: {
         tags,
         summary: 'Change both names',
+        headers,
         params: UserPath,
         body: UserNames,
-        response: { 200: User, ...refusals },
+        response: { 200: One, ...refusals },
       },
     },
     async (request) => users.rename(request.params.id, request.body, request.caller),
@@ -92,9 +97,10 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
       schema: {
         tags,
         summary: 'Change one name or both',
+        headers,
         params: UserPath,
         body: UserNamesPatch,
-        response: { 200: User, ...refusals },
+        response: { 200: One, ...refusals },
       },
     },
     async (request) => users.rename(request.params.id, request.body, request.caller),
@@ -103,7 +109,7 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
   app.delete(
     `${prefix}/:id`,
     {
-      schema: { tags, summary: 'Delete a user', params: UserPath, response: { 204: Deleted, ...refusals } },
+      schema: { tags, summary: 'Delete a user', headers, params: UserPath, response: { 204: Deleted, ...refusals } },
     },
     async (request, reply) => {
       await users.delete(request.params.id, request.caller);
