@@ -1,6 +1,7 @@
 /** The traps of reading one's writes through a standby, each on its own (those of crashes and promotions are in db/). */
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { randomBytes } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
 
 import { User } from '@messenger/protocol/users';
 import { Value } from 'typebox/value';
@@ -69,8 +70,16 @@ async function assertTokensCoverCommits(writer: App): Promise<void> {
 }
 
 describe('the token of a write is behind its commit in the log', () => {
+  // Keeps the log that is read below, whatever other tests write and checkpoint meanwhile.
+  const slot = `test_${randomBytes(6).toString('hex')}`;
+
   before(async () => {
     await database().sql('create extension pg_walinspect');
+    await database().sql('select pg_create_physical_replication_slot($1, true)', [slot]);
+  });
+
+  after(async () => {
+    await database().sql('select pg_drop_replication_slot($1)', [slot]);
   });
 
   test('where commits wait for the disk', async () => {
