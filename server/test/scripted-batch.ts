@@ -45,6 +45,7 @@ export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {})
     ...generous,
     one: async (call, interrupt) => String((await send([call], interrupt))[0]),
     many: send,
+    rest: async (call, interrupt) => String((await send([call], interrupt))[0]),
     isFaultOfCalls: (error) => error instanceof Poison,
     isInterruptible: true,
     clock: { now: () => clock.nowMs },

@@ -20,10 +20,12 @@ export interface BatchLimits {
 }
 
 export interface BatchOptions<Call, Result> extends BatchLimits {
-  /** Makes one call; `interrupt` aborts when nobody waits for its result any more. */
-  readonly one: (call: Call, interrupt: AbortSignal) => Promise<Result>;
+  /** Makes the only call there is; `interrupt` aborts when nobody waits for its result any more. */
+  readonly one: (call: Call, interrupt: AbortSignal) => Promise<Result | typeof alone>;
   /** Makes several calls in one statement; results come in the order of the calls. */
   readonly many: (calls: readonly Call[], interrupt: AbortSignal) => Promise<readonly (Result | typeof alone)[]>;
+  /** Makes a call that was left out. */
+  readonly rest: (call: Call, interrupt: AbortSignal) => Promise<Result>;
   /** Calls with the same key share one place, and its result, until they are sent. */
   readonly shareBy?: ((call: Call) => string) | undefined;
   /** Whether the failure is that of the calls, so that a part of them may succeed without the others. */
@@ -178,11 +180,19 @@ export class Batch<Call, Result> {
     if (first === undefined) return;
     const interrupt = this.#flightOf(entries);
     try {
-      if (entries.length === 1) this.#settle(first, await one(first.call, interrupt));
+      if (entries.length === 1) this.#settleAll(entries, [await one(first.call, interrupt)]);
       else this.#settleAll(entries, await many(callsOf(entries), interrupt));
     } catch (error) {
       if (entries.length > 1 && isFaultOfCalls(error)) await this.#sendHalves(entries);
       else for (const entry of entries) this.#reject(entry, error);
+    }
+  }
+
+  async #sendRest(entry: Entry<Call, Result>): Promise<void> {
+    try {
+      this.#settle(entry, await this.#options.rest(entry.call, this.#flightOf([entry])));
+    } catch (error) {
+      this.#reject(entry, error);
     }
   }
 
@@ -206,7 +216,7 @@ export class Batch<Call, Result> {
       const entry = entries[index];
       if (entry === undefined) continue;
       // Not waited for: what keeps this call waiting must not keep its neighbours.
-      if (isAlone(result)) void this.#send([entry]);
+      if (isAlone(result)) void this.#sendRest(entry);
       else this.#settle(entry, result);
     }
   }

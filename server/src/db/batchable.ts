@@ -1,33 +1,28 @@
 import type { alone } from './batch.ts';
-import type { Statement } from './statement.ts';
-
-/** Where a batchable sends its one statement. */
-export interface StatementRunner {
-  query<Row extends object, Values extends readonly unknown[]>(
-    wanted: Statement<Row, Values>,
-    values: Values,
-  ): Promise<Row[]>;
-}
+import type { Queryable } from './statement.ts';
 
 /**
  * One kind of call, declared twice: for one call, and for many in one statement over arrays. Both give the same answers.
- * Each sends exactly one statement. A write of many locks with `skip locked` and answers `alone` for the rows that
- * somebody else holds, so that no batch ever waits for a lock, and two of them cannot deadlock.
+ * Each sends exactly one statement, before it waits for anything.
  */
-export interface Batchable<Call, Result> {
+interface Batchable<Call, Result, Left> {
   readonly name: string;
-  readonly one: (db: StatementRunner, call: Call) => Promise<Result>;
-  readonly many: (db: StatementRunner, calls: readonly Call[]) => Promise<readonly (Result | typeof alone)[]>;
+  readonly one: (db: Queryable, call: Call) => Promise<Result>;
+  readonly many: (db: Queryable, calls: readonly Call[]) => Promise<readonly (Result | Left)[]>;
 }
 
 /** Calls with the same key get the same result from one place in the batch. */
-export interface BatchableRead<Call, Result> extends Batchable<Call, Result> {
+export interface BatchableRead<Call, Result> extends Batchable<Call, Result, never> {
   readonly keyOf: (call: Call) => string;
   /** Whether the primary is to be asked for a second opinion, for callers whose standby may just not know yet. */
   readonly isDoubtful?: (result: Result) => boolean;
 }
 
-export interface BatchableWrite<Call, Result> extends Batchable<Call, Result> {
-  /** Calls with the same key follow one another; undefined when calls cannot touch the same row. */
+/**
+ * A write of many locks with `skip locked` and answers `alone` for the rows that somebody else holds, so that no batch ever
+ * waits for a lock, and two of them cannot deadlock.
+ */
+export interface BatchableWrite<Call, Result> extends Batchable<Call, Result, typeof alone> {
+  /** Calls with the same key follow one another; undefined when calls cannot touch the same row, or wait for a lock. */
   readonly keyOf?: (call: Call) => string;
 }

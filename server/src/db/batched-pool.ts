@@ -1,11 +1,11 @@
 import { DatabaseError } from 'pg';
 
 import type { Clock } from '../lib/clock.ts';
-import { Batch, isAlone, type BatchLimits } from './batch.ts';
-import type { Batchable, StatementRunner } from './batchable.ts';
+import { Batch, type BatchLimits } from './batch.ts';
+import type { BatchableRead } from './batchable.ts';
 import type { Pool } from './pool.ts';
 import type { PositionRow } from './position.ts';
-import type { Statement } from './statement.ts';
+import type { Queryable, Statement } from './statement.ts';
 
 /** A result, and where the server was right after it; undefined when that was not asked, or could not be learnt. */
 export interface Positioned<Result> {
@@ -25,7 +25,7 @@ export interface BatchedPoolOptions {
 
 type AnyBatch = Pick<Batch<unknown, unknown>, 'load' | 'rejectAll'>;
 
-/** A pool whose calls travel in batches, one batch per kind of call. */
+/** A pool whose reads travel in batches, one batch per kind of call. */
 export class BatchedPool {
   readonly #pool: Pool;
   readonly #options: BatchedPoolOptions;
@@ -43,26 +43,24 @@ export class BatchedPool {
 
   /** Opens a batch for a kind of call; `withPosition` costs a second, tiny statement per batch, in the same round trip. */
   open<Call, Result>(
-    kind: Batchable<Call, Result>,
-    { withPosition, shareBy }: { readonly withPosition: boolean; readonly shareBy?: (call: Call) => string },
+    kind: BatchableRead<Call, Result>,
+    { withPosition }: { readonly withPosition: boolean },
   ): Send<Call, Result> {
     const { limits, clock } = this.#options;
+    const one = async (call: Call, interrupt: AbortSignal): Promise<Positioned<Result>> =>
+      this.#send(async (db) => kind.one(db, call), withPosition, interrupt);
     const batch = new Batch<Call, Positioned<Result>>({
       ...limits,
       clock,
-      shareBy,
+      shareBy: kind.keyOf,
       isInterruptible: this.#pool.role === 'read',
       isFaultOfCalls: (error) => error instanceof DatabaseError,
-      one: async (call, interrupt) => {
-        const run = this.#runner(withPosition, interrupt);
-        const result = await kind.one(run, call);
-        return { result, position: run.position };
-      },
+      one,
       many: async (calls, interrupt) => {
-        const run = this.#runner(withPosition, interrupt);
-        const results = await kind.many(run, calls);
-        return results.map((result) => (isAlone(result) ? result : { result, position: run.position }));
+        const { result, position } = await this.#send(async (db) => kind.many(db, calls), withPosition, interrupt);
+        return result.map((each) => ({ result: each, position }));
       },
+      rest: one,
     });
     this.#batches.push({ name: kind.name, batch });
     return async (call, signal) => batch.call(call, signal);
@@ -73,17 +71,13 @@ export class BatchedPool {
     for (const { batch } of this.#batches) batch.rejectAll(reason);
   }
 
-  #runner(withPosition: boolean, signal: AbortSignal): StatementRunner & { position: PositionRow | undefined } {
-    const pool = this.#pool;
-    const then = withPosition ? this.#options.position : undefined;
-    return {
-      position: undefined,
-      async query(wanted, values) {
-        if (then === undefined) return await pool.query(wanted, values, signal);
-        const { rows, after } = await pool.queryThen(wanted, values, then, signal);
-        this.position = after?.[0];
-        return rows;
-      },
-    };
+  async #send<Result>(
+    send: (db: Queryable) => Promise<Result>,
+    withPosition: boolean,
+    signal: AbortSignal,
+  ): Promise<Positioned<Result>> {
+    const behind = withPosition ? this.#options.position : undefined;
+    const { result, after } = await this.#pool.queryThen(send, { behind, signal });
+    return { result, position: after?.[0] };
   }
 }

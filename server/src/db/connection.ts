@@ -71,6 +71,17 @@ export class Connection {
     }
   }
 
+  /** What is sent within `send` leaves in one packet. */
+  together<T>(send: () => T): T {
+    const socket = socketOf(this.client);
+    socket?.cork();
+    try {
+      return send();
+    } finally {
+      socket?.uncork();
+    }
+  }
+
   /** Nothing is known of the session's state any more; it is closed instead of used again. */
   spoil(): void {
     this.#spoilt = true;
@@ -85,7 +96,7 @@ export class Connection {
   }
 }
 
-/** `pg` has no public way to drop a connection on which statements are still running. */
+/** `pg` has no public way to drop a connection on which statements are still running, or to send several at once. */
 function socketOf(client: object): Socket | undefined {
   const connection: unknown = 'connection' in client ? client.connection : undefined;
   if (typeof connection !== 'object' || connection === null || !('stream' in connection)) return undefined;

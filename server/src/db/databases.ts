@@ -1,5 +1,6 @@
 import { BatchedPool } from './batched-pool.ts';
 import type { BatchLimits } from './batch.ts';
+import { GroupCommit } from './group-commit.ts';
 import { Pool, type PoolOptions, type PoolServices } from './pool.ts';
 import { primaryPosition, replayPosition } from './position.ts';
 import { PrimaryLog } from './primary-log.ts';
@@ -55,13 +56,14 @@ export function openDatabases(
   const readPool = new Pool({ ...read, maxOpen: Math.max(1, read.maxOpen - 1) }, services);
   const watchPool = new Pool({ ...read, maxOpen: 1 }, services);
   const primary = new BatchedPool(writePool, { limits: limitsOf(write), clock, position: primaryPosition });
+  const commits = new GroupCommit(writePool, { limits: limitsOf(write), clock, position: primaryPosition });
   const onStandby = new BatchedPool(readPool, { limits: limitsOf(read), clock, position: replayPosition });
   const standby = new Standby(watchPool, onStandby, { maxLagMs, log });
   const watch = new StandbyWatch(writePool, new PrimaryLog(clock, maxLagMs * 2), standby);
   watch.start();
   return {
     reads: new Reads({ primary, standby, maxCatchUpMs, onFailure: () => watch.lookNow() }),
-    writes: new Writes(primary, { maxWaiting: write.maxWaiting }),
+    writes: new Writes(commits, { maxWaiting: write.maxWaiting }),
     writePool,
     readPool,
     standby,

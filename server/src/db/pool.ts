@@ -5,12 +5,12 @@ import type { Clock } from '../lib/clock.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Connection, type RunLimits } from './connection.ts';
+import { Connection } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { describeFailure } from './errors.ts';
 import { clientConfig } from './session.ts';
 import { statement, type Queryable, type Statement } from './statement.ts';
-import { runTransaction } from './transaction.ts';
+import { queryableOn, runTransaction, sendTransaction } from './transaction.ts';
 
 /** `write` pools reach the primary; `read` pools a standby, or the primary where there is none. */
 export type Role = 'read' | 'write';
@@ -40,6 +40,12 @@ export interface PoolServices {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+}
+
+export interface QueryThenOptions<After extends QueryResultRow> {
+  readonly behind?: Statement<After, []> | undefined;
+  readonly isTransaction?: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const ping = statement<{ ok: number }>('pool.ping', 'select 1 as ok');
@@ -93,31 +99,32 @@ export class Pool<R extends Role = Role> implements Queryable {
     values: Values,
     signal?: AbortSignal,
   ): Promise<Row[]> {
-    const interrupt = this.role === 'read' ? signal : undefined;
-    return await this.#lend(signal, async (connection, deadline) =>
-      this.#run<Row>(connection, wanted, values, { timeoutMs: this.#left(deadline), interrupt }),
-    );
+    return (await this.queryThen(async (db) => db.query(wanted, values), { signal })).result;
   }
 
   /**
-   * Like `query`, with a second statement right behind it in the same round trip: it starts when the first one has
-   * committed. `after` is undefined when only the second one failed: what the first one did is done.
+   * Runs what `send` sends before it waits for anything, and `behind` when that has committed: all in one round
+   * trip. One statement, or several that are one transaction. `after` is undefined when only `behind` failed, or was not
+   * asked for: what was before is done.
    */
-  async queryThen<Row extends QueryResultRow, Values extends readonly unknown[], After extends QueryResultRow>(
-    wanted: Statement<Row, Values>,
-    values: Values,
-    then: Statement<After, []>,
-    signal?: AbortSignal,
-  ): Promise<{ readonly rows: Row[]; readonly after: After[] | undefined }> {
+  async queryThen<T, After extends QueryResultRow>(
+    send: (db: Queryable) => Promise<T>,
+    { behind, isTransaction = false, signal }: QueryThenOptions<After>,
+  ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
     const interrupt = this.role === 'read' ? signal : undefined;
     return await this.#lend(signal, async (connection, deadline) => {
       const limits = { timeoutMs: this.#left(deadline), interrupt };
-      const running = this.#run<Row>(connection, wanted, values, limits);
-      const isSentBehind = !this.#options.wrap;
-      const following = isSentBehind ? settled(connection.run<After>(then, [], limits)) : undefined;
-      const rows = await running;
-      const after = await (following ?? settled(connection.run<After>(then, [], limits)));
-      return { rows, after: after?.rows };
+      const runBehind = async (): Promise<After[] | undefined> =>
+        behind && (await settled(connection.run<After>(behind, [], limits)))?.rows;
+      if (this.#options.wrap) {
+        const result = await runTransaction(connection, limits, send);
+        return { result, after: await runBehind() };
+      }
+      const [running, following] = connection.together(() => [
+        isTransaction ? sendTransaction(connection, limits, send) : send(queryableOn(connection, limits)),
+        runBehind(),
+      ]);
+      return { result: await running, after: await following };
     });
   }
 
@@ -135,16 +142,6 @@ export class Pool<R extends Role = Role> implements Queryable {
   /** Closes every connection; those at work finish first. */
   async close(): Promise<void> {
     await this.#pool.end();
-  }
-
-  async #run<Row extends QueryResultRow>(
-    connection: Connection,
-    wanted: Statement<Row, readonly unknown[]>,
-    values: readonly unknown[],
-    limits: RunLimits,
-  ): Promise<Row[]> {
-    if (!this.#options.wrap) return (await connection.run<Row>(wanted, values, limits)).rows;
-    return await runTransaction(connection, limits, async (tx) => tx.query<Row, readonly unknown[]>(wanted, values));
   }
 
   async #lend<T>(

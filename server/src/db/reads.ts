@@ -56,8 +56,8 @@ export class Reads {
 
   prepare<Call, Result>(kind: BatchableRead<Call, Result>): Read<Call, Result> {
     const open = (pool: BatchedPool): Sends<Call, Result> => ({
-      plain: pool.open(kind, { withPosition: false, shareBy: kind.keyOf }),
-      positioned: pool.open(kind, { withPosition: true, shareBy: kind.keyOf }),
+      plain: pool.open(kind, { withPosition: false }),
+      positioned: pool.open(kind, { withPosition: true }),
     });
     const onStandby = open(this.#options.standby.batches);
     const onPrimary = open(this.#options.primary);

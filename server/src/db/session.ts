@@ -16,13 +16,16 @@ const keepAliveDelayMs = 10_000;
 /** In `pg_type`, in every PostgreSQL. */
 const timestamptz = 1184;
 
+/** Behind every timestamp of our sessions. */
+const utc = '+00';
+
 /**
  * `timestamptz` as RFC 3339 with all its microseconds; a JavaScript Date would cut it to milliseconds, and a cursor cut
  * like that skips rows. PostgreSQL leaves out trailing zeros; with them, texts sort as the times do. Sessions run in UTC
  * with ISO dates: `2026-01-28 12:00:00.12+00`.
  */
 function parseTimestamp(text: string): string {
-  const [date = '', time = ''] = text.replace(/\+00$/u, '').split(' ');
+  const [date = '', time = ''] = text.slice(0, -utc.length).split(' ');
   const [seconds = '', fraction = ''] = time.split('.');
   return `${date}T${seconds}.${fraction.padEnd(6, '0')}Z`;
 }

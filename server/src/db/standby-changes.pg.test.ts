@@ -8,6 +8,7 @@ import { createLog } from '../telemetry/log.ts';
 import { BatchedPool } from './batched-pool.ts';
 import type { BatchableRead, BatchableWrite } from './batchable.ts';
 import type { Caller } from './caller.ts';
+import { GroupCommit } from './group-commit.ts';
 import { Pool, type Role } from './pool.ts';
 import { primaryPosition, replayPosition, type Position } from './position.ts';
 import { Reads } from './reads.ts';
@@ -87,12 +88,14 @@ function openPool<R extends Role>(role: R): Pool<R> {
 /** As a worker has it, but nobody looks after the standby: what is known of it is known from reads. */
 beforeEach(() => {
   const { clock, log } = services;
-  const primary = new BatchedPool(openPool('write'), { limits, clock, position: primaryPosition });
+  const writePool = openPool('write');
+  const primary = new BatchedPool(writePool, { limits, clock, position: primaryPosition });
+  const commits = new GroupCommit(writePool, { limits, clock, position: primaryPosition });
   const onStandby = new BatchedPool(openPool('read'), { limits, clock, position: replayPosition });
   const standby = new Standby(openPool('read'), onStandby, { maxLagMs: 5_000, log });
   reads = new Reads({ primary, standby, maxCatchUpMs: 20, onFailure: () => undefined });
   const read = reads.prepare(count);
-  const writeOne = new Writes(primary, { maxWaiting: 10 }).prepare(note);
+  const writeOne = new Writes(commits, { maxWaiting: 10 }).prepare(note);
   readCount = async (caller) => read(undefined, caller);
   writeNote = async (caller) => writeOne(undefined, caller);
 });

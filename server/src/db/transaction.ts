@@ -7,6 +7,47 @@ const begin = statement('transaction.begin', 'begin');
 const commit = statement('transaction.commit', 'commit');
 const rollback = statement('transaction.rollback', 'rollback');
 
+/** What sends its statements over a connection; each of them passes `check`, which throws when it must not be sent. */
+export function queryableOn(connection: Connection, limits: RunLimits, check?: () => void): Queryable {
+  return {
+    async query<Row extends QueryResultRow, Values extends readonly unknown[]>(
+      wanted: Statement<Row, Values>,
+      values: Values,
+    ): Promise<Row[]> {
+      check?.();
+      return (await connection.run<Row>(wanted, values, limits)).rows;
+    },
+  };
+}
+
+/**
+ * Sends begin, what `send` sends before it waits for anything, and commit, without waiting for answers. Rejects with the
+ * first error, when every statement is over; then nothing is written.
+ */
+export async function sendTransaction<T>(
+  connection: Connection,
+  limits: RunLimits,
+  send: (tx: Queryable) => Promise<T>,
+): Promise<T> {
+  let isSent = false;
+  const tx = queryableOn(connection, limits, () => {
+    if (isSent) throw new Error('a statement of a transaction came after its commit was sent');
+  });
+  const beginning = connection.run(begin, [], limits);
+  const running = send(tx);
+  isSent = true;
+  // All of them, not only up to the first that fails: the connection is lent until each is answered.
+  const outcomes = await Promise.allSettled([beginning, running, commitOn(connection, limits)]);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  return await running;
+}
+
+/** PostgreSQL commits nothing after a failed statement, and says so where it should say COMMIT. */
+async function commitOn(connection: Connection, { timeoutMs }: RunLimits): Promise<void> {
+  const { command } = await connection.run(commit, [], { timeoutMs });
+  if (command !== 'COMMIT') throw new Error('a statement failed and its error was swallowed: nothing was written');
+}
+
 /**
  * Runs `run` between begin and commit. `tx` is over when `run` ends and throws after that. An abort between two
  * statements rolls back; a statement that runs is finished first.
@@ -18,23 +59,16 @@ export async function runTransaction<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   let over = false;
-  const tx: Queryable = {
-    async query<Row extends QueryResultRow, Values extends readonly unknown[]>(
-      wanted: Statement<Row, Values>,
-      values: Values,
-    ): Promise<Row[]> {
-      if (over) throw new Error('the transaction is over: its tx was used outside of the callback');
-      signal?.throwIfAborted();
-      return (await connection.run<Row>(wanted, values, limits)).rows;
-    },
-  };
+  const tx = queryableOn(connection, limits, () => {
+    if (over) throw new Error('the transaction is over: its tx was used outside of the callback');
+    signal?.throwIfAborted();
+  });
   const { timeoutMs } = limits;
   await connection.run(begin, [], limits);
   try {
     const result = await run(tx);
     over = true;
-    const { command } = await connection.run(commit, [], { timeoutMs });
-    if (command !== 'COMMIT') throw new Error('a statement failed and its error was swallowed: nothing was written');
+    await commitOn(connection, limits);
     return result;
   } catch (error) {
     over = true;

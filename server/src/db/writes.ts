@@ -2,8 +2,8 @@ import { AppError } from '../lib/app-error.ts';
 import { GateRefusal } from '../lib/gate.ts';
 import { KeyTurns } from '../lib/key-turns.ts';
 import type { BatchableWrite } from './batchable.ts';
-import type { BatchedPool } from './batched-pool.ts';
 import type { Caller } from './caller.ts';
+import type { GroupCommit } from './group-commit.ts';
 import { onlyOnPrimary, toPosition } from './position.ts';
 
 /** Writes one thing. A call that was sent is finished, whatever becomes of its caller. */
@@ -11,16 +11,16 @@ export type Write<Call, Result> = (call: Call, caller: Caller) => Promise<Result
 
 /** Writes in batches, and tells each caller where in the log its write is. */
 export class Writes {
-  readonly #primary: BatchedPool;
+  readonly #commits: GroupCommit;
   readonly #maxWaiting: number;
 
-  constructor(primary: BatchedPool, { maxWaiting }: { readonly maxWaiting: number }) {
-    this.#primary = primary;
+  constructor(commits: GroupCommit, { maxWaiting }: { readonly maxWaiting: number }) {
+    this.#commits = commits;
     this.#maxWaiting = maxWaiting;
   }
 
   prepare<Call, Result>(kind: BatchableWrite<Call, Result>): Write<Call, Result> {
-    const send = this.#primary.open(kind, { withPosition: true });
+    const send = this.#commits.open(kind);
     const write: Write<Call, Result> = async (call, caller) => {
       const { result, position } = await send(call, caller.lifetime);
       // The write is on disk also when its position could not be learnt: then only the primary surely has it.

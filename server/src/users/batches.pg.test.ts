@@ -48,6 +48,28 @@ describe('the calls of one turn', () => {
     assert.equal(await countTransactions(), 1);
   });
 
+  test('that write are one transaction whatever they write', async () => {
+    const [first, second] = await createMany(2);
+    assert(first && second);
+    const users = usersOf(app());
+    await database().sql(`create table gone (id uuid, xid text);
+      create function note() returns trigger language plpgsql as
+        $$ begin insert into gone values (old.id, pg_current_xact_id_if_assigned()); return old; end $$;
+      create trigger note after delete on users for each row execute function note()`);
+    const [made, renamed] = await Promise.all([
+      users.create({ first_name: 'new', last_name: 'x' }, someone()),
+      users.rename(first.id, { last_name: 'renamed' }, someone()),
+      users.delete(second.id, someone()),
+    ]);
+    assert.equal(renamed.last_name, 'renamed');
+    const transactions = await database().sql(
+      'select xmin::text from users where id = any($1) union select xid from gone',
+      [[made.id, renamed.id]],
+    );
+    assert.equal(transactions.length, 1);
+    await database().sql('drop trigger note on users');
+  });
+
   test('that read are one statement on the standby', async () => {
     const made = await createMany(64);
     await database().replicated();
@@ -84,6 +106,48 @@ test('a row that the database refuses is refused alone, and its neighbours are w
     names.filter((name) => name !== 'poison').toSorted(),
   );
   await database().sql('drop trigger refuse on users');
+});
+
+test('a write that the database refuses takes nothing from the writes of other kinds', async () => {
+  const [renamed, refused, removed] = await createMany(3);
+  assert(renamed && refused && removed);
+  await database().sql('create trigger refuse before update on users for each row execute function refuse()');
+  const users = usersOf(app());
+  const outcomes = await Promise.allSettled([
+    users.create({ first_name: 'pure', last_name: 'new' }, someone()),
+    users.rename(renamed.id, { last_name: 'renamed' }, someone()),
+    users.rename(refused.id, { first_name: 'poison' }, someone()),
+    users.delete(removed.id, someone()),
+  ]);
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
+  );
+  const stored = await database().sql<{ last_name: string }>(
+    "select last_name from users where first_name = 'pure' or id = any($1) order by last_name",
+    [[renamed.id, refused.id, removed.id]],
+  );
+  assert.deepEqual(
+    stored.map((row) => row.last_name),
+    ['new', 'renamed', 'x'],
+  );
+  await database().sql('drop trigger refuse on users');
+});
+
+test('rows that somebody else holds keep no other write waiting, however many of them there are', async () => {
+  const made = await createMany(3);
+  const users = usersOf(app());
+  await withClient(database().endpoints.write, session, async (holder) => {
+    await holder.query('begin');
+    await holder.query('select 1 from users where id = any($1) for update', [made.map(({ id }) => id)]);
+    const waiting: Promise<unknown>[] = [];
+    for (const { id } of made) {
+      waiting.push(users.rename(id, { last_name: 'late' }, someone())); // Each in a transaction of its own.
+      await users.create({ first_name: 'at', last_name: 'once' }, someone());
+    }
+    await holder.query('commit');
+    await Promise.all(waiting);
+  });
 });
 
 test('a row that somebody else holds keeps neither its neighbours waiting, nor those who come after; then it is written', async () => {

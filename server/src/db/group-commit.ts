@@ -1,0 +1,130 @@
+import { DatabaseError } from 'pg';
+
+import type { Clock } from '../lib/clock.ts';
+import { alone, Batch, isAlone, type BatchLimits } from './batch.ts';
+import type { BatchableWrite } from './batchable.ts';
+import type { Send } from './batched-pool.ts';
+import type { Pool } from './pool.ts';
+import type { PositionRow } from './position.ts';
+import type { Queryable, Statement } from './statement.ts';
+
+export interface GroupCommitOptions {
+  readonly limits: BatchLimits;
+  readonly clock: Clock;
+  /** How the primary tells its position. */
+  readonly position: Statement<PositionRow, []>;
+}
+
+/** A call in a batch of several kinds. */
+interface AnyCall {
+  readonly kind: Kind;
+}
+
+/** Its result is kept here: each kind has another type of it. */
+interface KindCall<Call, Result> extends AnyCall {
+  readonly call: Call;
+  result: Result | typeof alone;
+}
+
+/** Sends calls of one kind, and tells which of them it left out. */
+interface Kind {
+  readonly one: (db: Queryable, call: AnyCall) => Promise<Outcome>;
+  readonly many: (db: Queryable, calls: readonly AnyCall[]) => Promise<readonly Outcome[]>;
+}
+
+type Outcome = 'done' | typeof alone;
+type Position = PositionRow | undefined;
+
+/**
+ * The writes of one turn of the event loop, of all kinds, in one transaction: PostgreSQL flushes its log once for all of
+ * them, and tells its position once. A statement per kind, in the order in which the kinds were opened; begin, statements,
+ * commit and position travel in one packet. Fails and recovers as `Batch` does.
+ */
+export class GroupCommit {
+  readonly #pool: Pool<'write'>;
+  readonly #options: GroupCommitOptions;
+  readonly #batch: Batch<AnyCall, Position>;
+  readonly #kinds: Kind[] = [];
+
+  constructor(pool: Pool<'write'>, options: GroupCommitOptions) {
+    const { limits, clock } = options;
+    this.#pool = pool;
+    this.#options = options;
+    this.#batch = new Batch<AnyCall, Position>({
+      ...limits,
+      clock,
+      isInterruptible: false,
+      isFaultOfCalls: (error) => error instanceof DatabaseError,
+      one: async (call, signal) => this.#one(call, signal),
+      many: async (calls, signal) => this.#many(calls, signal),
+      rest: async (call, signal) => this.#rest(call, signal),
+    });
+  }
+
+  /** Calls that wait, and transactions that run. */
+  get load(): { readonly waiting: number; readonly inFlight: number } {
+    return this.#batch.load;
+  }
+
+  open<Call, Result>(wanted: BatchableWrite<Call, Result>): Send<Call, Result> {
+    const kind: Kind = kindOf(wanted);
+    this.#kinds.push(kind);
+    return async (call, signal) => {
+      const mine: KindCall<Call, Result> = { kind, call, result: alone };
+      const position = await this.#batch.call(mine, signal);
+      if (isAlone(mine.result)) throw new Error('a write ended without its result');
+      return { result: mine.result, position };
+    };
+  }
+
+  /** With batches, like several: what would wait for a lock is left out, and waits where it keeps nobody else waiting. */
+  async #one(call: AnyCall, signal: AbortSignal): Promise<Position | typeof alone> {
+    if (this.#options.limits.maxSize === 1) return await this.#rest(call, signal);
+    return (await this.#many([call], signal))[0];
+  }
+
+  async #many(calls: readonly AnyCall[], signal: AbortSignal): Promise<readonly (Position | typeof alone)[]> {
+    const groups = this.#kinds
+      .map((kind) => ({ kind, mine: calls.filter((call) => call.kind === kind) }))
+      .filter(({ mine }) => mine.length > 0);
+    const { result, after } = await this.#pool.queryThen(
+      async (db) => Promise.all(groups.map(async ({ kind, mine }) => kind.many(db, mine))),
+      { behind: this.#options.position, isTransaction: groups.length > 1, signal },
+    );
+    const outcomes = new Map(groups.flatMap(({ mine }, n) => mine.map((call, m) => [call, result[n]?.[m]] as const)));
+    return calls.map((call) => (outcomes.get(call) === 'done' ? after?.[0] : alone));
+  }
+
+  async #rest(call: AnyCall, signal: AbortSignal): Promise<Position> {
+    const { after } = await this.#pool.queryThen(async (db) => call.kind.one(db, call), {
+      behind: this.#options.position,
+      signal,
+    });
+    return after?.[0];
+  }
+}
+
+function kindOf<Call, Result>(wanted: BatchableWrite<Call, Result>): Kind {
+  const isMine = (call: AnyCall): call is KindCall<Call, Result> => call.kind === kind;
+  const keep = (call: KindCall<Call, Result>, result: Result | typeof alone): Outcome => {
+    call.result = result;
+    return isAlone(result) ? alone : 'done';
+  };
+  const kind: Kind = {
+    async one(db, call) {
+      return isMine(call) ? keep(call, await wanted.one(db, call.call)) : alone;
+    },
+    async many(db, calls) {
+      const mine = calls.filter(isMine);
+      const [only] = mine;
+      if (mine.length === 1 && only !== undefined && wanted.keyOf === undefined)
+        return [keep(only, await wanted.one(db, only.call))];
+      const results = await wanted.many(
+        db,
+        mine.map(({ call }) => call),
+      );
+      return mine.map((call, index) => keep(call, results[index] ?? alone));
+    },
+  };
+  return kind;
+}
