@@ -27,17 +27,20 @@ export async function askAt(endpoint: Endpoint, sql: string): Promise<unknown[]>
   });
 }
 
-/** What an operator of these servers would set, with small pools. */
-export function environmentOf({ write, read }: Endpoints): Environment {
-  const of = (role: 'WRITE' | 'READ', { host, port, user, database }: Endpoint): Environment => ({
+function optionsOf(role: 'WRITE' | 'READ', { host, port, user, database }: Endpoint): Environment {
+  return {
     [`DB_${role}_HOST`]: host,
     [`DB_${role}_PORT`]: String(port),
     [`DB_${role}_USER`]: user,
     [`DB_${role}_NAME`]: database,
     [`DB_${role}_MAX_OPEN_CONNS`]: '10',
     [`DB_${role}_MAX_IDLE_CONNS`]: '5',
-  });
-  return { ...of('WRITE', write), ...of('READ', read), WORKERS: '2', MAX_CONNECTIONS: '500' };
+  };
+}
+
+/** What an operator of these servers would set, with small pools. */
+export function environmentOf({ write, read }: Endpoints): Environment {
+  return { ...optionsOf('WRITE', write), ...optionsOf('READ', read), WORKERS: '2', MAX_CONNECTIONS: '500' };
 }
 
 export interface Said {

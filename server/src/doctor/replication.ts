@@ -19,8 +19,8 @@ interface Primary {
 /** Sub-selects give null when no receiver runs. The name is in the connection string, the primary's own last word first. */
 const receiverSql = `
   select status, sender_host || ':' || sender_port as sender, received_tli as timeline,
-         (regexp_match(conninfo, '(?:^| )application_name=(\S+)'))[1] as name,
-         (regexp_match(conninfo, 'fallback_application_name=(\S+)'))[1] as "fallbackName",
+         (regexp_match(conninfo, '(?:^| )application_name=([^ ]+)'))[1] as name,
+         (regexp_match(conninfo, 'fallback_application_name=([^ ]+)'))[1] as "fallbackName",
          pg_get_wal_replay_pause_state() <> 'not paused' as paused,
          coalesce((select setting = '' from pg_settings where name = 'primary_conninfo'), false) as "isAlone"
   from (values (1)) as one left join pg_stat_wal_receiver on true`;

@@ -37,11 +37,10 @@ interface Bloat {
 }
 
 /** Two-phase transactions hold locks and rows until somebody ends them, beyond every restart. */
-const preparedSql = `select gid, extract(epoch from clock_timestamp() - prepared)::float8 as seconds from pg_prepared_xacts
+const preparedSql = `select extract(epoch from clock_timestamp() - prepared)::float8 as seconds from pg_prepared_xacts
   order by prepared limit 5`;
 
 interface Prepared {
-  readonly gid: string;
   readonly seconds: number;
 }
 
@@ -74,7 +73,7 @@ export const checkPrepared: ServerCheck = async ({ ask }, { limits }) => {
   const [oldest] = prepared;
   const subject = subjectOf('prepared transactions');
   if (oldest === undefined) return [ok(subject, 'none')];
-  const found = `${prepared.map(({ seconds }) => `one for ${Math.round(seconds)} s`).join(', ')}`;
+  const found = prepared.map(({ seconds }) => `one for ${Math.round(seconds)} s`).join(', ');
   const advice =
     'They hold locks and keep dead rows, also through restarts: select gid, owner, prepared from pg_prepared_xacts; ' +
     "then commit prepared '<gid>' or rollback prepared '<gid>'.";
