@@ -103,10 +103,10 @@ test('a table without a primary key, or that is read whole again and again, is f
 
 test('a transaction that idles is told while it holds its locks, and who waits for them', async () => {
   const { ask, hold, lineOf, repair, sees } = patient();
-  let waiting: Promise<unknown> | undefined;
-  repair(async () => waiting);
+  const waiting: Promise<unknown>[] = [];
+  repair(async () => Promise.all(waiting));
   await hold('write', 'begin; lock table users');
-  waiting = ask('write', 'select count(*) from users');
+  waiting.push(ask('write', 'select count(*) from users'));
   await eventually(async () => (await lineOf('waiting for locks', 'primary')).status === 'warn');
   await eventually(async () => (await lineOf('idle in transaction', 'primary')).status === 'warn');
   await sees('idle in transaction', 'warn', /held by a test \(pid \d+\)/u, 'primary');

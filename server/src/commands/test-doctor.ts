@@ -14,7 +14,7 @@ import { migrationsDir } from '../supervise.ts';
 import { exitCodes } from './io.ts';
 import { runProgram } from './program.ts';
 
-export type Role = 'write' | 'read';
+type Role = 'write' | 'read';
 export type Environment = Readonly<Record<string, string>>;
 
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };

@@ -21,6 +21,15 @@ async function loadedValue(dir: string, name: string): Promise<string> {
   return stdout.trim();
 }
 
+const ordinary: Profile = {
+  memoryBytes: gigabyte,
+  cpus: 8,
+  workers: 8,
+  instances: 1,
+  storage: 'ssd',
+  durability: 'on',
+};
+
 const machines: readonly Partial<Profile>[] = [
   { memoryBytes: gigabyte / 4, cpus: 1, workers: 1, storage: 'hdd' },
   { memoryBytes: gigabyte, durability: 'off' },
@@ -31,10 +40,7 @@ const machines: readonly Partial<Profile>[] = [
 test('PostgreSQL itself loads what is printed for machines of every size, without a word', async (t) => {
   for (const machine of machines)
     for (const role of ['primary', 'standby'] as const) {
-      const profile: Profile = {
-        ...{ memoryBytes: gigabyte, cpus: 8, workers: 8, instances: 1, storage: 'ssd', durability: 'on' },
-        ...machine,
-      };
+      const profile: Profile = { ...ordinary, ...machine };
       const settings = tunePostgres(role, profile);
       const dir = await mkdtemp(join(tmpdir(), 'messenger-conf-'));
       t.after(async () => rm(dir, { recursive: true }));
