@@ -30,6 +30,7 @@ function createIo(): Io {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     errIsTerminal: process.stderr.isTTY,
+    outHasColours: process.stdout.isTTY && process.stdout.hasColors(),
     onSignal: (listener) => {
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, listener);
     },

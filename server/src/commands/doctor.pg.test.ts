@@ -1,166 +1,40 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
 
-import type { Endpoint } from '../db/endpoint.ts';
-import { migrateUp } from '../db/migrations.ts';
-import { withClient } from '../db/session.ts';
-import type { Finding, Place, Status } from '../doctor/finding.ts';
-import type { Report } from '../doctor/report.ts';
-import type { EmbeddedPair } from '../embedded/pair.ts';
-import { eventually, makeTestSite, soon, type TestSite } from '../embedded/test-pair.ts';
-import { migrationsDir } from '../supervise.ts';
+import { eventually } from '../embedded/test-pair.ts';
 import { exitCodes } from './io.ts';
-import { runProgram } from './program.ts';
+import { readReport, runDoctor, usePatient, worstLine } from './test-doctor.ts';
 
-/** A pair of our own: what is broken here must not meet other tests. Few connections, so that they can be used up. */
+/** Few connections, so that they can be used up. */
 const maxConnections = 30;
-const changes = { max_connections: String(maxConnections) };
-
-let site: TestSite;
-let pair: EmbeddedPair;
-
-before(async () => {
-  site = await makeTestSite();
-  pair = site.pair({ overrides: { primary: changes, standby: changes } });
-  await pair.start(AbortSignal.timeout(50_000));
-  await migrateUp({
-    endpoint: pair.endpoints.write,
-    dir: migrationsDir,
-    connectTimeoutMs: 5_000,
-    log: site.options.log,
-  });
-  await eventually(async () => (await lineOf('lag')).status === 'ok');
-});
-after(async () => {
-  await pair.stop(soon());
-  await site.remove();
-});
-
-/** What a test has broken is mended here, also when the test failed. */
-const repairs: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const repair of repairs.splice(0).toReversed()) await repair();
-});
-
-type Role = 'write' | 'read';
-type Environment = Readonly<Record<string, string>>;
-
-/** The first column of the rows, in the migrated database. */
-async function ask(role: Role, sql: string): Promise<unknown[]> {
-  const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };
-  return await withClient(pair.endpoints[role], session, async (client) => {
-    const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' });
-    return rows.map((row) => row[0]);
-  });
-}
-
-async function run(role: Role, sql: string): Promise<void> {
-  await ask(role, sql);
-}
-
-/** Changes a setting of the running server until the end of the test. */
-async function set(role: Role, name: string, value: string): Promise<void> {
-  const reload = async (): Promise<void> => run(role, 'select pg_reload_conf()');
-  repairs.push(async () => run(role, `alter system reset ${name}`).then(reload));
-  await run(role, `alter system set ${name} = '${value}'`);
-  await reload();
-  const current = async (): Promise<unknown> => (await ask(role, `show ${name}`))[0];
-  await eventually(async () => (await current()) === value);
-}
-
-function environment(): Environment {
-  const of = (role: 'WRITE' | 'READ', { host, port, user, database }: Endpoint): Environment => ({
-    [`DB_${role}_HOST`]: host,
-    [`DB_${role}_PORT`]: String(port),
-    [`DB_${role}_USER`]: user,
-    [`DB_${role}_NAME`]: database,
-    [`DB_${role}_MAX_OPEN_CONNS`]: '10',
-    [`DB_${role}_MAX_IDLE_CONNS`]: '5',
-  });
-  return {
-    ...of('WRITE', pair.endpoints.write),
-    ...of('READ', pair.endpoints.read),
-    WORKERS: '2',
-    MAX_CONNECTIONS: '500',
-  };
-}
-
-/** `messenger doctor` on the command line. */
-async function doctor(env: Environment, ...flags: readonly string[]): Promise<{ code: number; out: string }> {
-  let out = '';
-  const code = await runProgram(['doctor', ...flags], {
-    env,
-    out: (text) => void (out += text),
-    err: () => undefined,
-    errIsTerminal: false,
-    onSignal: () => undefined,
-    exec: '',
-    version: '0.0.0',
-  });
-  return { code, out };
-}
-
-async function examine(env: Environment = {}): Promise<{ code: number; findings: readonly Finding[] }> {
-  const { code, out } = await doctor({ ...environment(), ...env }, '--json');
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
-  const { status, findings } = JSON.parse(out) as Report;
-  assert.equal(code, status === 'fail' ? exitCodes.failed : exitCodes.ok);
-  for (const one of findings) assert.equal(one.advice === undefined, one.status === 'ok', `advice of: ${one.check}`);
-  return { code, findings };
-}
-
-/** The worst line of a check, of one server or of any. */
-async function lineOf(check: string, where?: Place, env?: Environment): Promise<Finding> {
-  const { findings } = await examine(env);
-  const lines = findings.filter((one) => one.check === check && (where === undefined || one.where === where));
-  const worst = (['fail', 'warn', 'ok'] as const).flatMap((status) => lines.filter((one) => one.status === status));
-  assert(worst[0], `there is a line about ${check}; there are ${findings.map((one) => one.check).join(', ')}`);
-  return worst[0];
-}
-
-async function sees(check: string, status: Status, found: RegExp, where?: Place, env?: Environment): Promise<void> {
-  const line = await lineOf(check, where, env);
-  assert.equal(line.status, status, `${check}: ${line.found}`);
-  assert.match(line.found, found);
-}
-
-/** A session that has begun something and stays until the end of the test. */
-async function hold(role: Role, begin: string): Promise<void> {
-  const { promise: released, resolve } = Promise.withResolvers<void>();
-  const { promise: begun, resolve: hasBegun, reject } = Promise.withResolvers<void>();
-  const session = { applicationName: 'held by a test', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };
-  const held = withClient(pair.endpoints[role], session, async (client) => {
-    await client.query(begin);
-    hasBegun();
-    await released;
-  });
-  held.catch(reject);
-  repairs.push(async () => {
-    resolve();
-    await held.catch(() => undefined);
-  });
-  await begun;
-}
+const patient = usePatient({ max_connections: String(maxConnections), max_prepared_transactions: '2' });
 
 test('a healthy system has nothing to fail, and each server is looked at', async () => {
-  const { code, findings } = await examine();
-  assert.equal(code, exitCodes.ok);
+  const { environment } = patient();
+  const findings = await readReport(environment());
   const complaints = findings.filter((one) => one.status !== 'ok').map((one) => `${one.where} ${one.found}`);
   const expected = `max_connections is ${maxConnections}, the profile has 500`;
   assert.deepEqual(complaints, [`primary ${expected}`, `standby ${expected}`]);
-  for (const where of ['primary', 'standby', 'both', 'here']) assert.ok(findings.some((one) => one.where === where));
+  for (const where of ['primary', 'standby', 'all', 'here']) assert.ok(findings.some((one) => one.where === where));
 });
 
 test('a terminal gets a table with the advice below each complaint, and a sum', async () => {
-  const { code, out } = await doctor(environment());
+  const { environment } = patient();
+  const { code, out } = await runDoctor(environment());
   assert.equal(code, exitCodes.ok);
-  assert.match(out, /^warn {2}primary {2}settings +max_connections is 30, the profile has 500\n +→ \S/mu);
+  assert.match(out, /^primary\n(?: .*\n)+\nstandby\n(?: .*\n)+\nall servers together\n/mu);
+  assert.match(
+    out,
+    /^ {2}warn {2}settings +max_connections is 30, the profile has 500\n {8}→ alter system set max_connections = '500', and/mu,
+  );
   assert.match(out, /\n\d+ ok, 2 warn, 0 fail\n$/u);
 });
 
 test('a server that cannot be reached is a failure with the reason, and the other one is looked at', async () => {
-  const { code, findings } = await examine({ DB_WRITE_HOST: '/nonexistent' });
-  assert.equal(code, exitCodes.failed);
+  const { environment, sees } = patient();
+  const findings = await readReport({ ...environment(), DB_WRITE_HOST: '/nonexistent' });
   const lines = findings.filter((one) => one.check === 'answers');
   assert.deepEqual(
     lines.map((one) => [one.where, one.status]),
@@ -174,40 +48,44 @@ test('a server that cannot be reached is a failure with the reason, and the othe
 });
 
 test('embedded databases of which no server runs are a failure, not a crash', async () => {
-  const { code, out } = await doctor({}, '--data-dir', '/nonexistent');
+  const { code, out } = await runDoctor({}, '--data-dir', '/nonexistent');
   assert.equal(code, exitCodes.failed);
-  assert.match(out, /^fail {2}primary {2}answers {2}no server runs on \/nonexistent/mu);
+  assert.match(out, /^ {2}fail {2}answers +no server runs on \/nonexistent/mu);
 });
 
 test('a primary alone is looked at without a standby', async () => {
+  const { environment, pair } = patient();
   const { write } = pair.endpoints;
   const env = Object.fromEntries(Object.entries(environment()).filter(([name]) => !name.startsWith('DB_READ_')));
-  const { code, out } = await doctor({
+  const { code, out } = await runDoctor({
     ...env,
     DB_READ_MAX_OPEN_CONNS: '5',
     DB_READ_MAX_IDLE_CONNS: '5',
     DB_WRITE_MAX_OPEN_CONNS: '5',
   });
   assert.equal(code, exitCodes.ok, out);
-  assert.match(out, /no standby: reads go to the primary/u);
+  assert.match(out, /no standby: reads go to the\s+primary/u);
   assert.ok(out.includes(`${write.host}:${write.port}`));
 });
 
 test('a standby named as the write server is refused in the words of the start', async () => {
+  const { pair, sees } = patient();
   const { read } = pair.endpoints;
-  await sees('fit for Messenger', 'fail', /is a standby, which takes no writes/u, 'both', {
+  await sees('fit for Messenger', 'fail', /is a standby, which takes no writes/u, 'primary', {
     DB_WRITE_PORT: String(read.port),
   });
 });
 
 test('an index that somebody dropped is missed', async () => {
-  repairs.push(async () => run('write', 'create index users_name_idx on users (first_name, last_name)'));
+  const { repair, run, sees } = patient();
+  repair(async () => run('write', 'create index users_name_idx on users (first_name, last_name)'));
   await run('write', 'drop index users_name_idx');
   await sees('missing indexes', 'fail', /^users_name_idx$/u);
 });
 
 test('an index whose build broke off is found', async () => {
-  repairs.push(async () => run('write', 'drop table doubled'));
+  const { repair, run, sees } = patient();
+  repair(async () => run('write', 'drop table doubled'));
   await run('write', 'create table doubled (id int primary key, n int)');
   await run('write', 'insert into doubled values (1, 1), (2, 1)');
   await assert.rejects(run('write', 'create unique index concurrently doubled_n on doubled (n)'));
@@ -215,7 +93,8 @@ test('an index whose build broke off is found', async () => {
 });
 
 test('a table without a primary key, or that is read whole again and again, is found', async () => {
-  repairs.push(async () => run('write', 'drop table heap'));
+  const { lineOf, repair, run, sees } = patient();
+  repair(async () => run('write', 'drop table heap'));
   await run('write', 'create table heap as select n from generate_series(1, 20000) n');
   await run('write', 'do $$ begin for i in 1..150 loop perform from heap where n = 0; end loop; end $$');
   await eventually(async () => (await lineOf('tables read without an index', 'primary')).status === 'warn');
@@ -223,51 +102,56 @@ test('a table without a primary key, or that is read whole again and again, is f
 });
 
 test('a transaction that idles is told while it holds its locks, and who waits for them', async () => {
+  const { ask, hold, lineOf, repair, sees } = patient();
+  const waiting: Promise<unknown>[] = [];
+  repair(async () => Promise.all(waiting));
   await hold('write', 'begin; lock table users');
-  const { promise: asked, resolve } = Promise.withResolvers<void>();
-  const waiting = ask('write', 'select count(*) from users').finally(resolve);
-  repairs.unshift(async () => asked);
+  waiting.push(ask('write', 'select count(*) from users'));
   await eventually(async () => (await lineOf('waiting for locks', 'primary')).status === 'warn');
   await eventually(async () => (await lineOf('idle in transaction', 'primary')).status === 'warn');
   await sees('idle in transaction', 'warn', /held by a test \(pid \d+\)/u, 'primary');
-  waiting.catch(() => undefined);
 });
 
 test('a statement that runs for more than five seconds is told, without its text', async () => {
+  const { ask, environment, lineOf, repair, run } = patient();
   const running = ask('write', "select pg_sleep(30), 'secret'");
   running.catch(() => undefined);
-  repairs.push(async () =>
+  repair(async () =>
     run(
       'write',
       "select pg_cancel_backend(pid) from pg_stat_activity where query like '%pg_sleep(30)%' and pid <> pg_backend_pid()",
     ),
   );
   await eventually(async () => (await lineOf('statements over 5 s', 'primary')).status === 'warn');
-  const { out } = await doctor(environment());
+  const { out } = await runDoctor(environment());
   assert.doesNotMatch(out, /secret/u);
 });
 
 test('commits that are answered before they are on disk are told', async () => {
+  const { sees, set } = patient();
   await set('write', 'synchronous_commit', 'off');
   await sees('durability', 'warn', /^synchronous_commit off$/u);
 });
 
 test('files that a crash of the machine can destroy are a failure', async () => {
+  const { sees, set } = patient();
   await set('write', 'full_page_writes', 'off');
   await sees('files survive a crash', 'fail', /full_page_writes off/u);
 });
 
 test('an autovacuum that is off, for all or for one table, is a failure', async () => {
+  const { repair, run, sees, set } = patient();
   await set('write', 'autovacuum', 'off');
   await sees('autovacuum', 'fail', /^off$/u);
   await set('write', 'autovacuum', 'on');
-  repairs.push(async () => run('write', 'alter table users reset (autovacuum_enabled)'));
+  repair(async () => run('write', 'alter table users reset (autovacuum_enabled)'));
   await run('write', 'alter table users set (autovacuum_enabled = off)');
   await sees('autovacuum', 'fail', /^off for users$/u);
 });
 
 test('dead rows and empty pages are found', async () => {
-  repairs.push(async () => run('write', 'drop table churned'));
+  const { lineOf, repair, run, sees } = patient();
+  repair(async () => run('write', 'drop table churned'));
   await run('write', 'create table churned (id int primary key, text text) with (autovacuum_enabled = off)');
   await run('write', "insert into churned select n, repeat('x', 1000) from generate_series(1, 20000) n");
   await run('write', 'delete from churned where id <= 19000');
@@ -278,49 +162,55 @@ test('dead rows and empty pages are found', async () => {
 });
 
 test('settings that are less than the tuned profile are told with what they should be', async () => {
+  const { environment, sees, set } = patient();
   await set('write', 'work_mem', '1MB');
   await sees('settings', 'warn', /^max_connections is 30/u, 'primary');
-  const { findings } = await examine();
+  const findings = await readReport(environment());
   assert.ok(
     findings.some((one) => one.found === 'work_mem is 1024 × kB, the profile has 16MB' && one.where === 'primary'),
   );
   await set('read', 'random_page_cost', '4');
-  const again = (await examine()).findings;
+  const again = await readReport(environment());
   assert.ok(again.some((one) => one.found === 'random_page_cost is 4, the profile has 1.1' && one.where === 'standby'));
 });
 
 test('a standby whose replay is paused is a failure, and so is its lag when it grows too old', async () => {
-  repairs.push(async () => run('read', 'select pg_wal_replay_resume()'));
+  const { lineOf, repair, run, sees } = patient();
+  repair(async () => run('read', 'select pg_wal_replay_resume()'));
   await run('read', 'select pg_wal_replay_pause()');
   await sees('replication', 'fail', /^replay is paused$/u, 'standby');
   await run('write', 'create table unseen ()');
-  repairs.push(async () => run('write', 'drop table unseen'));
+  repair(async () => run('write', 'drop table unseen'));
   const late = { DB_READ_MAX_LAG_MS: '100' };
   await eventually(async () => (await lineOf('lag', 'standby', late)).status === 'fail');
-  await sees('lag', 'fail', /^[1-9]\d* bytes, \d+ ms$/u, 'standby', late);
+  await sees('lag', 'fail', /^[1-9]\d* bytes, not replayed within 100 ms$/u, 'standby', late);
 });
 
 test('a slot that nobody follows is told', async () => {
-  repairs.push(async () => run('write', "select pg_drop_replication_slot('forgotten')"));
+  const { repair, run, sees, set } = patient();
+  repair(async () => run('write', "select pg_drop_replication_slot('forgotten')"));
   await run('write', "select pg_create_physical_replication_slot('forgotten', true)");
-  await sees('replication slots', 'warn', /^forgotten is used by nobody and holds/u);
+  await sees('replication slots', 'warn', /^forgotten holds \d+ MB for nobody$/u);
   await set('write', 'max_slot_wal_keep_size', '-1');
-  await sees('replication slots', 'fail', /^forgotten is used by nobody and holds/u);
+  await sees('replication slots', 'fail', /^forgotten holds \d+ MB for nobody, without a limit$/u);
 });
 
 test('a server whose connections are nearly all in use is a failure', async () => {
+  const { hold, sees } = patient();
   for (let open = 0; open < maxConnections - 5; open += 1) await hold('write', 'select 1');
   await sees('connections in use', 'fail', /^2\d of 27$/u, 'primary');
   await sees('connections by application', 'ok', /held by a test 25/u, 'primary');
 });
 
 test('pools that do not fit are a failure with the arithmetic, as at the start', async () => {
+  const { sees } = patient();
   const env = { DB_WRITE_MAX_OPEN_CONNS: '100' };
-  await sees('pool budget', 'fail', /write 100 \(DB_WRITE_MAX_OPEN_CONNS\) × 2 = 200 do not fit/u, 'both', env);
+  await sees('pool budget', 'fail', /write 100 \(DB_WRITE_MAX_OPEN_CONNS\) × 2 = 200 do not fit/u, 'all', env);
 });
 
 test('a role that may not open what the workers want is a failure, and one that sees little is told', async () => {
-  repairs.push(async () => run('write', 'drop role limited'));
+  const { repair, run, sees } = patient();
+  repair(async () => run('write', 'drop role limited'));
   await run('write', 'create role limited login connection limit 5');
   const env = { DB_WRITE_USER: 'limited' };
   await sees('connection limits', 'fail', /allow 5, the workers may open 20$/u, 'primary', env);
@@ -328,7 +218,8 @@ test('a role that may not open what the workers want is a failure, and one that 
 });
 
 test('a database without the newest schema is a failure', async () => {
-  repairs.push(async () => run('write', 'drop database bare with (force)'));
+  const { lineOf, repair, run, sees } = patient();
+  repair(async () => run('write', 'drop database bare with (force)'));
   await run('write', 'create database bare');
   const env = { DB_WRITE_NAME: 'bare', DB_READ_NAME: 'bare' };
   await eventually(async () => (await lineOf('answers', 'standby', env)).status === 'ok');
@@ -336,11 +227,128 @@ test('a database without the newest schema is a failure', async () => {
 });
 
 test('requests that do not share statements are told', async () => {
+  const { sees } = patient();
   await sees('batching', 'warn', /^off$/u, 'here', { DB_BATCHING: 'off' });
 });
 
 test('a limit of open files below what all clients need is told', async () => {
+  const { sees } = patient();
   await sees('open files', 'warn', /all connections of a worker would need 10000/u, 'here', {
     MAX_CONNECTIONS: '10000000',
   });
+});
+
+test('a wrong password, an unknown user, database or machine, and a missing certificate are each told with their remedy', async () => {
+  const { lineOf, pair, repair, run, dataDir } = patient();
+  const hba = join(dataDir, 'primary', 'pg_hba.conf');
+  const before = await readFile(hba, 'utf8');
+  repair(async () => run('write', 'drop role guarded'));
+  repair(async () => writeFile(hba, before).then(async () => run('write', 'select pg_reload_conf()')));
+  await run('write', "create role guarded login password 'right'");
+  await writeFile(hba, `local all guarded scram-sha-256\n${before}`);
+  await run('write', 'select pg_reload_conf()');
+  const cases = [
+    [{ DB_WRITE_USER: 'guarded', DB_WRITE_PASSWORD: 'wrong' }, /password authentication failed/u, /DB_WRITE_PASSWORD/u],
+    [{ DB_WRITE_USER: 'nobody' }, /role "nobody" does not exist/u, /nobody/u],
+    [{ DB_WRITE_NAME: 'nothing' }, /database "nothing" does not exist/u, /create database nothing/u],
+    [{ DB_WRITE_TLS: 'require' }, /does not support SSL/u, /DB_WRITE_TLS=disable/u],
+    [{ DB_WRITE_TLS: 'verify-full', DB_WRITE_TLS_CA: '/nonexistent' }, /ENOENT.*\/nonexistent/u, /DB_WRITE_TLS_CA/u],
+  ] as const;
+  await eventually(async () => (await lineOf('answers', 'primary', cases[0][0])).status === 'fail');
+  for (const [env, found, advice] of cases) {
+    const line = await lineOf('answers', 'primary', env);
+    assert.equal(line.status, 'fail', line.found);
+    assert.match(line.found, found);
+    assert.match(line.advice ?? '', advice);
+  }
+  assert.ok(pair.endpoints.write.password === undefined, 'the others of this file come in without one');
+});
+
+test('the primary under a second name is no standby', async () => {
+  const { environment, pair } = patient();
+  const { host, port } = pair.endpoints.write;
+  const findings = await readReport({ ...environment(), DB_READ_HOST: `${host}/.`, DB_READ_PORT: String(port) });
+  const ofStandby = findings.filter(({ where }) => where === 'standby');
+  assert.deepEqual(
+    ofStandby.map(({ check, status, found }) => [check, status, found]),
+    [
+      ['answers', 'ok', `${host}/.:${port}`],
+      ['fit for Messenger', 'warn', 'the primary under another name'],
+    ],
+  );
+  assert.match(worstLine(findings, 'pool budget').found, /write|read/u);
+});
+
+test('a slot whose standby was cut off is a failure', async () => {
+  const { repair, run, sees, set } = patient();
+  repair(async () => run('write', "select pg_drop_replication_slot('cut')"));
+  await run('write', "select pg_create_physical_replication_slot('cut', true)");
+  await set('write', 'max_slot_wal_keep_size', '16MB');
+  const more = "select pg_switch_wal() from (select pg_logical_emit_message(false, 'test', 'x')) as one";
+  for (let segment = 0; segment < 4; segment += 1) await run('write', more);
+  await run('write', 'checkpoint');
+  await sees('replication slots', 'fail', /^cut is lost$/u);
+});
+
+test('commits that wait for a standby that is not there are a failure', async () => {
+  const { lineOf, sees, set } = patient();
+  await sees('synchronous standbys', 'ok', /^commits wait for none$/u);
+  await set('write', 'synchronous_standby_names', 'somebody');
+  await sees('synchronous standbys', 'fail', /none is there$/u);
+  await set('write', 'synchronous_standby_names', '*');
+  await eventually(async () => (await lineOf('synchronous standbys')).status === 'ok');
+});
+
+test('a crash that could tear pages is a failure, too, when it is fsync that is off', async () => {
+  const { sees, set } = patient();
+  await set('write', 'fsync', 'off');
+  await sees('files survive a crash', 'fail', /^fsync off, full_page_writes on$/u);
+});
+
+test('a setting that was changed and waits for a restart is told', async () => {
+  const { repair, run, lineOf, sees } = patient();
+  const reload = async (): Promise<void> => run('write', 'select pg_reload_conf()');
+  repair(async () => run('write', 'alter system reset max_connections').then(reload));
+  await run('write', "alter system set max_connections = '40'");
+  await reload();
+  await eventually(async () => (await lineOf('waiting for a restart', 'primary')).status === 'warn');
+  await sees('waiting for a restart', 'warn', /^max_connections$/u, 'primary');
+});
+
+test('a database that allows fewer connections than the workers want is a failure', async () => {
+  const { repair, run, sees, lineOf } = patient();
+  repair(async () => run('write', 'alter database messenger connection limit -1'));
+  await run('write', 'alter database messenger connection limit 7');
+  await sees('connection limits', 'fail', /allow 7, the workers may open 20$/u, 'primary');
+  assert.match(
+    (await lineOf('connection limits', 'primary')).advice ?? '',
+    /alter database messenger connection limit -1/u,
+  );
+});
+
+test('a schema that is newer than this version is a failure', async () => {
+  const { repair, run, sees } = patient();
+  repair(async () => run('write', "delete from migrations where name = '9999_future'"));
+  await run('write', "insert into migrations (name, run_on) values ('9999_future', now())");
+  await sees('schema', 'fail', /does not know: 9999_future/u);
+});
+
+test('a full server is a failure that says so, and the standby is looked at', async () => {
+  const { environment, hold, repair, run } = patient();
+  repair(async () => run('write', 'drop role ordinary'));
+  await run('write', 'create role ordinary login');
+  for (let open = 0; open < maxConnections - 4; open += 1) await hold('write', 'select 1');
+  const findings = await readReport({ ...environment(), DB_WRITE_USER: 'ordinary' });
+  const line = worstLine(findings, 'answers', 'primary');
+  assert.equal(line.status, 'fail', line.found);
+  assert.match(line.found, /53300/u);
+  assert.match(line.advice ?? '', /pg_stat_activity/u);
+  assert.ok(findings.filter(({ where }) => where === 'standby').length > 10);
+  assert.match(worstLine(findings, 'batching').found, /^on$/u);
+});
+
+test('nothing but the report is on stdout, and a usage error leaves it empty', async () => {
+  const { code, out, err } = await runDoctor(patient().environment(), '--jsn');
+  assert.deepEqual([code, out], [exitCodes.usage, '']);
+  assert.match(err, /unknown option '--jsn'/u);
 });

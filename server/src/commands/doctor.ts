@@ -1,97 +1,93 @@
+import { styleText } from 'node:util';
+
 import type { LoadedConfig } from '../config.ts';
 import type { Endpoints } from '../db/endpoint.ts';
-import { inspectServers } from '../db/server-facts.ts';
-import type { SessionOptions } from '../db/session.ts';
+import { areOneServer, type ServerFacts } from '../db/server-facts.ts';
 import type { About } from '../doctor/about.ts';
-import { examine } from '../doctor/examine.ts';
+import { examine, type Examined } from '../doctor/examine.ts';
 import { listExpectedIndexes } from '../doctor/expected-indexes.ts';
-import { fail, ok, type Finding } from '../doctor/finding.ts';
+import { fail, type Finding, type Status } from '../doctor/finding.ts';
+import { doctorLimits } from '../doctor/limits.ts';
 import { checkOpenFiles } from '../doctor/open-files.ts';
-import { checkBatching, checkPools } from '../doctor/pools.ts';
+import { checkBatching } from '../doctor/pools.ts';
 import { makeReport, renderReport } from '../doctor/report.ts';
-import { checkSchema } from '../doctor/schema.ts';
 import { findRunningServer } from '../embedded/server-record.ts';
 import { endpointsIn } from '../embedded/socket-folder.ts';
 import { externalEndpoints } from '../endpoints.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { openFilesLimit } from '../process/open-files-limit.ts';
 import { migrationsDir, planPools } from '../supervise.ts';
-import { createLog } from '../telemetry/log.ts';
 import { exitCodes, type Io } from './io.ts';
 
 /** For one question; a healthy server answers each of ours in a few ms. */
-const statementTimeoutMs = 10_000;
+const statementTimeoutMs = 5_000;
+
+/** A little longer, so that a server that is alive keeps the deadline itself, and says so. */
+const answerTimeoutMs = 6_000;
+
+const colours = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
 /** `messenger doctor`: prints what is right and what is wrong. Resolves with the exit code. */
 export async function doctor(loaded: LoadedConfig, options: { readonly json: boolean }, io: Io): Promise<number> {
-  const endpoints = externalEndpoints(loaded.config) ?? (await runningEndpoints(loaded));
-  const report = makeReport(endpoints === undefined ? [nothingRuns(loaded)] : await examineAll(loaded, endpoints));
-  io.out(options.json ? `${JSON.stringify(report, undefined, 2)}\n` : renderReport(report));
+  const report = makeReport([...(await examineServers(loaded)), ...examineHere(loaded)]);
+  const paint = (text: string, status: Status): string =>
+    io.outHasColours === true ? styleText(colours[status], text, { validateStream: false }) : text;
+  io.out(options.json ? `${JSON.stringify(report, undefined, 2)}\n` : renderReport(report, paint));
   return report.status === 'fail' ? exitCodes.failed : exitCodes.ok;
 }
 
-async function runningEndpoints({ config }: LoadedConfig): Promise<Endpoints | undefined> {
-  const running = await findRunningServer(config.embedded.dataDir);
-  return running && endpointsIn(running.sockets);
+async function examineServers(loaded: LoadedConfig): Promise<Finding[]> {
+  const servers = await findServers(loaded);
+  if ('check' in servers) return [servers];
+  const { connectTimeoutMs } = loaded.config.db;
+  const session = { applicationName: 'messenger doctor', connectTimeoutMs, statementTimeoutMs, answerTimeoutMs };
+  return await examine(servers, session, await describe(loaded, servers.standbys.length > 0));
 }
 
-function nothingRuns({ config }: LoadedConfig): Finding {
-  const found = `no server runs on ${config.embedded.dataDir}, and its databases run only with it`;
-  return fail({ check: 'answers', where: 'primary' }, found, 'Start it, or name its folder with --data-dir.');
+/** The operator's servers, or the embedded ones of the server that runs on the data folder; or why there are none. */
+async function findServers({ config }: LoadedConfig): Promise<Examined | Finding> {
+  const subject = { check: 'answers', where: 'primary' } as const;
+  try {
+    const external = externalEndpoints(config);
+    if (external !== undefined) return toExamined(external);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    return fail(subject, error.message, 'Correct DB_WRITE_TLS_CA or DB_READ_TLS_CA, or let doctor read the file.');
+  }
+  const { dataDir } = config.embedded;
+  const running = await findRunningServer(dataDir);
+  if (running !== undefined) return toExamined(endpointsIn(running.sockets));
+  const advice =
+    'Start the server (`npm start`), and run doctor beside it as the same user; or name its folder with --data-dir, or servers of your own with DB_WRITE_HOST.';
+  return fail(subject, `no server runs on ${dataDir}, and its databases run only with it`, advice);
 }
 
-async function examineAll(loaded: LoadedConfig, endpoints: Endpoints): Promise<Finding[]> {
-  const { connectTimeoutMs, batching } = loaded.config.db;
-  const session = { applicationName: 'messenger doctor', connectTimeoutMs, statementTimeoutMs };
-  const about = await describe(loaded);
-  return [
-    ...(await examine(endpoints, session, about)),
-    ...(await examineTogether(loaded, endpoints, session)),
-    checkBatching(batching === 'on'),
-    checkOpenFiles(openFilesLimit(), about),
-  ];
+function toExamined({ write, read }: Endpoints): Examined {
+  return { primary: write, standbys: read === write ? [] : [read] };
 }
 
-async function describe({ config }: LoadedConfig): Promise<About> {
+function examineHere({ config }: LoadedConfig): Finding[] {
   const { server, db, writeDb, readDb } = config;
-  const workers = workersOf(config);
+  const connectionsOfWorker = server.maxConnections + writeDb.maxOpenConns + readDb.maxOpenConns;
+  return [checkBatching(db.batching === 'on'), checkOpenFiles(openFilesLimit(), connectionsOfWorker)];
+}
+
+async function describe(loaded: LoadedConfig, hasStandbys: boolean): Promise<About> {
+  const { server, db, writeDb, readDb } = loaded.config;
+  const workers = server.enablePrefork ? server.workers : 1;
+  const plan = (write: ServerFacts, read: ServerFacts, isOneServer: boolean): ReturnType<typeof planPools> =>
+    planPools(loaded, workers, { write, read, isOneServer });
   return {
     maxLagMs: db.readMaxLagMs,
-    plannedConnections: { primary: writeDb.maxOpenConns * workers, standby: readDb.maxOpenConns * workers },
-    connectionsOfWorker: server.maxConnections + writeDb.maxOpenConns + readDb.maxOpenConns,
+    workers,
+    plannedConnections: {
+      primary: (writeDb.maxOpenConns + (hasStandbys ? 0 : readDb.maxOpenConns)) * workers,
+      standby: readDb.maxOpenConns * workers,
+    },
+    migrationsDir,
     indexes: await listExpectedIndexes(migrationsDir),
-    unusedAfterHours: 24,
+    planPools: (write, read) =>
+      read === undefined ? plan(write, write, false).slice(0, 1) : plan(write, read, areOneServer(write, read)),
+    limits: doctorLimits,
   };
-}
-
-function workersOf({ server }: LoadedConfig['config']): number {
-  return server.enablePrefork ? server.workers : 1;
-}
-
-/** Whether the servers fit to one another, to the pools, and to this version; nothing when one of them is away. */
-async function examineTogether(
-  loaded: LoadedConfig,
-  endpoints: Endpoints,
-  session: SessionOptions,
-): Promise<Finding[]> {
-  const workers = workersOf(loaded.config);
-  const subject = { check: 'fit for Messenger', where: 'both' } as const;
-  try {
-    const facts = await inspectServers(endpoints, session);
-    const isOneServer = facts.write.startedAt === facts.read.startedAt;
-    return [
-      ok(subject, 'version, database and cluster of both'),
-      ...checkPools(planPools(loaded, workers, { ...facts, isOneServer }), workers),
-      await readSchema(loaded, endpoints),
-    ];
-  } catch (error) {
-    if (!(error instanceof OperatorError)) return [];
-    return [fail(subject, error.message, 'The server will not start like this.')];
-  }
-}
-
-async function readSchema({ config }: LoadedConfig, { write }: Endpoints): Promise<Finding> {
-  const log = createLog({ level: 'silent', name: 'doctor', pretty: false });
-  const { connectTimeoutMs } = config.db;
-  return await checkSchema({ endpoint: write, dir: migrationsDir, connectTimeoutMs, log });
 }

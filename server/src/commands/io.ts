@@ -6,6 +6,8 @@ export interface Io {
   /** Everything else. */
   readonly err: (text: string) => void;
   readonly errIsTerminal: boolean;
+  /** Whether results may be coloured: they go to a terminal that can and was not told otherwise (NO_COLOR). Default: no. */
+  readonly outHasColours?: boolean;
   /** SIGINT, SIGTERM and SIGHUP; each call of the listener is one signal. */
   readonly onSignal: (listener: (name: string) => void) => void;
   /** The program that worker processes run. */

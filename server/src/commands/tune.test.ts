@@ -84,7 +84,9 @@ test('compose is YAML with the command line of each server and the environment o
 
 test('a bad value is refused with what would be a good one', async () => {
   const bad = [
-    [['--memory', '16'], /must be a size from 256MB, with its unit/u],
+    [['--memory', '16'], /must be a size from 256MB to 16TB, with its unit/u],
+    [['--memory', '17TB'], /must be a size from 256MB to 16TB/u],
+    [['--memory', '-1GB'], /must be a size/u],
     [['--memory', '8MB'], /must be a size from 256MB/u],
     [['--cpus', '0'], /must be a whole number from 1 to 1024/u],
     [['--workers', '257'], /must be a whole number from 1 to 256/u],

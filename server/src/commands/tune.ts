@@ -88,10 +88,13 @@ function storageSource({ storage }: Machine): string {
 /** Less than this, and PostgreSQL with the fewest connections does not fit. */
 const leastMemoryBytes = 256 * 2 ** 20;
 
+/** From 32TB on, a quarter of it would be more than PostgreSQL takes for shared_buffers. */
+const mostMemoryBytes = 2 ** 44;
+
 function memory(text: string): number {
   const bytes = parseMemorySize(text);
-  if (bytes === undefined || bytes < leastMemoryBytes)
-    throw new InvalidArgumentError('must be a size from 256MB, with its unit: 512MB, 16GB, 1.5TB.');
+  if (bytes === undefined || bytes < leastMemoryBytes || bytes > mostMemoryBytes)
+    throw new InvalidArgumentError('must be a size from 256MB to 16TB, with its unit: 512MB, 16GB, 1.5TB.');
   return bytes;
 }
 

@@ -1,27 +1,38 @@
-import type { QueryResultRow } from 'pg';
+import { DatabaseError, type QueryResultRow } from 'pg';
 
 import type { Endpoint } from './endpoint.ts';
-import { withClient, type SessionOptions } from './session.ts';
+import { readMigrationStatus, type MigrationStatus } from './migrations.ts';
+import { readFacts, type ServerFacts } from './server-facts.ts';
+import { openSession, type SessionOptions } from './session.ts';
 
-/** A server with one session, for questions about itself. */
+/** A server with one session, for questions about itself. Every question rejects as `pg` does. */
 export interface AskedServer {
-  readonly role: 'primary' | 'standby';
-  /** Rejects as `pg` does. Counts and sizes are to be cast to `int` or `float8`: `bigint` comes as text. */
+  /** Counts and sizes are to be cast to `int` or `float8`: `bigint` comes as text. */
   readonly ask: <Row extends QueryResultRow>(sql: string, values?: readonly unknown[]) => Promise<Row[]>;
+  readonly facts: () => Promise<ServerFacts | { readonly version: number }>;
+  /** The migrations of a folder, and which of them the server's database has. */
+  readonly migrations: (dir: string) => Promise<MigrationStatus[]>;
+  /** Whether a question was left without an answer: the server froze or the connection broke, and all others would be, too. */
+  readonly isLost: () => boolean;
+  readonly close: () => Promise<void>;
 }
 
-/** Opens the session, hands the server to `use`, and closes the session whatever happens. */
-export async function withAskedServer<T>(
-  role: AskedServer['role'],
-  endpoint: Endpoint,
-  session: SessionOptions,
-  use: (server: AskedServer) => Promise<T>,
-): Promise<T> {
-  return await withClient(endpoint, session, async (client) =>
-    use({
-      role,
-      ask: async <Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
-        (await client.query<Row>(sql, [...values])).rows,
-    }),
-  );
+/** Opens the session. Rejects as `pg` does. */
+export async function openAskedServer(endpoint: Endpoint, session: SessionOptions): Promise<AskedServer> {
+  const { client, close } = await openSession(endpoint, session);
+  let isLost = false;
+  const noticeLoss = async <T>(answer: Promise<T>): Promise<T> =>
+    answer.catch((error: unknown) => {
+      // What the server itself says, a refusal too, is an answer.
+      if (!(error instanceof DatabaseError)) isLost = true;
+      throw error;
+    });
+  return {
+    ask: async <Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
+      (await noticeLoss(client.query<Row>(sql, [...values]))).rows,
+    facts: async () => noticeLoss(readFacts(client)),
+    migrations: async (dir) => readMigrationStatus(client, dir),
+    isLost: () => isLost,
+    close,
+  };
 }

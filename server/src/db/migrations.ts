@@ -25,7 +25,7 @@ export interface MigrationStatus {
 
 /** Every migration with its state, in order. Rejects with `OperatorError` when the database is newer than this code. */
 export async function migrationStatus(target: MigrationTarget): Promise<MigrationStatus[]> {
-  return await session(target, async (client) => readStatus(client, target.dir));
+  return await session(target, async (client) => readMigrationStatus(client, target.dir));
 }
 
 /**
@@ -34,7 +34,7 @@ export async function migrationStatus(target: MigrationTarget): Promise<Migratio
  */
 export async function migrateUp(target: MigrationTarget): Promise<string[]> {
   return await session(target, async (client) => {
-    const status = await readStatus(client, target.dir);
+    const status = await readMigrationStatus(client, target.dir);
     if (status.every(({ applied }) => applied)) return [];
     return await run(client, target, 'up', undefined);
   });
@@ -43,7 +43,7 @@ export async function migrateUp(target: MigrationTarget): Promise<string[]> {
 /** Takes back the newest `count` migrations. Resolves with their names. */
 export async function migrateDown(target: MigrationTarget, count: number): Promise<string[]> {
   return await session(target, async (client) => {
-    await readStatus(client, target.dir);
+    await readMigrationStatus(client, target.dir);
     return await run(client, target, 'down', count);
   });
 }
@@ -84,7 +84,8 @@ async function listMigrations(dir: string): Promise<string[]> {
     .toSorted();
 }
 
-async function readStatus(client: Client, dir: string): Promise<MigrationStatus[]> {
+/** The same, in an open session. */
+export async function readMigrationStatus(client: Client, dir: string): Promise<MigrationStatus[]> {
   const known = await listMigrations(dir);
   const applied = await readApplied(client);
   const unknown = applied.filter((name) => !known.includes(name));

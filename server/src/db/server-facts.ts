@@ -37,7 +37,8 @@ const factsSql = `
 /** Asked of servers before 18, which may lack some of the settings above. */
 const versionSql = `select current_setting('server_version_num')::int as version`;
 
-async function readFacts(client: Client): Promise<ServerFacts | { readonly version: number }> {
+/** What the server of a session says of itself; of one that is too old, only its version. */
+export async function readFacts(client: Client): Promise<ServerFacts | { readonly version: number }> {
   const { rows: versions } = await client.query<{ version: number }>(versionSql);
   const version = versions[0]?.version ?? 0;
   if (version < oldestVersion) return { version };
@@ -51,9 +52,15 @@ function name({ host, port }: Endpoint): string {
   return `${host}:${port}`;
 }
 
-function tooOld(role: string, endpoint: Endpoint, version: number): string {
+/** A sentence about a server that is older than what Messenger needs. */
+export function tooOld(role: string, endpoint: Endpoint, version: number): string {
   const major = Math.floor(version / 10_000);
   return `The ${role} server ${name(endpoint)} is PostgreSQL ${major}; Messenger needs 18 or newer (for uuidv7()).`;
+}
+
+/** Whether two endpoints lead to one running server. */
+export function areOneServer(one: ServerFacts, other: ServerFacts): boolean {
+  return one.startedAt === other.startedAt && one.systemIdentifier === other.systemIdentifier;
 }
 
 /** A sentence for each reason why these two servers cannot be used together. */
@@ -68,12 +75,11 @@ export function findServerProblems(endpoints: Endpoints, write: ServerFacts, rea
   } else if (write.readOnly) {
     problems.push(`The write server ${writeName} is read-only (default_transaction_read_only).`);
   }
-  const sameServer = write.startedAt === read.startedAt && write.systemIdentifier === read.systemIdentifier;
   if (write.systemIdentifier !== read.systemIdentifier) {
     problems.push(
       `The read server ${readName} is not a standby of the write server ${writeName}: it is another database cluster.`,
     );
-  } else if (!sameServer && !read.inRecovery && !write.inRecovery) {
+  } else if (!areOneServer(write, read) && !read.inRecovery && !write.inRecovery) {
     problems.push(
       `The read server ${readName} is a copy of the write server ${writeName} that follows it no more: it has been promoted.`,
     );

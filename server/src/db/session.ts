@@ -1,3 +1,5 @@
+import { Socket } from 'node:net';
+
 import { Client, types, type ClientConfig } from 'pg';
 
 import type { Endpoint } from './endpoint.ts';
@@ -7,6 +9,8 @@ export interface SessionOptions {
   readonly connectTimeoutMs: number;
   /** `statement_timeout` of the session; 0 is none. */
   readonly statementTimeoutMs: number;
+  /** After this long without an answer, a statement rejects here: a frozen server keeps no deadline. Default: none. */
+  readonly answerTimeoutMs?: number;
 }
 
 /** After this long, an idle transaction is ended by the server, so that a defect of ours cannot hold locks for ever. */
@@ -50,6 +54,7 @@ export function clientConfig(endpoint: Endpoint, session: SessionOptions): Clien
     application_name: session.applicationName,
     connectionTimeoutMillis: session.connectTimeoutMs,
     statement_timeout: session.statementTimeoutMs,
+    ...(session.answerTimeoutMs === undefined ? {} : { query_timeout: session.answerTimeoutMs }),
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveDelayMs,
@@ -58,18 +63,45 @@ export function clientConfig(endpoint: Endpoint, session: SessionOptions): Clien
   };
 }
 
+/** How long a server may take to say good-bye: one that is frozen never does. */
+const goodByeTimeoutMs = 1_000;
+
+/** One open session. */
+export interface Session {
+  readonly client: Client;
+  /** Resolves when it is closed, soon even when the server does not react. */
+  readonly close: () => Promise<void>;
+}
+
+/** Opens one session, or rejects as `pg` does. */
+export async function openSession(endpoint: Endpoint, session: SessionOptions): Promise<Session> {
+  const socket = new Socket();
+  const client = new Client({ ...clientConfig(endpoint, session), stream: () => socket });
+  client.on('error', () => undefined); // A lost connection is reported by the query that needed it.
+  const close = async (): Promise<void> => {
+    const cut = setTimeout(() => socket.destroy(), goodByeTimeoutMs);
+    await client.end().catch(() => undefined);
+    clearTimeout(cut);
+  };
+  try {
+    await client.connect();
+    return { client, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
 /** Opens one session, hands it to `use`, and closes it whatever happens. For start-up, migrations and tools. */
 export async function withClient<T>(
   endpoint: Endpoint,
   session: SessionOptions,
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const client = new Client(clientConfig(endpoint, session));
-  client.on('error', () => undefined); // A lost connection is reported by the query that needed it.
+  const { client, close } = await openSession(endpoint, session);
   try {
-    await client.connect();
     return await use(client);
   } finally {
-    await client.end().catch(() => undefined);
+    await close();
   }
 }

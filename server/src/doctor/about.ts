@@ -1,22 +1,41 @@
 import type { AskedServer } from '../db/asked-server.ts';
-import type { Finding } from './finding.ts';
+import type { ConnectionBudget } from '../db/connection-budget.ts';
+import type { Endpoint } from '../db/endpoint.ts';
+import type { ServerFacts } from '../db/server-facts.ts';
+import type { Finding, ServerPlace } from './finding.ts';
+import type { DoctorLimits } from './limits.ts';
+
+export type Role = 'primary' | 'standby';
 
 /** What the checks have to know of the configuration. */
 export interface About {
   /** Beyond it, reads go to the primary (`DB_READ_MAX_LAG_MS`). */
   readonly maxLagMs: number;
+  readonly workers: number;
   /** Most connections that all workers of this instance open to one server. */
-  readonly plannedConnections: Readonly<Record<AskedServer['role'], number>>;
-  /** Most connections of one worker: its clients', and its own to both servers. */
-  readonly connectionsOfWorker: number;
-  /** Indexes that the migrations make. */
+  readonly plannedConnections: Readonly<Record<Role, number>>;
+  /** Folder of the migrations that this version has. */
+  readonly migrationsDir: string;
+  /** Indexes that they make. */
   readonly indexes: readonly string[];
-  /** An index without a scan in this time is called unused. */
-  readonly unusedAfterHours: number;
+  /**
+   * How the pools of all workers fit into the servers, as the start counts it. `read` may be the same server as `write`;
+   * without it, only the pools to the primary are counted.
+   */
+  readonly planPools: (write: ServerFacts, read: ServerFacts | undefined) => ConnectionBudget[];
+  readonly limits: DoctorLimits;
+}
+
+/** A server that answered. */
+export interface Server extends AskedServer {
+  readonly where: ServerPlace;
+  /** What the configuration says that it is. */
+  readonly role: Role;
+  readonly endpoint: Endpoint;
 }
 
 /** Looks at one server. Rejects when it cannot be asked, which becomes a failure of the report. */
-export type ServerCheck = (server: AskedServer, about: About) => Promise<Finding[]>;
+export type ServerCheck = (server: Server, about: About) => Promise<Finding[]>;
 
-/** Looks at a primary and its standby together. */
-export type PairCheck = (primary: AskedServer, standby: AskedServer, about: About) => Promise<Finding[]>;
+/** Looks at a standby and the primary that it should follow. */
+export type PairCheck = (primary: Server, standby: Server, about: About) => Promise<Finding[]>;

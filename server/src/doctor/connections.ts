@@ -22,12 +22,13 @@ interface Count {
 }
 
 /** How many connections there are, in which state, and whose. */
-export const checkConnections: ServerCheck = async ({ role: where, ask }) => {
+export const checkConnections: ServerCheck = async ({ where, role, ask }) => {
   const states = await ask<Count>(byStateSql);
   const applications = await ask<Count>(byApplicationSql);
   const [row] = await ask<{ capacity: number }>(capacitySql);
   const open = states.reduce((sum, { count }) => sum + count, 0);
   const capacity = row?.capacity ?? 0;
+  const option = role === 'primary' ? 'DB_WRITE_MAX_OPEN_CONNS' : 'DB_READ_MAX_OPEN_CONNS';
   return [
     ok({ check: 'connections by state', where }, list(states)),
     ok({ check: 'connections by application', where }, list(applications)),
@@ -36,7 +37,7 @@ export const checkConnections: ServerCheck = async ({ role: where, ask }) => {
       open / capacity,
       inUse,
       `${open} of ${capacity}`,
-      'See above whose they are. Close what is not needed, lower DB_WRITE_MAX_OPEN_CONNS or DB_READ_MAX_OPEN_CONNS, or raise max_connections.',
+      `See above whose they are. Close what is not needed, lower ${option}, or raise max_connections.`,
     ),
   ];
 };

@@ -1,117 +1,145 @@
-import { withAskedServer, type AskedServer } from '../db/asked-server.ts';
-import type { Endpoint, Endpoints } from '../db/endpoint.ts';
+import { openAskedServer } from '../db/asked-server.ts';
+import type { ConnectionBudget } from '../db/connection-budget.ts';
+import type { Endpoint } from '../db/endpoint.ts';
 import { describeFailure } from '../db/errors.ts';
+import { areOneServer } from '../db/server-facts.ts';
 import type { SessionOptions } from '../db/session.ts';
-import type { About, PairCheck, ServerCheck } from './about.ts';
-import { checkAccess } from './access.ts';
-import { checkCache } from './cache.ts';
-import { checkClocks } from './clock.ts';
-import { checkConnections } from './connections.ts';
-import { checkDurability } from './durability.ts';
-import { fail, ok, type Finding, type Place } from './finding.ts';
-import { checkIndexes, findUnusedIndexes } from './indexes.ts';
-import { checkConflicts, checkReplication, checkSlots } from './replication.ts';
-import { checkSettings } from './settings.ts';
-import { checkStatements } from './statements.ts';
-import { checkVacuum } from './vacuum.ts';
+import type { About, Role, Server } from './about.ts';
+import { explainNoAnswer } from './answers.ts';
+import { lookAtPair, lookAtServer } from './checks.ts';
+import { fail, ok, warn, type Finding, type ServerPlace } from './finding.ts';
+import { judgePrimary, judgeStandby, judgeTooOld, type Known } from './fit.ts';
+import { findUnusedIndexes } from './indexes.ts';
+import { checkPools } from './pools.ts';
 
-/** By the name that a check has when it fails as a whole. */
-type Named<Check> = Readonly<Record<string, Check>>;
+/** The servers of the configuration. Without standbys, reads go to the primary. */
+export interface Examined {
+  readonly primary: Endpoint;
+  readonly standbys: readonly Endpoint[];
+}
 
-const ofBoth: Named<ServerCheck> = {
-  access: checkAccess,
-  connections: checkConnections,
-  statements: checkStatements,
-  cache: checkCache,
-  indexes: checkIndexes,
-  settings: checkSettings,
-};
+/** A server that answered, is new enough, and is no other one under a second name. */
+interface Present extends Known {
+  readonly where: ServerPlace;
+  readonly server: Server;
+}
 
-const ofPrimary: Named<ServerCheck> = {
-  ...ofBoth,
-  durability: checkDurability,
-  vacuum: checkVacuum,
-  'replication slots': checkSlots,
-};
-
-const ofStandby: Named<ServerCheck> = { ...ofBoth, 'cancelled reads': checkConflicts };
-
-const ofPair: Named<PairCheck> = {
-  replication: checkReplication,
-  clocks: checkClocks,
-  'unused indexes': async (primary, standby, { unusedAfterHours }) => [
-    await findUnusedIndexes([primary, standby], unusedAfterHours),
-  ],
-};
+interface Visit {
+  readonly findings: readonly Finding[];
+  /** Undefined when there is nothing more to ask it. */
+  readonly present: Present | undefined;
+}
 
 /**
- * Looks at both servers, one question after the other. Never rejects: what cannot be reached or asked is a failure in
- * the report. `read` the same as `write` means that there is no standby.
+ * Looks at all servers. Never rejects: what cannot be reached or asked is a failure in the report. Bounded in time also
+ * against servers that are frozen: each has `connectTimeoutMs` once, and `answerTimeoutMs` for the first question that it leaves open.
  */
-export async function examine({ write, read }: Endpoints, session: SessionOptions, about: About): Promise<Finding[]> {
-  const alone = async (primary: AskedServer): Promise<Finding[]> => [
-    ok({ check: 'replication', where: 'primary' }, 'no standby: reads go to the primary (DB_READ_HOST)'),
-    await findUnusedIndexes([primary], about.unusedAfterHours),
-  ];
-  const hasStandby = read.host !== write.host || read.port !== write.port;
-  const checks = hasStandby ? ofPrimary : { ...ofPrimary, alone };
-  const primary = await onServer('primary', write, session, async (server) =>
-    runAll(checks, 'primary', async (check) => check(server, about)),
-  );
-  if (!hasStandby) return primary;
-  const standby = await onServer('standby', read, session, async (server) =>
-    runAll(ofStandby, 'standby', async (check) => check(server, about)),
-  );
-  const areBothThere = primary[0]?.status === 'ok' && standby[0]?.status === 'ok';
-  const pair = areBothThere ? await onPair({ write, read }, session, about) : [];
-  return [...primary, ...standby, ...pair];
-}
-
-/** `answers` is the first of the findings; when it has failed, it is the only one. */
-async function onServer(
-  role: AskedServer['role'],
-  endpoint: Endpoint,
-  session: SessionOptions,
-  use: (server: AskedServer) => Promise<Finding[]>,
-): Promise<Finding[]> {
-  const subject = { check: 'answers', where: role };
-  const place = `${endpoint.host}:${endpoint.port}`;
+export async function examine(servers: Examined, session: SessionOptions, about: About): Promise<Finding[]> {
+  const { standbys } = servers;
+  const nameOf = (index: number): ServerPlace => (standbys.length === 1 ? 'standby' : `standby ${index + 1}`);
+  const visits = await Promise.all([
+    visit('primary', 'primary', servers.primary, session),
+    ...standbys.map(async (endpoint, index) => visit(nameOf(index), 'standby', endpoint, session)),
+  ]);
   try {
-    return await withAskedServer(role, endpoint, session, async (server) => [
-      ok(subject, place),
-      ...(await use(server)),
-    ]);
-  } catch (error) {
-    const advice = 'Start it, or correct DB_WRITE_* or DB_READ_*; `messenger config` prints them.';
-    return [fail(subject, `${place}: ${describeFailure(error)}`, advice)];
+    return await examineVisited(visits, about);
+  } finally {
+    await Promise.all(visits.map(async ({ present }) => present?.server.close()));
   }
 }
 
-/** The servers answered a moment ago: one that has gone since is told as a check that cannot be made. */
-async function onPair({ write, read }: Endpoints, session: SessionOptions, about: About): Promise<Finding[]> {
-  return await runAll(ofPair, 'both', async (check) =>
-    withAskedServer('primary', write, session, async (primary) =>
-      withAskedServer('standby', read, session, async (standby) => check(primary, standby, about)),
-    ),
+async function visit(where: ServerPlace, role: Role, endpoint: Endpoint, session: SessionOptions): Promise<Visit> {
+  try {
+    const asked = await openAskedServer(endpoint, session);
+    return await identify({ ...asked, where, role, endpoint }).catch(async (error: unknown) => {
+      await asked.close();
+      throw error;
+    });
+  } catch (error) {
+    return { findings: [explainNoAnswer(where, endpoint, error)], present: undefined };
+  }
+}
+
+async function identify(server: Server): Promise<Visit> {
+  const { where, endpoint } = server;
+  const facts = await server.facts();
+  const answers = ok({ check: 'answers', where }, `${endpoint.host}:${endpoint.port}`);
+  if ('database' in facts) return { findings: [answers], present: { where, endpoint, facts, server } };
+  await server.close();
+  return { findings: [answers, judgeTooOld(where, endpoint, facts.version)], present: undefined };
+}
+
+/** Each server alone, at the same time; then what concerns several, one after the other: a session takes one question at a time. */
+async function examineVisited(visits: readonly Visit[], about: About): Promise<Finding[]> {
+  const present = visits.flatMap((one) => one.present ?? []);
+  const different = present.filter((one) => firstLike(one, present) === one);
+  const primary = present.find(({ where }) => where === 'primary');
+  const alone = await Promise.all(different.map(async ({ server, facts }) => lookAtServer(server, facts, about)));
+  const findings = [
+    ...visits.flatMap((one) => one.findings),
+    ...judgeFit(present, primary),
+    ...(visits.length === 1 ? [noStandby] : []),
+    ...alone.flat(),
+    ...(primary === undefined ? [] : await lookAtPairs(primary, different, about)),
+    ...(primary === undefined ? [] : checkPools(planAll(primary, present, visits.length, about), about.workers)),
+    ...(present.length < visits.length ? [] : await lookForUnused(different, about)),
+  ];
+  const places = [...visits.flatMap((one) => one.findings.slice(0, 1).map(({ where }) => where)), 'all'];
+  return findings.toSorted((one, other) => places.indexOf(one.where) - places.indexOf(other.where));
+}
+
+/** The first of these that is the same running server. */
+function firstLike(one: Present, present: readonly Present[]): Present | undefined {
+  return present.find((other) => areOneServer(one.facts, other.facts));
+}
+
+const noStandby = ok({ check: 'replication', where: 'primary' }, 'no standby: reads go to the primary (DB_READ_HOST)');
+
+/** Without a primary to compare with, nothing is said of the standbys. */
+function judgeFit(present: readonly Present[], primary: Present | undefined): Finding[] {
+  if (primary === undefined) return [];
+  return present.map((one) => {
+    const first = firstLike(one, present);
+    if (first !== undefined && first !== one) return againNamed(one.where, first.where);
+    return one === primary ? judgePrimary(one) : judgeStandby(primary, one);
+  });
+}
+
+function againNamed(where: ServerPlace, first: ServerPlace): Finding {
+  return warn(
+    { check: 'fit for Messenger', where },
+    `the ${first} under another name`,
+    first === 'primary'
+      ? 'Reads go to the primary. Name a standby in DB_READ_HOST, or leave it out.'
+      : 'Name each standby once in DB_READ_HOST.',
   );
 }
 
-/** A check that cannot be made is a failure; the others go on. */
-async function runAll<Check>(
-  checks: Named<Check>,
-  where: Place,
-  run: (check: Check) => Promise<Finding[]>,
-): Promise<Finding[]> {
+/** Only of standbys that can be of this primary, and of a primary that is one. */
+async function lookAtPairs(primary: Present, different: readonly Present[], about: About): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const [name, check] of Object.entries(checks)) {
-    const found = await run(check).catch((error: unknown) => [
-      fail(
-        { check: name, where },
-        `cannot be looked at: ${describeFailure(error)}`,
-        'Run doctor again; see the log of the server.',
-      ),
-    ]);
-    findings.push(...found);
+  for (const one of different) {
+    if (one === primary || primary.facts.inRecovery || judgeStandby(primary, one).status !== 'ok') continue;
+    findings.push(...(await lookAtPair(primary.server, one.server, about)));
   }
   return findings;
+}
+
+function planAll(primary: Present, present: readonly Present[], visited: number, about: About): ConnectionBudget[] {
+  if (visited === 1) return about.planPools(primary.facts, primary.facts);
+  const standbys = present.filter((one) => one !== primary);
+  // While all standbys are away, at least the pools to the primary can be counted.
+  if (standbys.length === 0) return about.planPools(primary.facts, undefined);
+  return standbys.flatMap((one) => about.planPools(primary.facts, one.facts));
+}
+
+async function lookForUnused(different: readonly Present[], about: About): Promise<Finding[]> {
+  const servers = different.map(({ server }) => server);
+  if (servers.some((server) => server.isLost())) return [];
+  try {
+    return [await findUnusedIndexes(servers, about.limits.unusedAfterHours)];
+  } catch (error) {
+    const subject = { check: 'unused indexes', where: 'all' } as const;
+    return [fail(subject, `cannot be looked at: ${describeFailure(error)}`, 'Run doctor again.')];
+  }
 }

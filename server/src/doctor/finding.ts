@@ -1,11 +1,16 @@
-import type { AskedServer } from '../db/asked-server.ts';
+import type { CheckName } from './check-names.ts';
 
 export type Status = 'ok' | 'warn' | 'fail';
-export type Place = AskedServer['role'] | 'both' | 'here';
+
+/** A server; several standbys have numbers, in the order of the configuration. */
+export type ServerPlace = 'primary' | 'standby' | `standby ${number}`;
+
+/** What a line is about: one server, all of them, or this machine and its configuration. */
+export type Place = ServerPlace | 'all' | 'here';
 
 /** One line of the report. */
 export interface Finding {
-  readonly check: string;
+  readonly check: CheckName;
   readonly where: Place;
   readonly status: Status;
   /** What was seen; never what users typed. */
@@ -14,7 +19,7 @@ export interface Finding {
   readonly advice?: string;
 }
 
-type Subject = Pick<Finding, 'check' | 'where'>;
+export type Subject = Pick<Finding, 'check' | 'where'>;
 
 export function ok(subject: Subject, found: string): Finding {
   return { ...subject, status: 'ok', found };

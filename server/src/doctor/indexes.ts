@@ -1,4 +1,5 @@
-import type { ServerCheck } from './about.ts';
+import type { Server, ServerCheck } from './about.ts';
+import type { CheckName } from './check-names.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 interface Named {
@@ -28,18 +29,18 @@ const scannedSql = `select relname || ' (' || seq_scan || ' of ' || seq_scan + c
   order by seq_scan desc limit 5`;
 
 /** Whether the indexes are there, sound, and used. Those of the standby are those of the primary; only their use differs. */
-export const checkIndexes: ServerCheck = async ({ role: where, ask }, about) => {
+export const checkIndexes: ServerCheck = async ({ where, role, ask }, about) => {
   const namesOf = async (sql: string, values?: readonly unknown[]): Promise<string[]> =>
     (await ask<Named>(sql, values)).map(({ name }) => name);
-  const line = (check: string, names: readonly string[], otherwise: typeof fail, advice: string): Finding =>
+  const line = (check: CheckName, names: readonly string[], otherwise: typeof fail, advice: string): Finding =>
     names.length === 0 ? ok({ check, where }, 'none') : otherwise({ check, where }, names.join(', '), advice);
   const scanned = line(
     'tables read without an index',
     await namesOf(scannedSql),
     warn,
-    'Most reads of these walk the whole table. Find the statement (pg_stat_statements), and the index that it lacks.',
+    'Most reads of these walk the whole table. Find the statement (pg_stat_statements, auto_explain), and the index that it lacks.',
   );
-  if (where === 'standby') return [scanned];
+  if (role === 'standby') return [scanned];
   return [
     line(
       'missing indexes',
@@ -47,30 +48,32 @@ export const checkIndexes: ServerCheck = async ({ role: where, ask }, about) => 
       fail,
       'The migrations make them; somebody has dropped them since. Create them again: server/migrations says how.',
     ),
-    line('invalid indexes', await namesOf(invalidSql), fail, 'A build broke off: `reindex index concurrently …`.'),
+    line(
+      'invalid indexes',
+      await namesOf(invalidSql),
+      fail,
+      'A build broke off; for each: reindex index concurrently <name>.',
+    ),
     line(
       'tables without a key',
       await namesOf(keylessSql),
       fail,
-      'Give each a primary key: rows without one cannot be told apart.',
+      'For each: alter table <name> add primary key (…). Rows without one cannot be told apart.',
     ),
     scanned,
   ];
 };
 
-/** Indexes that no server has used: a scan on either is use. Statistics are each server's own. */
-export async function findUnusedIndexes(
-  servers: readonly Parameters<ServerCheck>[0][],
-  hours: number,
-): Promise<Finding> {
+/** Indexes that no server has used: a scan on one of them is use. Statistics are each server's own. */
+export async function findUnusedIndexes(servers: readonly Server[], hours: number): Promise<Finding> {
   const unused = await Promise.all(servers.map(async ({ ask }) => ask<Named>(unusedSql, [hours])));
   const [first = [], ...others] = unused.map((rows) => rows.map(({ name }) => name));
   const unscanned = first.filter((name) => others.every((other) => other.includes(name)));
-  const subject = { check: 'unused indexes', where: servers.length === 1 ? 'primary' : 'both' } as const;
+  const subject = { check: 'unused indexes', where: 'all' } as const;
   if (unscanned.length === 0) return ok(subject, 'none');
   return warn(
     subject,
     unscanned.join(', '),
-    'Each write pays for them. When nothing rare needs them, drop them in a migration.',
+    'Each write pays for them. When nothing rare needs them, drop them in a migration: drop index concurrently <name>.',
   );
 }

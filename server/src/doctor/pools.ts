@@ -1,17 +1,19 @@
 import type { ConnectionBudget } from '../db/connection-budget.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
-const subject = { check: 'pool budget', where: 'both' } as const;
+const subject = { check: 'pool budget', where: 'all' } as const;
 
 /** Whether the pools of all workers fit into the servers, as the start counts it. */
 export function checkPools(plans: readonly ConnectionBudget[], workers: number): Finding[] {
-  const problems = plans.flatMap((plan) => plan.problems);
-  const notes = plans.flatMap((plan) => plan.notes);
+  const problems = [...new Set(plans.flatMap((plan) => plan.problems))];
+  const notes = [...new Set(plans.flatMap((plan) => plan.notes))];
   if (problems.length > 0)
-    return problems.map((problem) => fail(subject, problem, 'The server will not start like this.'));
+    return problems.map((problem) =>
+      fail(subject, problem, 'The server will not start like this. `messenger tune` prints pool sizes that fit.'),
+    );
   if (notes.length > 0) return notes.map((note) => warn(subject, note, '`messenger tune` prints pool sizes that fit.'));
   const sizes = plans.flatMap(({ maxOpen }) => Object.entries(maxOpen).map(([role, count]) => `${role} ${count}`));
-  return [ok(subject, `${sizes.join(', ')} connections for each of ${workers} workers`)];
+  return [ok(subject, `${[...new Set(sizes)].join(', ')} connections for each of ${workers} workers`)];
 }
 
 /** Whether requests share statements. */

@@ -1,118 +1,140 @@
-import type { AskedServer } from '../db/asked-server.ts';
-import type { PairCheck, ServerCheck } from './about.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { PairCheck, Server } from './about.ts';
 import { fail, grade, ok, warn, type Finding } from './finding.ts';
 
-/** Below it nobody notices: reads with a token wait 20 ms, and a page is as old as its network. */
-const warnLagMs = 1_000;
+/** Positions in the log as numbers, which are exact up to 8 PB of it. */
+const flushedSql = `
+  select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::float8 as flushed,
+         ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int as timeline,
+         array(select application_name from pg_stat_replication) as followers`;
 
+interface Primary {
+  readonly flushed: number;
+  readonly timeline: number;
+  /** Names under which standbys stream from it. */
+  readonly followers: readonly string[];
+}
+
+/** Sub-selects give null when no receiver runs. The name is in the connection string, the primary's own last word first. */
 const receiverSql = `
-  select (select status from pg_stat_wal_receiver) as status,
+  select status, sender_host || ':' || sender_port as sender, received_tli as timeline,
+         (regexp_match(conninfo, '(?:^| )application_name=([^ ]+)'))[1] as name,
+         (regexp_match(conninfo, 'fallback_application_name=([^ ]+)'))[1] as "fallbackName",
          pg_get_wal_replay_pause_state() <> 'not paused' as paused,
-         coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000, 0)::float8 as "ageMs",
-         (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::float8 as replayed`;
-
-const flushedSql = `select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::float8 as flushed`;
+         coalesce((select setting = '' from pg_settings where name = 'primary_conninfo'), false) as "isAlone"
+  from (values (1)) as one left join pg_stat_wal_receiver on true`;
 
 interface Receiver {
   /** Null when it does not run. */
   readonly status: string | null;
+  readonly sender: string | null;
+  readonly timeline: number | null;
+  readonly name: string | null;
+  readonly fallbackName: string | null;
   readonly paused: boolean;
-  /** Of the last transaction that was replayed; old also when nothing was written since. */
-  readonly ageMs: number;
-  /** Null when nothing was replayed. */
-  readonly replayed: number | null;
+  /** No server is named that it should follow. */
+  readonly isAlone: boolean;
 }
 
-/** Whether the standby follows, and how far behind it is. */
-export const checkReplication: PairCheck = async (primary, standby, { maxLagMs }) => {
-  const [flushed] = await primary.ask<{ flushed: number }>(flushedSql);
+/** Whether the standby follows this primary, directly or through another standby. */
+export const checkReplication: PairCheck = async (primary, standby) => {
   const [receiver] = await standby.ask<Receiver>(receiverSql);
-  if (flushed === undefined || receiver === undefined) throw new Error('the servers said nothing of replication');
-  const behind = Math.max(0, flushed.flushed - (receiver.replayed ?? 0));
-  const lagMs = behind === 0 ? 0 : receiver.ageMs;
-  return [
-    gradeReceiver(receiver),
-    grade(
-      { check: 'lag', where: 'standby' },
-      lagMs,
-      { warn: Math.min(warnLagMs, maxLagMs), fail: maxLagMs },
-      `${Math.round(behind)} bytes, ${Math.round(lagMs)} ms`,
-      `Beyond ${maxLagMs} ms (DB_READ_MAX_LAG_MS) all reads go to the primary, before that those with a newer token. ` +
-        'Look for a paused replay, a long read on the standby, or a slow disk or network.',
-    ),
-  ];
+  const sender = await readPrimary(primary);
+  if (receiver === undefined) throw new Error('the standby said nothing of replication');
+  return [gradeReceiver(standby.where, receiver, sender)];
 };
 
-function gradeReceiver({ status, paused }: Receiver): Finding {
-  const subject = { check: 'replication', where: 'standby' } as const;
+async function readPrimary({ ask }: Server): Promise<Primary> {
+  const [row] = await ask<Primary>(flushedSql);
+  if (row === undefined) throw new Error('the primary said nothing of its log');
+  return row;
+}
+
+function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, followers }: Primary): Finding {
+  const subject = { check: 'replication', where } as const;
+  const { paused, status, sender } = receiver;
   if (paused) return fail(subject, 'replay is paused', 'On the standby: select pg_wal_replay_resume().');
-  if (status === 'streaming') return ok(subject, 'streaming');
-  const advice = "The standby's log says why it cannot follow: primary_conninfo, the slot, or the network.";
-  return fail(subject, `not streaming (${status ?? 'no receiver'})`, advice);
-}
-
-const slotsSql = `select slot_name as name, active, wal_status as "walStatus",
-    coalesce(pg_current_wal_lsn() - restart_lsn, 0)::float8 as "heldBytes", current_setting('max_slot_wal_keep_size') as most
-  from pg_replication_slots where not temporary order by 1`;
-
-interface Slot {
-  readonly name: string;
-  readonly active: boolean;
-  readonly walStatus: string | null;
-  readonly heldBytes: number;
-  readonly most: string;
-}
-
-/** Slots keep WAL for who follows; one that nobody uses fills the disk. */
-export const checkSlots: ServerCheck = async ({ ask }) => {
-  const slots = await ask<Slot>(slotsSql);
-  if (slots.length > 0) return slots.map(gradeSlot);
-  return [ok({ check: 'replication slots', where: 'primary' }, 'none')];
-};
-
-function gradeSlot({ name, active, walStatus, heldBytes, most }: Slot): Finding {
-  const subject = { check: 'replication slots', where: 'primary' } as const;
-  const held = `holds ${Math.round(heldBytes / 2 ** 20)} MB`;
-  if (walStatus === 'lost') {
+  if (status !== 'streaming')
+    return fail(subject, `not streaming (${status ?? 'no receiver'})`, explainSilence(receiver));
+  if (receiver.timeline !== null && receiver.timeline !== timeline) {
+    const found = `follows another primary (${sender ?? 'hidden'}): timeline ${receiver.timeline}, ours is on ${timeline}`;
     return fail(
       subject,
-      `${name} is lost`,
-      'WAL that its standby needs was removed: make the standby anew, or drop the slot.',
+      found,
+      'One of the two was promoted while the other went on. Decide which has the truth, stop the other, and make the standby anew from it.',
     );
   }
-  if (!active) {
-    const advice = `Start its standby, or drop it: select pg_drop_replication_slot('${name}').`;
-    return (most === '-1' ? fail : warn)(subject, `${name} is used by nobody and ${held}`, advice);
+  const name = receiver.name ?? receiver.fallbackName;
+  const isDirect = name === null || followers.includes(name);
+  return ok(
+    subject,
+    isDirect ? 'streaming from the primary' : `streaming through another standby (${sender ?? 'hidden'})`,
+  );
+}
+
+function explainSilence({ isAlone }: Receiver): string {
+  return isAlone
+    ? "It is told to follow nobody. On the standby: alter system set primary_conninfo = 'host=… user=…'; select pg_reload_conf()."
+    : "The standby's log says why it cannot follow: the address or password in primary_conninfo, pg_hba.conf of the primary, its slot, or the network.";
+}
+
+/** How often the standby is asked whether it has caught up, and for how long at most. In ms. */
+const askEveryMs = 20;
+const mostPatienceMs = 5_000;
+
+/**
+ * How late the standby is: how long it takes to replay what the primary had flushed when we asked. So it needs no clock of
+ * theirs, and is 0 where nothing is written.
+ */
+export const checkLag: PairCheck = async (primary, standby, { maxLagMs, limits }) => {
+  const { flushed } = await readPrimary(primary);
+  const startedMs = performance.now();
+  const behind = flushed - (await readReplayed(standby));
+  const patienceMs = Math.min(maxLagMs, mostPatienceMs);
+  const hasCaughtUp = behind <= 0 || (await catchesUp(standby, flushed, startedMs + patienceMs));
+  const lagMs = behind <= 0 ? 0 : hasCaughtUp ? performance.now() - startedMs : patienceMs;
+  const ahead = -behind - ((await readPrimary(primary)).flushed - flushed);
+  const subject = { check: 'lag', where: standby.where } as const;
+  if (ahead > 0) {
+    const advice =
+      'It follows another server, or the primary was restored from a backup: make the standby anew from this primary.';
+    return [fail(subject, `${ahead} bytes ahead of the primary`, advice)];
   }
-  if (walStatus === 'unreserved') {
-    return warn(
-      subject,
-      `${name} ${held}, more than max_slot_wal_keep_size`,
-      'Its standby is about to be cut off: see its lag.',
-    );
+  const bytes = `${Math.max(0, behind)} bytes`;
+  const found = hasCaughtUp ? `${bytes}, ${Math.round(lagMs)} ms` : `${bytes}, not replayed within ${patienceMs} ms`;
+  const advice =
+    `Beyond ${maxLagMs} ms (DB_READ_MAX_LAG_MS) all reads go to the primary, before that those with a newer token. ` +
+    'Look for a paused replay, a long read on the standby, or a slow disk or network.';
+  const { warnLagMs } = limits;
+  return [grade(subject, lagMs, { warn: Math.min(warnLagMs, maxLagMs), fail: maxLagMs }, found, advice)];
+};
+
+async function catchesUp(standby: Server, flushed: number, deadlineMs: number): Promise<boolean> {
+  while (performance.now() < deadlineMs) {
+    await sleep(askEveryMs);
+    if ((await readReplayed(standby)) >= flushed) return true;
   }
-  return most === '-1'
-    ? warn(
-        subject,
-        `${name} ${held}`,
-        'Set max_slot_wal_keep_size: a standby that is away could fill the disk of the primary.',
-      )
-    : ok(subject, `${name} ${held}`);
+  return false;
+}
+
+const replayedSql = `select (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::float8 as replayed`;
+
+async function readReplayed({ ask }: Server): Promise<number> {
+  const [row] = await ask<{ replayed: number | null }>(replayedSql);
+  return row?.replayed ?? 0;
 }
 
 /** Reads that replay has cancelled since the statistics began. */
-export const checkConflicts: ServerCheck = async ({ role: where, ask }: AskedServer) => {
+export const checkConflicts = async ({ where, ask }: Server): Promise<Finding[]> => {
   const sql = `select (confl_tablespace + confl_lock + confl_snapshot + confl_bufferpin + confl_deadlock)::int as count
     from pg_stat_database_conflicts where datname = current_database()`;
   const [row] = await ask<{ count: number }>(sql);
-  const subject = { check: 'cancelled reads', where };
+  const subject = { check: 'cancelled reads', where } as const;
   const count = row?.count ?? 0;
   if (count === 0) return [ok(subject, 'none')];
-  return [
-    warn(
-      subject,
-      `${count} since the statistics began`,
-      'Set hot_standby_feedback = on, and keep statements on the standby short.',
-    ),
-  ];
+  const advice =
+    'On the standby: alter system set hot_standby_feedback = on; select pg_reload_conf(); and keep statements there short. ' +
+    'The count begins anew with select pg_stat_reset().';
+  return [warn(subject, `${count} since the statistics began`, advice)];
 };

@@ -1,5 +1,6 @@
-import type { Finding, Status } from './finding.ts';
+import type { Finding, Place, Status } from './finding.ts';
 
+/** What `--json` prints. Its shape is documented in docs/operations.md: fields may be added, none goes. */
 export interface Report {
   /** The worst of all findings. */
   readonly status: Status;
@@ -11,15 +12,51 @@ export function makeReport(findings: readonly Finding[]): Report {
   return { status: has('fail') ? 'fail' : has('warn') ? 'warn' : 'ok', findings };
 }
 
-/** A table for a terminal, with the advice below its line. */
-export function renderReport({ findings }: Report): string {
-  const width = (key: 'check' | 'where'): number => Math.max(0, ...findings.map((one) => one[key].length));
-  const [checkWidth, whereWidth] = [width('check'), width('where')];
-  const lines = findings.flatMap(({ status, check, where, found, advice }) => [
-    `${status.padEnd(4)}  ${where.padEnd(whereWidth)}  ${check.padEnd(checkWidth)}  ${found}`,
-    ...(advice === undefined ? [] : [`${''.padEnd(whereWidth + checkWidth + 10)}→ ${advice}`]),
+/** Columns of a line; what has no space in it may be longer. */
+const lineWidth = 80;
+const indent = 8;
+
+/** Puts colour around a status, or does not. */
+export type Paint = (text: string, status: Status) => string;
+
+/** A table for each place, with the advice below its line. */
+export function renderReport({ findings }: Report, paint: Paint): string {
+  const places = [...new Set(findings.map(({ where }) => where))];
+  const checkWidth = Math.max(0, ...findings.map(({ check }) => check.length));
+  const tables = places.flatMap((place) => [
+    titleOf(place),
+    ...findings.filter(({ where }) => where === place).flatMap((one) => renderFinding(one, checkWidth, paint)),
+    '',
   ]);
-  return [...lines, '', countOf(findings), ''].join('\n');
+  return [...tables, countOf(findings), ''].join('\n');
+}
+
+function titleOf(place: Place): string {
+  if (place === 'all') return 'all servers together';
+  return place === 'here' ? 'this machine and its configuration' : place;
+}
+
+function renderFinding({ status, check, found, advice }: Finding, checkWidth: number, paint: Paint): string[] {
+  const start = indent + checkWidth + 2;
+  const [first = '', ...others] = wrap(found, lineWidth - start);
+  return [
+    `  ${paint(status.padEnd(4), status)}  ${check.padEnd(checkWidth)}  ${first}`.trimEnd(),
+    ...others.map((line) => `${' '.repeat(start)}${line}`),
+    ...(advice === undefined
+      ? []
+      : wrap(`→ ${advice}`, lineWidth - indent).map((line) => `${' '.repeat(indent)}${line}`)),
+  ];
+}
+
+/** Lines of whole words. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/u)) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function countOf(findings: readonly Finding[]): string {

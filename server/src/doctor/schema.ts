@@ -1,21 +1,18 @@
-import { migrationStatus, type MigrationTarget } from '../db/migrations.ts';
 import { OperatorError } from '../lib/operator-error.ts';
-import { fail, ok, type Finding } from './finding.ts';
+import type { ServerCheck } from './about.ts';
+import { fail, ok } from './finding.ts';
 
-/** Whether the database has the schema of this version. Rejects as `pg` does when it is not reached. */
-export async function checkSchema(target: MigrationTarget): Promise<Finding> {
-  const subject = { check: 'schema', where: 'primary' } as const;
+/** Whether the database has the schema of this version. */
+export const checkSchema: ServerCheck = async ({ where, migrations }, { migrationsDir }) => {
+  const subject = { check: 'schema', where } as const;
   try {
-    const all = await migrationStatus(target);
+    const all = await migrations(migrationsDir);
     const pending = all.filter(({ applied }) => !applied).map(({ name }) => name);
-    if (pending.length === 0) return ok(subject, `${all.length} migrations, all applied`);
-    return fail(
-      subject,
-      `pending: ${pending.join(', ')}`,
-      '`messenger migrate up`, or start the server, which does it.',
-    );
+    if (pending.length === 0) return [ok(subject, `${all.length} migrations, all applied`)];
+    const advice = '`messenger migrate up`, or start the server, which does it.';
+    return [fail(subject, `pending: ${pending.join(', ')}`, advice)];
   } catch (error) {
-    if (error instanceof OperatorError) return fail(subject, error.message, 'Use the version that made this schema.');
-    throw error;
+    if (!(error instanceof OperatorError)) throw error;
+    return [fail(subject, error.message, 'Use the version that made this schema.')];
   }
-}
+};

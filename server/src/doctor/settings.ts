@@ -1,7 +1,7 @@
 import { guideMemoryBytes } from '../tuning/connections.ts';
 import { tunePostgres } from '../tuning/postgres.ts';
 import type { Tuned } from '../tuning/profile.ts';
-import type { ServerCheck } from './about.ts';
+import type { Server, ServerCheck } from './about.ts';
 import { ok, warn, type Finding } from './finding.ts';
 
 /** How a server's value may differ from the profile's. */
@@ -51,27 +51,45 @@ interface Setting {
   /** In `unit`. */
   readonly value: string;
   readonly unit: string | null;
+  readonly needsRestart: boolean;
 }
 
-const settingsSql = `select name, setting as value, unit from pg_settings where name = any($1)`;
+const settingsSql = `select name, setting as value, unit, context = 'postmaster' as "needsRestart" from pg_settings
+  where name = any($1)`;
 
 /** The server's settings against the tuned profile. Settings that only sessions see (`alter role … set`) count, too. */
-export const checkSettings: ServerCheck = async ({ role: where, ask }) => {
-  const wanted = tunePostgres(where, leastProfile).filter(({ name }) => !elsewhere.has(name));
+export const checkSettings: ServerCheck = async ({ where, role, ask }) => {
+  const wanted = tunePostgres(role, leastProfile).filter(({ name }) => !elsewhere.has(name));
   const settings = await ask<Setting>(settingsSql, [wanted.map(({ name }) => name)]);
   const findings = wanted.flatMap((one) => {
     const setting = settings.find(({ name }) => name === one.name);
     return setting === undefined || isFit(setting, one) ? [] : [differs(where, setting, one)];
   });
-  return findings.length > 0 ? findings : [ok({ check: 'settings', where }, 'as in the tuned profile, or more')];
+  const fit = ok({ check: 'settings', where }, 'as in the tuned profile, or more');
+  return [...(findings.length > 0 ? findings : [fit]), await findPending(where, ask)];
 };
 
-function differs(where: 'primary' | 'standby', { value, unit, name }: Setting, wanted: Tuned): Finding {
+/** Settings of the file that are not in force yet. */
+const pendingSql = `select name from pg_settings where pending_restart order by 1`;
+
+async function findPending(where: Server['where'], ask: Server['ask']): Promise<Finding> {
+  const subject = { check: 'waiting for a restart', where } as const;
+  const pending = (await ask<{ name: string }>(pendingSql)).map(({ name }) => name);
+  if (pending.length === 0) return ok(subject, 'no setting');
+  return warn(
+    subject,
+    pending.join(', '),
+    'Changed in the file, not in force: restart this PostgreSQL in a quiet hour.',
+  );
+}
+
+function differs(where: Server['where'], { value, unit, name, needsRestart }: Setting, wanted: Tuned): Finding {
   const found = `${name} is ${value}${unit === null ? '' : ` × ${unit}`}, the profile has ${wanted.value}`;
   return warn(
     { check: 'settings', where },
     found,
-    `${wanted.reason}. \`messenger tune\` prints all settings for a machine.`,
+    `alter system set ${name} = '${wanted.value}'${needsRestart ? ', and restart it' : '; select pg_reload_conf()'}. ` +
+      `Why: ${wanted.reason}. \`messenger tune\` prints all settings for a machine.`,
   );
 }
 

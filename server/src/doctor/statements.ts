@@ -1,14 +1,8 @@
-import type { ServerCheck } from './about.ts';
-import { grade, ok, warn, type Finding, type Limits } from './finding.ts';
+import type { Server, ServerCheck } from './about.ts';
+import { grade, ok, warn, type Finding } from './finding.ts';
 
 /** The guide calls a statement long after 5 s, which is also the deadline of our writes: it is surely not ours. */
 const longSeconds = 5;
-
-/** In seconds. PostgreSQL ends our own idle transactions after 30 s. */
-const idleLimits: Limits = { warn: 5, fail: 30 };
-
-/** In seconds. Vacuum removes nothing that the oldest transaction may still see. */
-const ageLimits: Limits = { warn: 60, fail: 600 };
 
 interface Session {
   readonly pid: number;
@@ -34,43 +28,49 @@ const oldestSql = sessionsSql('xact_start', 'xact_start is not null');
 const waitingSql = sessionsSql('state_change', `wait_event_type = 'Lock'`);
 
 /** Who keeps locks, rows and connections longer than anybody should. */
-export const checkStatements: ServerCheck = async ({ role: where, ask }) => {
+export const checkStatements: ServerCheck = async ({ where, ask }, { limits }) => {
   const long = await ask<Session>(longSql);
   const idle = await ask<Session>(idleSql);
-  const oldest = await ask<Session>(oldestSql);
+  const oldest = (await ask<Session>(oldestSql)).slice(0, 1);
   const waiting = await ask<Session>(waitingSql);
-  const ended = 'End it with pg_terminate_backend(pid), and mend who opened it';
   return [
     gradeLong(where, long),
     grade(
       { check: 'idle in transaction', where },
       longest(idle),
-      idleLimits,
+      limits.idleSeconds,
       list(idle),
-      `${ended}; idle_in_transaction_session_timeout does it by itself.`,
+      `${endOf(idle)}, and mend who opened it; idle_in_transaction_session_timeout = '30s' does it by itself.`,
     ),
     grade(
       { check: 'oldest transaction', where },
       longest(oldest),
-      ageLimits,
-      list(oldest.slice(0, 1)),
-      `Until it ends, vacuum keeps every row that died since. ${ended}.`,
+      limits.transactionSeconds,
+      list(oldest),
+      `Until it ends, vacuum keeps every row that died since: ${endOf(oldest)}.`,
     ),
-    waiting.length === 0
-      ? ok({ check: 'waiting for locks', where }, 'none')
-      : warn(
-          { check: 'waiting for locks', where },
-          list(waiting),
-          'select pg_blocking_pids(pid) names who holds them.',
-        ),
+    gradeWaiting(where, waiting),
   ];
 };
 
-function gradeLong(where: 'primary' | 'standby', long: readonly Session[]): Finding {
-  const subject = { check: `statements over ${longSeconds} s`, where };
+function gradeLong(where: Server['where'], long: readonly Session[]): Finding {
+  const subject = { check: `statements over ${longSeconds} s`, where } as const;
+  if (long.length === 0) return ok(subject, 'none');
+  const pids = long.map(({ pid }) => pid).join(', ');
   const advice =
-    'Look at them in pg_stat_activity by pid; pg_cancel_backend(pid) ends one. Messenger itself runs none so long.';
-  return long.length === 0 ? ok(subject, 'none') : warn(subject, list(long), advice);
+    `select pid, query from pg_stat_activity where pid in (${pids}) shows them; select pg_cancel_backend(pid) ends one. ` +
+    'Messenger itself runs none so long.';
+  return warn(subject, list(long), advice);
+}
+
+function gradeWaiting(where: Server['where'], waiting: readonly Session[]): Finding {
+  const subject = { check: 'waiting for locks', where } as const;
+  if (waiting.length === 0) return ok(subject, 'none');
+  return warn(subject, list(waiting), `select pg_blocking_pids(${waiting[0]?.pid}) names who holds them.`);
+}
+
+function endOf(sessions: readonly Session[]): string {
+  return `select pg_terminate_backend(${sessions[0]?.pid}) ends it`;
 }
 
 function longest(sessions: readonly Session[]): number {

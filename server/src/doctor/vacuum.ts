@@ -1,7 +1,8 @@
 import type { ServerCheck } from './about.ts';
-import { fail, grade, ok, warn, type Finding, type Limits } from './finding.ts';
+import type { CheckName } from './check-names.ts';
+import { fail, grade, ok, warn, type Finding, type Subject } from './finding.ts';
 
-const subjectOf = (check: string) => ({ check, where: 'primary' }) as const;
+const subjectOf = (check: CheckName): Subject => ({ check, where: 'primary' });
 
 const autovacuumSql = `select current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on' as runs`;
 
@@ -9,7 +10,7 @@ const disabledSql = `select oid::regclass::text as name from pg_class
   where relkind = 'r' and reloptions && array['autovacuum_enabled=false', 'autovacuum_enabled=off'] order by 1`;
 
 /** A table's dead rows, when they are more than autovacuum would leave. */
-const deadSql = `select relname as name, n_dead_tup::int as dead, n_live_tup::int as live from pg_stat_user_tables
+const deadSql = `select relid::regclass::text as name, n_dead_tup::int as dead, n_live_tup::int as live from pg_stat_user_tables
   where n_dead_tup > 10000 and n_dead_tup > n_live_tup * 0.2 order by n_dead_tup desc limit 5`;
 
 /**
@@ -17,9 +18,9 @@ const deadSql = `select relname as name, n_dead_tup::int as dead, n_live_tup::in
  * pointer, 8168 for rows in a page. An estimate, as good as the last analyze (PostgreSQL wiki, "Show database bloat").
  */
 const bloatSql = `
-  select relname as name, (relpages - needed)::float8 * 8192 / 2 ^ 20 as "wastedMegabytes",
+  select oid::regclass::text as name, (relpages - needed)::float8 * 8192 / 2 ^ 20 as "wastedMegabytes",
          (relpages - needed)::float8 / relpages as share
-  from (select c.relname, c.relpages, ceil(c.reltuples * (28 + sum(s.avg_width * (1 - s.null_frac))) / 8168) as needed
+  from (select c.oid, c.relpages, ceil(c.reltuples * (28 + sum(s.avg_width * (1 - s.null_frac))) / 8168) as needed
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
              join pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname
         where c.relkind = 'r' and c.reltuples >= 0 and n.nspname not in ('pg_catalog', 'information_schema')
@@ -27,8 +28,6 @@ const bloatSql = `
   where relpages > needed and (relpages - needed) * 8192 > 10 * 2 ^ 20
   order by 2 desc limit 5`;
 
-/** Transaction ids since the oldest row was frozen; at about 2.1 billion, PostgreSQL stops taking writes. */
-const ageLimits: Limits = { warn: 1_000_000_000, fail: 1_600_000_000 };
 const ageSql = `select age(datfrozenxid)::float8 as age from pg_database where datname = current_database()`;
 
 interface Bloat {
@@ -37,33 +36,58 @@ interface Bloat {
   readonly share: number;
 }
 
+/** Two-phase transactions hold locks and rows until somebody ends them, beyond every restart. */
+const preparedSql = `select extract(epoch from clock_timestamp() - prepared)::float8 as seconds from pg_prepared_xacts
+  order by prepared limit 5`;
+
+interface Prepared {
+  readonly seconds: number;
+}
+
+interface Dead {
+  readonly name: string;
+  readonly dead: number;
+  readonly live: number;
+}
+
 /** Whether vacuum runs, and keeps up. On the primary: the standby has the same files. */
-export const checkVacuum: ServerCheck = async ({ ask }) => {
+export const checkVacuum: ServerCheck = async ({ ask }, { limits }) => {
   const [autovacuum] = await ask<{ runs: boolean }>(autovacuumSql);
   const disabled = (await ask<{ name: string }>(disabledSql)).map(({ name }) => name);
-  const dead = await ask<{ name: string; dead: number; live: number }>(deadSql);
-  const bloat = await ask<Bloat>(bloatSql);
-  const [frozen] = await ask<{ age: number }>(ageSql);
-  const age = frozen?.age ?? 0;
+  const dead = gradeDead(await ask<Dead>(deadSql));
+  const bloat = gradeBloat(await ask<Bloat>(bloatSql));
+  const [{ age } = { age: 0 }] = await ask<{ age: number }>(ageSql);
+  const found = `${(age / 1_000_000).toFixed(1)} million transactions`;
+  const advice = 'Run `vacuum (freeze)` in this database; at 2100 million PostgreSQL takes no more writes.';
   return [
     gradeAutovacuum(autovacuum?.runs === true, disabled),
-    dead.length === 0
-      ? ok(subjectOf('dead rows'), 'few')
-      : warn(
-          subjectOf('dead rows'),
-          dead.map((one) => `${one.name}: ${one.dead} dead, ${one.live} live`).join(', '),
-          'Vacuum does not keep up, or an old transaction or slot holds it back. `vacuum (verbose)` of the table says which.',
-        ),
-    gradeBloat(bloat),
-    grade(
-      subjectOf('age of the oldest row'),
-      age,
-      ageLimits,
-      `${Math.round(age / 1_000_000)} million transactions`,
-      'Run `vacuum freeze`; at 2100 million PostgreSQL takes no more writes.',
-    ),
+    dead,
+    bloat,
+    grade(subjectOf('age of the oldest row'), age, limits.rowAge, found, advice),
   ];
 };
+
+/** Ours has none. On the primary: a standby knows them only after its promotion. */
+export const checkPrepared: ServerCheck = async ({ ask }, { limits }) => {
+  const prepared = await ask<Prepared>(preparedSql);
+  const [oldest] = prepared;
+  const subject = subjectOf('prepared transactions');
+  if (oldest === undefined) return [ok(subject, 'none')];
+  const found = prepared.map(({ seconds }) => `one for ${Math.round(seconds)} s`).join(', ');
+  const advice =
+    'They hold locks and keep dead rows, also through restarts: select gid, owner, prepared from pg_prepared_xacts; ' +
+    "then commit prepared '<gid>' or rollback prepared '<gid>'.";
+  return [grade(subject, oldest.seconds, limits.transactionSeconds, found, advice)];
+};
+
+function gradeDead(tables: readonly Dead[]): Finding {
+  if (tables.length === 0) return ok(subjectOf('dead rows'), 'few');
+  const found = tables.map(({ name, dead, live }) => `${name}: ${dead} dead, ${live} live`).join(', ');
+  const advice =
+    'Vacuum does not keep up, or an old transaction, slot or prepared transaction holds it back; this says which: ' +
+    `vacuum (verbose) ${tables[0]?.name}.`;
+  return warn(subjectOf('dead rows'), found, advice);
+}
 
 function gradeAutovacuum(runs: boolean, disabled: readonly string[]): Finding {
   const subject = subjectOf('autovacuum');
@@ -71,10 +95,11 @@ function gradeAutovacuum(runs: boolean, disabled: readonly string[]): Finding {
     return fail(
       subject,
       'off',
-      'Set autovacuum and track_counts to on: without them pages and lists grow slower for ever.',
+      'alter system set autovacuum = on; alter system set track_counts = on; select pg_reload_conf(). ' +
+        'Without them pages and lists grow slower for ever.',
     );
   if (disabled.length === 0) return ok(subject, 'on');
-  return fail(subject, `off for ${disabled.join(', ')}`, '`alter table … reset (autovacuum_enabled)`.');
+  return fail(subject, `off for ${disabled.join(', ')}`, `alter table ${disabled[0]} reset (autovacuum_enabled).`);
 }
 
 function gradeBloat(tables: readonly Bloat[]): Finding {
@@ -83,6 +108,6 @@ function gradeBloat(tables: readonly Bloat[]): Finding {
   const found = bloated.map(({ name, wastedMegabytes, share }) => {
     return `${name}: about ${Math.round(wastedMegabytes)} MB, ${Math.round(100 * share)} % of it, are empty`;
   });
-  const advice = 'New rows will use the space. To give it back, `vacuum full` in a quiet hour: it locks the table.';
+  const advice = `New rows will use the space. To give it back, in a quiet hour, for it locks the table: vacuum full ${bloated[0]?.name}.`;
   return warn(subjectOf('bloat'), found.join(', '), advice);
 }

@@ -1,3 +1,4 @@
+import { OperatorError } from '../lib/operator-error.ts';
 import { postgresSettings } from '../embedded/settings.ts';
 import type { Profile, Tuned } from './profile.ts';
 
@@ -11,7 +12,7 @@ const step = 100;
 
 /**
  * `max_connections`: the guide's, fewer where the memory is less than the guide's, and more where the workers would not get
- * `leastPerWorker` each after a fifth is set aside.
+ * `leastPerWorker` each after a fifth is set aside. Throws `OperatorError` when these do not fit into the memory.
  */
 export function tuneMaxConnections({ memoryBytes, workers, instances }: Profile): Tuned & { readonly count: number } {
   const ofGuide = Number(postgresSettings.tuning.both.max_connections);
@@ -20,7 +21,24 @@ export function tuneMaxConnections({ memoryBytes, workers, instances }: Profile)
   const all = workers * instances;
   const needed = Math.ceil(((all * leastPerWorker + reservedByServer) * 5) / 4 / step) * step;
   const count = Math.max(fits, needed);
+  if (needed > fits) refuseTooMany(needed, all, memoryBytes);
   return { name: 'max_connections', value: String(count), count, reason: explain(count, { ofGuide, needed, all }) };
+}
+
+/** What PostgreSQL takes. */
+const mostConnections = 262_143;
+
+/** A connection that has done something, in bytes; three quarters of the memory may go to all of them. */
+const bytesPerConnection = 2 * 2 ** 20;
+const mostOfMemory = 0.75;
+
+function refuseTooMany(needed: number, workers: number, memoryBytes: number): void {
+  const most = Math.min(mostConnections, Math.floor((memoryBytes * mostOfMemory) / bytesPerConnection));
+  if (needed <= most) return;
+  throw new OperatorError(
+    `${workers} workers need max_connections = ${needed}, at ${leastPerWorker} each and a fifth for administration; ` +
+      `this memory has room for ${most}, at 2MB each. Give fewer --workers or --instances, or more --memory.`,
+  );
 }
 
 /** Defaults of superuser_reserved_connections and reserved_connections. */

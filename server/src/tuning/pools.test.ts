@@ -42,6 +42,7 @@ test('the pools of every set-up fit as the start of the server counts, all insta
     for (const instances of [1, 3, 20])
       for (const memoryBytes of [2 ** 28, 2 ** 30, 2 ** 36]) {
         const profile = { ...guide, workers, instances, memoryBytes };
+        if (workers * instances * 25 * 2 ** 20 > memoryBytes * 0.7) continue; // Refused: see the test below.
         const maxConnections = tuneMaxConnections(profile).count;
         const maxOpen = Number(option(profile, 'DB_WRITE_MAX_OPEN_CONNS').value);
         const server = { name: 'it', maxConnections, reservedByServer: 3, reserve: undefined };
@@ -49,4 +50,15 @@ test('the pools of every set-up fit as the start of the server counts, all insta
         assert.deepEqual(planConnections(server, workers * instances, [wish]).problems, []);
         assert.ok(maxOpen >= 10, `${maxOpen} connections for a worker`);
       }
+});
+
+test('workers whose connections do not fit into the memory are refused with the arithmetic', () => {
+  assert.throws(
+    () => tuneMaxConnections({ ...guide, workers: 256, instances: 20 }),
+    /5120 workers need max_connections = 64100, .* room for 384/u,
+  );
+  assert.throws(
+    () => tuneMaxConnections({ ...guide, memoryBytes: 2 ** 44, workers: 256, instances: 1_000 }),
+    /262143/u,
+  );
 });

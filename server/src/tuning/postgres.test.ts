@@ -70,13 +70,19 @@ test('memory settings grow with the memory, and a sort within limits', () => {
   );
 });
 
-test('many workers get connections even where the memory alone would not give them', () => {
-  assert.equal(valuesOf('primary', { workers: 64, instances: 2 })['max_connections'], '1700');
-  assert.equal(valuesOf('standby', { workers: 64, instances: 2 })['max_connections'], '1700');
+test('many workers get more connections than the guide has, where the memory has room for them', () => {
+  assert.equal(
+    valuesOf('primary', { workers: 64, instances: 2, memoryBytes: 8 * gigabyte })['max_connections'],
+    '1700',
+  );
+  assert.equal(
+    valuesOf('standby', { workers: 64, instances: 2, memoryBytes: 8 * gigabyte })['max_connections'],
+    '1700',
+  );
 });
 
 test('both servers get the same number of connections: a standby with fewer would stop', () => {
-  for (const memoryBytes of [gigabyte / 4, gigabyte, 8 * gigabyte]) {
+  for (const memoryBytes of [gigabyte / 2, gigabyte, 8 * gigabyte]) {
     const [primary, standby] = (['primary', 'standby'] as const).map((role) => valuesOf(role, { memoryBytes }));
     assert.equal(primary?.['max_connections'], standby?.['max_connections']);
   }

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { parseReport, readReport, usePatient, worstLine, type Environment } from './test-doctor.ts';
+
+const patient = usePatient({});
+const main = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** A listener on the loopback, as the address of the write server. */
+async function listen(onSocket: (socket: Socket) => void): Promise<Environment> {
+  const sockets: Socket[] = [];
+  const server: Server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    onSocket(socket);
+  });
+  patient().repair(async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert(typeof address === 'object' && address !== null);
+  return { DB_WRITE_HOST: '127.0.0.1', DB_WRITE_PORT: String(address.port) };
+}
+
+test('a server that takes connections and says nothing costs one deadline, and the standby is looked at', async () => {
+  const env = await listen(() => undefined);
+  const findings = await readReport({ ...patient().environment(), ...env, DB_CONNECT_TIMEOUT_MS: '200' });
+  const line = worstLine(findings, 'answers', 'primary');
+  assert.match(line.found, /timeout/u);
+  assert.match(line.advice ?? '', /says nothing/u);
+  assert.equal(worstLine(findings, 'answers', 'standby').status, 'ok');
+  assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
+});
+
+test('a frozen server costs one deadline, and the standby is looked at', async () => {
+  const { pair, environment, repair } = patient();
+  const { primary } = pair.pids;
+  assert(primary !== undefined);
+  repair(async () => process.kill(primary, 'SIGCONT'));
+  process.kill(primary, 'SIGSTOP');
+  const findings = await readReport({ ...environment(), DB_CONNECT_TIMEOUT_MS: '200' });
+  assert.match(worstLine(findings, 'answers', 'primary').found, /timeout/u);
+  assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
+});
+
+test('a server that freezes while it is asked is told once, with what is missing', async () => {
+  const { host, port } = patient().pair.endpoints.write;
+  const env = await listen((socket) => {
+    const upstream = connect(`${host}/.s.PGSQL.${port}`);
+    upstream.on('error', () => undefined);
+    upstream.pipe(socket);
+    socket.on('close', () => upstream.destroy());
+    socket.on('data', (bytes) => {
+      if (!bytes.includes('pg_stat_activity')) upstream.write(bytes);
+    });
+  });
+  const findings = await readReport({ ...patient().environment(), ...env });
+  const ofPrimary = findings.filter(({ where, status }) => where === 'primary' && status === 'fail');
+  assert.deepEqual(
+    ofPrimary.map(({ check }) => check),
+    ['connections by state'],
+  );
+  assert.match(ofPrimary[0]?.found ?? '', /^cannot be looked at: Query read timeout/u);
+  assert.match(ofPrimary[0]?.advice ?? '', /stopped answering, and its further lines are missing/u);
+  assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
+});
+
+test('a process that may open few files is a failure, on the real command line, with nothing else on stdout', async () => {
+  const env = { PATH: process.env['PATH'] ?? '', ...patient().environment() };
+  const command = `ulimit -n 512 && exec "${process.execPath}" "${main}" doctor --json`;
+  const { promise, resolve } = Promise.withResolvers<{ code: number; out: string }>();
+  execFile('sh', ['-c', command], { env }, (error, out) => resolve({ code: Number(error?.code ?? 0), out }));
+  const { code, out } = await promise;
+  const line = worstLine(parseReport(code, out), 'open files');
+  assert.equal(line.status, 'fail');
+  assert.match(line.found, /^the system allows 512 for each process/u);
+});

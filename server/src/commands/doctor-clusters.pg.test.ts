@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import type { Endpoint } from '../db/endpoint.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { findBinaries } from '../embedded/binaries.ts';
+import { copyCluster } from '../embedded/copy-cluster.ts';
+import { makeUnfinished, markStandby, writeConfiguration } from '../embedded/cluster-files.ts';
+import { resolveOsUser } from '../embedded/os-user.ts';
+import type { EmbeddedPair } from '../embedded/pair.ts';
+import { type PostgresProcess, startPostgres } from '../embedded/postgres-process.ts';
+import { renderPostgresConf, settingsFor } from '../embedded/settings.ts';
+import { eventually, makeTestSite, soon, type TestSite } from '../embedded/test-pair.ts';
+import { askAt, environmentOf, readReport, worstLine } from './test-doctor.ts';
+
+let site: TestSite;
+let pair: EmbeddedPair;
+let other: TestSite;
+let otherPair: EmbeddedPair;
+const extras: PostgresProcess[] = [];
+const copies: string[] = [];
+
+/** Two more copies of the pair's standby, and a pair that has nothing to do with it. */
+before(async () => {
+  site = await makeTestSite();
+  const first = site.pair();
+  await first.start(AbortSignal.timeout(50_000));
+  await first.stop(soon());
+  const user = await resolveOsUser(undefined);
+  for (const name of ['second', 'third']) {
+    const to = await makeUnfinished(join(dirname(site.options.dataDir), name), user);
+    const from = join(site.options.dataDir, 'standby');
+    await copyCluster({ from, to, owner: user, signal: soon(), original: 'stopped' });
+    copies.push(to);
+  }
+  pair = site.pair();
+  await pair.start(AbortSignal.timeout(50_000));
+  other = await makeTestSite();
+  otherPair = other.pair();
+  await otherPair.start(AbortSignal.timeout(50_000));
+  await eventually(async () => (await askAt(otherPair.endpoints.read, 'select 1')).length === 1);
+});
+after(async () => {
+  for (const extra of extras.toReversed()) await extra.stop(soon());
+  await Promise.all([pair.stop(soon()), otherPair.stop(soon())]);
+  await Promise.all([site.remove(), other.remove()]);
+});
+
+/** Starts a copy as a standby of the server at `upstream`. */
+async function follow(dir: string | undefined, port: number, upstream: Endpoint): Promise<Endpoint> {
+  assert(dir !== undefined);
+  const [user, binaries] = await Promise.all([resolveOsUser(undefined), findBinaries(site.options.binariesDir)]);
+  const { host } = upstream;
+  const conninfo = `host='${host}' port=${upstream.port} user=${upstream.user} application_name=copy_${port}`;
+  const overrides = {
+    ...site.options.overrides?.standby,
+    port: String(port),
+    primary_conninfo: conninfo,
+    primary_slot_name: '',
+  };
+  const settings = settingsFor('standby', { synchronousCommit: 'on', tuning: 'on', socketDir: host, overrides });
+  await writeConfiguration(dir, renderPostgresConf(settings), user);
+  await markStandby(dir, { binaries, user });
+  extras.push(await startPostgres({ role: 'standby', dir, binaries, user, log: site.options.log }, soon()));
+  const endpoint = { ...upstream, port };
+  const streams = async (): Promise<boolean> =>
+    (await askAt(endpoint, 'select status from pg_stat_wal_receiver'))[0] === 'streaming';
+  await eventually(streams);
+  return endpoint;
+}
+
+async function examineReading(read: Endpoint): Promise<readonly Finding[]> {
+  return await readReport(environmentOf({ write: pair.endpoints.write, read }));
+}
+
+test('a standby of another database is no standby of this primary', async () => {
+  const findings = await examineReading(otherPair.endpoints.read);
+  assert.match(worstLine(findings, 'fit for Messenger', 'standby').found, /it is another database cluster/u);
+  assert.ok(!findings.some(({ check }) => check === 'lag'), 'there is nothing to compare');
+});
+
+test('another primary is no standby, either', async () => {
+  const line = worstLine(await examineReading(otherPair.endpoints.write), 'fit for Messenger', 'standby');
+  assert.equal(line.status, 'fail');
+});
+
+test('a standby behind a standby is well, and told to be one; once promoted it is no standby, and nor is who follows it', async () => {
+  const second = await follow(copies[0], 5434, pair.endpoints.read);
+  const behind = await examineReading(second);
+  const { status, found } = worstLine(behind, 'replication', 'standby');
+  assert.equal(status, 'ok');
+  assert.match(found, /^streaming through another standby \(.*:5433\)$/u);
+  const third = await follow(copies[1], 5435, second);
+  await askAt(second, 'select pg_promote()');
+  await eventually(async () => (await askAt(third, 'select received_tli from pg_stat_wal_receiver'))[0] === 2);
+
+  const promoted = worstLine(await examineReading(second), 'fit for Messenger', 'standby');
+  assert.match(promoted.found, /follows it no more: it has been promoted/u);
+  const astray = worstLine(await examineReading(third), 'replication', 'standby');
+  assert.equal(astray.status, 'fail');
+  assert.match(astray.found, /^follows another primary \(.*:5434\): timeline 2, ours is on 1$/u);
+});

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { examine } from '../doctor/examine.ts';
+import type { About } from '../doctor/about.ts';
+import type { CheckName } from '../doctor/check-names.ts';
+import type { Finding, Place } from '../doctor/finding.ts';
+import { doctorLimits, type DoctorLimits } from '../doctor/limits.ts';
+import { eventually } from '../embedded/test-pair.ts';
+import { migrationsDir } from '../supervise.ts';
+import { usePatient, worstLine } from './test-doctor.ts';
+
+const patient = usePatient({ max_prepared_transactions: '2', max_standby_streaming_delay: '0' });
+
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
+const never = { warn: Infinity, fail: Infinity };
+const warnAtOnce = { warn: 0, fail: Infinity };
+const failAtOnce = { warn: 0, fail: 0 };
+
+/** The report with limits that would take hours or a billion transactions to reach. */
+async function examineWith(limits: Partial<DoctorLimits>, maxLagMs = 5_000, twice = false): Promise<Finding[]> {
+  const about: About = {
+    maxLagMs,
+    workers: 1,
+    plannedConnections: { primary: 1, standby: 1 },
+    migrationsDir,
+    indexes: [],
+    planPools: () => [],
+    limits: { ...doctorLimits, ...limits },
+  };
+  const { write, read } = patient().pair.endpoints;
+  return await examine({ primary: write, standbys: twice ? [read, read] : [read] }, session, about);
+}
+
+async function statusWith(limits: Partial<DoctorLimits>, check: CheckName, where?: Place): Promise<string> {
+  return worstLine(await examineWith(limits), check, where).status;
+}
+
+test('an open transaction is a warning, then a failure, as it grows old', async () => {
+  await patient().hold('write', 'begin; select 1 from users');
+  for (const [limits, status] of [
+    [never, 'ok'],
+    [warnAtOnce, 'warn'],
+    [failAtOnce, 'fail'],
+  ] as const) {
+    assert.equal(await statusWith({ transactionSeconds: limits }, 'oldest transaction', 'primary'), status);
+    assert.equal(await statusWith({ idleSeconds: limits }, 'idle in transaction', 'primary'), status);
+  }
+});
+
+test('a transaction that was prepared and forgotten is a warning, then a failure', async () => {
+  const { repair, run } = patient();
+  assert.equal(await statusWith({ transactionSeconds: failAtOnce }, 'prepared transactions'), 'ok');
+  repair(async () => run('write', "rollback prepared 'forgotten'"));
+  await patient().hold('write', "begin; lock table users in access share mode; prepare transaction 'forgotten'");
+  assert.equal(await statusWith({ transactionSeconds: never }, 'prepared transactions'), 'ok');
+  assert.equal(await statusWith({ transactionSeconds: warnAtOnce }, 'prepared transactions'), 'warn');
+  assert.equal(await statusWith({ transactionSeconds: failAtOnce }, 'prepared transactions'), 'fail');
+});
+
+test('rows that nobody has frozen for long are a warning, then a failure', async () => {
+  assert.equal(await statusWith({ rowAge: warnAtOnce }, 'age of the oldest row'), 'warn');
+  assert.equal(await statusWith({ rowAge: failAtOnce }, 'age of the oldest row'), 'fail');
+});
+
+test('tables that are read from the disk again and again are told', async () => {
+  const { repair, run } = patient();
+  repair(async () => run('write', 'drop extension pg_buffercache'));
+  repair(async () => run('write', 'drop table cold'));
+  await run('write', 'create extension pg_buffercache');
+  await run('write', 'create table cold as select n from generate_series(1, 50000) n');
+  await run('write', 'checkpoint');
+  await run('write', 'select pg_stat_reset()');
+  await run('write', "select pg_buffercache_evict_relation('cold')");
+  await run('write', 'select count(*) from cold');
+  await eventually(async () => (await statusWith({ leastPages: 100 }, 'cache hit ratio', 'primary')) === 'warn');
+  assert.equal(await statusWith({}, 'cache hit ratio', 'primary'), 'ok', 'too early to say');
+});
+
+test('an index that no server has scanned is told, and one that the standby scans is not', async () => {
+  const { repair, run } = patient();
+  repair(async () => run('write', 'drop index idle_idx'));
+  await run('write', 'create index idle_idx on users (last_name)');
+  const line = async (): Promise<Finding> =>
+    worstLine(await examineWith({ unusedAfterHours: 0 }), 'unused indexes', 'all');
+  await eventually(async () => (await line()).found.includes('idle_idx'));
+  assert.equal((await line()).status, 'warn');
+  await patient().hold('read', "set enable_seqscan = off; select 1 from users where last_name = 'x'");
+  await eventually(async () => !(await line()).found.includes('idle_idx'));
+});
+
+test('a standby that is late, but not too late, is a warning', async () => {
+  const { repair, run } = patient();
+  repair(async () => run('read', 'select pg_wal_replay_resume()'));
+  await run('read', 'select pg_wal_replay_pause()');
+  repair(async () => run('write', 'drop table unseen'));
+  await run('write', 'create table unseen ()');
+  const late = worstLine(await examineWith({ warnLagMs: 100 }, 60_000), 'lag');
+  assert.deepEqual([late.status, late.where], ['warn', 'standby']);
+});
+
+test('reads that replay cancelled are told', async () => {
+  const { ask, repair, run } = patient();
+  repair(async () => run('write', 'drop table fleeting'));
+  await run('write', 'create table fleeting (n int)');
+  await eventually(async () => (await ask('read', "select to_regclass('fleeting') is not null"))[0] === true);
+  const reading = ask('read', 'begin; select * from fleeting; select pg_sleep(30)');
+  const cancelled = assert.rejects(reading, /conflict with recovery/u);
+  await eventually(
+    async () => (await ask('read', "select 1 from pg_locks where relation = 'fleeting'::regclass")).length > 0,
+  );
+  await run('write', 'alter table fleeting add more int');
+  await cancelled;
+  await eventually(async () => (await statusWith({}, 'cancelled reads', 'standby')) === 'warn');
+});
+
+test('standbys of a list have numbers, and one that is named twice is told', async () => {
+  const findings = await examineWith({}, 5_000, true);
+  assert.equal(worstLine(findings, 'replication', 'standby 1').status, 'ok');
+  const again = worstLine(findings, 'fit for Messenger', 'standby 2');
+  assert.deepEqual([again.status, again.found], ['warn', 'the standby 1 under another name']);
+});

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before } from 'node:test';
+
+import type { Endpoint, Endpoints } from '../db/endpoint.ts';
+import { migrateUp } from '../db/migrations.ts';
+import { withClient } from '../db/session.ts';
+import { checkNames, type CheckName } from '../doctor/check-names.ts';
+import type { Finding, Place, Status } from '../doctor/finding.ts';
+import type { Report } from '../doctor/report.ts';
+import type { EmbeddedPair } from '../embedded/pair.ts';
+import { eventually, makeTestSite, soon, type TestSite } from '../embedded/test-pair.ts';
+import { createLog } from '../telemetry/log.ts';
+import { migrationsDir } from '../supervise.ts';
+import { exitCodes } from './io.ts';
+import { runProgram } from './program.ts';
+
+type Role = 'write' | 'read';
+export type Environment = Readonly<Record<string, string>>;
+
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };
+
+/** The first column of the rows. */
+export async function askAt(endpoint: Endpoint, sql: string): Promise<unknown[]> {
+  return await withClient(endpoint, session, async (client) => {
+    const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' });
+    return rows.map((row) => row[0]);
+  });
+}
+
+function optionsOf(role: 'WRITE' | 'READ', { host, port, user, database }: Endpoint): Environment {
+  return {
+    [`DB_${role}_HOST`]: host,
+    [`DB_${role}_PORT`]: String(port),
+    [`DB_${role}_USER`]: user,
+    [`DB_${role}_NAME`]: database,
+    [`DB_${role}_MAX_OPEN_CONNS`]: '10',
+    [`DB_${role}_MAX_IDLE_CONNS`]: '5',
+  };
+}
+
+/** What an operator of these servers would set, with small pools. */
+export function environmentOf({ write, read }: Endpoints): Environment {
+  return { ...optionsOf('WRITE', write), ...optionsOf('READ', read), WORKERS: '2', MAX_CONNECTIONS: '500' };
+}
+
+export interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** `messenger doctor` on the command line. */
+export async function runDoctor(env: Environment, ...flags: readonly string[]): Promise<Said> {
+  const said = { out: '', err: '' };
+  const code = await runProgram(['doctor', ...flags], {
+    env,
+    out: (text) => void (said.out += text),
+    err: (text) => void (said.err += text),
+    errIsTerminal: false,
+    onSignal: () => undefined,
+    exec: '',
+    version: '0.0.0',
+  });
+  return { code, ...said };
+}
+
+/** The report for programs, its shape, and that the exit code agrees with it. */
+export async function readReport(env: Environment): Promise<readonly Finding[]> {
+  const { code, out, err } = await runDoctor(env, '--json');
+  assert.equal(err, '');
+  return parseReport(code, out);
+}
+
+export function parseReport(code: number, out: string): readonly Finding[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
+  const { status, findings, ...rest } = JSON.parse(out) as Report;
+  assert.deepEqual(rest, {});
+  assert.equal(code, status === 'fail' ? exitCodes.failed : exitCodes.ok);
+  for (const { check, where, status: own, found, advice, ...more } of findings) {
+    assert.ok(checkNames.includes(check), check);
+    assert.deepEqual([typeof where, typeof found, more], ['string', 'string', {}]);
+    assert.equal(advice === undefined, own === 'ok', `advice of: ${check}`);
+    assert.doesNotMatch(advice ?? '', /[{}]/u, `nothing is left to fill in: ${check}`);
+  }
+  return findings;
+}
+
+/** The worst line of a check, of one place or of any. */
+export function worstLine(findings: readonly Finding[], check: CheckName, where?: Place): Finding {
+  const lines = findings.filter((one) => one.check === check && (where === undefined || one.where === where));
+  const worst = (['fail', 'warn', 'ok'] as const).flatMap((status) => lines.filter((one) => one.status === status));
+  assert(worst[0], `there is a line about ${check}; there are ${findings.map((one) => one.check).join(', ')}`);
+  return worst[0];
+}
+
+/** A pair of servers to be broken, and a doctor for them. */
+export interface Patient {
+  readonly pair: EmbeddedPair;
+  /** Of the pair: `primary/` and `standby/` are in it. */
+  readonly dataDir: string;
+  readonly environment: () => Environment;
+  /** The first column of the rows, in the migrated database. */
+  readonly ask: (role: Role, sql: string) => Promise<unknown[]>;
+  readonly run: (role: Role, sql: string) => Promise<void>;
+  /** Changes a setting of the running server until the end of the test. */
+  readonly set: (role: Role, name: string, value: string) => Promise<void>;
+  /** A session that has begun something and stays until the end of the test. */
+  readonly hold: (role: Role, begin: string) => Promise<void>;
+  /** What a test has broken is mended with it, also when the test failed. */
+  readonly repair: (repair: () => Promise<unknown>) => void;
+  readonly lineOf: (check: CheckName, where?: Place, env?: Environment) => Promise<Finding>;
+  readonly sees: (check: CheckName, status: Status, found: RegExp, where?: Place, env?: Environment) => Promise<void>;
+}
+
+/** A migrated pair for the tests of a file: what is broken here must not meet other tests. */
+export function usePatient(changes: Readonly<Record<string, string>>): () => Patient {
+  let site: TestSite;
+  let patient: Patient;
+  const repairs: (() => Promise<unknown>)[] = [];
+  before(async () => {
+    site = await makeTestSite();
+    const pair = site.pair({ overrides: { primary: changes, standby: changes } });
+    await pair.start(AbortSignal.timeout(50_000));
+    const log = createLog({ level: 'silent', name: 'test', pretty: false });
+    await migrateUp({ endpoint: pair.endpoints.write, dir: migrationsDir, connectTimeoutMs: 5_000, log });
+    patient = makePatient(pair, site.options.dataDir, (repair) => void repairs.push(repair));
+    await eventually(async () => (await patient.lineOf('lag')).status === 'ok');
+  });
+  afterEach(async () => {
+    for (const repair of repairs.splice(0).toReversed()) await repair();
+  });
+  after(async () => {
+    await patient.pair.stop(soon());
+    await site.remove();
+  });
+  return () => patient;
+}
+
+function makePatient(pair: EmbeddedPair, dataDir: string, repair: Patient['repair']): Patient {
+  const environment = (): Environment => environmentOf(pair.endpoints);
+  const ask = async (role: Role, sql: string): Promise<unknown[]> => askAt(pair.endpoints[role], sql);
+  const run = async (role: Role, sql: string): Promise<void> => void (await ask(role, sql));
+  const lineOf: Patient['lineOf'] = async (check, where, env) =>
+    worstLine(await readReport({ ...environment(), ...env }), check, where);
+  return {
+    pair,
+    dataDir,
+    environment,
+    ask,
+    run,
+    repair,
+    lineOf,
+    sees: async (check, status, found, where, env) => {
+      const line = await lineOf(check, where, env);
+      assert.equal(line.status, status, `${check}: ${line.found}`);
+      assert.match(line.found, found);
+    },
+    set: async (role, name, value) => {
+      const reload = async (): Promise<void> => run(role, 'select pg_reload_conf()');
+      repair(async () => run(role, `alter system reset ${name}`).then(reload));
+      await run(role, `alter system set ${name} = '${value}'`);
+      await reload();
+      await eventually(async () => (await ask(role, `show ${name}`))[0] === value);
+    },
+    hold: async (role, begin) => holdSession(pair.endpoints[role], begin, repair),
+  };
+}
+
+async function holdSession(endpoint: Endpoint, begin: string, repair: Patient['repair']): Promise<void> {
+  const { promise: released, resolve } = Promise.withResolvers<void>();
+  const { promise: begun, resolve: hasBegun, reject } = Promise.withResolvers<void>();
+  const held = withClient(endpoint, { ...session, applicationName: 'held by a test' }, async (client) => {
+    await client.query(begin);
+    hasBegun();
+    await released;
+  });
+  held.catch(reject);
+  repair(async () => {
+    resolve();
+    await held.catch(() => undefined);
+  });
+  await begun;
+}

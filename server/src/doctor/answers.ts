@@ -1,0 +1,52 @@
+import { describeFailure } from '../db/errors.ts';
+import type { Endpoint } from '../db/endpoint.ts';
+import { fail, type Finding, type ServerPlace } from './finding.ts';
+
+/** What to do about a server that does not let us in: by SQLSTATE, by the code of the socket or of TLS, by the driver's words. */
+const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
+  [/28P01/u, 'The password is wrong: correct DB_{role}_PASSWORD, or on the primary: `alter role {user} password …`.'],
+  [
+    /28000/u,
+    'Allow {user} in pg_hba.conf of that server, with TLS if it asks for it (DB_{role}_TLS=require), and `select pg_reload_conf()`.',
+  ],
+  [/3D000/u, 'Correct DB_{role}_NAME, or on the primary: `create database {database} owner {user}`.'],
+  [
+    /53300/u,
+    'All connections are taken. As superuser: `select application_name, count(*) from pg_stat_activity group by 1` says by whom; close what is not needed, or raise max_connections or the limit of the role.',
+  ],
+  [
+    /57P03/u,
+    'The server is starting, stopping or recovering: its log says how far it is. A standby needs hot_standby = on.',
+  ],
+  [/does not support SSL/u, 'Set ssl = on with a certificate on that server, or DB_{role}_TLS=disable.'],
+  [
+    /CERT|SELF_SIGNED|ALTNAME|certificate|UNABLE_TO/u,
+    'The certificate is not accepted: name its authority in DB_{role}_TLS_CA, and the server as the certificate does in DB_{role}_HOST.',
+  ],
+  [/ENOTFOUND|EAI_AGAIN/u, 'No machine has this name: correct DB_{role}_HOST, or the name service.'],
+  [
+    /EACCES|EPERM/u,
+    'Run doctor as the user who runs the databases, or as root: the folder of the socket is closed to others.',
+  ],
+  [
+    /ECONNREFUSED|ENOENT/u,
+    'Nothing listens there: start it (listen_addresses, port), or correct DB_{role}_HOST and DB_{role}_PORT.',
+  ],
+  [
+    /timeout/u,
+    'It takes connections and says nothing, or packets are dropped on the way: look whether its processes are frozen (`ps -o stat`), its disk hangs, or a firewall drops packets.',
+  ],
+];
+
+/** The line of a server that could not be connected to. */
+export function explainNoAnswer(where: ServerPlace, { host, port, user, database }: Endpoint, error: unknown): Finding {
+  const failure = describeFailure(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const remedy = remedies.find(([signs]) => signs.test(`${code} ${failure}`))?.[1];
+  const role = where === 'primary' ? 'WRITE' : 'READ';
+  const advice = (remedy ?? 'Start it, or correct DB_{role}_*; `messenger config` prints them.')
+    .replaceAll('{role}', role)
+    .replaceAll('{user}', user)
+    .replaceAll('{database}', database);
+  return fail({ check: 'answers', where }, `${host}:${port}: ${failure}`, advice);
+}

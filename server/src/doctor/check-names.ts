@@ -1,0 +1,45 @@
+/**
+ * Every line that a report can have. The names are part of `--json`, and docs/operations.md explains each (a test
+ * compares).
+ */
+export const checkNames = [
+  'answers',
+  'fit for Messenger',
+  'encryption',
+  'what we may see',
+  'connection limits',
+  'connections by state',
+  'connections by application',
+  'connections in use',
+  'statements over 5 s',
+  'idle in transaction',
+  'oldest transaction',
+  'waiting for locks',
+  'cache hit ratio',
+  'tables read without an index',
+  'settings',
+  'waiting for a restart',
+  'durability',
+  'files survive a crash',
+  'synchronous standbys',
+  'autovacuum',
+  'dead rows',
+  'bloat',
+  'age of the oldest row',
+  'prepared transactions',
+  'missing indexes',
+  'invalid indexes',
+  'tables without a key',
+  'unused indexes',
+  'schema',
+  'replication slots',
+  'replication',
+  'lag',
+  'clock skew',
+  'cancelled reads',
+  'pool budget',
+  'batching',
+  'open files',
+] as const;
+
+export type CheckName = (typeof checkNames)[number];

@@ -1,0 +1,87 @@
+import { describeFailure } from '../db/errors.ts';
+import type { ServerFacts } from '../db/server-facts.ts';
+import type { About, PairCheck, Role, Server, ServerCheck } from './about.ts';
+import { checkAccess } from './access.ts';
+import { checkCache } from './cache.ts';
+import type { CheckName } from './check-names.ts';
+import { checkClocks } from './clock.ts';
+import { checkConnections } from './connections.ts';
+import { checkDurability } from './durability.ts';
+import { checkEncryption } from './encryption.ts';
+import { fail, type Finding } from './finding.ts';
+import { checkIndexes } from './indexes.ts';
+import { checkConflicts, checkLag, checkReplication } from './replication.ts';
+import { checkSchema } from './schema.ts';
+import { checkSettings } from './settings.ts';
+import { checkSlots } from './slots.ts';
+import { checkStatements } from './statements.ts';
+import { checkPrepared, checkVacuum } from './vacuum.ts';
+
+/** By the first of its lines, which stands for all of them when the check cannot be made. */
+type Named<Check> = readonly (readonly [CheckName, Check])[];
+
+const ofAll: Named<ServerCheck> = [
+  ['encryption', checkEncryption],
+  ['what we may see', checkAccess],
+  ['connections by state', checkConnections],
+  ['statements over 5 s', checkStatements],
+  ['cache hit ratio', checkCache],
+  ['missing indexes', checkIndexes],
+  ['settings', checkSettings],
+];
+
+const ofRole: Readonly<Record<Role, Named<ServerCheck>>> = {
+  primary: [
+    ['durability', checkDurability],
+    ['autovacuum', checkVacuum],
+    ['prepared transactions', checkPrepared],
+    ['schema', checkSchema],
+  ],
+  standby: [['cancelled reads', checkConflicts]],
+};
+
+/** What a standby cannot say, not even one that is named as the primary. */
+const ofWriter: Named<ServerCheck> = [['replication slots', checkSlots]];
+
+const ofPair: Named<PairCheck> = [
+  ['replication', checkReplication],
+  ['lag', checkLag],
+  ['clock skew', checkClocks],
+];
+
+/** All that one server can be asked alone. */
+export async function lookAtServer(server: Server, facts: ServerFacts, about: About): Promise<Finding[]> {
+  const isWriter = server.role === 'primary' && !facts.inRecovery;
+  const checks = [...ofAll, ...ofRole[server.role], ...(isWriter ? ofWriter : [])];
+  return await runAll(checks, server.where, [server], async (check) => check(server, about));
+}
+
+/** How a standby follows its primary. */
+export async function lookAtPair(primary: Server, standby: Server, about: About): Promise<Finding[]> {
+  return await runAll(ofPair, standby.where, [primary, standby], async (check) => check(primary, standby, about));
+}
+
+/** A check that cannot be made is a failure, and the others go on, unless a server does not answer any more. */
+async function runAll<Check>(
+  checks: Named<Check>,
+  where: Finding['where'],
+  servers: readonly Server[],
+  run: (check: Check) => Promise<Finding[]>,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [name, check] of checks) {
+    if (servers.some((server) => server.isLost())) break;
+    findings.push(...(await run(check).catch((error: unknown) => [explain({ check: name, where }, error, servers)])));
+  }
+  return findings;
+}
+
+function explain(subject: Pick<Finding, 'check' | 'where'>, error: unknown, servers: readonly Server[]): Finding {
+  const found = `cannot be looked at: ${describeFailure(error)}`;
+  const lost = servers.find((server) => server.isLost());
+  const advice =
+    lost === undefined
+      ? 'Run doctor again; the log of the server may say more.'
+      : `The ${lost.where} stopped answering, and its further lines are missing: look whether it is frozen, and run doctor again.`;
+  return fail(subject, found, advice);
+}

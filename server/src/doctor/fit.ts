@@ -1,0 +1,46 @@
+import type { Endpoint } from '../db/endpoint.ts';
+import { findServerProblems, tooOld, type ServerFacts } from '../db/server-facts.ts';
+import { fail, ok, type Finding } from './finding.ts';
+
+/** What is known of a server that answered. */
+export interface Known {
+  readonly where: Finding['where'];
+  readonly endpoint: Endpoint;
+  readonly facts: ServerFacts;
+}
+
+/** Whether a primary can be one. */
+export function judgePrimary({ where, endpoint, facts }: Known): Finding {
+  const problems = findServerProblems({ write: endpoint, read: endpoint }, facts, facts);
+  return judge(where, problems, `takes writes, database ${facts.database}, PostgreSQL ${showVersion(facts.version)}`);
+}
+
+/** Whether a standby is one of this primary; what is wrong with the primary itself is told there. */
+export function judgeStandby(primary: Known, { where, endpoint, facts }: Known): Finding {
+  const ofPrimary = findServerProblems(
+    { write: primary.endpoint, read: primary.endpoint },
+    primary.facts,
+    primary.facts,
+  );
+  const problems = findServerProblems({ write: primary.endpoint, read: endpoint }, primary.facts, facts);
+  const own = problems.filter((problem) => !ofPrimary.includes(problem));
+  return judge(where, own, `of the same cluster, database ${facts.database}, PostgreSQL ${showVersion(facts.version)}`);
+}
+
+/** The line of a server before PostgreSQL 18. */
+export function judgeTooOld(where: Finding['where'], endpoint: Endpoint, version: number): Finding {
+  return judge(where, [tooOld(where === 'primary' ? 'write' : 'read', endpoint, version)], '');
+}
+
+function judge(where: Finding['where'], problems: readonly string[], otherwise: string): Finding {
+  const subject = { check: 'fit for Messenger', where } as const;
+  if (problems.length === 0) return ok(subject, otherwise);
+  const advice =
+    'The server will not start like this. `messenger config` prints which servers are configured, and where from.';
+  return fail(subject, problems.join(' '), advice);
+}
+
+/** `180004` as `18.4`. */
+function showVersion(version: number): string {
+  return `${Math.floor(version / 10_000)}.${version % 10_000}`;
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { About, Server } from './about.ts';
+import { checkClocks } from './clock.ts';
+import { checkEncryption } from './encryption.ts';
+import { doctorLimits } from './limits.ts';
+import { checkOpenFiles } from './open-files.ts';
+import { checkSlots } from './slots.ts';
+
+/** What cannot be broken on one machine with real servers: these answer as such servers would, one row a question. */
+function serverThatSays(...rows: readonly object[]): Server {
+  const answers = [...rows];
+  return {
+    where: 'primary',
+    role: 'primary',
+    endpoint: { host: 'db', port: 5432, user: 'u', database: 'd' },
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The rows are those that the check asks for.
+    ask: async <Row>() => [answers.shift()] as Row[],
+    facts: async () => ({ version: 180_004 }),
+    migrations: async () => [],
+    isLost: () => false,
+    close: async () => undefined,
+  };
+}
+
+const about: About = {
+  maxLagMs: 5_000,
+  workers: 1,
+  plannedConnections: { primary: 1, standby: 1 },
+  migrationsDir: '',
+  indexes: [],
+  planPools: () => [],
+  limits: doctorLimits,
+};
+
+test('a clock that is off is told by how much, beyond what the network may have taken', async () => {
+  const cases = [
+    [1_000, 'ok', '0 ms from the primary'],
+    [2_000, 'warn', '900 ms from the primary'],
+    [60_000, 'fail', '58900 ms from the primary'],
+    [-60_000, 'fail', '61000 ms from the primary'],
+  ] as const;
+  for (const [ms, status, found] of cases) {
+    const [line] = await checkClocks(serverThatSays({ ms: 1_000 }, { ms: 1_100 }), serverThatSays({ ms }), about);
+    assert.deepEqual([line?.status, line?.found], [status, found]);
+  }
+});
+
+test('a way to the database that others can read is told, and one that stays on the site is not', async () => {
+  const cases = [
+    [{ address: '203.0.113.7', version: null }, 'warn'],
+    [{ address: '2001:db8::1', version: null }, 'warn'],
+    [{ address: '203.0.113.7', version: 'TLSv1.3' }, 'ok'],
+    [{ address: '10.1.2.3', version: null }, 'ok'],
+    [{ address: '::1', version: null }, 'ok'],
+    [{ address: null, version: null }, 'ok'],
+  ] as const;
+  for (const [row, status] of cases) {
+    const [line] = await checkEncryption(serverThatSays(row), about);
+    assert.equal(line?.status, status, row.address ?? 'socket');
+  }
+});
+
+test('a slot beyond its limit is told before its standby is cut off, and one without a limit, too', async () => {
+  const slot = { name: 'one', active: true, walStatus: 'reserved', heldBytes: 2 ** 30, most: '1GB' };
+  const statusOf = async (change: object): Promise<string | undefined> =>
+    (await checkSlots(serverThatSays({ ...slot, ...change }), about))[0]?.status;
+  assert.equal(await statusOf({}), 'ok');
+  assert.equal(await statusOf({ walStatus: 'unreserved' }), 'warn');
+  assert.equal(await statusOf({ most: '-1' }), 'warn');
+});
+
+test('open files are judged by what all connections of a worker need', () => {
+  assert.equal(checkOpenFiles(undefined, 10_000).status, 'ok');
+  assert.equal(checkOpenFiles(20_000, 10_000).status, 'ok');
+  assert.equal(checkOpenFiles(10_000, 10_000).status, 'warn');
+  assert.equal(checkOpenFiles(512, 100).status, 'fail');
+});
