@@ -2,12 +2,14 @@ import type { Config } from './config.ts';
 import type { Endpoints } from './db/endpoint.ts';
 import { describeFailure } from './db/errors.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
+import { observeDbBy } from './db/observer.ts';
 import type { Pool, PoolOptions, Role } from './db/pool.ts';
 import { apiDocs } from './http/api-docs.ts';
 import { Drain } from './http/drain.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { homePage } from './http/home-page.ts';
 import { collectMethods } from './http/method-not-allowed.ts';
+import { observeHttpBy } from './http/observer.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { AppError } from './lib/app-error.ts';
 import type { Clock } from './lib/clock.ts';
@@ -51,12 +53,13 @@ const readinessTimeoutMs = 2_000;
 
 /** Configuration → pools → domains → routes: the whole server on one page. */
 export async function createApp(settings: AppSettings, services: AppServices): Promise<App> {
-  const databases = openDatabases(databaseOptions(settings), services);
+  const databases = openDatabases(databaseOptions(settings), { ...services, observer: observeDbBy([]) });
   const { reads, writes, writePool } = databases;
   const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
     ...settings.config.server,
     ...services,
+    observer: observeHttpBy([]),
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const methods = collectMethods(http);
