@@ -15,6 +15,8 @@ import { AppError } from './lib/app-error.ts';
 import type { Clock } from './lib/clock.ts';
 import { withDeadline } from './lib/with-deadline.ts';
 import type { Log } from './telemetry/log.ts';
+import { RequestLog } from './telemetry/request-log.ts';
+import { SlowStatements } from './telemetry/slow-statements.ts';
 import { UserReader } from './users/user-reader.ts';
 import { userRoutes } from './users/user-routes.ts';
 import { UserWriter } from './users/user-writer.ts';
@@ -44,6 +46,7 @@ export interface App {
   /** `GET, POST /api/v1/users`, for the operator. */
   readonly routes: readonly string[];
   readonly databases: Databases;
+  readonly slowStatements: SlowStatements;
   /** Closes the pools; call it when the last request is answered. */
   close(): Promise<void>;
 }
@@ -53,13 +56,16 @@ const readinessTimeoutMs = 2_000;
 
 /** Configuration → pools → domains → routes: the whole server on one page. */
 export async function createApp(settings: AppSettings, services: AppServices): Promise<App> {
-  const databases = openDatabases(databaseOptions(settings), { ...services, observer: observeDbBy([]) });
+  const { requests: mostPerSecond, slowRequestMs, slowStatementMs } = settings.config.log;
+  const requestLog = new RequestLog(services.log, { mostPerSecond, slowMs: slowRequestMs });
+  const slowStatements = new SlowStatements(services.log, { slowMs: slowStatementMs, now: Date.now });
+  const databases = openDatabases(databaseOptions(settings), { ...services, observer: observeDbBy([slowStatements]) });
   const { reads, writes, writePool } = databases;
   const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
     ...settings.config.server,
     ...services,
-    observer: observeHttpBy([]),
+    observer: observeHttpBy([requestLog]),
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const methods = collectMethods(http);
@@ -78,7 +84,12 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   methods.close();
   await http.ready();
 
-  return { http, drain, routes: methods.routes(), databases, close: async () => databases.close() };
+  const close = async (): Promise<void> => {
+    requestLog.close();
+    await databases.close();
+    slowStatements.close();
+  };
+  return { http, drain, routes: methods.routes(), databases, slowStatements, close };
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {

@@ -252,6 +252,27 @@ export const optionTable = {
       of: logFormats,
       help: '`json` is one object a line; `auto` is `pretty` on a terminal, else `json`',
     }),
+    requests: integer({
+      env: 'LOG_REQUESTS',
+      default: 100,
+      min: 0,
+      max: 100_000,
+      help: 'Most lines a second of one worker for requests that went well; those that failed or were slow have theirs always',
+    }),
+    slowRequestMs: integer({
+      env: 'SLOW_REQUEST_MS',
+      default: 1_000,
+      min: 1,
+      max: longestMs,
+      help: 'Milliseconds from which on a request is slow, and logged always',
+    }),
+    slowStatementMs: integer({
+      env: 'SLOW_STATEMENT_MS',
+      default: 500,
+      min: 1,
+      max: longestMs,
+      help: 'Milliseconds from which on a statement is slow, and logged',
+    }),
   },
 } as const;
 

@@ -59,12 +59,12 @@ export class BatchedPool {
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool, name, size, waitMs })),
       isFaultOfCalls: (error) => error instanceof DatabaseError,
       one: async (call, interrupt) => {
-        const run = this.#runner(withPosition, interrupt);
+        const run = this.#runner(withPosition, interrupt, 1);
         const result = await kind.one(run, call);
         return { result, position: run.position };
       },
       many: async (calls, interrupt) => {
-        const run = this.#runner(withPosition, interrupt);
+        const run = this.#runner(withPosition, interrupt, calls.length);
         const results = await kind.many(run, calls);
         return results.map((result) => (isAlone(result) ? result : { result, position: run.position }));
       },
@@ -78,14 +78,19 @@ export class BatchedPool {
     for (const { batch } of this.#batches) batch.rejectAll(reason);
   }
 
-  #runner(withPosition: boolean, signal: AbortSignal): StatementRunner & { position: PositionRow | undefined } {
+  #runner(
+    withPosition: boolean,
+    signal: AbortSignal,
+    calls: number,
+  ): StatementRunner & { position: PositionRow | undefined } {
     const pool = this.#pool;
     const then = withPosition ? this.#options.position : undefined;
     return {
       position: undefined,
       async query(wanted, values) {
-        if (then === undefined) return await pool.query(wanted, values, signal);
-        const { rows, after } = await pool.queryThen(wanted, values, then, signal);
+        const counted = { ...wanted, calls };
+        if (then === undefined) return await pool.query(counted, values, signal);
+        const { rows, after } = await pool.queryThen(counted, values, then, signal);
         this.position = after?.[0];
         return rows;
       },

@@ -49,7 +49,7 @@ export class Connection {
 
   /** Runs one statement; rejects with `AppError`, or PostgreSQL's error when the statement is wrong. */
   async run<Row extends QueryResultRow>(
-    wanted: { readonly name: string; readonly text: string },
+    wanted: { readonly name: string; readonly text: string; readonly calls?: number },
     values: readonly unknown[],
     { timeoutMs, interrupt }: RunLimits,
   ): Promise<QueryResult<Row>> {
@@ -78,8 +78,15 @@ export class Connection {
       this.#running -= 1;
       if (this.#running === 0) clearTimeout(this.#cut);
       interrupt?.removeEventListener('abort', onAbort);
-      const { role: pool } = this.#options;
-      observer?.statementEnded({ pool, name: wanted.name, beganMs, durationMs: clock.now() - beganMs, failed });
+      observer?.statementEnded({
+        pool: this.#options.role,
+        name: wanted.name,
+        beganMs,
+        durationMs: clock.now() - beganMs,
+        deadlineMs: timeoutMs,
+        batchSize: wanted.calls ?? 1,
+        failed,
+      });
     }
   }
 

@@ -7,6 +7,10 @@ export interface EndedStatement {
   /** By the pool's clock. From handing it to the connection; those that were sent behind others wait for them. */
   readonly beganMs: number;
   readonly durationMs: number;
+  /** What was left of its call's time when it began. */
+  readonly deadlineMs: number;
+  /** Calls that it made; 1 when it was not a batch's. */
+  readonly batchSize: number;
   readonly failed: boolean;
 }
 

@@ -8,6 +8,8 @@ export interface EndedRequest {
   /** The pattern of the route (`/api/v1/users/:id`), never the address; undefined when it met none. */
   readonly route: string | undefined;
   readonly requestId: string | undefined;
+  /** In hex; undefined when the request belongs to no trace. */
+  readonly traceId: string | undefined;
   /** 499 when the client went away before its answer was whole. */
   readonly status: number;
   /** By the server's clock: when its headers had been read. */
@@ -50,11 +52,12 @@ export function observeRequest(response: SecuredResponse, observer: HttpObserver
   const beganMs = clock.now();
   observer.requestBegan();
   response.on('close', () => {
-    const { req, route, requestId, statusCode, writableFinished } = response;
+    const { req, route, requestId, traceId, statusCode, writableFinished } = response;
     observer.requestEnded({
       method: req.method ?? '',
       route,
       requestId,
+      traceId,
       status: writableFinished ? statusCode : clientGone,
       beganMs,
       durationMs: clock.now() - beganMs,

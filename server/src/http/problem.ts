@@ -59,7 +59,7 @@ export function createErrorHandler(log: Log, refusals: RefusalLog, observer?: Ht
     const refusal = toRefusal(error);
     const code = refusal?.code ?? 'internal_error';
     const { status } = errorCodes[code];
-    const told = { requestId: request.id, route: request.routeOptions.url };
+    const told = { requestId: request.id, traceId: request.traceId, route: request.routeOptions.url };
     if (refusal === undefined) log.error({ err: error, ...told }, 'a request failed');
     else if (status >= 500) refusals.add({ code, ...told, cause: causeOf(refusal) });
     observer?.requestRefused(code);

@@ -43,6 +43,7 @@ export class SecuredResponse extends ServerResponse {
   /** The pattern of the route that answers, once it is known. */
   route: string | undefined;
   requestId: string | undefined;
+  traceId: string | undefined;
 
   override _storeHeader(statusLine: string, headers: unknown): void {
     super._storeHeader(statusLine + securityHeaders, headers);

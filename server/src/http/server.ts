@@ -24,6 +24,7 @@ import { alwaysAnswered, createNodeServer } from './node-server.ts';
 import { createErrorHandler } from './problem.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { createValidatorCompiler } from './request-validation.ts';
+import { carryTrace } from './trace-context.ts';
 import { SecuredResponse } from './security-headers.ts';
 
 export interface HttpOptions {
@@ -77,6 +78,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   app.setNotFoundHandler(async () => {
     throw new AppError('not_found');
   });
+  carryTrace(app);
   limitLifetime(app, options.requestTimeoutMs);
   carryConsistency(app);
   countWork(app, admission);
@@ -96,6 +98,7 @@ function nameAnswer(request: FastifyRequest, { raw }: FastifyReply): void {
   if (!(raw instanceof SecuredResponse)) return;
   raw.route = request.is404 ? undefined : request.routeOptions.url;
   raw.requestId = request.id;
+  raw.traceId = request.traceId;
 }
 
 /**

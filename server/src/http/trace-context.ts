@@ -1,0 +1,41 @@
+import type { FastifyInstance } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The trace that the request belongs to, in hex; undefined when it belongs to none. */
+    traceId: string | undefined;
+  }
+}
+
+/** Where a request comes from, in the words of the W3C's Trace Context: ids in lower-case hex. */
+interface TraceParent {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly isSampled: boolean;
+}
+
+const pattern =
+  /^(?!ff)(?<version>[\da-f]{2})-(?<traceId>[\da-f]{32})-(?<spanId>[\da-f]{16})-(?<flags>[\da-f]{2})(?<rest>-.*)?$/u;
+const onlyZeros = /^0+$/u;
+
+/**
+ * Reads the header `traceparent`; undefined when there is none, or none that is valid: garbage is ignored, as the
+ * specification wants it. Versions that are to come may have more behind a dash (https://www.w3.org/TR/trace-context/).
+ */
+export function readTraceparent(header: string | string[] | undefined): TraceParent | undefined {
+  if (typeof header !== 'string') return undefined;
+  const { version, traceId = '', spanId = '', flags = '', rest } = pattern.exec(header)?.groups ?? {};
+  if (version === undefined || (version === '00' && rest !== undefined)) return undefined;
+  if (onlyZeros.test(traceId) || onlyZeros.test(spanId)) return undefined;
+  return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+/** Has `request.traceId` say which trace the client's `traceparent` names, for the log. */
+export function carryTrace(app: FastifyInstance): void {
+  app.decorateRequest('traceId');
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { traceparent } = request.headers;
+    if (traceparent !== undefined) request.traceId = readTraceparent(traceparent)?.traceId;
+    done();
+  });
+}
