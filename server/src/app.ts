@@ -16,6 +16,7 @@ import type { Clock } from './lib/clock.ts';
 import { withDeadline } from './lib/with-deadline.ts';
 import type { Log } from './telemetry/log.ts';
 import { RequestLog } from './telemetry/request-log.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 import { SlowStatements } from './telemetry/slow-statements.ts';
 import { UserReader } from './users/user-reader.ts';
 import { userRoutes } from './users/user-routes.ts';
@@ -37,6 +38,8 @@ export interface AppServices {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Undefined when there are to be no traces. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** One worker's whole server, not listening yet. */
@@ -59,13 +62,19 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   const { requests: mostPerSecond, slowRequestMs, slowStatementMs } = settings.config.log;
   const requestLog = new RequestLog(services.log, { mostPerSecond, slowMs: slowRequestMs });
   const slowStatements = new SlowStatements(services.log, { slowMs: slowStatementMs, now: Date.now });
-  const databases = openDatabases(databaseOptions(settings), { ...services, observer: observeDbBy([slowStatements]) });
+  const { requests, statements } = services.tracing ?? {};
+  const databases = openDatabases(databaseOptions(settings), {
+    ...services,
+    observer: observeDbBy([slowStatements, ...(statements === undefined ? [] : [statements])]),
+    traces: statements,
+  });
   const { reads, writes, writePool } = databases;
   const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
     ...settings.config.server,
     ...services,
     observer: observeHttpBy([requestLog]),
+    traces: requests,
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const methods = collectMethods(http);

@@ -3,6 +3,7 @@ import { DatabaseError } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import { Batch, isAlone, type BatchLimits } from './batch.ts';
 import type { Batchable, StatementRunner } from './batchable.ts';
+import type { StatementTraces } from '../telemetry/statement-traces.ts';
 import type { DbObserver } from './observer.ts';
 import type { Pool } from './pool.ts';
 import type { PositionRow } from './position.ts';
@@ -23,6 +24,7 @@ export interface BatchedPoolOptions {
   /** How this server tells its position. */
   readonly position: Statement<PositionRow, []>;
   readonly observer?: DbObserver | undefined;
+  readonly traces?: StatementTraces | undefined;
 }
 
 type AnyBatch = Pick<Batch<unknown, unknown>, 'load' | 'rejectAll'>;
@@ -48,7 +50,7 @@ export class BatchedPool {
     kind: Batchable<Call, Result>,
     { withPosition, shareBy }: { readonly withPosition: boolean; readonly shareBy?: (call: Call) => string },
   ): Send<Call, Result> {
-    const { limits, clock, observer } = this.#options;
+    const { limits, clock, observer, traces } = this.#options;
     const { role: pool } = this.#pool;
     const { name } = kind;
     const batch = new Batch<Call, Positioned<Result>>({
@@ -56,6 +58,7 @@ export class BatchedPool {
       clock,
       shareBy,
       isInterruptible: pool === 'read',
+      trace: traces?.ofBatches(name, pool),
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool, name, size, waitMs })),
       isFaultOfCalls: (error) => error instanceof DatabaseError,
       one: async (call, interrupt) => {

@@ -45,7 +45,8 @@ export function observeHttpBy(observers: readonly Partial<HttpObserver>[]): Http
   };
 }
 
-const clientGone = 499;
+/** The status of a request whose client went away. nginx's. */
+export const clientGone = 499;
 
 /** Tells of one request, from now to the end of its answer. */
 export function observeRequest(response: SecuredResponse, observer: HttpObserver, clock: Clock): void {

@@ -14,6 +14,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { RequestTraces } from '../telemetry/request-traces.ts';
 import { Admission } from './admission.ts';
 import { answerClientError } from './client-errors.ts';
 import { carryConsistency, tokenHeader } from './consistency.ts';
@@ -43,6 +44,8 @@ export interface HttpOptions {
   /** Made anew for each request; also in the log. */
   readonly newRequestId: () => string;
   readonly observer?: HttpObserver | undefined;
+  /** Undefined when there are to be no traces. */
+  readonly traces?: RequestTraces | undefined;
 }
 
 export type HttpServer = FastifyInstance<
@@ -78,7 +81,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   app.setNotFoundHandler(async () => {
     throw new AppError('not_found');
   });
-  carryTrace(app);
+  carryTrace(app, options.traces);
   limitLifetime(app, options.requestTimeoutMs);
   carryConsistency(app);
   countWork(app, admission);

@@ -1,4 +1,8 @@
-import type { FastifyInstance } from 'fastify';
+import type { Span } from '@opentelemetry/api';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+import type { RequestTraces } from '../telemetry/request-traces.ts';
+import { clientGone } from './observer.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -8,7 +12,7 @@ declare module 'fastify' {
 }
 
 /** Where a request comes from, in the words of the W3C's Trace Context: ids in lower-case hex. */
-interface TraceParent {
+export interface TraceParent {
   readonly traceId: string;
   readonly spanId: string;
   readonly isSampled: boolean;
@@ -30,12 +34,38 @@ export function readTraceparent(header: string | string[] | undefined): TracePar
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-/** Has `request.traceId` say which trace the client's `traceparent` names, for the log. */
-export function carryTrace(app: FastifyInstance): void {
+/**
+ * Has `request.traceId` say which trace the client's `traceparent` names, for the log. With `traces`, every request has one,
+ * and a span in it; what its handler does belongs to that span.
+ */
+export function carryTrace(app: FastifyInstance, traces: RequestTraces | undefined): void {
   app.decorateRequest('traceId');
+  if (traces !== undefined) return traceRequests(app, traces);
   app.addHook('onRequest', (request, _reply, done) => {
     const { traceparent } = request.headers;
     if (traceparent !== undefined) request.traceId = readTraceparent(traceparent)?.traceId;
     done();
+  });
+}
+
+function traceRequests(app: FastifyInstance, traces: RequestTraces): void {
+  const spans = new WeakMap<FastifyRequest, Span>();
+  app.addHook('onRequest', (request, { raw }, done) => {
+    const { method, headers, protocol: scheme, is404, routeOptions } = request;
+    const route = is404 ? undefined : routeOptions.url;
+    const span = traces.begin(
+      { method, route, scheme, requestId: request.id },
+      readTraceparent(headers['traceparent']),
+    );
+    spans.set(request, span);
+    request.traceId = span.spanContext().traceId;
+    raw.on('close', () => traces.end(span, raw.writableFinished ? raw.statusCode : clientGone));
+    done();
+  });
+  app.addHook('onRoute', (route) => {
+    const { handler } = route;
+    route.handler = function (request, reply) {
+      return traces.within(spans.get(request), () => handler.call(this, request, reply));
+    };
   });
 }
