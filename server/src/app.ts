@@ -2,17 +2,22 @@ import type { Config } from './config.ts';
 import type { Endpoints } from './db/endpoint.ts';
 import { describeFailure } from './db/errors.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
+import { observeDbBy } from './db/observer.ts';
 import type { Pool, PoolOptions, Role } from './db/pool.ts';
 import { apiDocs } from './http/api-docs.ts';
 import { Drain } from './http/drain.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { homePage } from './http/home-page.ts';
 import { collectMethods } from './http/method-not-allowed.ts';
+import { observeHttpBy } from './http/observer.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { AppError } from './lib/app-error.ts';
 import type { Clock } from './lib/clock.ts';
 import { withDeadline } from './lib/with-deadline.ts';
 import type { Log } from './telemetry/log.ts';
+import { RequestLog } from './telemetry/request-log.ts';
+import type { Tracing } from './telemetry/tracing.ts';
+import { SlowStatements } from './telemetry/slow-statements.ts';
 import { UserReader } from './users/user-reader.ts';
 import { userRoutes } from './users/user-routes.ts';
 import { UserWriter } from './users/user-writer.ts';
@@ -33,6 +38,8 @@ export interface AppServices {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Undefined when there are to be no traces. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** One worker's whole server, not listening yet. */
@@ -42,6 +49,7 @@ export interface App {
   /** `GET, POST /api/v1/users`, for the operator. */
   readonly routes: readonly string[];
   readonly databases: Databases;
+  readonly slowStatements: SlowStatements;
   /** Closes the pools; call it when the last request is answered. */
   close(): Promise<void>;
 }
@@ -51,12 +59,22 @@ const readinessTimeoutMs = 2_000;
 
 /** Configuration → pools → domains → routes: the whole server on one page. */
 export async function createApp(settings: AppSettings, services: AppServices): Promise<App> {
-  const databases = openDatabases(databaseOptions(settings), services);
+  const { requests: mostPerSecond, slowRequestMs, slowStatementMs } = settings.config.log;
+  const requestLog = new RequestLog(services.log, { mostPerSecond, slowMs: slowRequestMs });
+  const slowStatements = new SlowStatements(services.log, { slowMs: slowStatementMs, now: Date.now });
+  const { requests, statements } = services.tracing ?? {};
+  const databases = openDatabases(databaseOptions(settings), {
+    ...services,
+    observer: observeDbBy([slowStatements, ...(statements === undefined ? [] : [statements])]),
+    traces: statements,
+  });
   const { reads, writes, writePool } = databases;
   const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
     ...settings.config.server,
     ...services,
+    observer: observeHttpBy([requestLog]),
+    traces: requests,
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const methods = collectMethods(http);
@@ -75,7 +93,12 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   methods.close();
   await http.ready();
 
-  return { http, drain, routes: methods.routes(), databases, close: async () => databases.close() };
+  const close = async (): Promise<void> => {
+    requestLog.close();
+    await databases.close();
+    slowStatements.close();
+  };
+  return { http, drain, routes: methods.routes(), databases, slowStatements, close };
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {

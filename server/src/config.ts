@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import {
   boolean,
   choice,
+  fraction,
   integer,
   list,
   listOptions,
@@ -252,6 +253,82 @@ export const optionTable = {
       of: logFormats,
       help: '`json` is one object a line; `auto` is `pretty` on a terminal, else `json`',
     }),
+    requests: integer({
+      env: 'LOG_REQUESTS',
+      default: 100,
+      min: 0,
+      max: 100_000,
+      help: 'Most lines a second of one worker for requests that went well; those that failed or were slow have theirs always',
+    }),
+    slowRequestMs: integer({
+      env: 'SLOW_REQUEST_MS',
+      default: 1_000,
+      min: 1,
+      max: longestMs,
+      help: 'Milliseconds from which on a request is slow, and logged always',
+    }),
+    slowStatementMs: integer({
+      env: 'SLOW_STATEMENT_MS',
+      default: 500,
+      min: 1,
+      max: longestMs,
+      help: 'Milliseconds from which on a statement is slow, and logged',
+    }),
+  },
+  otel: {
+    disabled: boolean({
+      env: 'OTEL_SDK_DISABLED',
+      default: false,
+      help: '`true` makes no traces, whatever else is set',
+    }),
+    endpoint: optionalText({
+      env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+      help: 'URL of an OpenTelemetry collector; traces go to `v1/traces` below it; when it is not set, there are none',
+    }),
+    tracesEndpoint: optionalText({
+      env: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+      help: 'The same for traces alone, as a whole URL',
+    }),
+    headers: optionalText({
+      env: 'OTEL_EXPORTER_OTLP_HEADERS',
+      secret: true,
+      help: 'Headers for the collector, such as a key: `name=value`, separated by commas',
+    }),
+    tracesHeaders: optionalText({
+      env: 'OTEL_EXPORTER_OTLP_TRACES_HEADERS',
+      secret: true,
+      help: 'The same for traces alone; these win',
+    }),
+    timeoutMs: integer({
+      env: 'OTEL_EXPORTER_OTLP_TIMEOUT',
+      default: 10_000,
+      min: 100,
+      max: longestMs,
+      help: 'Milliseconds that the collector has to take what it is sent; then it is dropped',
+    }),
+    serviceName: text({ env: 'OTEL_SERVICE_NAME', default: 'messenger', help: 'Name of this service in traces' }),
+    resourceAttributes: optionalText({
+      env: 'OTEL_RESOURCE_ATTRIBUTES',
+      help: 'What else traces say of this service: `name=value`, separated by commas',
+    }),
+    sampler: choice({
+      env: 'OTEL_TRACES_SAMPLER',
+      default: 'parentbased_always_on',
+      of: [
+        'always_on',
+        'always_off',
+        'traceidratio',
+        'parentbased_always_on',
+        'parentbased_always_off',
+        'parentbased_traceidratio',
+      ],
+      help: 'Which requests are traced; `parentbased_…` does as the `traceparent` of the client says, where there is one',
+    }),
+    samplerArg: fraction({
+      env: 'OTEL_TRACES_SAMPLER_ARG',
+      default: 1,
+      help: 'The part of the requests that `…traceidratio` traces',
+    }),
   },
 } as const;
 
@@ -303,6 +380,12 @@ function findConflicts(config: Config, sources: ValueSources): string[] {
     }
     if (tlsCa !== undefined && tls !== 'verify-full') {
       problems.push(`${sources[`${section}.tlsCa`]}: is used only when ${optionTable[section].tls.env} is verify-full`);
+    }
+  }
+  for (const key of ['endpoint', 'tracesEndpoint'] as const) {
+    const url = config.otel[key];
+    if (url !== undefined && !/^https?:$/u.test(URL.parse(url)?.protocol ?? '')) {
+      problems.push(`${sources[`otel.${key}`]}: must be the URL of a collector that speaks OTLP over HTTP`);
     }
   }
   if (config.readDb.host !== undefined && config.writeDb.host === undefined) {

@@ -3,6 +3,10 @@ import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 
 import { exitCodes, type Io } from './commands/io.ts';
+import { drained } from './telemetry/log-output.ts';
+
+/** How long the reader of the log has to take what it was slow to take. */
+const lastWordsMs = 500;
 
 /**
  * The program `messenger`: the only reader of arguments, environment and signals, and the only one who ends the
@@ -16,7 +20,12 @@ async function runCommand(): Promise<void> {
   process.stdout.on('error', ignoreClosedPipe);
   process.stderr.on('error', ignoreClosedPipe);
   // Not only the exit code: something that hangs (a dead disk, a service that did not stop) must not keep us alive.
-  process.exit(await runProgram(process.argv.slice(2), createIo()).catch(explain));
+  await end(await runProgram(process.argv.slice(2), createIo()).catch(explain));
+}
+
+async function end(code: number): Promise<never> {
+  await drained(process.stderr, lastWordsMs);
+  return process.exit(code);
 }
 
 /** Whoever read our output has gone; that is no reason to stop serving. */
@@ -64,7 +73,7 @@ async function runWorker(): Promise<void> {
     send: (message) => process.send?.(message),
     onMessage: (listener) => process.on('message', listener),
     onDisconnect: (listener) => process.on('disconnect', listener),
-    exit: (code) => process.exit(code),
+    exit: (code) => void end(code),
     errIsTerminal: process.stderr.isTTY,
   });
   process.on('SIGTERM', () => worker.drain());

@@ -1,5 +1,7 @@
 import { createApp, type App, type AppServices, type AppSettings } from './app.ts';
 import type { Served } from './process/worker-process.ts';
+import type { Log } from './telemetry/log.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 /** What a worker needs to serve; plain data. */
 export interface WorkerSettings extends AppSettings {
@@ -20,7 +22,8 @@ const lingerMs = 500;
 
 /** Builds the app and listens. Used by worker processes, and by the main process when prefork is off. */
 export async function serve(settings: WorkerSettings, services: AppServices): Promise<Served> {
-  const app = await createApp(settings, services);
+  const tracing = await loadTracing(settings, services.log);
+  const app = await createApp(settings, { ...services, tracing });
   try {
     await listen(app, settings.listen);
   } catch (error) {
@@ -33,6 +36,7 @@ export async function serve(settings: WorkerSettings, services: AppServices): Pr
     stop: async (signal) => {
       await app.drain.run(app.http, { delayMs: drainDelayMs, settleMs, lingerMs }, signal);
       await app.close();
+      await tracing?.close();
     },
   };
 }
@@ -43,4 +47,22 @@ async function listen({ http: { server } }: App, { host, port, reusePort }: Work
   server.listen({ host, port, reusePort, backlog }, resolve);
   await promise;
   server.off('error', reject);
+}
+
+/** Undefined when nobody wants traces; then their packages are not even loaded. */
+async function loadTracing(
+  { config, version, worker, endpoints }: WorkerSettings,
+  log: Log,
+): Promise<Tracing | undefined> {
+  const { otel } = config;
+  const base = otel.endpoint?.replace(/\/$/u, '');
+  const url = otel.tracesEndpoint ?? (base === undefined ? undefined : `${base}/v1/traces`);
+  if (otel.disabled || url === undefined) return undefined;
+  const { startTracing } = await import('./telemetry/tracing.ts');
+  const headers = [otel.headers, otel.tracesHeaders].filter((one) => one !== undefined).join(',');
+  const databases = { write: endpoints.write.database, read: endpoints.read.database };
+  return startTracing(
+    { ...otel, url, headers, serviceVersion: version, ratio: otel.samplerArg, worker, databases },
+    log,
+  );
 }

@@ -6,11 +6,13 @@ import type { Endpoints } from '../src/db/endpoint.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
 import type { DatabaseFixture } from './database.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
+import type { Tracing } from '../src/telemetry/tracing.ts';
 
 export interface TestAppOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly maxOpen?: number;
   readonly log?: Log;
+  readonly tracing?: Tracing;
 }
 
 /** `DB_BATCHING=off npm test` runs everything without batches, but for the tests that are about them. */
@@ -21,7 +23,7 @@ function testConfig(env: Readonly<Record<string, string>>): Config {
 
 export async function createTestApp(
   endpoints: Endpoints,
-  { env = {}, maxOpen = 4, log }: TestAppOptions = {},
+  { env = {}, maxOpen = 4, log, tracing }: TestAppOptions = {},
 ): Promise<App> {
   return await createApp(
     {
@@ -36,6 +38,7 @@ export async function createTestApp(
       log: log ?? createLog({ level: 'silent', name: 'test', pretty: false }),
       clock: monotonicClock,
       random: Math.random,
+      tracing,
     },
   );
 }

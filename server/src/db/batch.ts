@@ -1,5 +1,6 @@
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { BatchTrace, TracedCall } from '../telemetry/batch-trace.ts';
 
 /** In place of a result: this call was left out, and is to be made alone. */
 export const alone: unique symbol = Symbol('alone');
@@ -33,10 +34,15 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   /** Whether a sent call may be given up; if not, it answers its caller whatever happens. */
   readonly isInterruptible: boolean;
   readonly clock: Clock;
+  /** Undefined when there are to be no traces. */
+  readonly trace?: BatchTrace | undefined;
+  /** Told of each batch that leaves, and how long the first of its calls has waited. Its halves are not told. */
+  readonly onSent?: ((size: number, waitMs: number) => void) | undefined;
 }
 
 interface Waiter<Result> {
   readonly since: number;
+  readonly traced: TracedCall | undefined;
   readonly resolve: (result: Result) => void;
   readonly reject: (reason: unknown) => void;
   readonly signal: AbortSignal;
@@ -90,7 +96,9 @@ export class Batch<Call, Result> {
     const entry = this.#entryFor(call);
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const since = this.#options.clock.now();
-    const waiter: Waiter<Result> = { since, resolve, reject, signal, onAbort: () => this.#leave(entry, waiter) };
+    const traced = this.#options.trace?.begin();
+    const onAbort = (): void => this.#leave(entry, waiter);
+    const waiter: Waiter<Result> = { since, traced, resolve, reject, signal, onAbort };
     signal.addEventListener('abort', waiter.onAbort, { once: true });
     entry.waiters.add(waiter);
     this.#waiting += 1;
@@ -162,6 +170,8 @@ export class Batch<Call, Result> {
   }
 
   #start(entries: readonly Entry<Call, Result>[]): void {
+    const { onSent, clock } = this.#options;
+    onSent?.(entries.length, clock.now() - sinceOf(entries));
     this.#inFlight += 1;
     for (const entry of entries) {
       this.#sent.add(entry);
@@ -175,13 +185,14 @@ export class Batch<Call, Result> {
 
   /** Never rejects: the calls are told. */
   async #send(entries: readonly Entry<Call, Result>[]): Promise<void> {
-    const { one, many, isFaultOfCalls } = this.#options;
+    const { one, many, isFaultOfCalls, trace } = this.#options;
     const [first] = entries;
     if (first === undefined) return;
+    const traced = trace === undefined ? untraced : trace.over(tracedOf(entries), entries.length);
     const interrupt = this.#flightOf(entries);
     try {
-      if (entries.length === 1) this.#settleAll(entries, [await one(first.call, interrupt)]);
-      else this.#settleAll(entries, await many(callsOf(entries), interrupt));
+      if (entries.length === 1) this.#settleAll(entries, [await traced(async () => one(first.call, interrupt))]);
+      else this.#settleAll(entries, await traced(async () => many(callsOf(entries), interrupt)));
     } catch (error) {
       if (entries.length > 1 && isFaultOfCalls(error)) await this.#sendHalves(entries);
       else for (const entry of entries) this.#reject(entry, error);
@@ -254,6 +265,20 @@ export class Batch<Call, Result> {
     const key = this.#options.shareBy?.(entry.call);
     if (key !== undefined && this.#shared.get(key) === entry) this.#shared.delete(key);
   }
+}
+
+/** When the call came that waits longest: the first of the first entry. */
+function sinceOf<Call, Result>([oldest]: readonly Entry<Call, Result>[]): number {
+  const [waiter] = oldest?.waiters ?? [];
+  return waiter?.since ?? 0;
+}
+
+async function untraced<T>(work: () => Promise<T>): Promise<T> {
+  return await work();
+}
+
+function tracedOf<Call, Result>(entries: readonly Entry<Call, Result>[]): TracedCall[] {
+  return entries.flatMap(({ waiters }) => [...waiters].flatMap(({ traced }) => traced ?? []));
 }
 
 function callsOf<Call, Result>(entries: readonly Entry<Call, Result>[]): readonly Call[] {

@@ -3,9 +3,11 @@ import { DatabaseError } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import { Batch, type BatchLimits } from './batch.ts';
 import type { BatchableRead } from './batchable.ts';
+import type { StatementTraces } from '../telemetry/statement-traces.ts';
+import type { DbObserver } from './observer.ts';
 import type { Pool } from './pool.ts';
 import type { PositionRow } from './position.ts';
-import type { Queryable, Statement } from './statement.ts';
+import { forCalls, type Queryable, type Statement } from './statement.ts';
 
 /** A result, and where the server was right after it; undefined when that was not asked, or could not be learnt. */
 export interface Positioned<Result> {
@@ -21,6 +23,8 @@ export interface BatchedPoolOptions {
   readonly clock: Clock;
   /** How this server tells its position. */
   readonly position: Statement<PositionRow, []>;
+  readonly observer?: DbObserver | undefined;
+  readonly traces?: StatementTraces | undefined;
 }
 
 type AnyBatch = Pick<Batch<unknown, unknown>, 'load' | 'rejectAll'>;
@@ -46,18 +50,23 @@ export class BatchedPool {
     kind: BatchableRead<Call, Result>,
     { withPosition }: { readonly withPosition: boolean },
   ): Send<Call, Result> {
-    const { limits, clock } = this.#options;
+    const { limits, clock, observer, traces } = this.#options;
+    const { role: pool } = this.#pool;
+    const { name } = kind;
     const one = async (call: Call, interrupt: AbortSignal): Promise<Positioned<Result>> =>
       this.#send(async (db) => kind.one(db, call), withPosition, interrupt);
     const batch = new Batch<Call, Positioned<Result>>({
       ...limits,
       clock,
       shareBy: kind.keyOf,
-      isInterruptible: this.#pool.role === 'read',
+      isInterruptible: pool === 'read',
+      trace: traces?.ofBatches(name, pool),
+      onSent: observer && ((size, waitMs) => observer.batchSent({ pool, name, size, waitMs })),
       isFaultOfCalls: (error) => error instanceof DatabaseError,
       one,
       many: async (calls, interrupt) => {
-        const { result, position } = await this.#send(async (db) => kind.many(db, calls), withPosition, interrupt);
+        const send = async (db: Queryable): Promise<readonly Result[]> => kind.many(forCalls(db, calls.length), calls);
+        const { result, position } = await this.#send(send, withPosition, interrupt);
         return result.map((each) => ({ result: each, position }));
       },
       rest: one,

@@ -1,6 +1,8 @@
 import { BatchedPool } from './batched-pool.ts';
 import type { BatchLimits } from './batch.ts';
 import { GroupCommit } from './group-commit.ts';
+
+import type { StatementTraces } from '../telemetry/statement-traces.ts';
 import { Pool, type PoolOptions, type PoolServices } from './pool.ts';
 import { primaryPosition, replayPosition } from './position.ts';
 import { PrimaryLog } from './primary-log.ts';
@@ -42,9 +44,9 @@ const maxCatchUpMs = 20;
 
 export function openDatabases(
   { write, read, batching, maxLagMs }: DatabasesOptions,
-  services: PoolServices,
+  services: PoolServices & { readonly traces?: StatementTraces | undefined },
 ): Databases {
-  const { clock, log } = services;
+  const { clock, log, observer, traces } = services;
   const limitsOf = ({ maxOpen, maxWaiting, statementTimeoutMs }: PoolOptions): BatchLimits => ({
     maxInFlight: batching ? maxInFlight : maxOpen,
     maxSize: batching ? maxSize : 1,
@@ -55,9 +57,16 @@ export function openDatabases(
   // One of the connections is the watch's own: a standby whose other connections are all busy is not away.
   const readPool = new Pool({ ...read, maxOpen: Math.max(1, read.maxOpen - 1) }, services);
   const watchPool = new Pool({ ...read, maxOpen: 1 }, services);
-  const primary = new BatchedPool(writePool, { limits: limitsOf(write), clock, position: primaryPosition });
-  const commits = new GroupCommit(writePool, { limits: limitsOf(write), clock, position: primaryPosition });
-  const onStandby = new BatchedPool(readPool, { limits: limitsOf(read), clock, position: replayPosition });
+  const primaryOptions = { limits: limitsOf(write), clock, observer, traces, position: primaryPosition };
+  const primary = new BatchedPool(writePool, primaryOptions);
+  const commits = new GroupCommit(writePool, primaryOptions);
+  const onStandby = new BatchedPool(readPool, {
+    limits: limitsOf(read),
+    clock,
+    observer,
+    traces,
+    position: replayPosition,
+  });
   const standby = new Standby(watchPool, onStandby, { maxLagMs, log });
   const watch = new StandbyWatch(writePool, new PrimaryLog(clock, maxLagMs * 2), standby);
   watch.start();

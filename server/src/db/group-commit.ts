@@ -1,19 +1,11 @@
 import { DatabaseError } from 'pg';
 
-import type { Clock } from '../lib/clock.ts';
-import { alone, Batch, isAlone, type BatchLimits } from './batch.ts';
+import { alone, Batch, isAlone } from './batch.ts';
 import type { BatchableWrite } from './batchable.ts';
-import type { Send } from './batched-pool.ts';
+import type { BatchedPoolOptions, Send } from './batched-pool.ts';
 import type { Pool } from './pool.ts';
 import type { PositionRow } from './position.ts';
-import type { Queryable, Statement } from './statement.ts';
-
-export interface GroupCommitOptions {
-  readonly limits: BatchLimits;
-  readonly clock: Clock;
-  /** How the primary tells its position. */
-  readonly position: Statement<PositionRow, []>;
-}
+import { forCalls, type Queryable } from './statement.ts';
 
 /** A call in a batch of several kinds. */
 interface AnyCall {
@@ -32,6 +24,9 @@ interface Kind {
   readonly many: (db: Queryable, calls: readonly AnyCall[]) => Promise<readonly Outcome[]>;
 }
 
+/** To those who look at batches; reads have a batch per kind. */
+const name = 'writes';
+
 type Outcome = 'done' | typeof alone;
 type Position = PositionRow | undefined;
 
@@ -42,18 +37,21 @@ type Position = PositionRow | undefined;
  */
 export class GroupCommit {
   readonly #pool: Pool<'write'>;
-  readonly #options: GroupCommitOptions;
+  readonly #options: BatchedPoolOptions;
   readonly #batch: Batch<AnyCall, Position>;
   readonly #kinds: Kind[] = [];
 
-  constructor(pool: Pool<'write'>, options: GroupCommitOptions) {
-    const { limits, clock } = options;
+  constructor(pool: Pool<'write'>, options: BatchedPoolOptions) {
+    const { limits, clock, observer, traces } = options;
+    const { role } = pool;
     this.#pool = pool;
     this.#options = options;
     this.#batch = new Batch<AnyCall, Position>({
       ...limits,
       clock,
       isInterruptible: false,
+      trace: traces?.ofBatches(name, role),
+      onSent: observer && ((size, waitMs) => observer.batchSent({ pool: role, name, size, waitMs })),
       isFaultOfCalls: (error) => error instanceof DatabaseError,
       one: async (call, signal) => this.#one(call, signal),
       many: async (calls, signal) => this.#many(calls, signal),
@@ -88,7 +86,7 @@ export class GroupCommit {
       .map((kind) => ({ kind, mine: calls.filter((call) => call.kind === kind) }))
       .filter(({ mine }) => mine.length > 0);
     const { result, after } = await this.#pool.queryThen(
-      async (db) => Promise.all(groups.map(async ({ kind, mine }) => kind.many(db, mine))),
+      async (db) => Promise.all(groups.map(async ({ kind, mine }) => kind.many(forCalls(db, mine.length), mine))),
       { behind: this.#options.position, isTransaction: groups.length > 1, signal },
     );
     const outcomes = new Map(groups.flatMap(({ mine }, n) => mine.map((call, m) => [call, result[n]?.[m]] as const)));

@@ -7,6 +7,8 @@ import type { QueryResultRow } from 'pg';
 export interface Statement<Row extends QueryResultRow, Values extends readonly unknown[]> {
   readonly name: string;
   readonly text: string;
+  /** How many calls it makes; set by batches, for the observer. */
+  readonly calls?: number;
   /** Never set: holds the types. */
   readonly types?: { readonly row: Row; readonly values: Values };
 }
@@ -26,4 +28,9 @@ export interface Queryable {
     values: Values,
     signal?: AbortSignal,
   ): Promise<Row[]>;
+}
+
+/** The same, for statements that make several calls at once. */
+export function forCalls(db: Queryable, calls: number): Queryable {
+  return { query: async (wanted, values, signal) => db.query({ ...wanted, calls }, values, signal) };
 }

@@ -8,6 +8,7 @@ export interface ToldRefusal {
   /** The pattern of the route, never the address: that was typed by a user. Undefined before a route is known. */
   readonly route?: string | undefined;
   readonly requestId: string;
+  readonly traceId?: string | undefined;
   readonly cause?: string | undefined;
 }
 

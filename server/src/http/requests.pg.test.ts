@@ -65,7 +65,7 @@ test('the read of a client that goes away is cancelled on the server, and nobody
     socket.destroy();
     await waitFor('the read to end on the server', async () => (await running('read')).length === 0, 2_000);
     assert.ok(performance.now() - began < 700, 'it ended because of the client, not by its deadline');
-    assert.deepEqual(lines, []);
+    assert.doesNotMatch(lines.join(''), /"level":[4-6]0/u);
   } finally {
     await undoSlowDown();
   }

@@ -53,6 +53,18 @@ function integerRule({ min, max }: { min: number; max: number }): Pick<Option<nu
   };
 }
 
+/** A part of the whole, from 0 to 1. */
+export function fraction(declared: Declaration<number>): Option<number> {
+  return {
+    ...declared,
+    kind: 'number, 0–1',
+    parse: (raw) => {
+      const value = /^\d*\.?\d+$/u.test(raw.trim()) ? Number(raw) : Number.NaN;
+      return value >= 0 && value <= 1 ? { value } : { problem: 'must be a number from 0 to 1' };
+    },
+  };
+}
+
 export function boolean(declared: Declaration<boolean>): Option<boolean> {
   const words: Readonly<Record<string, boolean>> = { true: true, false: false, '1': true, '0': false };
   return {

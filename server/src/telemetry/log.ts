@@ -1,5 +1,7 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
-import { PinoPretty as pretty } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
+
+import { LogOutput } from './log-output.ts';
 
 export type Log = Logger;
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -21,10 +23,16 @@ export interface LogOptions {
 }
 
 /** Lines of JSON, or lines for a person when `pretty`; to stderr, since stdout is for results. Tests pass a `sink`. */
-export function createLog({ level, name, pretty: isForPeople }: LogOptions, sink?: DestinationStream): Log {
-  const lines = { destination: sink ?? 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' };
-  const plain = sink ?? pino.destination({ dest: 2, sync: true });
-  return pino({ level, name, serializers: { err: describeError } }, isForPeople ? pretty(lines) : plain);
+export function createLog(
+  { level, name, pretty }: LogOptions,
+  sink: DestinationStream = new LogOutput(process.stderr),
+): Log {
+  return pino({ level, name, serializers: { err: describeError } }, pretty ? forPeople(sink) : sink);
+}
+
+function forPeople(sink: DestinationStream): DestinationStream {
+  const format = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' });
+  return { write: (line) => sink.write(format(line)) };
 }
 
 export const logFormats = ['auto', 'json', 'pretty'] as const;

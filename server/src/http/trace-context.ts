@@ -1,0 +1,71 @@
+import type { Span } from '@opentelemetry/api';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+import type { RequestTraces } from '../telemetry/request-traces.ts';
+import { clientGone } from './observer.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The trace that the request belongs to, in hex; undefined when it belongs to none. */
+    traceId: string | undefined;
+  }
+}
+
+/** Where a request comes from, in the words of the W3C's Trace Context: ids in lower-case hex. */
+export interface TraceParent {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly isSampled: boolean;
+}
+
+const pattern =
+  /^(?!ff)(?<version>[\da-f]{2})-(?<traceId>[\da-f]{32})-(?<spanId>[\da-f]{16})-(?<flags>[\da-f]{2})(?<rest>-.*)?$/u;
+const onlyZeros = /^0+$/u;
+
+/**
+ * Reads the header `traceparent`; undefined when there is none, or none that is valid: garbage is ignored, as the
+ * specification wants it. Versions that are to come may have more behind a dash (https://www.w3.org/TR/trace-context/).
+ */
+export function readTraceparent(header: string | string[] | undefined): TraceParent | undefined {
+  if (typeof header !== 'string') return undefined;
+  const { version, traceId = '', spanId = '', flags = '', rest } = pattern.exec(header)?.groups ?? {};
+  if (version === undefined || (version === '00' && rest !== undefined)) return undefined;
+  if (onlyZeros.test(traceId) || onlyZeros.test(spanId)) return undefined;
+  return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+/**
+ * Has `request.traceId` say which trace the client's `traceparent` names, for the log. With `traces`, every request has one,
+ * and a span in it; what its handler does belongs to that span.
+ */
+export function carryTrace(app: FastifyInstance, traces: RequestTraces | undefined): void {
+  app.decorateRequest('traceId');
+  if (traces !== undefined) return traceRequests(app, traces);
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { traceparent } = request.headers;
+    if (traceparent !== undefined) request.traceId = readTraceparent(traceparent)?.traceId;
+    done();
+  });
+}
+
+function traceRequests(app: FastifyInstance, traces: RequestTraces): void {
+  const spans = new WeakMap<FastifyRequest, Span>();
+  app.addHook('onRequest', (request, { raw }, done) => {
+    const { method, headers, protocol: scheme, is404, routeOptions } = request;
+    const route = is404 ? undefined : routeOptions.url;
+    const span = traces.begin(
+      { method, route, scheme, requestId: request.id },
+      readTraceparent(headers['traceparent']),
+    );
+    spans.set(request, span);
+    request.traceId = span.spanContext().traceId;
+    raw.on('close', () => traces.end(span, raw.writableFinished ? raw.statusCode : clientGone));
+    done();
+  });
+  app.addHook('onRoute', (route) => {
+    const { handler } = route;
+    route.handler = function (request, reply) {
+      return traces.within(spans.get(request), () => handler.call(this, request, reply));
+    };
+  });
+}

@@ -1,0 +1,61 @@
+import type { DbObserver, EndedStatement } from '../db/observer.ts';
+import type { Log } from './log.ts';
+import { SampledLog } from './sampled-log.ts';
+
+/** Plain data, so that it can be sent to another process. Never the statement's text or its values. */
+export interface SlowStatement {
+  /** When it ended, in milliseconds since 1970. */
+  readonly atMs: number;
+  readonly pool: EndedStatement['pool'];
+  /** The statement's name. */
+  readonly statement: string;
+  readonly durationMs: number;
+  /** Calls that it made; 1 when it was not a batch's. */
+  readonly batchSize: number;
+  /** What it had, the wait for a connection not included. */
+  readonly deadlineMs: number;
+  readonly failed: boolean;
+}
+
+export interface SlowStatementsOptions {
+  /** From here on a statement is slow. */
+  readonly slowMs: number;
+  /** The wall clock, in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+const mostRecent = 20;
+const mostPerSecond = 10;
+
+/** Writes a line for each slow statement, ten a second at most, and keeps the last twenty for who watches the server. */
+export class SlowStatements implements Pick<DbObserver, 'statementEnded'> {
+  readonly #log: Log;
+  readonly #options: SlowStatementsOptions;
+  readonly #sample: SampledLog;
+  readonly #recent: SlowStatement[] = [];
+
+  constructor(log: Log, options: SlowStatementsOptions) {
+    this.#log = log;
+    this.#options = options;
+    this.#sample = new SampledLog(log, { mostPerSecond, leftOut: 'slow statements were not logged one by one' });
+  }
+
+  /** Oldest first. */
+  get recent(): readonly SlowStatement[] {
+    return this.#recent;
+  }
+
+  statementEnded({ pool, name, durationMs, batchSize, deadlineMs, failed }: EndedStatement): void {
+    if (durationMs < this.#options.slowMs) return;
+    const rounded = { durationMs: Math.round(durationMs), deadlineMs: Math.round(deadlineMs) };
+    const slow = { pool, statement: name, ...rounded, batchSize, failed };
+    this.#recent.push({ atMs: this.#options.now(), ...slow });
+    if (this.#recent.length > mostRecent) this.#recent.shift();
+    if (this.#sample.take()) this.#log.warn(slow, 'a statement was slow');
+  }
+
+  /** Tells what was left out. */
+  close(): void {
+    this.#sample.close();
+  }
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { createTestApp } from '../../test/app.ts';
+import { useDatabase } from '../../test/database.ts';
+import { listen } from '../../test/http-server.ts';
+import { recordLog } from '../../test/log-lines.ts';
+import { startCollector, type Collector, type ReceivedSpan } from '../../test/otlp-collector.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import { withDeadline } from '../lib/with-deadline.ts';
+import { startTracing } from './tracing.ts';
+
+const database = useDatabase();
+const users = '/api/v1/users';
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const parentId = '00f067aa0ba902b7';
+
+interface Traced {
+  readonly url: string;
+  readonly text: () => string;
+  /** Closes the server, which sends the last spans. */
+  readonly close: () => Promise<void>;
+}
+
+async function serveTraced(collector: string, timeoutMs = 10_000): Promise<Traced> {
+  const { log, text } = recordLog();
+  const options = {
+    url: `${collector}/v1/traces`,
+    headers: 'x-key=hunter%202',
+    timeoutMs,
+    sampler: 'parentbased_always_on',
+    ratio: 1,
+  };
+  const service = { serviceName: 'tested', serviceVersion: '1', resourceAttributes: 'deployment=test', worker: 1 };
+  const databases = { write: 'w', read: 'r' };
+  const tracing = startTracing({ ...options, ...service, databases }, log);
+  const app = await createTestApp(database().endpoints, { log, tracing, env: { DB_BATCHING: 'on' } });
+  const url = `http://127.0.0.1:${await listen(app.http)}`;
+  const close = async (): Promise<void> => {
+    await app.http.close();
+    await app.close();
+    await tracing.close();
+  };
+  return { url, text, close };
+}
+
+async function create(url: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+  const answer = await fetch(url + users, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ first_name: 'hunter2', last_name: 'hunter2' }),
+  });
+  assert.equal(answer.status, 201);
+  await answer.text();
+}
+
+function only(collector: Collector, name: string): ReceivedSpan {
+  const found = collector.spans().filter((span) => span.name === name);
+  assert.equal(
+    found.length,
+    1,
+    `one span ${name}; there are ${collector
+      .spans()
+      .map((span) => span.name)
+      .join(', ')}`,
+  );
+  const [span] = found;
+  assert(span);
+  return span;
+}
+
+describe('a traced request', () => {
+  test("goes on with the client's trace: request, batch, statement; and its lines have the trace id, but no values", async () => {
+    const collector = await startCollector({ answers: true });
+    const server = await serveTraced(collector.url);
+    await create(server.url, { traceparent: `00-${traceId}-${parentId}-01`, authorization: 'hunter2' });
+    await fetch(`${server.url}${users}/hunter2?name=hunter2`);
+    await server.close();
+    const request = only(collector, `POST ${users}`);
+    const batch = only(collector, 'batch users.insert');
+    const statement = only(collector, 'users.insert');
+    assert.partialDeepStrictEqual(request, { traceId, parentSpanId: parentId, isError: false });
+    assert.partialDeepStrictEqual(batch, { traceId, parentSpanId: request.spanId, links: [] });
+    assert.partialDeepStrictEqual(statement, { traceId, parentSpanId: batch.spanId });
+    assert.ok(['http.request.method', 'http.route', 'url.scheme'].every((key) => request.attributes.includes(key)));
+    assert.ok(['db.system.name', 'db.query.summary'].every((key) => statement.attributes.includes(key)));
+    assert.match(server.text(), new RegExp(`"status":201.*"traceId":"${traceId}"`, 'u'));
+    assert.equal(collector.headers()['x-key'], 'hunter 2');
+    assert.doesNotMatch(server.text() + collector.text(), /hunter2|insert into/u);
+  });
+
+  test('that shares its batch is linked with it, and the batch with all its requests', async () => {
+    const collector = await startCollector({ answers: true });
+    const server = await serveTraced(collector.url);
+    await Promise.all(Array.from({ length: 40 }, async () => create(server.url)));
+    await server.close();
+    const spans = collector.spans();
+    const requests = new Set(spans.filter(({ name }) => name === `POST ${users}`).map(({ spanId }) => spanId));
+    assert.equal(requests.size, 40);
+    const batches = spans.filter(({ name }) => name === 'batch users.insert');
+    const calls = spans.filter(({ name }) => name === 'call users.insert');
+    assert.ok(
+      batches.some(({ links }) => links.length > 0),
+      'some shared a batch',
+    );
+    const reached = batches.flatMap(({ parentSpanId, links }) => [parentSpanId, ...links]);
+    assert.deepEqual(new Set(reached), requests);
+    assert.equal(reached.length, 40);
+    for (const { parentSpanId, links } of calls) {
+      const batch = batches.find(({ spanId }) => spanId === links[0]);
+      assert.ok(batch?.links.includes(parentSpanId), 'each points at the other');
+    }
+    assert.equal(calls.length + batches.length, 40);
+  });
+
+  test('is not recorded when its client says so, and has its trace id in the log all the same', async () => {
+    const collector = await startCollector({ answers: true });
+    const server = await serveTraced(collector.url);
+    await create(server.url, { traceparent: `00-${traceId}-${parentId}-00` });
+    await server.close();
+    assert.deepEqual(collector.spans(), []);
+    assert.match(server.text(), new RegExp(traceId, 'u'));
+  });
+});
+
+describe('a collector', () => {
+  test('that is away costs nobody anything but spans', async () => {
+    const server = await serveTraced('http://127.0.0.1:9');
+    await create(server.url);
+    await server.close();
+    assert.match(server.text(), /spans could not be sent/u);
+  });
+
+  test('that takes what it is sent and never answers holds up no request, and no shutdown', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length;
+    const before = timers();
+    const collector = await startCollector({ answers: false });
+    const server = await serveTraced(collector.url, 3_000);
+    await create(server.url);
+    await withDeadline(server.close(), 6_000);
+    assert.match(server.text(), /the last spans could not be sent/u);
+    await waitFor('the abandoned sending to end', () => timers() <= before);
+  });
+});

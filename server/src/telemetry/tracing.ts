@@ -1,0 +1,111 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+import type { Span } from '@opentelemetry/api';
+import { parseKeyPairsIntoRecord, setGlobalErrorHandler } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { defaultResource, resourceFromAttributes, type Resource } from '@opentelemetry/resources';
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+  type Sampler,
+} from '@opentelemetry/sdk-trace';
+import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
+
+import { withDeadline } from '../lib/with-deadline.ts';
+import type { Log } from './log.ts';
+import { RequestTraces } from './request-traces.ts';
+import { StatementTraces, type StatementTracesOptions } from './statement-traces.ts';
+
+export interface TracingOptions {
+  /** Where spans go, whole. */
+  readonly url: string;
+  /** `name=value`, separated by commas. Secret. */
+  readonly headers: string | undefined;
+  readonly timeoutMs: number;
+  readonly serviceName: string;
+  readonly serviceVersion: string;
+  /** `name=value`, separated by commas. */
+  readonly resourceAttributes: string | undefined;
+  /** A name of `OTEL_TRACES_SAMPLER`. */
+  readonly sampler: string;
+  /** The part of the requests that is traced, where the sampler takes a part. */
+  readonly ratio: number;
+  readonly worker: number;
+  readonly databases: StatementTracesOptions['databases'];
+}
+
+/** Spans that wait to be sent; further ones are dropped. A few MiB. */
+const maxQueueSize = 2_048;
+/** How long the end of a worker waits for the collector to take the last spans. */
+const lastSpansMs = 2_000;
+
+export interface Tracing {
+  readonly requests: RequestTraces;
+  readonly statements: StatementTraces;
+  /** Sends what is left, within two seconds; never rejects. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes OpenTelemetry traces and sends them to a collector by OTLP over HTTP, in the background: a collector that is slow or
+ * away costs spans, never a request. Imported only where traces are wanted, since the packages take memory and time to load.
+ */
+export function startTracing(options: TracingOptions, log: Log): Tracing {
+  setGlobalErrorHandler((error) => log.warn({ reason: reasonOf(error) }, 'spans could not be sent'));
+  const { url, timeoutMs } = options;
+  const exporter = new OTLPTraceExporter({ url, timeoutMillis: timeoutMs, headers: pairsOf(options.headers) });
+  const processor = new BatchSpanProcessor({ exporter, maxQueueSize, exportTimeoutMillis: timeoutMs });
+  const provider = new TracerProvider({
+    resource: describeService(options),
+    sampler: chooseSampler(options),
+    spanProcessors: [processor],
+  });
+  const tracer = provider.getTracer('messenger', options.serviceVersion);
+  const current = new AsyncLocalStorage<Span | undefined>();
+  return {
+    requests: new RequestTraces(tracer, current),
+    statements: new StatementTraces({ tracer, current, databases: options.databases }),
+    close: async () => {
+      try {
+        await withDeadline(provider.shutdown(), lastSpansMs);
+      } catch (error) {
+        log.warn({ reason: reasonOf(error) }, 'the last spans could not be sent');
+      }
+    },
+  };
+}
+
+function chooseSampler({ sampler, ratio }: TracingOptions): Sampler {
+  const root = rootSampler(sampler.replace('parentbased_', ''), ratio);
+  return sampler.startsWith('parentbased_') ? new ParentBasedSampler({ root }) : root;
+}
+
+function rootSampler(name: string, ratio: number): Sampler {
+  if (name === 'always_off') return new AlwaysOffSampler();
+  return name === 'traceidratio' ? new TraceIdRatioBasedSampler(ratio) : new AlwaysOnSampler();
+}
+
+function describeService({ serviceName, serviceVersion, resourceAttributes, worker }: TracingOptions): Resource {
+  return defaultResource().merge(
+    resourceFromAttributes({
+      [ATTR_SERVICE_VERSION]: serviceVersion,
+      'messenger.worker': worker,
+      ...pairsOf(resourceAttributes),
+      [ATTR_SERVICE_NAME]: serviceName,
+    }),
+  );
+}
+
+function pairsOf(text: string | undefined): Record<string, string> {
+  return parseKeyPairsIntoRecord(text);
+}
+
+/** Without the answer of the collector, and what was sent to it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  return 'code' in error ? `${error.message} (${String(error.code)})` : error.message;
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { parseLines } from './log-lines.ts';
+import { useServers, workersOf, type Run } from './start-server.ts';
+import { waitFor } from './wait-for.ts';
+
+const servers = useServers();
+
+/** More lines than a pipe or a socket holds. */
+const manyRequests = 6_000;
+
+async function ask({ url }: Run, count: number): Promise<void> {
+  for (let asked = 0; asked < count; asked += 50) {
+    const answers = Array.from({ length: 50 }, async () => fetch(`${url}/livez`));
+    for (const answer of await Promise.all(answers)) {
+      assert.equal(answer.status, 200);
+      await answer.text();
+    }
+  }
+}
+
+async function stop(server: Run): Promise<number | string> {
+  server.kill('SIGTERM');
+  return await server.ended();
+}
+
+test('each worker writes a line for each request, and none says what somebody typed', async () => {
+  const server = await servers.start(join(await servers.folder(), 'data'));
+  const answer = await fetch(`${server.url}/api/v1/users`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer hunter2' },
+    body: JSON.stringify({ first_name: 'hunter2', last_name: 'hunter2' }),
+  });
+  await answer.text();
+  await fetch(`${server.url}/api/v1/users/hunter2?name=hunter2`);
+  const lines = (): ReturnType<typeof parseLines> => parseLines(server.stderr, 'request');
+  await waitFor('both lines', () => lines().length === 2);
+  assert.partialDeepStrictEqual(lines()[0], {
+    method: 'POST',
+    route: '/api/v1/users',
+    status: 201,
+    requestId: answer.headers.get('request-id'),
+  });
+  assert.match(String(lines()[0]?.['name']), /^worker \d$/u);
+  assert.equal(await stop(server), 0);
+  assert.doesNotMatch(server.stderr + server.stdout, /hunter2/u);
+});
+
+test('a reader of the log that stands still, and then goes away, stops no worker and no shutdown', async () => {
+  const env = { LOG_REQUESTS: '100000' };
+  const server = await servers.start(join(await servers.folder(), 'data'), { env });
+  const workers = workersOf(server.pid);
+  server.child.stderr?.pause();
+  await ask(server, manyRequests);
+  assert.deepEqual(workersOf(server.pid), workers);
+  server.child.stderr?.destroy();
+  await ask(server, manyRequests / 10);
+  assert.deepEqual(workersOf(server.pid), workers, 'nobody died of it');
+  assert.equal(await stop(server), 0);
+});
