@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { Batch, isAlone, type BatchLimits } from './batch.ts';
 import type { Batchable, StatementRunner } from './batchable.ts';
 import type { DbObserver } from './observer.ts';
-import type { Pool } from './pool.ts';
+import type { Pool, Role } from './pool.ts';
 import type { PositionRow } from './position.ts';
 import type { Statement } from './statement.ts';
 
@@ -36,6 +36,10 @@ export class BatchedPool {
   constructor(pool: Pool, options: BatchedPoolOptions) {
     this.#pool = pool;
     this.#options = options;
+  }
+
+  get role(): Role {
+    return this.#pool.role;
   }
 
   /** By kind of call: calls that wait, and statements that run. */

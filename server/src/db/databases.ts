@@ -23,6 +23,9 @@ export interface Databases {
   readonly writePool: Pool<'write'>;
   readonly readPool: Pool<'read'>;
   readonly standby: Standby;
+  /** All of them, for those who watch. */
+  readonly pools: readonly Pool[];
+  readonly batches: readonly BatchedPool[];
   /** Closes the pools; call it when the last call is answered. */
   close(): Promise<void>;
 }
@@ -65,6 +68,8 @@ export function openDatabases(
     writePool,
     readPool,
     standby,
+    pools: [writePool, readPool, watchPool],
+    batches: [primary, onStandby],
     close: async () => {
       watch.stop();
       await Promise.all([writePool.close(), readPool.close(), watchPool.close()]);
