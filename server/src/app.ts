@@ -14,10 +14,14 @@ import { createHttpServer, type HttpServer } from './http/server.ts';
 import { AppError } from './lib/app-error.ts';
 import type { Clock } from './lib/clock.ts';
 import { withDeadline } from './lib/with-deadline.ts';
+import { metricsRoute } from './http/metrics-route.ts';
+import type { Collect } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
 import { RequestLog } from './telemetry/request-log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { SlowStatements } from './telemetry/slow-statements.ts';
+import type { Snapshot } from './telemetry/metrics.ts';
+import { createWorkerMetrics } from './telemetry/worker-metrics.ts';
 import { UserReader } from './users/user-reader.ts';
 import { userRoutes } from './users/user-routes.ts';
 import { UserWriter } from './users/user-writer.ts';
@@ -40,6 +44,8 @@ export interface AppServices {
   readonly random: () => number;
   /** Undefined when there are to be no traces. */
   readonly tracing?: Tracing | undefined;
+  /** What all processes have counted, together. */
+  readonly collect: Collect;
 }
 
 /** One worker's whole server, not listening yet. */
@@ -50,6 +56,8 @@ export interface App {
   readonly routes: readonly string[];
   readonly databases: Databases;
   readonly slowStatements: SlowStatements;
+  /** What this worker has counted. */
+  measure(): Snapshot;
   /** Closes the pools; call it when the last request is answered. */
   close(): Promise<void>;
 }
@@ -59,21 +67,23 @@ const readinessTimeoutMs = 2_000;
 
 /** Configuration → pools → domains → routes: the whole server on one page. */
 export async function createApp(settings: AppSettings, services: AppServices): Promise<App> {
-  const { requests: mostPerSecond, slowRequestMs, slowStatementMs } = settings.config.log;
+  const { config } = settings;
+  const { requests: mostPerSecond, slowRequestMs, slowStatementMs } = config.log;
   const requestLog = new RequestLog(services.log, { mostPerSecond, slowMs: slowRequestMs });
   const slowStatements = new SlowStatements(services.log, { slowMs: slowStatementMs, now: Date.now });
   const { requests, statements } = services.tracing ?? {};
+  const metrics = config.metrics.enabled ? createWorkerMetrics() : undefined;
   const databases = openDatabases(databaseOptions(settings), {
     ...services,
-    observer: observeDbBy([slowStatements, ...(statements === undefined ? [] : [statements])]),
+    observer: observeDbBy([slowStatements, statements, metrics?.db].filter((one) => one !== undefined)),
     traces: statements,
   });
   const { reads, writes, writePool } = databases;
   const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
-    ...settings.config.server,
+    ...config.server,
     ...services,
-    observer: observeHttpBy([requestLog]),
+    observer: observeHttpBy([requestLog, metrics?.http].filter((one) => one !== undefined)),
     traces: requests,
     newRequestId: createRequestIds(settings.worker, services.random),
   });
@@ -89,16 +99,20 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     isDraining: () => drain.draining,
     check: async (signal) => checkPrimary(writePool, signal),
   });
+  if (config.metrics.enabled && config.metrics.port === undefined)
+    metricsRoute(http, { collect: services.collect, guard: { token: config.metrics.token, isOwnPort: false } });
   userRoutes(http, users);
   methods.close();
   await http.ready();
 
   const close = async (): Promise<void> => {
+    metrics?.stop();
     requestLog.close();
     await databases.close();
     slowStatements.close();
   };
-  return { http, drain, routes: methods.routes(), databases, slowStatements, close };
+  const measure = (): Snapshot => metrics?.measure(databases) ?? {};
+  return { http, drain, routes: methods.routes(), databases, slowStatements, measure, close };
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {

@@ -39,6 +39,7 @@ export async function createTestApp(
       clock: monotonicClock,
       random: Math.random,
       tracing,
+      collect: async () => ({ atMs: 0, metrics: {} }),
     },
   );
 }

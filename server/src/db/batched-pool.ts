@@ -5,7 +5,7 @@ import { Batch, type BatchLimits } from './batch.ts';
 import type { BatchableRead } from './batchable.ts';
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
 import type { DbObserver } from './observer.ts';
-import type { Pool } from './pool.ts';
+import type { Pool, Role } from './pool.ts';
 import type { PositionRow } from './position.ts';
 import { forCalls, type Queryable, type Statement } from './statement.ts';
 
@@ -27,10 +27,16 @@ export interface BatchedPoolOptions {
   readonly traces?: StatementTraces | undefined;
 }
 
+/** What waits and runs, by kind of call. */
+export interface BatchLoads {
+  readonly role: Role;
+  readonly loads: readonly { readonly name: string; readonly waiting: number; readonly inFlight: number }[];
+}
+
 type AnyBatch = Pick<Batch<unknown, unknown>, 'load' | 'rejectAll'>;
 
 /** A pool whose reads travel in batches, one batch per kind of call. */
-export class BatchedPool {
+export class BatchedPool implements BatchLoads {
   readonly #pool: Pool;
   readonly #options: BatchedPoolOptions;
   readonly #batches: { readonly name: string; readonly batch: AnyBatch }[] = [];
@@ -40,8 +46,12 @@ export class BatchedPool {
     this.#options = options;
   }
 
+  get role(): Role {
+    return this.#pool.role;
+  }
+
   /** By kind of call: calls that wait, and statements that run. */
-  get loads(): readonly { readonly name: string; readonly waiting: number; readonly inFlight: number }[] {
+  get loads(): BatchLoads['loads'] {
     return this.#batches.map(({ name, batch }) => ({ name, ...batch.load }));
   }
 

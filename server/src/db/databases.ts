@@ -1,4 +1,4 @@
-import { BatchedPool } from './batched-pool.ts';
+import { BatchedPool, type BatchLoads } from './batched-pool.ts';
 import type { BatchLimits } from './batch.ts';
 import { GroupCommit } from './group-commit.ts';
 
@@ -26,6 +26,9 @@ export interface Databases {
   readonly writePool: Pool<'write'>;
   readonly readPool: Pool<'read'>;
   readonly standby: Standby;
+  /** All of them, for those who watch. */
+  readonly pools: readonly Pool[];
+  readonly batches: readonly BatchLoads[];
   /** Closes the pools; call it when the last call is answered. */
   close(): Promise<void>;
 }
@@ -76,6 +79,8 @@ export function openDatabases(
     writePool,
     readPool,
     standby,
+    pools: [writePool, readPool, watchPool],
+    batches: [primary, commits, onStandby],
     close: async () => {
       watch.stop();
       await Promise.all([writePool.close(), readPool.close(), watchPool.close()]);

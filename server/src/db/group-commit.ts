@@ -2,7 +2,7 @@ import { DatabaseError } from 'pg';
 
 import { alone, Batch, isAlone } from './batch.ts';
 import type { BatchableWrite } from './batchable.ts';
-import type { BatchedPoolOptions, Send } from './batched-pool.ts';
+import type { BatchedPoolOptions, BatchLoads, Send } from './batched-pool.ts';
 import type { Pool } from './pool.ts';
 import type { PositionRow } from './position.ts';
 import { forCalls, type Queryable } from './statement.ts';
@@ -35,7 +35,8 @@ type Position = PositionRow | undefined;
  * them, and tells its position once. A statement per kind, in the order in which the kinds were opened; begin, statements,
  * commit and position travel in one packet. Fails and recovers as `Batch` does.
  */
-export class GroupCommit {
+export class GroupCommit implements BatchLoads {
+  readonly role = 'write';
   readonly #pool: Pool<'write'>;
   readonly #options: BatchedPoolOptions;
   readonly #batch: Batch<AnyCall, Position>;
@@ -43,15 +44,14 @@ export class GroupCommit {
 
   constructor(pool: Pool<'write'>, options: BatchedPoolOptions) {
     const { limits, clock, observer, traces } = options;
-    const { role } = pool;
     this.#pool = pool;
     this.#options = options;
     this.#batch = new Batch<AnyCall, Position>({
       ...limits,
       clock,
       isInterruptible: false,
-      trace: traces?.ofBatches(name, role),
-      onSent: observer && ((size, waitMs) => observer.batchSent({ pool: role, name, size, waitMs })),
+      trace: traces?.ofBatches(name, this.role),
+      onSent: observer && ((size, waitMs) => observer.batchSent({ pool: this.role, name, size, waitMs })),
       isFaultOfCalls: (error) => error instanceof DatabaseError,
       one: async (call, signal) => this.#one(call, signal),
       many: async (calls, signal) => this.#many(calls, signal),
@@ -60,8 +60,8 @@ export class GroupCommit {
   }
 
   /** Calls that wait, and transactions that run. */
-  get load(): { readonly waiting: number; readonly inFlight: number } {
-    return this.#batch.load;
+  get loads(): BatchLoads['loads'] {
+    return [{ name, ...this.#batch.load }];
   }
 
   open<Call, Result>(wanted: BatchableWrite<Call, Result>): Send<Call, Result> {
