@@ -2,17 +2,23 @@ import type { Config } from './config.ts';
 import type { Endpoints } from './db/endpoint.ts';
 import { describeFailure } from './db/errors.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
+import { observeDbBy } from './db/observer.ts';
 import type { Pool, PoolOptions, Role } from './db/pool.ts';
 import { apiDocs } from './http/api-docs.ts';
 import { Drain } from './http/drain.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { homePage } from './http/home-page.ts';
 import { collectMethods } from './http/method-not-allowed.ts';
+import { observeHttpBy } from './http/observer.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { AppError } from './lib/app-error.ts';
 import type { Clock } from './lib/clock.ts';
 import { withDeadline } from './lib/with-deadline.ts';
+import { metricsRoute } from './http/metrics-route.ts';
+import type { Collect } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
+import type { Snapshot } from './telemetry/metrics.ts';
+import { createWorkerMetrics } from './telemetry/worker-metrics.ts';
 import { UserReader } from './users/user-reader.ts';
 import { userRoutes } from './users/user-routes.ts';
 import { UserWriter } from './users/user-writer.ts';
@@ -33,6 +39,8 @@ export interface AppServices {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: () => number;
+  /** What all processes have counted, together. */
+  readonly collect: Collect;
 }
 
 /** One worker's whole server, not listening yet. */
@@ -42,6 +50,8 @@ export interface App {
   /** `GET, POST /api/v1/users`, for the operator. */
   readonly routes: readonly string[];
   readonly databases: Databases;
+  /** What this worker has counted. */
+  measure(): Snapshot;
   /** Closes the pools; call it when the last request is answered. */
   close(): Promise<void>;
 }
@@ -51,12 +61,18 @@ const readinessTimeoutMs = 2_000;
 
 /** Configuration → pools → domains → routes: the whole server on one page. */
 export async function createApp(settings: AppSettings, services: AppServices): Promise<App> {
-  const databases = openDatabases(databaseOptions(settings), services);
+  const { config } = settings;
+  const metrics = config.metrics.enabled ? createWorkerMetrics() : undefined;
+  const databases = openDatabases(databaseOptions(settings), {
+    ...services,
+    observer: observeDbBy(metrics === undefined ? [] : [metrics.db]),
+  });
   const { reads, writes, writePool } = databases;
   const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
-    ...settings.config.server,
+    ...config.server,
     ...services,
+    observer: observeHttpBy(metrics === undefined ? [] : [metrics.http]),
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const methods = collectMethods(http);
@@ -71,11 +87,23 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     isDraining: () => drain.draining,
     check: async (signal) => checkPrimary(writePool, signal),
   });
+  if (config.metrics.enabled && config.metrics.port === undefined)
+    metricsRoute(http, { collect: services.collect, guard: { token: config.metrics.token, isOwnPort: false } });
   userRoutes(http, users);
   methods.close();
   await http.ready();
 
-  return { http, drain, routes: methods.routes(), databases, close: async () => databases.close() };
+  return {
+    http,
+    drain,
+    routes: methods.routes(),
+    databases,
+    measure: () => metrics?.measure(databases) ?? {},
+    close: async () => {
+      metrics?.stop();
+      await databases.close();
+    },
+  };
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {

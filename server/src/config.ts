@@ -212,7 +212,30 @@ export const optionTable = {
       defaultText: "a fifth of the server's max_connections",
       min: 0,
       max: 100_000,
-      help: 'Connections of each server left to replication, monitoring and administration',
+      help: 'Connections of each server left to replication, monitoring (one is for /metrics) and administration',
+    }),
+  },
+  metrics: {
+    enabled: boolean({
+      env: 'METRICS_ENABLED',
+      default: true,
+      help: '`false` counts nothing, and there is no /metrics',
+    }),
+    token: optionalText({
+      env: 'METRICS_TOKEN',
+      secret: true,
+      help: 'Whoever sends it as `Authorization: Bearer …` may read /metrics, from anywhere, and nobody else; when it is not set, programs on this machine may',
+    }),
+    port: optionalInteger({
+      env: 'METRICS_PORT',
+      min: 1,
+      max: 65_535,
+      help: 'Port of its own for /metrics, which the main port then does not have',
+    }),
+    host: text({
+      env: 'METRICS_HOST',
+      default: '127.0.0.1',
+      help: 'Address of that port; whoever reaches it may read, unless METRICS_TOKEN is set',
     }),
   },
   embedded: {
@@ -305,6 +328,12 @@ function findConflicts(config: Config, sources: ValueSources): string[] {
     if (tlsCa !== undefined && tls !== 'verify-full') {
       problems.push(`${sources[`${section}.tlsCa`]}: is used only when ${optionTable[section].tls.env} is verify-full`);
     }
+  }
+  if (isSet('metrics.host') && config.metrics.port === undefined) {
+    problems.push(`${sources['metrics.host']}: has no meaning without METRICS_PORT, which is not set`);
+  }
+  if (config.metrics.port === config.server.port) {
+    problems.push(`${sources['metrics.port']}: ${config.metrics.port} is the server's own port`);
   }
   if (config.readDb.host !== undefined && config.writeDb.host === undefined) {
     problems.push(`${sources['readDb.host']}: a read server needs a write server: DB_WRITE_HOST is not set`);

@@ -21,6 +21,7 @@ const headings: Readonly<Record<string, string>> = {
   writeDb: 'Write database (primary)',
   readDb: 'Read database (standby)',
   db: 'Both databases',
+  metrics: 'Metrics',
   embedded: 'Embedded databases',
   log: 'Log',
 };

@@ -12,13 +12,14 @@ import { EmbeddedPair } from './embedded/pair.ts';
 import { externalEndpoints } from './endpoints.ts';
 import type { Clock } from './lib/clock.ts';
 import { OperatorError } from './lib/operator-error.ts';
+import { MetricsService } from './metrics-service.ts';
 import { findPort } from './process/port.ts';
 import { InProcessWorker } from './process/in-process-worker.ts';
-import type { WorkerReport } from './process/messages.ts';
 import { oneOff } from './process/one-off.ts';
 import type { Service } from './process/service.ts';
 import { Workers } from './process/workers.ts';
 import type { Log } from './telemetry/log.ts';
+import type { NamedServer } from './telemetry/postgres-metrics.ts';
 import { serve, type WorkerSettings } from './worker.ts';
 
 export const migrationsDir = fileURLToPath(new URL('../migrations', import.meta.url));
@@ -31,6 +32,8 @@ export interface SupervisorServices {
   /** A worker's log; its lines name the worker. */
   readonly workerLog: (worker: number) => Log;
   readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
   readonly random: () => number;
   /** Something that was serving cannot go on. */
   readonly onFatal: (reason: string) => void;
@@ -66,6 +69,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   const endpoints = (): Endpoints => external ?? orFail(embedded).endpoints;
   let port = config.server.port;
   let maxOpen: Record<Role, number> | undefined;
+  let isOneServer = false;
   const url = (): string => `http://${urlHost(host)}:${port}`;
 
   const findFreePort = oneOff('port', async () => {
@@ -84,7 +88,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
     // Our own standby is fit by construction, and may come up after the primary; readiness waits for it, the start not.
     const asked = embedded === undefined ? { write, read } : { write, read: write };
     const facts = await waitForServers(asked, { connectTimeoutMs, signal, random: about.random, log });
-    const isOneServer = embedded === undefined && facts.write.startedAt === facts.read.startedAt;
+    isOneServer = embedded === undefined && facts.write.startedAt === facts.read.startedAt;
     maxOpen = fitPools({ config, sources }, workers, { ...facts, isOneServer }, log);
     const applied = await migrateUp({ endpoint: write, dir: migrationsDir, connectTimeoutMs, log });
     if (applied.length === 0) return;
@@ -104,9 +108,15 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
     version: about.version,
     listen: { host, port, reusePort: enablePrefork && systemHasReusePort },
   });
-  const serving: Service & { readonly report: WorkerReport } = enablePrefork
-    ? new Workers({ ...about, count: workers, settings })
-    : new InProcessWorker(async () => serve(settings(1), { ...about, log: about.workerLog(1) }));
+  const servers = (): NamedServer[] => [
+    { name: 'primary', endpoint: endpoints().write },
+    ...(isOneServer ? [] : [{ name: 'standby', endpoint: endpoints().read }]),
+  ];
+  const metrics = new MetricsService({ ...about, config, servers, workers: () => serving });
+  const { collect } = metrics;
+  const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
+    ? new Workers({ ...about, count: workers, settings, collect })
+    : new InProcessWorker(async () => serve(settings(1), { ...about, collect, log: about.workerLog(1) }));
   const announce = oneOff('announcement', async () => embedded?.announce(url()));
 
   return {
@@ -114,6 +124,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
       findFreePort,
       ...(embedded === undefined ? [] : [embedded]),
       prepareSchema,
+      metrics,
       confirmPort,
       serving,
       announce,

@@ -30,6 +30,7 @@ export async function serve(settings: WorkerSettings, services: AppServices): Pr
   const { drainDelayMs } = settings.config.server;
   return {
     report: { routes: app.routes },
+    measure: () => app.measure(),
     stop: async (signal) => {
       await app.drain.run(app.http, { delayMs: drainDelayMs, settleMs, lingerMs }, signal);
       await app.close();

@@ -36,6 +36,7 @@ export async function createTestApp(
       log: log ?? createLog({ level: 'silent', name: 'test', pretty: false }),
       clock: monotonicClock,
       random: Math.random,
+      collect: async () => ({ atMs: 0, metrics: {} }),
     },
   );
 }

@@ -19,6 +19,7 @@ runWorkerProcess<Script>(
     process.on('SIGTERM', () => process.exit(0));
     return {
       report: { routes: [`worker ${script.worker}`] },
+      measure: () => ({ messenger_worker_restarts_total: [{ labels: [], values: [script.worker] }] }),
       stop: async () => {
         if (script.do === 'hang when stopped') await Promise.withResolvers<void>().promise;
       },

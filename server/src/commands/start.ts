@@ -33,6 +33,7 @@ export async function start(loaded: LoadedConfig, io: Io): Promise<number> {
     log,
     workerLog: (worker) => createLog({ level, name: `worker ${worker}`, pretty }),
     clock: monotonicClock,
+    wallMs: Date.now,
     random: Math.random,
     onFatal: (reason) => {
       log.fatal({ reason }, 'the server cannot go on');

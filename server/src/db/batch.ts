@@ -31,6 +31,8 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   /** Whether a sent call may be given up; if not, it answers its caller whatever happens. */
   readonly isInterruptible: boolean;
   readonly clock: Clock;
+  /** Told of each batch that leaves, and how long the first of its calls has waited. Its halves are not told. */
+  readonly onSent?: ((size: number, waitMs: number) => void) | undefined;
 }
 
 interface Waiter<Result> {
@@ -160,6 +162,8 @@ export class Batch<Call, Result> {
   }
 
   #start(entries: readonly Entry<Call, Result>[]): void {
+    const { onSent, clock } = this.#options;
+    onSent?.(entries.length, clock.now() - sinceOf(entries));
     this.#inFlight += 1;
     for (const entry of entries) {
       this.#sent.add(entry);
@@ -244,6 +248,12 @@ export class Batch<Call, Result> {
     const key = this.#options.shareBy?.(entry.call);
     if (key !== undefined && this.#shared.get(key) === entry) this.#shared.delete(key);
   }
+}
+
+/** When the call came that waits longest: the first of the first entry. */
+function sinceOf<Call, Result>([oldest]: readonly Entry<Call, Result>[]): number {
+  const [waiter] = oldest?.waiters ?? [];
+  return waiter?.since ?? 0;
 }
 
 function callsOf<Call, Result>(entries: readonly Entry<Call, Result>[]): readonly Call[] {

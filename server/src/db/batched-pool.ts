@@ -3,7 +3,8 @@ import { DatabaseError } from 'pg';
 import type { Clock } from '../lib/clock.ts';
 import { Batch, isAlone, type BatchLimits } from './batch.ts';
 import type { Batchable, StatementRunner } from './batchable.ts';
-import type { Pool } from './pool.ts';
+import type { DbObserver } from './observer.ts';
+import type { Pool, Role } from './pool.ts';
 import type { PositionRow } from './position.ts';
 import type { Statement } from './statement.ts';
 
@@ -21,6 +22,7 @@ export interface BatchedPoolOptions {
   readonly clock: Clock;
   /** How this server tells its position. */
   readonly position: Statement<PositionRow, []>;
+  readonly observer?: DbObserver | undefined;
 }
 
 type AnyBatch = Pick<Batch<unknown, unknown>, 'load' | 'rejectAll'>;
@@ -36,6 +38,10 @@ export class BatchedPool {
     this.#options = options;
   }
 
+  get role(): Role {
+    return this.#pool.role;
+  }
+
   /** By kind of call: calls that wait, and statements that run. */
   get loads(): readonly { readonly name: string; readonly waiting: number; readonly inFlight: number }[] {
     return this.#batches.map(({ name, batch }) => ({ name, ...batch.load }));
@@ -46,12 +52,15 @@ export class BatchedPool {
     kind: Batchable<Call, Result>,
     { withPosition, shareBy }: { readonly withPosition: boolean; readonly shareBy?: (call: Call) => string },
   ): Send<Call, Result> {
-    const { limits, clock } = this.#options;
+    const { limits, clock, observer } = this.#options;
+    const { role: pool } = this.#pool;
+    const { name } = kind;
     const batch = new Batch<Call, Positioned<Result>>({
       ...limits,
       clock,
       shareBy,
-      isInterruptible: this.#pool.role === 'read',
+      isInterruptible: pool === 'read',
+      onSent: observer && ((size, waitMs) => observer.batchSent({ pool, name, size, waitMs })),
       isFaultOfCalls: (error) => error instanceof DatabaseError,
       one: async (call, interrupt) => {
         const run = this.#runner(withPosition, interrupt);

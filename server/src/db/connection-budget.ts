@@ -18,6 +18,9 @@ export interface ServerCapacity {
   readonly reserve: number | undefined;
 }
 
+/** Of the supervisor to each server, for PostgreSQL's own numbers: a part of the reserve, which is never less. */
+const metricsConnections = 1;
+
 export interface ConnectionBudget {
   /** Connections for one worker's pool of each role. */
   readonly maxOpen: Partial<Record<Role, number>>;
@@ -37,7 +40,7 @@ export function planConnections(
   workers: number,
   wishes: readonly PoolWish[],
 ): ConnectionBudget {
-  const reserve = server.reserve ?? Math.floor(server.maxConnections / 5);
+  const reserve = Math.max(metricsConnections, server.reserve ?? Math.floor(server.maxConnections / 5));
   const available = server.maxConnections - server.reservedByServer - reserve;
   const arithmetic =
     `${server.name} has max_connections = ${server.maxConnections}, less ${server.reservedByServer} reserved by PostgreSQL, ` +

@@ -3,7 +3,10 @@ import { connect, Socket } from 'node:net';
 import type { PoolClient, QueryResult, QueryResultRow } from 'pg';
 
 import { AppError } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { DbObserver } from './observer.ts';
+import type { Role } from './pool.ts';
 import { toAppError } from './errors.ts';
 
 /** How much longer than its deadline a statement may take to say that it was cancelled, before its connection is cut. */
@@ -21,6 +24,9 @@ export interface ConnectionOptions {
   readonly endpoint: Endpoint;
   /** Whether statements are kept by their names. */
   readonly prepare: boolean;
+  readonly role: Role;
+  readonly clock: Clock;
+  readonly observer?: DbObserver | undefined;
 }
 
 /** One connection while it is lent out. Statements that are run without waiting for one another go in one round trip. */
@@ -54,12 +60,16 @@ export class Connection {
       this.#cancel();
     }, timeoutMs);
     const onAbort = (): void => this.#cancel();
+    const { observer, clock } = this.#options;
+    const beganMs = observer === undefined ? 0 : clock.now();
+    let failed = false;
     interrupt?.addEventListener('abort', onAbort, { once: true });
     this.#running += 1;
     try {
       const { name, text } = wanted;
       return await this.client.query<Row>({ text, values: [...values], ...(this.#options.prepare ? { name } : {}) });
     } catch (error) {
+      failed = true;
       if (outcome.isLate) throw new AppError('statement_timeout', { cause: error });
       if (interrupt?.aborted === true) throw interrupt.reason;
       throw toAppError(error);
@@ -68,6 +78,8 @@ export class Connection {
       this.#running -= 1;
       if (this.#running === 0) clearTimeout(this.#cut);
       interrupt?.removeEventListener('abort', onAbort);
+      const { role: pool } = this.#options;
+      observer?.statementEnded({ pool, name: wanted.name, beganMs, durationMs: clock.now() - beganMs, failed });
     }
   }
 

@@ -23,6 +23,9 @@ export interface Databases {
   readonly writePool: Pool<'write'>;
   readonly readPool: Pool<'read'>;
   readonly standby: Standby;
+  /** All of them, for those who watch. */
+  readonly pools: readonly Pool[];
+  readonly batches: readonly BatchedPool[];
   /** Closes the pools; call it when the last call is answered. */
   close(): Promise<void>;
 }
@@ -43,7 +46,7 @@ export function openDatabases(
   { write, read, batching, maxLagMs }: DatabasesOptions,
   services: PoolServices,
 ): Databases {
-  const { clock, log } = services;
+  const { clock, log, observer } = services;
   const limitsOf = ({ maxOpen, maxWaiting, statementTimeoutMs }: PoolOptions): BatchLimits => ({
     maxInFlight: batching ? maxInFlight : maxOpen,
     maxSize: batching ? maxSize : 1,
@@ -54,8 +57,8 @@ export function openDatabases(
   // One of the connections is the watch's own: a standby whose other connections are all busy is not away.
   const readPool = new Pool({ ...read, maxOpen: Math.max(1, read.maxOpen - 1) }, services);
   const watchPool = new Pool({ ...read, maxOpen: 1 }, services);
-  const primary = new BatchedPool(writePool, { limits: limitsOf(write), clock, position: primaryPosition });
-  const onStandby = new BatchedPool(readPool, { limits: limitsOf(read), clock, position: replayPosition });
+  const primary = new BatchedPool(writePool, { limits: limitsOf(write), clock, observer, position: primaryPosition });
+  const onStandby = new BatchedPool(readPool, { limits: limitsOf(read), clock, observer, position: replayPosition });
   const standby = new Standby(watchPool, onStandby, { maxLagMs, log });
   const watch = new StandbyWatch(writePool, new PrimaryLog(clock, maxLagMs * 2), standby);
   watch.start();
@@ -65,6 +68,8 @@ export function openDatabases(
     writePool,
     readPool,
     standby,
+    pools: [writePool, readPool, watchPool],
+    batches: [primary, onStandby],
     close: async () => {
       watch.stop();
       await Promise.all([writePool.close(), readPool.close(), watchPool.close()]);

@@ -5,9 +5,10 @@ import type { Clock } from '../lib/clock.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Connection, type RunLimits } from './connection.ts';
+import { Connection, type ConnectionOptions, type RunLimits } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { describeFailure } from './errors.ts';
+import type { DbObserver } from './observer.ts';
 import { clientConfig } from './session.ts';
 import { statement, type Queryable, type Statement } from './statement.ts';
 import { runTransaction } from './transaction.ts';
@@ -40,6 +41,7 @@ export interface PoolServices {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  readonly observer?: DbObserver | undefined;
 }
 
 const ping = statement<{ ok: number }>('pool.ping', 'select 1 as ok');
@@ -56,6 +58,7 @@ export class Pool<R extends Role = Role> implements Queryable {
   readonly role: R;
   readonly #options: PoolOptions<R>;
   readonly #services: PoolServices;
+  readonly #connectionOptions: ConnectionOptions;
   readonly #pool: PgPool;
   readonly #gate: Gate;
   readonly #expiresAt = new WeakMap<PoolClient, number>();
@@ -64,6 +67,7 @@ export class Pool<R extends Role = Role> implements Queryable {
     this.role = options.role;
     this.#options = options;
     this.#services = services;
+    this.#connectionOptions = { ...options, ...services };
     this.#gate = new Gate(options.maxOpen, options.maxWaiting);
     this.#pool = new PgPool({
       ...clientConfig(options.endpoint, options),
@@ -162,7 +166,7 @@ export class Pool<R extends Role = Role> implements Queryable {
       // Whatever keeps us from connecting (nobody there, a wrong password, a certificate): no request is to blame.
       throw signal?.aborted === true ? signal.reason : new AppError('database_unavailable', { cause: error });
     }
-    const connection = new Connection(client, this.#options);
+    const connection = new Connection(client, this.#connectionOptions);
     try {
       return await use(connection, deadline);
     } finally {
@@ -171,10 +175,14 @@ export class Pool<R extends Role = Role> implements Queryable {
   }
 
   async #enter(deadline: number, signal: AbortSignal | undefined): Promise<void> {
+    const { observer, clock } = this.#services;
+    const waitsSince = observer !== undefined && this.#gate.isFull ? clock.now() : undefined;
     try {
       await this.#gate.enter(this.#left(deadline), signal);
     } catch (error) {
       throw error instanceof GateRefusal ? new AppError('pool_exhausted', { cause: error }) : error;
+    } finally {
+      if (waitsSince !== undefined) observer?.waitEnded({ pool: this.role, ms: clock.now() - waitsSince });
     }
   }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 
 import { errorCodes, type ErrorCode } from '@messenger/protocol/errors';
 
+import type { HttpObserver } from './observer.ts';
 import { problemType, renderProblem } from './problem.ts';
 
 /** What Node's HTTP parser refuses before there is a request. */
@@ -23,6 +24,7 @@ export function answerClientError(
   socket: Socket,
   requestId: string,
   owed: ServerResponse | undefined,
+  observer?: HttpObserver,
 ): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   if (owed !== undefined && !owed.writableFinished && (owed.headersSent || owed.req.complete)) {
@@ -31,6 +33,7 @@ export function answerClientError(
   const code = parserCodes[error.code ?? ''] ?? 'malformed_request';
   const { status } = errorCodes[code];
   const body = renderProblem(code, requestId);
+  observer?.requestRefused(code);
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,

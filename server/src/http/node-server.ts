@@ -2,7 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 import { errorCodes } from '@messenger/protocol/errors';
 
+import type { Clock } from '../lib/clock.ts';
 import type { Admission } from './admission.ts';
+import { observeRequest, type HttpObserver } from './observer.ts';
 import { problemType, renderProblem } from './problem.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import { SecuredResponse } from './security-headers.ts';
@@ -23,6 +25,8 @@ export interface NodeServerOptions {
   readonly refusals: RefusalLog;
   readonly newRequestId: () => string;
   readonly random: () => number;
+  readonly clock: Clock;
+  readonly observer?: HttpObserver | undefined;
 }
 
 /** How often Node looks for requests that arrive too slowly: they are cut within this long after their time. */
@@ -41,7 +45,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
  * body are looked at: what is refused in plenty has to be cheap.
  */
 export function createNodeServer(handle: Handler, options: NodeServerOptions): Server {
-  const { admission } = options;
+  const { admission, observer, clock } = options;
   const server = createServer(
     {
       ServerResponse: SecuredResponse,
@@ -53,6 +57,7 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
     },
     (request, response) => {
       request.socket.newestAnswer = response;
+      if (observer !== undefined) observeRequest(response, observer, clock);
       if (admission.isOpen() || alwaysAnswered.has(request.url ?? '')) handle(request, response);
       else refuse(response, options);
     },
@@ -67,8 +72,9 @@ const retryAfter = { leastSeconds: 1, mostSeconds: 5 };
 /** The body of a refusal, before and behind the request's id. */
 const [bodyStart = '', bodyEnd = ''] = renderProblem('overloaded', '@').split('@');
 
-function refuse(response: ServerResponse, { newRequestId, refusals, random }: NodeServerOptions): void {
+function refuse(response: SecuredResponse, { newRequestId, refusals, random, observer }: NodeServerOptions): void {
   const requestId = newRequestId();
+  response.requestId = requestId;
   const body = `${bodyStart}${requestId}${bodyEnd}`;
   const { leastSeconds, mostSeconds } = retryAfter;
   response
@@ -84,4 +90,5 @@ function refuse(response: ServerResponse, { newRequestId, refusals, random }: No
     ])
     .end(body);
   refusals.add({ code: 'overloaded', requestId });
+  observer?.requestRefused('overloaded');
 }

@@ -3,6 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { HttpObserver } from './observer.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import { describeInvalid } from './request-validation.ts';
 
@@ -52,7 +53,7 @@ export function renderProblem(code: ErrorCode, requestId: string, refusal?: AppE
  * The one place where errors become answers. Refusals are told to the operator only when the server is to blame (503,
  * 504), without anything that a user typed; a defect is logged once, with its stack, and answered without detail.
  */
-export function createErrorHandler(log: Log, refusals: RefusalLog) {
+export function createErrorHandler(log: Log, refusals: RefusalLog, observer?: HttpObserver) {
   return async (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (clientIsGone(request)) return void reply.code(499).send();
     const refusal = toRefusal(error);
@@ -61,6 +62,7 @@ export function createErrorHandler(log: Log, refusals: RefusalLog) {
     const told = { requestId: request.id, route: request.routeOptions.url };
     if (refusal === undefined) log.error({ err: error, ...told }, 'a request failed');
     else if (status >= 500) refusals.add({ code, ...told, cause: causeOf(refusal) });
+    observer?.requestRefused(code);
     if (status === 503) reply.header('retry-after', retryAfterSeconds);
     if (status === 408) reply.header('connection', 'close');
     await reply

@@ -40,6 +40,10 @@ declare module 'http' {
  * checks each name and value anew. Should Node rename the method, server/src/http/security-headers.test.ts fails.
  */
 export class SecuredResponse extends ServerResponse {
+  /** The pattern of the route that answers, once it is known. */
+  route: string | undefined;
+  requestId: string | undefined;
+
   override _storeHeader(statusLine: string, headers: unknown): void {
     super._storeHeader(statusLine + securityHeaders, headers);
   }

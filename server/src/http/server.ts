@@ -2,7 +2,13 @@ import type { Socket } from 'node:net';
 
 import cors from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawServerDefault,
+} from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { AppError } from '../lib/app-error.ts';
@@ -13,10 +19,12 @@ import { answerClientError } from './client-errors.ts';
 import { carryConsistency, tokenHeader } from './consistency.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { limitLifetime } from './lifetime.ts';
+import type { HttpObserver } from './observer.ts';
 import { alwaysAnswered, createNodeServer } from './node-server.ts';
 import { createErrorHandler } from './problem.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { createValidatorCompiler } from './request-validation.ts';
+import { SecuredResponse } from './security-headers.ts';
 
 export interface HttpOptions {
   /** For a request as a whole; then 408. Its headers alone get as long. */
@@ -33,6 +41,7 @@ export interface HttpOptions {
   readonly random: () => number;
   /** Made anew for each request; also in the log. */
   readonly newRequestId: () => string;
+  readonly observer?: HttpObserver | undefined;
 }
 
 export type HttpServer = FastifyInstance<
@@ -50,7 +59,7 @@ export type HttpServer = FastifyInstance<
 export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
   const admission = new Admission(options.maxQueueMs, options.clock);
   const refusals = new RefusalLog(options.log);
-  const answerError = createErrorHandler(options.log, refusals);
+  const answerError = createErrorHandler(options.log, refusals, options.observer);
   // No logger: Fastify would make one for every request, and all that it has to say is said by `answerError`.
   const app = Fastify({
     serverFactory: (handle) => createNodeServer(handle, { ...options, admission, refusals }),
@@ -59,7 +68,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
-      answerClientError(error, socket, options.newRequestId(), socket.newestAnswer);
+      answerClientError(error, socket, options.newRequestId(), socket.newestAnswer, options.observer);
     },
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -74,11 +83,19 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   if (options.corsOrigins.length > 0) await app.register(cors, corsOptions(options.corsOrigins));
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('request-id', request.id);
+    if (options.observer !== undefined) nameAnswer(request, reply);
     done(request.is404 ? new AppError('not_found') : undefined); // Before the body is read.
   });
   acceptJsonOnly(app);
   app.addHook('onClose', async () => refusals.close());
   return app;
+}
+
+/** For the observer, which hears of answers that Fastify never sees, too. `inject` in tests makes answers of its own kind. */
+function nameAnswer(request: FastifyRequest, { raw }: FastifyReply): void {
+  if (!(raw instanceof SecuredResponse)) return;
+  raw.route = request.is404 ? undefined : request.routeOptions.url;
+  raw.requestId = request.id;
 }
 
 /**

@@ -31,6 +31,11 @@ export class Gate {
     return this.#inside;
   }
 
+  /** Whoever comes now has to wait. */
+  get isFull(): boolean {
+    return this.#inside >= this.#capacity;
+  }
+
   get waiting(): number {
     return this.#queue.size;
   }
@@ -38,7 +43,7 @@ export class Gate {
   /** Resolves inside. Rejects with `GateRefusal`, or with the signal's reason when that aborts first. */
   async enter(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#inside < this.#capacity) {
+    if (!this.isFull) {
       this.#inside += 1;
       return;
     }

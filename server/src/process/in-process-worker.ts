@@ -1,5 +1,7 @@
+import type { MeasuredWorker } from '../telemetry/collector.ts';
 import type { WorkerReport } from './messages.ts';
 import type { Service, ServiceState } from './service.ts';
+import type { WorkerCounts } from './workers.ts';
 import type { Served } from './worker-process.ts';
 
 /** The same worker without a process of its own. */
@@ -19,6 +21,14 @@ export class InProcessWorker implements Service {
 
   get report(): WorkerReport {
     return this.#served?.report ?? { routes: [] };
+  }
+
+  get counts(): WorkerCounts {
+    return { expected: 1, serving: this.#state === 'running' ? 1 : 0, restarts: 0 };
+  }
+
+  async measure(): Promise<readonly MeasuredWorker[]> {
+    return this.#served === undefined ? [] : [{ id: 1, snapshot: this.#served.measure() }];
   }
 
   async start(signal: AbortSignal): Promise<void> {

@@ -1,7 +1,13 @@
+import type { Collection } from '../telemetry/collection.ts';
+import type { Snapshot } from '../telemetry/metrics.ts';
+
 /** What a worker says to its supervisor. */
 export type WorkerMessage =
   | { readonly type: 'hello' }
   | { readonly type: 'pong' }
+  | { readonly type: 'measured'; readonly snapshot: Snapshot }
+  /** A question, to which the answer has the same number. */
+  | { readonly type: 'collect'; readonly question: number; readonly maxAgeMs: number }
   | { readonly type: 'ready'; readonly report: WorkerReport }
   | { readonly type: 'failed'; readonly reason: string };
 
@@ -15,4 +21,6 @@ export interface WorkerReport {
 export type SupervisorMessage<Settings> =
   | { readonly type: 'serve'; readonly settings: Settings }
   | { readonly type: 'ping' }
+  | { readonly type: 'measure' }
+  | { readonly type: 'collected'; readonly question: number; readonly collection: Collection }
   | { readonly type: 'drain' };

@@ -4,9 +4,10 @@ import { OperatorError } from '../lib/operator-error.ts';
 
 /**
  * Resolves with the port that workers can share: `port`, or a free one for 0. It is listened on once, alone, because
- * with `SO_REUSEPORT` a second server on the same port would start without an error and take half of the connections. Rejects with `OperatorError`.
+ * with `SO_REUSEPORT` a second server on the same port would start without an error and take half of the connections. Rejects with `OperatorError`, which
+ * names the flag of the port.
  */
-export async function findPort(host: string, port: number): Promise<number> {
+export async function findPort(host: string, port: number, flag = '--port'): Promise<number> {
   const server = createServer();
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   server.once('error', reject);
@@ -18,20 +19,20 @@ export async function findPort(host: string, port: number): Promise<number> {
   try {
     return await promise;
   } catch (error) {
-    throw new OperatorError(explain(error, host, port), { cause: error });
+    throw new OperatorError(explain(error, host, port, flag), { cause: error });
   }
 }
 
-function explain(error: unknown, host: string, port: number): string {
+function explain(error: unknown, host: string, port: number, flag: string): string {
   switch (error instanceof Error && 'code' in error ? error.code : undefined) {
     case 'EADDRINUSE':
-      return `Port ${port} on ${host} is taken by another program; choose another one with --port`;
+      return `Port ${port} on ${host} is taken by another program; choose another one with ${flag}`;
     case 'EACCES':
-      return `Port ${port} needs rights that this user does not have; choose one above 1023 with --port`;
+      return `Port ${port} needs rights that this user does not have; choose one above 1023 with ${flag}`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `This machine has no address ${host}; see --host`;
+      return `This machine has no address ${host}; see ${flag.replace(/port$/u, 'host')}`;
     default:
       return `Cannot listen on ${host}, port ${port}: ${error instanceof Error ? error.message : 'unknown error'}`;
   }

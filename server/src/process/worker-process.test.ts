@@ -41,7 +41,7 @@ function live(serve: (settings: string) => Promise<Served>): Life {
 }
 
 function serving(stop: Served['stop'] = async () => undefined): Served {
-  return { report, stop };
+  return { report, measure: () => ({}), stop };
 }
 
 /** Everything that is already settled has been handled. */

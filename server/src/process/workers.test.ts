@@ -28,6 +28,7 @@ function create(act: (launch: number) => Script['do'], count = 2): Workers<Scrip
     settings: (worker) => ({ worker, do: act((launches += 1)) }),
     onFatal: (reason) => fatal.push(reason),
     clock: { now: () => 0 },
+    collect: async () => ({ atMs: 0, metrics: {} }),
     heartbeat: { everyMs: 100, mostMissed: 5, mostMissedAtStart: 100 },
     log: createLog({ level: 'info', name: 'test', pretty: false }, { write: (line: string) => void lines.push(line) }),
   });

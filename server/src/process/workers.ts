@@ -5,9 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { RestartBudget } from '../lib/restart-budget.ts';
+import type { Collect } from '../telemetry/collection.ts';
+import type { MeasuredWorker } from '../telemetry/collector.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Snapshot } from '../telemetry/metrics.ts';
 import { defaultHeartbeat, Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
 import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
+import { Question } from './question.ts';
 import type { Service, ServiceState } from './service.ts';
 
 export interface WorkersOptions<Settings> {
@@ -21,7 +25,19 @@ export interface WorkersOptions<Settings> {
   readonly clock: Clock;
   readonly log: Log;
   readonly heartbeat?: HeartbeatLimits;
+  /** What a worker gets that asks for the metrics of all. */
+  readonly collect: Collect;
 }
+
+export interface WorkerCounts {
+  readonly expected: number;
+  readonly serving: number;
+  /** Since the start. */
+  readonly restarts: number;
+}
+
+/** How long a worker may take to say what it has counted. */
+const measureMs = 900;
 
 /**
  * Worker processes that each listen on the same port. One that dies is replaced at once, while the others go on; one that
@@ -34,6 +50,8 @@ export class Workers<Settings> implements Service {
   readonly #budget: RestartBudget;
   readonly #running = new Map<number, Worker>();
   #state: ServiceState = 'stopped';
+  readonly #measures = new Map<number, Question<Snapshot>>();
+  #restarts = 0;
   #report: WorkerReport = { routes: [] };
 
   constructor(options: WorkersOptions<Settings>) {
@@ -53,6 +71,16 @@ export class Workers<Settings> implements Service {
   /** Process ids by worker number. */
   get pids(): ReadonlyMap<number, number> {
     return new Map([...this.#running].map(([n, { process }]) => [n, process.pid ?? 0]));
+  }
+
+  get counts(): WorkerCounts {
+    return { expected: this.#options.count, serving: this.#measures.size, restarts: this.#restarts };
+  }
+
+  /** What each worker that serves has counted; undefined for one that does not answer. */
+  async measure(): Promise<readonly MeasuredWorker[]> {
+    const asked = [...this.#measures].map(async ([id, question]) => ({ id, snapshot: await question.ask(measureMs) }));
+    return await Promise.all(asked);
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -77,14 +105,18 @@ export class Workers<Settings> implements Service {
     const { promise, resolve, reject } = Promise.withResolvers<WorkerReport>();
     const worker = cluster.fork();
     this.#running.set(n, worker);
+    const measure = new Question<Snapshot>(() => send(worker, { type: 'measure' }));
     let served = false;
     let reason = 'it ended without a reason';
     worker.on('message', (message: WorkerMessage) => {
       if (message.type === 'hello') send(worker, { type: 'serve', settings: this.#options.settings(n) });
       if (message.type === 'failed') reason = message.reason;
       if (message.type === 'pong') heartbeat.answered();
+      if (message.type === 'measured') measure.answered(message.snapshot);
+      if (message.type === 'collect') void this.#collectFor(worker, message);
       if (message.type === 'ready') {
         served = true;
+        this.#measures.set(worker.id, measure);
         heartbeat.serves();
         resolve(message.report);
       }
@@ -103,6 +135,8 @@ export class Workers<Settings> implements Service {
     worker.once('exit', (code, killedBy) => {
       heartbeat.stop();
       this.#running.delete(n);
+      this.#measures.delete(worker.id);
+      measure.end();
       reject(new OperatorError(`Worker ${n} did not start: ${reason}`));
       if (served || this.#state === 'running') this.#exited(n, code, killedBy, reason);
     });
@@ -120,7 +154,13 @@ export class Workers<Settings> implements Service {
       this.#options.onFatal('workers crash too often');
       return;
     }
+    this.#restarts += 1;
     void this.#replace(n, delayMs);
+  }
+
+  async #collectFor(worker: Worker, { question, maxAgeMs }: { question: number; maxAgeMs: number }): Promise<void> {
+    const collection = await this.#options.collect(maxAgeMs);
+    send(worker, { type: 'collected', question, collection });
   }
 
   async #replace(n: number, delayMs: number): Promise<void> {

@@ -1,0 +1,56 @@
+import { statement } from './statement.ts';
+
+/** What PostgreSQL counts, of one server. Counts of `bigint` come as numbers: they stay exact up to 2^53. */
+export interface ServerStatistics {
+  /** Whether our role may see what other roles do. */
+  readonly monitored: boolean;
+  readonly maxConnections: number;
+  /** Client sessions by state, those that wait for a lock, and the age of the oldest transaction but our own. */
+  readonly connections: Readonly<Record<string, number>> | null;
+  readonly lockWaits: number;
+  readonly oldestTransactionSeconds: number;
+  /** Of our database, since its statistics were reset; null before the first block was read. */
+  readonly cacheHitRatio: number | null;
+  readonly commits: number;
+  readonly rollbacks: number;
+  /** By table of our schema. */
+  readonly deadRows: Readonly<Record<string, number>> | null;
+  /** Bytes of log: on the disk of a primary, replayed by a standby; null where nothing was replayed yet. */
+  readonly position: number | null;
+  readonly inRecovery: boolean;
+  /** Of a standby: what its receiver of log is doing, and how old its newest commit is; null before the first one. */
+  readonly receiver: string;
+  readonly newestCommitSeconds: number | null;
+}
+
+/**
+ * One statement, so that a scrape costs each server one round trip. Everything in it is known to any role, though of the
+ * sessions of others (and of the receiver) only that they are there.
+ */
+export const serverStatistics = statement<ServerStatistics>(
+  'server.statistics',
+  `with sessions as (
+     select coalesce(state, 'hidden') as state, wait_event_type, xact_start, pid
+       from pg_stat_activity
+      where datid is not null and coalesce(backend_type, 'client backend') = 'client backend'
+   ), of_database as (
+     select * from pg_stat_database where datname = current_database()
+   )
+   select pg_has_role(current_user, 'pg_read_all_stats', 'usage') as monitored,
+          current_setting('max_connections')::int as "maxConnections",
+          (select json_object_agg(state, n)
+             from (select state, count(*) as n from sessions group by state) as by_state) as connections,
+          (select count(*)::int from sessions where wait_event_type = 'Lock') as "lockWaits",
+          (select coalesce(extract(epoch from clock_timestamp() - min(xact_start)), 0)::float8
+             from sessions where pid <> pg_backend_pid()) as "oldestTransactionSeconds",
+          (select blks_hit::float8 / nullif(blks_hit + blks_read, 0) from of_database) as "cacheHitRatio",
+          (select xact_commit::float8 from of_database) as commits,
+          (select xact_rollback::float8 from of_database) as rollbacks,
+          (select json_object_agg(relname, n_dead_tup)
+             from pg_stat_user_tables where schemaname = current_schema()) as "deadRows",
+          (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end
+             - '0/0'::pg_lsn)::float8 as position,
+          pg_is_in_recovery() as "inRecovery",
+          coalesce((select coalesce(status, 'hidden') from pg_stat_wal_receiver where pid is not null), 'none') as receiver,
+          extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8 as "newestCommitSeconds"`,
+);

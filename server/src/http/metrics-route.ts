@@ -1,0 +1,30 @@
+import { AppError } from '../lib/app-error.ts';
+import type { Collect, Collection } from '../telemetry/collection.ts';
+import { formatFor, renderMetrics } from '../telemetry/render-metrics.ts';
+import { onlyOperator, type OperatorGuardOptions } from './operator-guard.ts';
+import type { HttpServer } from './server.ts';
+
+export interface MetricsRouteOptions {
+  readonly collect: Collect;
+  readonly guard: OperatorGuardOptions;
+}
+
+/** `/metrics`: what all processes have counted, as text for Prometheus; OpenMetrics when that is asked for. */
+export function metricsRoute(app: HttpServer, { collect, guard }: MetricsRouteOptions): void {
+  app.get('/metrics', { schema: { hide: true }, onRequest: onlyOperator(guard) }, async (request, reply) => {
+    const { metrics } = await orNotReady(collect());
+    const format = formatFor(request.headers.accept);
+    return await reply
+      .type(format)
+      .header('vary', 'accept')
+      .send(await renderMetrics(metrics, format));
+  });
+}
+
+async function orNotReady(collecting: Promise<Collection>): Promise<Collection> {
+  try {
+    return await collecting;
+  } catch (cause) {
+    throw new AppError('not_ready', { detail: 'The supervisor did not answer', cause });
+  }
+}

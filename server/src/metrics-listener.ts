@@ -1,0 +1,43 @@
+import type { Config } from './config.ts';
+import type { PoolServices } from './db/pool.ts';
+import { findPort } from './process/port.ts';
+import type { Collect } from './telemetry/collection.ts';
+
+export interface MetricsListener {
+  close(): Promise<void>;
+}
+
+export interface MetricsListenerOptions extends PoolServices {
+  readonly config: Config;
+  readonly collect: Collect;
+}
+
+/**
+ * The operator's own listener, on `METRICS_PORT`; undefined when that is not set. The supervisor has it: it answers also
+ * while every worker is busy. Rejects with `OperatorError` when the port cannot be had.
+ */
+export async function listenForMetrics(options: MetricsListenerOptions): Promise<MetricsListener | undefined> {
+  const { port, host, token } = options.config.metrics;
+  if (port === undefined) return undefined;
+  // Loaded only here: without this port the supervisor needs no HTTP.
+  const { createHttpServer } = await import('./http/server.ts');
+  const { metricsRoute } = await import('./http/metrics-route.ts');
+  await findPort(host, port, '--metrics-port');
+  let requests = 0;
+  const app = await createHttpServer({
+    ...options.config.server,
+    corsOrigins: [],
+    clock: options.clock,
+    random: options.random,
+    log: options.log,
+    newRequestId: () => `metrics-${(requests += 1).toString(36)}`,
+  });
+  metricsRoute(app, { collect: options.collect, guard: { token, isOwnPort: true } });
+  await app.listen({ host, port });
+  return {
+    close: async () => {
+      app.server.closeAllConnections();
+      await app.close();
+    },
+  };
+}

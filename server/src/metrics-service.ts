@@ -1,0 +1,72 @@
+import type { Config } from './config.ts';
+import type { PoolServices } from './db/pool.ts';
+import { listenForMetrics, type MetricsListener } from './metrics-listener.ts';
+import type { Service, ServiceState } from './process/service.ts';
+import type { WorkerCounts } from './process/workers.ts';
+import type { Collect } from './telemetry/collection.ts';
+import { Collector, type MeasuredWorker } from './telemetry/collector.ts';
+import { PostgresMetrics, type NamedServer } from './telemetry/postgres-metrics.ts';
+import { measureSupervisor } from './telemetry/supervisor-metrics.ts';
+
+export interface MetricsServiceOptions extends PoolServices {
+  readonly config: Config;
+  readonly version: string;
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
+  /** Asked when it starts, and at each collection. */
+  readonly servers: () => readonly NamedServer[];
+  readonly workers: () => { readonly counts: WorkerCounts; measure(): Promise<readonly MeasuredWorker[]> };
+}
+
+/** Collects what all processes have counted, asks PostgreSQL, and listens on `METRICS_PORT` where that is set. */
+export class MetricsService implements Service {
+  readonly name = 'metrics';
+  readonly #options: MetricsServiceOptions;
+  readonly #collector: Collector;
+  #postgres: PostgresMetrics | undefined;
+  #listener: MetricsListener | undefined;
+  #state: ServiceState = 'stopped';
+
+  constructor(options: MetricsServiceOptions) {
+    this.#options = options;
+    const { version, config, clock, wallMs, workers } = options;
+    const facts = {
+      version,
+      startedAtMs: wallMs(),
+      isAlone: config.server.enablePrefork,
+      counts: () => workers().counts,
+    };
+    this.#collector = new Collector({
+      measureWorkers: async () => workers().measure(),
+      measureSupervisor: (silent) => measureSupervisor(facts, silent),
+      measurePostgres: async () => (await this.#postgres?.read()) ?? {},
+      clock,
+      wallMs,
+    });
+  }
+
+  state(): ServiceState {
+    return this.#state;
+  }
+
+  readonly collect: Collect = async (maxAgeMs) => this.#collector.collect(maxAgeMs);
+
+  async start(): Promise<void> {
+    this.#state = 'starting';
+    const { config, servers } = this.#options;
+    if (config.metrics.enabled) {
+      this.#postgres = new PostgresMetrics(servers(), this.#options);
+      this.#collector.start();
+      this.#listener = await listenForMetrics({ ...this.#options, collect: this.collect });
+    }
+    this.#state = 'running';
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'stopping';
+    this.#collector.stop();
+    await this.#listener?.close();
+    await this.#postgres?.close();
+    this.#state = 'stopped';
+  }
+}

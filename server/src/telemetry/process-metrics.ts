@@ -1,0 +1,65 @@
+import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+
+import { add, type Metrics } from './metrics.ts';
+
+/** What it is counted as. */
+type ProcessKind = 'worker' | 'supervisor';
+
+/** How often the event loop's delay is looked at. */
+const resolutionMs = 20;
+
+/** Puts down the memory and CPU time of this process. */
+export function readProcess(metrics: Metrics, kind: ProcessKind): void {
+  const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
+  for (const [name, bytes] of Object.entries({ rss, heap_total: heapTotal, heap_used: heapUsed, external }))
+    metrics.set('messenger_process_memory_bytes', bytes, kind, name);
+  const { user, system } = process.cpuUsage();
+  metrics.set('messenger_process_cpu_seconds_total', (user + system) / 1_000_000, kind);
+}
+
+const gcKinds: Readonly<Record<number, string>> = {
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: 'major',
+  [constants.NODE_PERFORMANCE_GC_MINOR]: 'minor',
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: 'incremental',
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weak_callbacks',
+};
+
+export interface ProcessWatch {
+  /** Puts down the delays of the event loop since the last time. */
+  read(): void;
+  stop(): void;
+}
+
+/** Watches the event loop and the garbage collector of this process. */
+export function watchProcess(metrics: Metrics): ProcessWatch {
+  const delays = monitorEventLoopDelay({ resolution: resolutionMs });
+  delays.enable();
+  const collections = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { duration } = entry;
+      const kind = gcKinds[kindOf(entry)] ?? 'other';
+      add(metrics.series('messenger_gc_runs_total', kind), 1);
+      add(metrics.series('messenger_gc_seconds_total', kind), duration / 1_000);
+    }
+  });
+  collections.observe({ entryTypes: ['gc'] });
+  return {
+    read: () => {
+      for (const quantile of [0.5, 0.99, 1]) {
+        const delay = delays.count === 0 ? 0 : delays.percentile(quantile * 100) / 1e9 - resolutionMs / 1_000;
+        metrics.set('messenger_event_loop_delay_seconds', Math.max(0, delay), String(quantile));
+      }
+      delays.reset();
+    },
+    stop: () => {
+      delays.disable();
+      collections.disconnect();
+    },
+  };
+}
+
+/** The types of Node leave out what entries of this type have. */
+function kindOf(entry: object): number {
+  const detail: unknown = 'detail' in entry ? entry.detail : undefined;
+  return typeof detail === 'object' && detail !== null && 'kind' in detail ? Number(detail.kind) : 0;
+}
