@@ -213,6 +213,85 @@ test('the printed configuration names sources and masks secrets', () => {
   assert.match(printed, /^write_db\.host +h +DB_WRITE_HOST$/mu);
 });
 
+describe('a secret in a file', () => {
+  const host = { DB_WRITE_HOST: 'h' };
+
+  function secretFile(content: string | Buffer): string {
+    const path = join(folder, 'secret');
+    writeFileSync(path, content);
+    return path;
+  }
+
+  function passwordFrom(content: string): string {
+    return load({ env: { ...host, DB_WRITE_PASSWORD_FILE: secretFile(content) } }).config.writeDb.password;
+  }
+
+  test('is the password, without the one newline at its end', () => {
+    assert.equal(passwordFrom('hunter2'), 'hunter2');
+    assert.equal(passwordFrom('hunter2\n'), 'hunter2');
+    assert.equal(passwordFrom('hunter2\r\n'), 'hunter2');
+    assert.equal(passwordFrom(' hunter2 \n\n'), ' hunter2 \n');
+  });
+
+  test('is named as the source, and masked', () => {
+    const loaded = load({ env: { ...host, DB_WRITE_PASSWORD_FILE: secretFile('hunter2') } });
+    const printed = renderEffectiveConfig(optionTable, loaded);
+    assert.match(printed, /^write_db\.password +\*+ +DB_WRITE_PASSWORD_FILE$/mu);
+    assert.doesNotMatch(printed, /hunter2/u);
+  });
+
+  test('gives way to a flag, and goes before the YAML file', () => {
+    const env = { ...host, DB_WRITE_PASSWORD_FILE: secretFile('from the secret') };
+    const file = yaml('write_db: { password: from the file }');
+    assert.equal(load({ env, file }).config.writeDb.password, 'from the secret');
+    const flags = { '--db-write-password': 'from the flag' };
+    assert.equal(load({ env, file, flags }).config.writeDb.password, 'from the flag');
+  });
+
+  test('beside the variable itself is refused, because one of them must be wrong', () => {
+    const env = { ...host, DB_WRITE_PASSWORD: 'hunter2', DB_WRITE_PASSWORD_FILE: secretFile('hunter2') };
+    assert.deepEqual(problemsOf({ env }), ['DB_WRITE_PASSWORD_FILE: DB_WRITE_PASSWORD is set, too; give one of them']);
+  });
+
+  test('whose variable is empty counts as not set', () => {
+    const env = { ...host, DB_WRITE_PASSWORD: 'hunter2', DB_WRITE_PASSWORD_FILE: '' };
+    assert.equal(load({ env }).config.writeDb.password, 'hunter2');
+  });
+
+  test('that cannot be used is told by its option and path, without what is in it', () => {
+    const unusable = [
+      [join(folder, 'nothing'), /nothing cannot be read \(ENOENT\)$/u],
+      [folder, /is a folder$/u],
+      ['/dev/null', /\/dev\/null is no regular file$/u],
+      ['bad\0path', /cannot be read \(ERR_INVALID_ARG_VALUE\)$/u],
+    ] as const;
+    for (const [path, reason] of unusable)
+      assertRefused(problemsOf({ env: { ...host, DB_WRITE_PASSWORD_FILE: path } }), reason);
+    const useless = [
+      ['', /secret is empty$/u],
+      ['\n', /secret is empty$/u],
+      [`hunter2${'x'.repeat(70_000)}`, /secret has 70007 bytes; a secret has at most 65536$/u],
+      [Buffer.from('hunter2\xff', 'latin1'), /secret is not text in UTF-8$/u],
+      ['hunter2\0', /secret is not text in UTF-8$/u],
+    ] as const;
+    for (const [content, reason] of useless)
+      assertRefused(problemsOf({ env: { ...host, DB_WRITE_PASSWORD_FILE: secretFile(content) } }), reason);
+  });
+
+  function assertRefused(problems: readonly string[], reason: RegExp): void {
+    assert.equal(problems.length, 1);
+    assert.match(problems.join(), /^DB_WRITE_PASSWORD_FILE: /u);
+    assert.match(problems.join(), reason);
+    assert.doesNotMatch(problems.join(), /hunter2/u);
+  }
+
+  test('is for secrets alone', () => {
+    assert.deepEqual(problemsOf({ env: { ...host, DB_WRITE_NAME_FILE: secretFile('x') } }), [
+      'DB_WRITE_NAME_FILE: there is no such option',
+    ]);
+  });
+});
+
 test('docs/configuration.md is what the table says; `npm run docs` writes it anew', () => {
   const path = fileURLToPath(new URL('../../docs/configuration.md', import.meta.url));
   assert.equal(readFileSync(path, 'utf8'), renderConfigurationPage(optionTable));

@@ -10,6 +10,7 @@ import {
   optionalInteger,
   optionalText,
   text,
+  variablesOf,
   type Values,
 } from './lib/options.ts';
 import { readOptions, type OptionSources, type ValueSources } from './lib/read-options.ts';
@@ -378,7 +379,7 @@ export function loadConfig(from: OptionSources): LoadedConfig {
 
 /** The variables that are surely ours: a misspelt one must not be ignored. */
 function findUnknownVariables(env: OptionSources['env']): string[] {
-  const known = new Set(listOptions(optionTable).map(({ option }) => option.env));
+  const known = new Set(listOptions(optionTable).flatMap(({ option }) => variablesOf(option)));
   return Object.keys(env)
     .filter((name) => /^(?:DB_WRITE|DB_READ|MESSENGER)_/u.test(name) && !known.has(name) && name !== 'MESSENGER_CONFIG')
     .map((name) => `${name}: there is no such option`);

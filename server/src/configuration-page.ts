@@ -1,4 +1,4 @@
-import { flagOf, listOptions, showValue, type OptionTable } from './lib/options.ts';
+import { flagOf, listOptions, showValue, variablesOf, type OptionTable } from './lib/options.ts';
 import type { LoadedConfig } from './config.ts';
 
 /** `docs/configuration.md`, from the table of options. */
@@ -8,7 +8,8 @@ export function renderConfigurationPage(table: OptionTable): string {
       .filter((one) => one.section === section)
       .map(({ yaml, option }) => {
         const fallback = option.defaultText ?? codeOf(option.default);
-        return `| \`${option.env}\` | \`${flagOf(option)}\` | \`${yaml}\` | ${option.kind} | ${fallback} | ${option.help} |`;
+        const variables = variablesOf(option).map((name) => `\`${name}\``);
+        return `| ${variables.join(' or ')} | \`${flagOf(option)}\` | \`${yaml}\` | ${option.kind} | ${fallback} | ${option.help} |`;
       });
     return [`## ${headings[section] ?? section}`, '', ...tableHead, ...rows, ''].join('\n');
   });
@@ -33,6 +34,9 @@ const pageHead = [
   'A flag wins over an environment variable, that over the YAML file named by `--config` (or `MESSENGER_CONFIG`), that over',
   'the default. All problems are reported at once, each with its source, and the exit code is 78. An empty variable counts',
   'as not set. `messenger config` prints the values in effect and where each comes from.',
+  '',
+  'A secret can also be read from a file, at the start: the variable with `_FILE` at its end names it, as with the secrets of',
+  'Docker and the credentials of systemd. One newline at the end of the file does not count. Both variables are one too many.',
   '',
 ];
 

@@ -15,10 +15,10 @@ export interface TestAppOptions {
   readonly tracing?: Tracing;
 }
 
-/** `DB_BATCHING=off npm test` runs everything without batches, but for the tests that are about them. */
+/** `DB_BATCHING=off npm test` runs everything without batches, but for the tests that are about them; so with names. */
 function testConfig(env: Readonly<Record<string, string>>): Config {
-  const { DB_BATCHING = 'on' } = process.env;
-  return loadConfig({ flags: {}, env: { DB_BATCHING, ...env }, file: undefined }).config;
+  const { DB_BATCHING = 'on', DB_PREPARED_STATEMENTS = 'on' } = process.env;
+  return loadConfig({ flags: {}, env: { DB_BATCHING, DB_PREPARED_STATEMENTS, ...env }, file: undefined }).config;
 }
 
 export async function createTestApp(

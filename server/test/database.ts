@@ -10,6 +10,8 @@ import { waitFor } from './wait-for.ts';
 
 /** Set by global-setup.ts: the two servers of this run, as JSON. */
 export const serversVariable = 'MESSENGER_TEST_SERVERS';
+/** Set by tests through a pooler: where it listens for each server, as JSON. */
+export const poolerVariable = 'MESSENGER_TEST_POOLER';
 /** Migrated, empty, and connected to by nobody. */
 export const templateDatabase = 'messenger';
 
@@ -17,7 +19,10 @@ const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTim
 
 /** A database of one's own on the primary and the standby, gone after the file's tests. */
 export interface TestDatabase {
+  /** Of the two servers, or of the poolers before them. */
   readonly endpoints: Endpoints;
+  /** Of the two servers in any case. */
+  readonly direct: Endpoints;
   /** Runs one statement on the primary, in a session of its own. */
   sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** The same on the standby. */
@@ -81,7 +86,7 @@ async function create(name: string): Promise<TestDatabase> {
   const { write, read } = readServers();
   const maintenance = { ...write, database: 'postgres' };
   await query(maintenance, `create database ${name} template ${templateDatabase}`, []);
-  const endpoints = { write: { ...write, database: name }, read: { ...read, database: name } };
+  const direct = { write: { ...write, database: name }, read: { ...read, database: name } };
   const replicated = async (): Promise<void> => {
     const [now] = await query<{ lsn: string }>(maintenance, 'select pg_current_wal_flush_lsn()::text as lsn', []);
     await waitFor('the standby to catch up', async () => {
@@ -94,11 +99,20 @@ async function create(name: string): Promise<TestDatabase> {
   };
   await replicated();
   return {
-    endpoints,
-    sql: async (text, values = []) => query(endpoints.write, text, values),
-    sqlOnStandby: async (text, values = []) => query(endpoints.read, text, values),
+    endpoints: throughPooler(direct),
+    direct,
+    sql: async (text, values = []) => query(direct.write, text, values),
+    sqlOnStandby: async (text, values = []) => query(direct.read, text, values),
     replicated,
   };
+}
+
+function throughPooler({ write, read }: Endpoints): Endpoints {
+  const text = process.env[poolerVariable];
+  if (text === undefined) return { write, read };
+  const pooler: unknown = JSON.parse(text);
+  assert(isEndpoints(pooler));
+  return { write: { ...write, ...pooler.write }, read: { ...read, ...pooler.read } };
 }
 
 async function drop(name: string): Promise<void> {
@@ -110,6 +124,8 @@ async function drop(name: string): Promise<void> {
       open = await query(maintenance, 'select application_name from pg_stat_activity where datname = $1', [name]);
       return open.length === 0;
     };
+    // A pooler keeps its sessions; they are none of ours.
+    if (process.env[poolerVariable] !== undefined) break;
     await waitFor('sessions to close', closed, 2_000).catch(() => {
       assert.fail(`these sessions were left open: ${open.map((one) => one.application_name).join(', ')}`);
     });

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 
 import { loadConfig, optionTable, type LoadedConfig } from '../config.ts';
-import { flagOf, listOptions, showValue } from '../lib/options.ts';
+import { flagOf, listOptions, showValue, variablesOf } from '../lib/options.ts';
 
 const configFlag = '--config';
 
@@ -10,7 +10,10 @@ export function addConfigFlags(command: Command, { inHelp }: { readonly inHelp: 
   command.option(`${configFlag} <file>`, 'YAML file with options [MESSENGER_CONFIG]');
   for (const { option } of listOptions(optionTable)) {
     const fallback = option.defaultText ?? showValue(option.default) ?? 'not set';
-    const flag = new Option(`${flagOf(option)} <value>`, `${option.help} [${option.env}; default: ${fallback}]`);
+    const flag = new Option(
+      `${flagOf(option)} <value>`,
+      `${option.help} [${variablesOf(option).join(' or ')}; default: ${fallback}]`,
+    );
     command.addOption(inHelp ? flag : flag.hideHelp());
   }
   if (!inHelp) command.addHelpText('after', '\nTakes the options of `messenger start`, too.');

@@ -30,7 +30,7 @@ export async function migrationStatus(target: MigrationTarget): Promise<Migratio
 
 /**
  * Applies what is pending, all in one transaction, under an advisory lock, so that servers that start together
- * wait for one another. Resolves with the names that were applied.
+ * wait for one another. Resolves with the names that were applied. Rejects with `OperatorError` behind a pooler.
  */
 export async function migrateUp(target: MigrationTarget): Promise<string[]> {
   return await session(target, async (client) => {
@@ -115,6 +115,7 @@ async function run(
   direction: 'up' | 'down',
   count: number | undefined,
 ): Promise<string[]> {
+  await refusePooler(client);
   // Loaded only when there is something to migrate: a start with nothing pending need not wait for it.
   const { runner } = await import('node-pg-migrate');
   const done = await runner({
@@ -133,4 +134,18 @@ async function run(
     },
   });
   return done.map(({ name }) => name);
+}
+
+/**
+ * A pooler gives each statement another session of the server: the lock would be taken in one and asked back in another,
+ * which keeps it. It greets with a process id of its own making, which is how it is known.
+ */
+async function refusePooler(client: Client): Promise<void> {
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  if ('processID' in client && client.processID === rows[0]?.pid) return;
+  throw new OperatorError(
+    'The schema has to be changed, and the connection to the write database goes through a pooler, where the lock that ' +
+      'this needs cannot be held. Let DB_WRITE_HOST and DB_WRITE_PORT name the primary itself for one run of ' +
+      '`messenger migrate up`, then start again.',
+  );
 }

@@ -8,6 +8,7 @@ export interface Option<T> {
   readonly default: T;
   /** How the default is shown when its value depends on the machine. */
   readonly defaultText?: string | undefined;
+  /** Masked where values are shown; and may come from a file, named by the variable with `_FILE` at its end. */
   readonly secret?: boolean | undefined;
   readonly parse: (raw: string) => Parsed<T>;
 }
@@ -116,6 +117,17 @@ export function flagOf(option: Pick<Option<unknown>, 'env'>): string {
     .replace(/^MESSENGER_/u, '')
     .toLowerCase()
     .replaceAll('_', '-')}`;
+}
+
+/** The variable that names a file with the value; only for secrets. */
+export function fileVariableOf({ env, secret }: Pick<Option<unknown>, 'env' | 'secret'>): string | undefined {
+  return secret === true ? `${env}_FILE` : undefined;
+}
+
+/** Every variable that an option can be given by. */
+export function variablesOf(option: Pick<Option<unknown>, 'env' | 'secret'>): string[] {
+  const fileVariable = fileVariableOf(option);
+  return fileVariable === undefined ? [option.env] : [option.env, fileVariable];
 }
 
 function snakeCase(name: string): string {

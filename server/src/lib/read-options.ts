@@ -2,9 +2,18 @@ import { readFileSync } from 'node:fs';
 
 import { parseDocument, type YAMLError } from 'yaml';
 
-import { flagOf, listOptions, showValue, type Option, type OptionTable, type Values } from './options.ts';
+import {
+  fileVariableOf,
+  flagOf,
+  listOptions,
+  showValue,
+  type Option,
+  type OptionTable,
+  type Values,
+} from './options.ts';
+import { readSecretFile } from './secret-file.ts';
 
-/** Where values come from; the first that has one wins: flags, environment, YAML file, default. */
+/** Where values come from; the first that has one wins: flags, environment (or a secret's file), YAML file, default. */
 export interface OptionSources {
   /** By flag, without dashes turned: `{ '--port': '9000' }`. */
   readonly flags: Readonly<Record<string, string>>;
@@ -31,7 +40,7 @@ export function readOptions<Table extends OptionTable>(table: Table, sources: Op
     const flag = flagOf(option);
     const found = [
       { source: flag, raw: sources.flags[flag] },
-      { source: option.env, raw: emptyIsUnset(sources.env[option.env]) },
+      readVariables(option, sources.env, problems),
       { source: `${sources.file}: ${yaml}`, raw: file.get(yaml) },
     ].find(({ raw }) => raw !== undefined);
     const parsed = parseFound(option, found?.raw);
@@ -42,6 +51,24 @@ export function readOptions<Table extends OptionTable>(table: Table, sources: Op
   for (const section of Object.values(values)) Object.freeze(section);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Filled above, from the table that the type is made of.
   return { values: Object.freeze(values) as Values<Table>, sources: from, problems };
+}
+
+interface Found {
+  readonly source: string;
+  readonly raw: string | undefined;
+}
+
+/** What the environment says: the variable itself or, for secrets, the file that its twin names; both is one too many. */
+function readVariables(option: Option<unknown>, env: OptionSources['env'], problems: string[]): Found {
+  const own = { source: option.env, raw: emptyIsUnset(env[option.env]) };
+  const source = fileVariableOf(option);
+  const path = source === undefined ? undefined : emptyIsUnset(env[source]);
+  if (source === undefined || path === undefined) return own;
+  const read =
+    own.raw === undefined ? readSecretFile(path) : { problem: `${own.source} is set, too; give one of them` };
+  if ('secret' in read) return { source, raw: read.secret };
+  problems.push(`${source}: ${read.problem}`);
+  return { source, raw: undefined };
 }
 
 function parseFound<T>(option: Option<T>, raw: string | undefined): ReturnType<Option<T>['parse']> {

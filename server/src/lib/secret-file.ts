@@ -1,0 +1,32 @@
+import { readFileSync, statSync } from 'node:fs';
+
+/** More than any password, token or key has; a wrong path often names something large. */
+const mostBytes = 65_536;
+
+/**
+ * The secret that a file holds, without the one newline that editors and `echo` put at its end; or why it cannot be used,
+ * in words that name the file and nothing of what is in it. For Docker's secrets and systemd's credentials.
+ */
+export function readSecretFile(path: string): { readonly secret: string } | { readonly problem: string } {
+  try {
+    const stats = statSync(path);
+    // A pipe or a device would be waited for, perhaps for ever.
+    if (!stats.isFile()) return { problem: `${path} is ${stats.isDirectory() ? 'a folder' : 'no regular file'}` };
+    if (stats.size > mostBytes)
+      return { problem: `${path} has ${stats.size} bytes; a secret has at most ${mostBytes}` };
+    return toSecret(path, readFileSync(path));
+  } catch (error) {
+    return { problem: `${path} cannot be read${isSystemError(error) ? ` (${error.code})` : ''}` };
+  }
+}
+
+function toSecret(path: string, bytes: Buffer): ReturnType<typeof readSecretFile> {
+  const content = bytes.toString('utf8');
+  if (content.includes('\uFFFD') || content.includes('\0')) return { problem: `${path} is not text in UTF-8` };
+  const secret = content.replace(/\r?\n$/u, '');
+  return secret.trim() === '' ? { problem: `${path} is empty` } : { secret };
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error;
+}

@@ -1,0 +1,55 @@
+/** Sessions through a pooler: deadlines, cancelling, time zone, and the lock of the migrations. Imported by a test file. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { migrateDown, migrateUp } from '../src/db/migrations.ts';
+import { statement } from '../src/db/statement.ts';
+import { migrationsDir } from '../src/supervise.ts';
+import { createLog } from '../src/telemetry/log.ts';
+import { useDatabase } from './database.ts';
+import { countRunning, sleep, usePools } from './pools.ts';
+import { waitFor } from './wait-for.ts';
+
+const database = useDatabase();
+const open = usePools(database);
+const setting = statement<{ value: string }, [name: string]>('test.setting', 'select current_setting($1) as value');
+
+test('sessions are in UTC, whatever the server has, so that times are what they say', async () => {
+  const [{ name } = { name: '' }] = await database().sql<{ name: string }>('select current_database() as name');
+  await database().sql(`alter database ${name} set timezone = 'Asia/Tokyo'`);
+  assert.deepEqual(await open('write', { prepare: false }).query(setting, ['timezone']), [{ value: 'UTC' }]);
+});
+
+for (const [role, deadline] of [
+  ['write', '5s'],
+  ['read', '3s'],
+] as const) {
+  test(`the ${role} server keeps the deadlines itself, although PgBouncer forgets what a client asks for`, async () => {
+    const pool = open(role, { prepare: false });
+    assert.deepEqual(await pool.query(setting, ['statement_timeout']), [{ value: deadline }]);
+    assert.deepEqual(await pool.query(setting, ['idle_in_transaction_session_timeout']), [{ value: '30s' }]);
+  });
+}
+
+test('a read whose caller has gone is cancelled on the server, through PgBouncer, and its neighbour is not', async () => {
+  const pool = open('read', { prepare: false });
+  const gone = new AbortController();
+  const stays = pool.query(sleep, [0.5]);
+  const leaves = assert.rejects(pool.query(sleep, [30], gone.signal), /gone/u);
+  await waitFor('both to run', async () => (await countRunning(database, 'select pg_sleep', 'read')) === 2);
+  gone.abort(new Error('gone'));
+  await Promise.all([leaves, stays]);
+  await waitFor('the read to end', async () => (await countRunning(database, 'select pg_sleep', 'read')) === 0, 2_000);
+});
+
+test('migrations refuse a pooler, where their lock cannot be held, and say what to do', async () => {
+  const log = createLog({ level: 'silent', name: 'test', pretty: false });
+  const target = (endpoint: typeof pooled) => ({ endpoint, dir: migrationsDir, connectTimeoutMs: 5_000, log });
+  const pooled = database().endpoints.write;
+  assert.deepEqual(await migrateUp(target(pooled)), [], 'a start with nothing pending needs no lock');
+  const reason = /goes through a pooler.*name the primary itself.*`messenger migrate up`/u;
+  await assert.rejects(migrateDown(target(pooled), 1), reason);
+  await migrateDown(target(database().direct.write), 1);
+  await assert.rejects(migrateUp(target(pooled)), reason);
+  assert.equal((await migrateUp(target(database().direct.write))).length, 1);
+});
