@@ -10,10 +10,10 @@ import { parseReport, readReport, usePatient, worstLine, type Environment } from
 const patient = usePatient({});
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-/** A listener on the loopback, as the address of the write server. */
+/** A listener on the loopback, as the address of the write server; like one that is frozen, it never hangs up. */
 async function listen(onSocket: (socket: Socket) => void): Promise<Environment> {
   const sockets: Socket[] = [];
-  const server: Server = createServer((socket) => {
+  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
     socket.on('error', () => undefined);
     onSocket(socket);
@@ -51,17 +51,34 @@ test('a frozen server costs one deadline, and the standby is looked at', async (
   assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
 });
 
-test('a server that freezes while it is asked is told once, with what is missing', async () => {
+/** The primary, behind somebody who keeps what `isKept` says. */
+async function listenBetween(isKept: (bytes: Buffer) => boolean): Promise<Environment> {
   const { host, port } = patient().pair.endpoints.write;
-  const env = await listen((socket) => {
+  return await listen((socket) => {
     const upstream = connect(`${host}/.s.PGSQL.${port}`);
     upstream.on('error', () => undefined);
     upstream.pipe(socket);
     socket.on('close', () => upstream.destroy());
-    socket.on('data', (bytes) => {
-      if (!bytes.includes('pg_stat_activity')) upstream.write(bytes);
+    socket.on('data', (bytes: Buffer) => {
+      if (!isKept(bytes)) upstream.write(bytes);
     });
   });
+}
+
+test('a server that does not hear the good-bye is left', async () => {
+  let kept = 0;
+  const env = await listenBetween((bytes) => {
+    const isGoodBye = bytes[0] === 'X'.charCodeAt(0);
+    if (isGoodBye) kept += 1;
+    return isGoodBye;
+  });
+  const findings = await readReport({ ...patient().environment(), ...env });
+  assert.equal(worstLine(findings, 'answers').status, 'ok');
+  assert.equal(kept, 1);
+});
+
+test('a server that freezes while it is asked is told once, with what is missing', async () => {
+  const env = await listenBetween((bytes) => bytes.includes('pg_stat_activity'));
   const findings = await readReport({ ...patient().environment(), ...env });
   const ofPrimary = findings.filter(({ where, status }) => where === 'primary' && status === 'fail');
   assert.deepEqual(

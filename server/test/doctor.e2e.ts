@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { parseReport } from '../src/commands/test-doctor.ts';
+import { run, useServers } from './start-server.ts';
+
+const servers = useServers();
+
+test('doctor beside a running server finds its embedded databases by the data folder, and finds them well', async () => {
+  const dataDir = join(await servers.folder(), 'data');
+  await servers.start(dataDir);
+  const doctor = await run({ args: ['doctor', '--json', '--data-dir', dataDir, '--max-connections', '500'] });
+  const code = await doctor.ended();
+  const findings = parseReport(Number(code), doctor.stdout);
+  assert.deepEqual(
+    findings.filter(({ status }) => status !== 'ok').map(({ check, found }) => `${check}: ${found}`),
+    [],
+  );
+  assert.ok(findings.some(({ check, where, found }) => check === 'replication' && where === 'standby' && found !== ''));
+});
+
+test('doctor without a running server says what to do, with exit code 1', async () => {
+  const dataDir = join(await servers.folder(), 'data');
+  const doctor = await run({ args: ['doctor', '--data-dir', dataDir] });
+  assert.equal(await doctor.ended(), 1);
+  assert.match(doctor.stdout, /no server runs on/u);
+  assert.match(doctor.stdout, /→ Start the server/u);
+});
