@@ -13,6 +13,7 @@ import {
   variablesOf,
   type Values,
 } from './lib/options.ts';
+import { findConflicts } from './config-conflicts.ts';
 import { readOptions, type OptionSources, type ValueSources } from './lib/read-options.ts';
 import { logFormats, logLevels } from './telemetry/log.ts';
 
@@ -383,43 +384,4 @@ function findUnknownVariables(env: OptionSources['env']): string[] {
   return Object.keys(env)
     .filter((name) => /^(?:DB_WRITE|DB_READ|MESSENGER)_/u.test(name) && !known.has(name) && name !== 'MESSENGER_CONFIG')
     .map((name) => `${name}: there is no such option`);
-}
-
-/** Settings that are fine alone but not together. */
-function findConflicts(config: Config, sources: ValueSources): string[] {
-  const isSet = (path: string): boolean => sources[path] !== 'default';
-  const problems: string[] = [];
-  for (const section of ['writeDb', 'readDb'] as const) {
-    const { maxIdleConns, maxOpenConns, host, tls, tlsCa } = config[section];
-    const needsHost = ['port', 'user', 'password', 'database', 'tls', 'tlsCa'].filter((key) =>
-      isSet(`${section}.${key}`),
-    );
-    for (const key of host === undefined ? needsHost : []) {
-      const variable = optionTable[section].host.env;
-      problems.push(`${sources[`${section}.${key}`]}: has no meaning without ${variable}, which is not set`);
-    }
-    if (maxIdleConns > maxOpenConns && isSet(`${section}.maxIdleConns`)) {
-      const source = sources[`${section}.maxIdleConns`];
-      problems.push(`${source}: ${maxIdleConns} idle connections are more than the ${maxOpenConns} open ones`);
-    }
-    if (tlsCa !== undefined && tls !== 'verify-full') {
-      problems.push(`${sources[`${section}.tlsCa`]}: is used only when ${optionTable[section].tls.env} is verify-full`);
-    }
-  }
-  for (const key of ['endpoint', 'tracesEndpoint'] as const) {
-    const url = config.otel[key];
-    if (url !== undefined && !/^https?:$/u.test(URL.parse(url)?.protocol ?? '')) {
-      problems.push(`${sources[`otel.${key}`]}: must be the URL of a collector that speaks OTLP over HTTP`);
-    }
-  }
-  if (isSet('metrics.host') && config.metrics.port === undefined) {
-    problems.push(`${sources['metrics.host']}: has no meaning without METRICS_PORT, which is not set`);
-  }
-  if (config.metrics.port === config.server.port) {
-    problems.push(`${sources['metrics.port']}: ${config.metrics.port} is the server's own port`);
-  }
-  if (config.readDb.host !== undefined && config.writeDb.host === undefined) {
-    problems.push(`${sources['readDb.host']}: a read server needs a write server: DB_WRITE_HOST is not set`);
-  }
-  return problems;
 }

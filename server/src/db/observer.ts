@@ -14,7 +14,7 @@ export interface EndedStatement {
   readonly failed: boolean;
 }
 
-export interface SentBatch {
+interface SentBatch {
   readonly pool: Role;
   /** The kind of call. */
   readonly name: string;
@@ -24,7 +24,7 @@ export interface SentBatch {
   readonly waitMs: number;
 }
 
-export interface EndedWait {
+interface EndedWait {
   readonly pool: Role;
   readonly ms: number;
 }

@@ -77,7 +77,7 @@ describe('a traced request', () => {
     await fetch(`${server.url}${users}/hunter2?name=hunter2`);
     await server.close();
     const request = only(collector, `POST ${users}`);
-    const batch = only(collector, 'batch users.insert');
+    const batch = only(collector, 'batch writes');
     const statement = only(collector, 'users.insert');
     assert.partialDeepStrictEqual(request, { traceId, parentSpanId: parentId, isError: false });
     assert.partialDeepStrictEqual(batch, { traceId, parentSpanId: request.spanId, links: [] });
@@ -97,8 +97,8 @@ describe('a traced request', () => {
     const spans = collector.spans();
     const requests = new Set(spans.filter(({ name }) => name === `POST ${users}`).map(({ spanId }) => spanId));
     assert.equal(requests.size, 40);
-    const batches = spans.filter(({ name }) => name === 'batch users.insert');
-    const calls = spans.filter(({ name }) => name === 'call users.insert');
+    const batches = spans.filter(({ name }) => name === 'batch writes');
+    const calls = spans.filter(({ name }) => name === 'call writes');
     assert.ok(
       batches.some(({ links }) => links.length > 0),
       'some shared a batch',
