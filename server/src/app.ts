@@ -1,5 +1,5 @@
 import type { Config } from './config.ts';
-import type { Endpoints } from './db/endpoint.ts';
+import type { Endpoint, Endpoints } from './db/endpoint.ts';
 import { describeFailure } from './db/errors.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
 import type { Pool, PoolOptions, Role } from './db/pool.ts';
@@ -22,7 +22,7 @@ import { Users } from './users/users.ts';
 export interface AppSettings {
   readonly config: Config;
   readonly endpoints: Endpoints;
-  /** Connections that this worker may open to each role's server. */
+  /** Connections that this worker may open to the write server, and to each read server. */
   readonly maxOpen: Readonly<Record<Role, number>>;
   readonly worker: number;
   readonly url: string;
@@ -51,7 +51,7 @@ const readinessTimeoutMs = 2_000;
 
 /** Configuration → pools → domains → routes: the whole server on one page. */
 export async function createApp(settings: AppSettings, services: AppServices): Promise<App> {
-  const databases = openDatabases(databaseOptions(settings), services);
+  const databases = await openDatabases(databaseOptions(settings), services);
   const { reads, writes, writePool } = databases;
   const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
@@ -79,20 +79,24 @@ export async function createApp(settings: AppSettings, services: AppServices): P
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {
-  const { config } = settings;
+  const { config, endpoints } = settings;
   return {
-    write: poolOptions('write', settings),
-    read: poolOptions('read', settings),
+    write: poolOptions('write', endpoints.write, settings),
+    reads: endpoints.reads.map((endpoint) => poolOptions('read', endpoint, settings)),
     batching: config.db.batching === 'on',
     maxLagMs: config.db.readMaxLagMs,
   };
 }
 
-function poolOptions<R extends Role>(role: R, { config, endpoints, maxOpen, worker }: AppSettings): PoolOptions<R> {
+function poolOptions<R extends Role>(
+  role: R,
+  endpoint: Endpoint,
+  { config, maxOpen, worker }: AppSettings,
+): PoolOptions<R> {
   const options = role === 'write' ? config.writeDb : config.readDb;
   return {
     role,
-    endpoint: endpoints[role],
+    endpoint,
     applicationName: `messenger ${role} worker ${worker}`,
     maxOpen: maxOpen[role],
     maxIdle: options.maxIdleConns,

@@ -43,7 +43,7 @@ describe("the guide's configuration", () => {
     const pool = { maxOpenConns: 100, maxIdleConns: 50, connMaxLifetimeMinutes: 10 };
     const common = { host: undefined, user: 'root', password: 'password', database: 'postgres', ...pool };
     assert.partialDeepStrictEqual(writeDb, { port: 5432, timeoutMs: 5_000, ...common });
-    assert.partialDeepStrictEqual(readDb, { port: 5433, timeoutMs: 3_000, ...common });
+    assert.partialDeepStrictEqual(readDb, { port: [5433], timeoutMs: 3_000, ...common });
   });
 
   test("reads the guide's variables", () => {
@@ -64,7 +64,7 @@ describe("the guide's configuration", () => {
     assert.partialDeepStrictEqual(server, { port: 80, enablePrefork: false });
     assert.partialDeepStrictEqual(writeDb, { host: 'primary', port: 1, user: 'u', password: 'p', database: 'n' });
     assert.partialDeepStrictEqual(writeDb, { maxOpenConns: 25, maxIdleConns: 10, connMaxLifetimeMinutes: 5 });
-    assert.equal(readDb.host, 'replica');
+    assert.deepEqual(readDb.host, ['replica']);
   });
 
   test("reads the guide's YAML", () => {
@@ -90,7 +90,7 @@ read_db:
       maxOpenConns: 40,
       connMaxLifetimeMinutes: 7,
     });
-    assert.equal(readDb.host, 'replica');
+    assert.deepEqual(readDb.host, ['replica']);
   });
 });
 

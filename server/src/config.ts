@@ -1,12 +1,15 @@
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 
 import {
   boolean,
   choice,
   integer,
+  integers,
   list,
   listOptions,
   optionalInteger,
+  optionalList,
   optionalText,
   text,
   type Values,
@@ -16,18 +19,10 @@ import { logFormats, logLevels } from './telemetry/log.ts';
 
 const longestMs = 3_600_000;
 
-/** The options of one database role. Names and defaults are the guide's. */
-function databaseOptions(role: 'WRITE' | 'READ', port: number, statementTimeoutMs: number) {
-  const whose = role === 'WRITE' ? 'the primary, for writes' : 'the standby, for reads';
+/** The options of one database role, but for where it is. Names and defaults are the guide's. */
+function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
+  const whose = role === 'WRITE' ? 'the primary' : 'the standby';
   return {
-    host: optionalText({
-      env: `DB_${role}_HOST`,
-      help:
-        role === 'WRITE'
-          ? `Host name, or folder of the Unix socket, of ${whose}; when it is not set, the databases are embedded`
-          : `Host name, or folder of the Unix socket, of ${whose}; when it is not set, reads go to the primary`,
-    }),
-    port: integer({ env: `DB_${role}_PORT`, default: port, min: 1, max: 65_535, help: `Port of ${whose}` }),
     user: text({ env: `DB_${role}_USER`, default: 'root', help: `User name on ${whose}` }),
     password: text({ env: `DB_${role}_PASSWORD`, default: 'password', secret: true, help: 'Password of that user' }),
     database: text({ env: `DB_${role}_NAME`, default: 'postgres', help: 'Name of the database' }),
@@ -157,8 +152,34 @@ export const optionTable = {
       help: 'Origins whose pages may use the API, or `*` for all',
     }),
   },
-  writeDb: databaseOptions('WRITE', 5432, 5_000),
-  readDb: databaseOptions('READ', 5433, 3_000),
+  writeDb: {
+    host: optionalText({
+      env: 'DB_WRITE_HOST',
+      help: 'Host name, or folder of the Unix socket, of the primary, for writes; when it is not set, the databases are embedded',
+    }),
+    port: integer({
+      env: 'DB_WRITE_PORT',
+      default: 5432,
+      min: 1,
+      max: 65_535,
+      help: 'Port of the primary, for writes',
+    }),
+    ...databaseOptions('WRITE', 5_000),
+  },
+  readDb: {
+    host: optionalList({
+      env: 'DB_READ_HOST',
+      help: 'Host name, or folder of the Unix socket, of the standby, for reads, or of several; when it is not set, reads go to the primary',
+    }),
+    port: integers({
+      env: 'DB_READ_PORT',
+      default: [5433],
+      min: 1,
+      max: 65_535,
+      help: 'Port of the standby: one for all, or one for each',
+    }),
+    ...databaseOptions('READ', 3_000),
+  },
   db: {
     connectTimeoutMs: integer({
       env: 'DB_CONNECT_TIMEOUT_MS',
@@ -192,7 +213,7 @@ export const optionTable = {
       default: 5_000,
       min: 100,
       max: longestMs,
-      help: 'Milliseconds that the standby may be behind; then reads go to the primary until it has caught up',
+      help: 'Milliseconds that a standby may be behind; then it gets no reads until it has caught up',
     }),
     preparedStatements: choice({
       env: 'DB_PREPARED_STATEMENTS',
@@ -308,5 +329,21 @@ function findConflicts(config: Config, sources: ValueSources): string[] {
   if (config.readDb.host !== undefined && config.writeDb.host === undefined) {
     problems.push(`${sources['readDb.host']}: a read server needs a write server: DB_WRITE_HOST is not set`);
   }
+  if (config.readDb.host !== undefined) problems.push(...findReadHostProblems(config.readDb.host, config, sources));
   return problems;
+}
+
+/** A list of hosts goes with one port for all of them, or one for each, as in libpq. */
+function findReadHostProblems(hosts: readonly string[], { readDb: { port } }: Config, sources: ValueSources): string[] {
+  const source = sources['readDb.host'];
+  const problems = hosts
+    .filter((host) => !host.startsWith('/') && isIP(host) === 0 && /[:[\]]/u.test(host))
+    .map((host) => `${source}: ${host} is not a host; ports belong into DB_READ_PORT, one for all or one for each`);
+  if (port.length > 1 && port.length !== hosts.length) {
+    const counts = `${port.length} ports do not fit to ${hosts.length} host${hosts.length === 1 ? '' : 's'}`;
+    return [...problems, `${sources['readDb.port']}: ${counts}; give one for all, or one for each`];
+  }
+  const places = hosts.map((host, index) => `${host} with port ${port[index] ?? port[0]}`);
+  const twice = new Set(places.filter((place, index) => places.indexOf(place) < index));
+  return [...problems, ...[...twice].map((place) => `${source}: ${place} is there more than once`)];
 }

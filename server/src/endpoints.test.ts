@@ -21,8 +21,8 @@ test('without a write server the databases are embedded', () => {
 
 test('without a read server, reads go to the write server', () => {
   const found = endpoints({ DB_WRITE_HOST: 'primary' });
-  assert.equal(found?.read, found?.write);
-  assert.equal(endpoints({ DB_WRITE_HOST: 'primary', DB_READ_HOST: 'replica' })?.read.port, 5433);
+  assert.deepEqual(found?.reads, [found?.write]);
+  assert.equal(endpoints({ DB_WRITE_HOST: 'primary', DB_READ_HOST: 'replica' })?.reads[0]?.port, 5433);
 });
 
 test('a connection string is one that psql takes, whatever is in the password', () => {

@@ -2,11 +2,12 @@ import { fileURLToPath } from 'node:url';
 
 import type { LoadedConfig } from './config.ts';
 import { planConnections, type ConnectionBudget, type PoolWish } from './db/connection-budget.ts';
-import type { Endpoints } from './db/endpoint.ts';
+import { listOf, placeOf, type Endpoint, type Endpoints } from './db/endpoint.ts';
+import { areOneServer } from './db/identity.ts';
 import { migrateUp } from './db/migrations.ts';
 import type { Role } from './db/pool.ts';
 import { waitForReplay } from './db/replay.ts';
-import type { ServerFacts } from './db/server-facts.ts';
+import type { InspectedRead, ServerFacts } from './db/server-facts.ts';
 import { waitForServers } from './db/wait-for-servers.ts';
 import { EmbeddedPair } from './embedded/pair.ts';
 import { externalEndpoints } from './endpoints.ts';
@@ -63,7 +64,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   const workers = enablePrefork ? config.server.workers : 1;
   const external = externalEndpoints(config);
   const embedded = external === undefined ? createPair({ config, sources }, about) : undefined;
-  const endpoints = (): Endpoints => external ?? orFail(embedded).endpoints;
+  const endpoints = (): Endpoints => external ?? listOf(orFail(embedded).endpoints);
   let port = config.server.port;
   let maxOpen: Record<Role, number> | undefined;
   const url = (): string => `http://${urlHost(host)}:${port}`;
@@ -80,19 +81,24 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
 
   const prepareSchema = oneOff('schema', async (signal) => {
     const { connectTimeoutMs } = config.db;
-    const { write, read } = endpoints();
+    const { write, reads } = endpoints();
     // Our own standby is fit by construction, and may come up after the primary; readiness waits for it, the start not.
-    const asked = embedded === undefined ? { write, read } : { write, read: write };
-    const facts = await waitForServers(asked, { connectTimeoutMs, signal, random: about.random, log });
-    const isOneServer = embedded === undefined && facts.write.startedAt === facts.read.startedAt;
-    maxOpen = fitPools({ config, sources }, workers, { ...facts, isOneServer }, log);
+    const asked = embedded === undefined ? { write, reads } : { write, reads: [write] };
+    const servers = await waitForServers(asked, { connectTimeoutMs, signal, random: about.random, log });
+    const isApart = embedded !== undefined;
+    const planned = { write: servers.write, reads: servers.reads.map((read) => ({ ...read, isApart })) };
+    maxOpen = fitPools(planPools({ config, sources }, workers, planned), log);
     const applied = await migrateUp({ endpoint: write, dir: migrationsDir, connectTimeoutMs, log });
     if (applied.length === 0) return;
     log.info({ applied }, 'the schema was migrated');
     const session = { applicationName: 'messenger start', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(replayMs)]);
-    if (!(await waitForReplay({ write, read }, session, inTime)))
-      log.warn('the read server does not have the schema yet');
+    const present = embedded === undefined ? servers.reads.map(({ endpoint }) => endpoint) : reads;
+    const wait = async (read: Endpoint): Promise<void> => {
+      if (await waitForReplay({ write, read }, session, inTime)) return;
+      log.warn({ read: placeOf(read) }, 'the read server does not have the schema yet');
+    };
+    await Promise.all(present.map(wait));
   });
 
   const settings = (worker: number): WorkerSettings => ({
@@ -136,34 +142,62 @@ function createPair({ config }: LoadedConfig, { log, clock, onFatal }: Superviso
   return new EmbeddedPair({ ...config.embedded, log, clock, onFatal });
 }
 
-/** What both servers say of themselves, and whether they are one. */
-export type PairFacts = Readonly<Record<Role, ServerFacts>> & { readonly isOneServer: boolean };
-
-/** How the pools of all workers fit into the servers; one plan, or one for each server. */
-export function planPools({ config, sources }: LoadedConfig, workers: number, facts: PairFacts): ConnectionBudget[] {
-  const wish = (role: Role): PoolWish => {
-    const section = `${role}Db` as const;
-    const source = sources[`${section}.maxOpenConns`];
-    return { role, maxOpen: config[section].maxOpenConns, askedBy: source === 'default' ? undefined : source };
-  };
-  const plan = (role: Role, wishes: readonly PoolWish[]): ConnectionBudget => {
-    const { maxConnections, reservedConnections } = facts[role];
-    const capacity = { maxConnections, reservedByServer: reservedConnections, reserve: config.db.reservedConns };
-    return planConnections({ name: `The ${role} server`, ...capacity }, workers, wishes);
-  };
-  return facts.isOneServer
-    ? [plan('write', [wish('write'), wish('read')])]
-    : [plan('write', [wish('write')]), plan('read', [wish('read')])];
+/** The pools that each worker opens to one server, and what that server can give. */
+interface ServerWishes {
+  readonly name: string;
+  readonly facts: ServerFacts;
+  readonly wishes: readonly PoolWish[];
 }
 
-/** Connections of one worker to each role's server. Throws with the arithmetic when they cannot fit. */
-function fitPools(loaded: LoadedConfig, workers: number, facts: PairFacts, log: Log): Record<Role, number> {
-  const plans = planPools(loaded, workers, facts);
+/** A read server that is the write server itself shares its connections with it. Servers that are away are not counted. */
+function wishesOf(loaded: LoadedConfig, { write, reads }: PlannedServers): ServerWishes[] {
+  const ofRead = wishOf('read', loaded);
+  const isWrite = ({ facts, isApart }: PlannedRead): boolean => isApart !== true && areOneServer(facts, write);
+  const readName = (endpoint: Endpoint): string => (reads.length === 1 ? '' : ` ${placeOf(endpoint)}`);
+  return [
+    {
+      name: 'The write server',
+      facts: write,
+      wishes: [wishOf('write', loaded), ...reads.filter(isWrite).map(() => ofRead)],
+    },
+    ...reads
+      .filter((read) => !isWrite(read))
+      .map(({ endpoint, facts }) => ({ name: `The read server${readName(endpoint)}`, facts, wishes: [ofRead] })),
+  ];
+}
+
+function wishOf(role: Role, { config, sources }: LoadedConfig): PoolWish {
+  const section = `${role}Db` as const;
+  const source = sources[`${section}.maxOpenConns`];
+  return { role, maxOpen: config[section].maxOpenConns, askedBy: source === 'default' ? undefined : source };
+}
+
+interface PlannedRead extends InspectedRead {
+  /** Known to be a server of its own, though nobody has asked it: the facts are those of its primary. */
+  readonly isApart?: boolean;
+}
+
+interface PlannedServers {
+  readonly write: ServerFacts;
+  readonly reads: readonly PlannedRead[];
+}
+
+/** How the pools of all workers fit into the servers; one plan for each server. */
+export function planPools(loaded: LoadedConfig, workers: number, servers: PlannedServers): ConnectionBudget[] {
+  return wishesOf(loaded, servers).map(({ name, facts, wishes }) => {
+    const { maxConnections, reservedConnections: reservedByServer } = facts;
+    const capacity = { name, maxConnections, reservedByServer, reserve: loaded.config.db.reservedConns };
+    return planConnections(capacity, workers, wishes);
+  });
+}
+
+/** Connections of one worker to the write server, and to each read server. Throws with the arithmetic when they cannot fit. */
+function fitPools(plans: readonly ConnectionBudget[], log: Log): Record<Role, number> {
   const problems = plans.flatMap((one) => one.problems);
   if (problems.length > 0) throw new OperatorError(problems.join('\n'));
   for (const note of plans.flatMap((one) => one.notes)) log.warn(note);
-  const openOf = (role: Role): number =>
-    orFail(plans.map((one) => one.maxOpen[role]).find((count) => count !== undefined));
+  // The least of all: what a read server that is away can give is not known, and the pools are alike.
+  const openOf = (role: Role): number => Math.min(...plans.map((one) => one.maxOpen[role] ?? Infinity));
   return { write: openOf('write'), read: openOf('read') };
 }
 

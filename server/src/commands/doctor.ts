@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../config.ts';
-import type { Endpoints } from '../db/endpoint.ts';
+import { listOf, type Endpoints } from '../db/endpoint.ts';
 import { inspectServers } from '../db/server-facts.ts';
 import type { SessionOptions } from '../db/session.ts';
 import type { About } from '../doctor/about.ts';
@@ -32,7 +32,7 @@ export async function doctor(loaded: LoadedConfig, options: { readonly json: boo
 
 async function runningEndpoints({ config }: LoadedConfig): Promise<Endpoints | undefined> {
   const running = await findRunningServer(config.embedded.dataDir);
-  return running && endpointsIn(running.sockets);
+  return running && listOf(endpointsIn(running.sockets));
 }
 
 function nothingRuns({ config }: LoadedConfig): Finding {
@@ -45,11 +45,21 @@ async function examineAll(loaded: LoadedConfig, endpoints: Endpoints): Promise<F
   const session = { applicationName: 'messenger doctor', connectTimeoutMs, statementTimeoutMs };
   const about = await describe(loaded);
   return [
-    ...(await examine(endpoints, session, about)),
+    ...(await examineServers(endpoints, session, about)),
     ...(await examineTogether(loaded, endpoints, session)),
     checkBatching(batching === 'on'),
     checkOpenFiles(openFilesLimit(), about),
   ];
+}
+
+/** The primary is looked at once, each standby with it. */
+async function examineServers({ write, reads }: Endpoints, session: SessionOptions, about: About): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [index, read] of reads.entries()) {
+    const found = await examine({ write, read }, session, about);
+    findings.push(...found.filter(({ where }) => index === 0 || where !== 'primary'));
+  }
+  return findings;
 }
 
 async function describe({ config }: LoadedConfig): Promise<About> {
@@ -77,11 +87,10 @@ async function examineTogether(
   const workers = workersOf(loaded.config);
   const subject = { check: 'fit for Messenger', where: 'both' } as const;
   try {
-    const facts = await inspectServers(endpoints, session);
-    const isOneServer = facts.write.startedAt === facts.read.startedAt;
+    const servers = await inspectServers(endpoints, session);
     return [
-      ok(subject, 'version, database and cluster of both'),
-      ...checkPools(planPools(loaded, workers, { ...facts, isOneServer }), workers),
+      ok(subject, 'version, database and cluster of all'),
+      ...checkPools(planPools(loaded, workers, servers), workers),
       await readSchema(loaded, endpoints),
     ];
   } catch (error) {

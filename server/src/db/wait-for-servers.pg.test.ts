@@ -7,6 +7,7 @@ import { beforeEach, test } from 'node:test';
 import { useDatabase } from '../../test/database.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { createLog } from '../telemetry/log.ts';
+import { listOf } from './endpoint.ts';
 import { waitForReplay } from './replay.ts';
 import { waitForServers } from './wait-for-servers.ts';
 
@@ -30,18 +31,18 @@ test('servers that are not there yet are waited for, and each attempt says for w
   const folder = await mkdtemp(join(tmpdir(), 'messenger-wait-'));
   t.after(async () => rm(folder, { recursive: true }));
   const late = { ...read, host: join(folder, 'sockets') };
-  const waiting = waitForServers({ write, read: late }, { ...options, signal: never });
+  const waiting = waitForServers({ write, reads: [late] }, { ...options, signal: never });
   await waitFor('two attempts', () => lines.length >= 2);
   await symlink(read.host, late.host);
   const facts = await waiting;
-  assert.deepEqual([facts.write.inRecovery, facts.read.inRecovery], [false, true]);
+  assert.deepEqual([facts.write.inRecovery, facts.reads[0]?.facts.inRecovery], [false, true]);
   assert.match(lines[1] ?? '', /"attempt":2,.*"read":"[^"]*sockets:\d+","reason":"[^"]*ENOENT/u);
 });
 
 test('servers that never come are given up with the reason', async () => {
   const { write, read } = database().endpoints;
   const time = new AbortController();
-  const waiting = waitForServers({ write: { ...write, ...away }, read }, { ...options, signal: time.signal });
+  const waiting = waitForServers({ write: { ...write, ...away }, reads: [read] }, { ...options, signal: time.signal });
   const givenUp = assert.rejects(waiting, /OperatorError: The databases did not answer: .*ENOENT.*nonexistent/u);
   await waitFor('an attempt', () => lines.length > 0);
   time.abort();
@@ -51,8 +52,11 @@ test('servers that never come are given up with the reason', async () => {
 test('what another attempt would not change is told at once', async () => {
   const { write, read } = database().endpoints;
   const other = { ...write, database: 'no_such_database' };
-  await assert.rejects(waitForServers({ write: other, read }, { ...options, signal: never }), /no_such_database/u);
-  await assert.rejects(waitForServers({ write: read, read }, { ...options, signal: never }), /is a standby/u);
+  await assert.rejects(
+    waitForServers({ write: other, reads: [read] }, { ...options, signal: never }),
+    /no_such_database/u,
+  );
+  await assert.rejects(waitForServers({ write: read, reads: [read] }, { ...options, signal: never }), /is a standby/u);
   assert.deepEqual(lines, []);
 });
 
@@ -85,5 +89,5 @@ test('a database that takes no writes is refused', async () => {
     execute format('alter database %I set default_transaction_read_only to on', current_database());
   end $$`); // The last test here: nothing is written any more.
   const { endpoints } = database();
-  await assert.rejects(waitForServers(endpoints, { ...options, signal: never }), /is read-only/u);
+  await assert.rejects(waitForServers(listOf(endpoints), { ...options, signal: never }), /is read-only/u);
 });

@@ -1,5 +1,5 @@
 import { withAskedServer, type AskedServer } from '../db/asked-server.ts';
-import type { Endpoint, Endpoints } from '../db/endpoint.ts';
+import type { Endpoint, EndpointPair } from '../db/endpoint.ts';
 import { describeFailure } from '../db/errors.ts';
 import type { SessionOptions } from '../db/session.ts';
 import type { About, PairCheck, ServerCheck } from './about.ts';
@@ -48,7 +48,11 @@ const ofPair: Named<PairCheck> = {
  * Looks at both servers, one question after the other. Never rejects: what cannot be reached or asked is a failure in
  * the report. `read` the same as `write` means that there is no standby.
  */
-export async function examine({ write, read }: Endpoints, session: SessionOptions, about: About): Promise<Finding[]> {
+export async function examine(
+  { write, read }: EndpointPair,
+  session: SessionOptions,
+  about: About,
+): Promise<Finding[]> {
   const alone = async (primary: AskedServer): Promise<Finding[]> => [
     ok({ check: 'replication', where: 'primary' }, 'no standby: reads go to the primary (DB_READ_HOST)'),
     await findUnusedIndexes([primary], about.unusedAfterHours),
@@ -88,7 +92,7 @@ async function onServer(
 }
 
 /** The servers answered a moment ago: one that has gone since is told as a check that cannot be made. */
-async function onPair({ write, read }: Endpoints, session: SessionOptions, about: About): Promise<Finding[]> {
+async function onPair({ write, read }: EndpointPair, session: SessionOptions, about: About): Promise<Finding[]> {
   return await runAll(ofPair, 'both', async (check) =>
     withAskedServer('primary', write, session, async (primary) =>
       withAskedServer('standby', read, session, async (standby) => check(primary, standby, about)),
