@@ -15,7 +15,8 @@ import { endpointsIn } from '../embedded/socket-folder.ts';
 import { externalEndpoints } from '../endpoints.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { openFilesLimit } from '../process/open-files-limit.ts';
-import { migrationsDir, planPools } from '../supervise.ts';
+import { planPools } from '../plan-pools.ts';
+import { migrationsDir } from '../supervise.ts';
 import { createLog } from '../telemetry/log.ts';
 import { exitCodes, type Io } from './io.ts';
 

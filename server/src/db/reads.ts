@@ -106,9 +106,9 @@ export class Reads {
     token: Position,
   ): Promise<Result> {
     const { standbys, maxCatchUpMs } = this.#options;
-    const isThere = standbys.find(token) !== undefined;
+    const isThere = standbys.choose(token) !== undefined;
     if (!isThere && standbys.isAnyFit) await standbys.reach(token, maxCatchUpMs);
-    const isBehind = standbys.isAnyFit && standbys.find(token) === undefined;
+    const isBehind = standbys.isAnyFit && standbys.choose(token) === undefined;
     const answer = await this.#tryStandbys(reader, call, caller);
     // Answered by the very incarnation that is known to have it, so its snapshot cannot be older.
     if (answer?.position !== undefined && answer.position.incarnation === answer.incarnation) {

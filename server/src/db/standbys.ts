@@ -29,7 +29,7 @@ export class Standbys<S extends Candidate = Standby> {
   }
 
   /** Who would answer now; undefined when none is fit and has what is wanted. */
-  find(wanted: Position | undefined, except: readonly S[] = []): S | undefined {
+  choose(wanted: Position | undefined, except: readonly S[] = []): S | undefined {
     const isRight = (one: S): boolean =>
       one.isFit && (wanted === undefined || one.has(wanted)) && !except.includes(one);
     return this.#currentOrder().find(isRight);
@@ -39,7 +39,7 @@ export class Standbys<S extends Candidate = Standby> {
   take(wanted: Position | undefined, except: readonly S[]): S | undefined {
     if (this.#order !== undefined && this.#taken >= this.#options.maxTogether) this.#order = this.#makeOrder();
     this.#taken += 1;
-    return this.find(wanted, except);
+    return this.choose(wanted, except);
   }
 
   get isAnyFit(): boolean {

@@ -5,6 +5,7 @@ import { OperatorError } from '../lib/operator-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import { placeOf, type Endpoints } from './endpoint.ts';
 import { classifyFailure, describeFailure } from './errors.ts';
+import { areOneServer } from './identity.ts';
 import { inspectServers, type InspectedServers } from './server-facts.ts';
 
 export interface WaitOptions {
@@ -31,11 +32,7 @@ export async function waitForServers(
   for (let attempt = 1; ; attempt += 1) {
     try {
       const servers = await inspectServers(endpoints, session);
-      for (const { endpoint, error } of servers.away)
-        log.warn(
-          { read: placeOf(endpoint), reason: describeFailure(error) },
-          'a read server is away: starting without it',
-        );
+      tellOddities(endpoints, servers, log);
       return servers;
     } catch (error) {
       if (classifyFailure(error) !== 'unavailable') throw explainRefusal(error);
@@ -51,6 +48,15 @@ export async function waitForServers(
       throw new OperatorError(`The databases did not answer: ${reason}`, { cause });
     }
   }
+}
+
+/** What is no reason not to start. */
+function tellOddities(endpoints: Endpoints, { write, reads, away }: InspectedServers, log: Log): void {
+  for (const { endpoint, error } of away)
+    log.warn({ read: placeOf(endpoint), reason: describeFailure(error) }, 'a read server is away: starting without it');
+  const primaries = endpoints.reads.length === 1 ? [] : reads.filter(({ facts }) => areOneServer(facts, write));
+  for (const { endpoint } of primaries)
+    log.warn({ read: placeOf(endpoint) }, 'a read server is the primary itself: it gets a share of the reads');
 }
 
 /** Errors of TLS have a code and no use for a stack; nor has the driver's word that the server speaks no TLS. */

@@ -20,7 +20,7 @@ for (const longestMs of [5, 20, 60, 150]) {
     const counts: Counts = { reads: 0, stale: 0, back: 0 };
     const before = { ...reads.outcomes };
     const end = new AbortController();
-    const disturbed = disturbReplay(database().sqlOnStandby, longestMs, end.signal);
+    const disturbed = disturbReplay(async (sql) => database().sqlOnStandby(sql), longestMs, end.signal);
     await runClients(usersOf(app()), counts, wantedReads).finally(() => end.abort());
     assert.ok((await disturbed) >= 5);
     assert.deepEqual({ stale: counts.stale, back: counts.back }, { stale: 0, back: 0 });
