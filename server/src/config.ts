@@ -310,11 +310,11 @@ function findConflicts(config: Config, sources: ValueSources): string[] {
   const isSet = (path: string): boolean => sources[path] !== 'default';
   const problems: string[] = [];
   for (const section of ['writeDb', 'readDb'] as const) {
-    const { maxIdleConns, maxOpenConns, host, tls, tlsCa } = config[section];
+    const { maxIdleConns, maxOpenConns, tls, tlsCa } = config[section];
     const needsHost = ['port', 'user', 'password', 'database', 'tls', 'tlsCa'].filter((key) =>
       isSet(`${section}.${key}`),
     );
-    for (const key of host === undefined ? needsHost : []) {
+    for (const key of isSet(`${section}.host`) ? [] : needsHost) {
       const variable = optionTable[section].host.env;
       problems.push(`${sources[`${section}.${key}`]}: has no meaning without ${variable}, which is not set`);
     }

@@ -38,8 +38,9 @@ export class Standbys<S extends Candidate = Standby> {
   /** The same, for a call that is sent there at once. */
   take(wanted: Position | undefined, except: readonly S[]): S | undefined {
     if (this.#order !== undefined && this.#taken >= this.#options.maxTogether) this.#order = this.#makeOrder();
+    const taken = this.choose(wanted, except);
     this.#taken += 1;
-    return this.choose(wanted, except);
+    return taken;
   }
 
   get isAnyFit(): boolean {

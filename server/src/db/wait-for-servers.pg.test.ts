@@ -7,7 +7,7 @@ import { beforeEach, test } from 'node:test';
 import { useDatabase } from '../../test/database.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { createLog } from '../telemetry/log.ts';
-import { listOf } from './endpoint.ts';
+import { listOf, type Endpoint } from './endpoint.ts';
 import { waitForReplay } from './replay.ts';
 import { waitForServers } from './wait-for-servers.ts';
 
@@ -47,6 +47,50 @@ test('servers that never come are given up with the reason', async () => {
   await waitFor('an attempt', () => lines.length > 0);
   time.abort();
   await givenUp;
+});
+
+test('of several read servers one is enough: the start goes on without the others, and says so', async () => {
+  const { write, read } = database().endpoints;
+  const servers = await waitForServers({ write, reads: [{ ...read, ...away }, read] }, { ...options, signal: never });
+  assert.deepEqual(
+    servers.reads.map(({ endpoint }) => endpoint),
+    [read],
+  );
+  assert.match(lines.join(''), /"read":"\/nonexistent:5433".*ENOENT.*a read server is away: starting without it/u);
+});
+
+test('several read servers that are all away are waited for as one is', async () => {
+  const { write, read } = database().endpoints;
+  const time = new AbortController();
+  const reads = [
+    { ...read, ...away },
+    { ...read, ...away, port: 1 },
+  ];
+  const givenUp = assert.rejects(waitForServers({ write, reads }, { ...options, signal: time.signal }), /ENOENT/u);
+  await waitFor('an attempt', () => lines.length > 0);
+  time.abort();
+  await givenUp;
+  assert.match(lines[0] ?? '', /"read":"\/nonexistent:5433, \/nonexistent:1"/u);
+});
+
+test('a read server that refuses us is not left out, and one under two names is refused', async (t) => {
+  const { write, read } = database().endpoints;
+  const other = { ...read, database: 'no_such_database' };
+  const start = async (...reads: Endpoint[]): Promise<unknown> =>
+    waitForServers({ write, reads }, { ...options, signal: never });
+  await assert.rejects(start(read, other), /no_such_database/u);
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-alias-'));
+  t.after(async () => rm(folder, { recursive: true }));
+  const alias = { ...read, host: join(folder, 'sockets') };
+  await symlink(read.host, alias.host);
+  await assert.rejects(start(read, alias), /The read servers .*:5433 and .*sockets:5433 are one: DB_READ_HOST/u);
+});
+
+test('the primary may be among the read servers, and the log says so', async () => {
+  const { write, read } = database().endpoints;
+  const servers = await waitForServers({ write, reads: [write, read] }, { ...options, signal: never });
+  assert.equal(servers.reads.length, 2);
+  assert.match(lines.join(''), /"read":"[^"]*:5432".*is the primary itself/u);
 });
 
 test('what another attempt would not change is told at once', async () => {
