@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Endpoints } from '../src/db/endpoint.ts';
+import type { EndpointPair } from '../src/db/endpoint.ts';
 import { withClient } from '../src/db/session.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { postmaster, run, workersOf, type Run } from '../test/start-server.ts';
@@ -15,12 +15,12 @@ const session = { applicationName: 'bench', connectTimeoutMs: 5_000, statementTi
 
 /** A whole server, started as an operator starts it, on a data folder that goes with it. */
 export class BenchServer {
-  readonly endpoints: Endpoints;
+  readonly endpoints: EndpointPair;
   readonly port: number;
   readonly #run: Run;
   readonly #folder: string;
 
-  private constructor(server: Run, folder: string, endpoints: Endpoints) {
+  private constructor(server: Run, folder: string, endpoints: EndpointPair) {
     this.#run = server;
     this.#folder = folder;
     this.endpoints = endpoints;

@@ -1,5 +1,5 @@
 import type { Config } from './config.ts';
-import type { Endpoints } from './db/endpoint.ts';
+import type { Endpoint, Endpoints } from './db/endpoint.ts';
 import { describeFailure } from './db/errors.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
 import { observeDbBy } from './db/observer.ts';
@@ -31,7 +31,7 @@ import { Users } from './users/users.ts';
 export interface AppSettings {
   readonly config: Config;
   readonly endpoints: Endpoints;
-  /** Connections that this worker may open to each role's server. */
+  /** Connections that this worker may open to the write server, and to each read server. */
   readonly maxOpen: Readonly<Record<Role, number>>;
   readonly worker: number;
   readonly url: string;
@@ -73,7 +73,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   const slowStatements = new SlowStatements(services.log, { slowMs: slowStatementMs, now: Date.now });
   const { requests, statements } = services.tracing ?? {};
   const metrics = config.metrics.enabled ? createWorkerMetrics() : undefined;
-  const databases = openDatabases(databaseOptions(settings), {
+  const databases = await openDatabases(databaseOptions(settings), {
     ...services,
     observer: observeDbBy([slowStatements, statements, metrics?.db].filter((one) => one !== undefined)),
     traces: statements,
@@ -116,20 +116,24 @@ export async function createApp(settings: AppSettings, services: AppServices): P
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {
-  const { config } = settings;
+  const { config, endpoints } = settings;
   return {
-    write: poolOptions('write', settings),
-    read: poolOptions('read', settings),
+    write: poolOptions('write', endpoints.write, settings),
+    reads: endpoints.reads.map((endpoint) => poolOptions('read', endpoint, settings)),
     batching: config.db.batching === 'on',
     maxLagMs: config.db.readMaxLagMs,
   };
 }
 
-function poolOptions<R extends Role>(role: R, { config, endpoints, maxOpen, worker }: AppSettings): PoolOptions<R> {
+function poolOptions<R extends Role>(
+  role: R,
+  endpoint: Endpoint,
+  { config, maxOpen, worker }: AppSettings,
+): PoolOptions<R> {
   const options = role === 'write' ? config.writeDb : config.readDb;
   return {
     role,
-    endpoint: endpoints[role],
+    endpoint,
     applicationName: `messenger ${role} worker ${worker}`,
     maxOpen: maxOpen[role],
     maxIdle: options.maxIdleConns,

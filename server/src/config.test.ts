@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { ConfigError, loadConfig, optionTable, type LoadedConfig } from './config.ts';
+import { ConfigError, loadConfig, optionTable, type Config, type LoadedConfig } from './config.ts';
 import { renderConfigurationPage, renderEffectiveConfig } from './configuration-page.ts';
 import type { OptionSources } from './lib/read-options.ts';
 
@@ -43,7 +43,7 @@ describe("the guide's configuration", () => {
     const pool = { maxOpenConns: 100, maxIdleConns: 50, connMaxLifetimeMinutes: 10 };
     const common = { host: undefined, user: 'root', password: 'password', database: 'postgres', ...pool };
     assert.partialDeepStrictEqual(writeDb, { port: 5432, timeoutMs: 5_000, ...common });
-    assert.partialDeepStrictEqual(readDb, { port: 5433, timeoutMs: 3_000, ...common });
+    assert.partialDeepStrictEqual(readDb, { port: [5433], timeoutMs: 3_000, ...common });
   });
 
   test("reads the guide's variables", () => {
@@ -64,7 +64,7 @@ describe("the guide's configuration", () => {
     assert.partialDeepStrictEqual(server, { port: 80, enablePrefork: false });
     assert.partialDeepStrictEqual(writeDb, { host: 'primary', port: 1, user: 'u', password: 'p', database: 'n' });
     assert.partialDeepStrictEqual(writeDb, { maxOpenConns: 25, maxIdleConns: 10, connMaxLifetimeMinutes: 5 });
-    assert.equal(readDb.host, 'replica');
+    assert.deepEqual(readDb.host, ['replica']);
   });
 
   test("reads the guide's YAML", () => {
@@ -90,7 +90,7 @@ read_db:
       maxOpenConns: 40,
       connMaxLifetimeMinutes: 7,
     });
-    assert.equal(readDb.host, 'replica');
+    assert.deepEqual(readDb.host, ['replica']);
   });
 });
 
@@ -198,6 +198,36 @@ test('settings that contradict one another are refused', () => {
   const tls = { DB_WRITE_HOST: 'h', DB_WRITE_TLS: 'require', DB_WRITE_TLS_CA: 'ca.pem' };
   assert.match(problemsOf({ env: tls }).join(), /^DB_WRITE_TLS_CA: is used only when DB_WRITE_TLS is verify-full/u);
 });
+
+test('several read servers have one port for all of them, or one for each', () => {
+  const readDbOf = (env: Readonly<Record<string, string>>): Config['readDb'] =>
+    load({ env: { DB_WRITE_HOST: 'primary', ...env } }).config.readDb;
+  assert.deepEqual(readDbOf({ DB_READ_HOST: 'a, b' }).host, ['a', 'b']);
+  assert.deepEqual(readDbOf({ DB_READ_HOST: 'a,b', DB_READ_PORT: '1,2' }).port, [1, 2]);
+  assert.deepEqual(readDbOf({ DB_READ_HOST: 'a,a', DB_READ_PORT: '1,2' }).host, ['a', 'a']);
+  assert.deepEqual(readDbOf({ DB_READ_HOST: '::1,/run/pg' }).host, ['::1', '/run/pg']);
+  const file = yaml('write_db: { host: primary }\nread_db: { host: [a, b], port: [1, 2] }');
+  assert.partialDeepStrictEqual(load({ file }).config.readDb, { host: ['a', 'b'], port: [1, 2] });
+});
+
+const badLists: readonly (readonly [host: string, port: string, told: RegExp])[] = [
+  ['a,,b', '1', /^DB_READ_HOST: must have something between its commas$/u],
+  ['a,b,', '1', /^DB_READ_HOST: must have something between its commas$/u],
+  ['a,b', '1,', /^DB_READ_PORT: must have something between its commas$/u],
+  ['a,b', '1,70000', /^DB_READ_PORT: must be a whole number from 1 to 65535$/u],
+  ['a,b', '1,2,3', /^DB_READ_PORT: 3 ports do not fit to 2 hosts; give one for all, or one for each$/u],
+  ['a', '1,2', /^DB_READ_PORT: 2 ports do not fit to 1 host;/u],
+  ['a,b,a', '1', /^DB_READ_HOST: a with port 1 is there more than once$/u],
+  ['a,b:5433', '1', /^DB_READ_HOST: b:5433 is not a host; ports belong into DB_READ_PORT/u],
+  ['[::1]', '1', /^DB_READ_HOST: \[::1\] is not a host/u],
+];
+for (const [host, port, told] of badLists) {
+  test(`read servers ${host} with ports ${port} are refused`, () => {
+    const problems = problemsOf({ env: { DB_WRITE_HOST: 'primary', DB_READ_HOST: host, DB_READ_PORT: port } });
+    assert.equal(problems.length, 1);
+    assert.match(problems.join(), told);
+  });
+}
 
 test('fewer open connections alone need no word about the idle ones', () => {
   assert.deepEqual(problemsOf({ env: { DB_WRITE_MAX_OPEN_CONNS: '5' } }), []);

@@ -5,32 +5,24 @@ import {
   choice,
   fraction,
   integer,
+  integers,
   list,
-  listOptions,
   optionalInteger,
+  optionalList,
   optionalText,
   text,
-  variablesOf,
   type Values,
 } from './lib/options.ts';
-import { findConflicts } from './config-conflicts.ts';
+import { findConflicts, findUnknownVariables } from './config-checks.ts';
 import { readOptions, type OptionSources, type ValueSources } from './lib/read-options.ts';
 import { logFormats, logLevels } from './telemetry/log.ts';
 
 const longestMs = 3_600_000;
 
-/** The options of one database role. Names and defaults are the guide's. */
-function databaseOptions(role: 'WRITE' | 'READ', port: number, statementTimeoutMs: number) {
-  const whose = role === 'WRITE' ? 'the primary, for writes' : 'the standby, for reads';
+/** The options of one database role, but for where it is. Names and defaults are the guide's. */
+function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
+  const whose = role === 'WRITE' ? 'the primary' : 'the standby';
   return {
-    host: optionalText({
-      env: `DB_${role}_HOST`,
-      help:
-        role === 'WRITE'
-          ? `Host name, or folder of the Unix socket, of ${whose}; when it is not set, the databases are embedded`
-          : `Host name, or folder of the Unix socket, of ${whose}; when it is not set, reads go to the primary`,
-    }),
-    port: integer({ env: `DB_${role}_PORT`, default: port, min: 1, max: 65_535, help: `Port of ${whose}` }),
     user: text({ env: `DB_${role}_USER`, default: 'root', help: `User name on ${whose}` }),
     password: text({ env: `DB_${role}_PASSWORD`, default: 'password', secret: true, help: 'Password of that user' }),
     database: text({ env: `DB_${role}_NAME`, default: 'postgres', help: 'Name of the database' }),
@@ -160,8 +152,34 @@ export const optionTable = {
       help: 'Origins whose pages may use the API, or `*` for all',
     }),
   },
-  writeDb: databaseOptions('WRITE', 5432, 5_000),
-  readDb: databaseOptions('READ', 5433, 3_000),
+  writeDb: {
+    host: optionalText({
+      env: 'DB_WRITE_HOST',
+      help: 'Host name, or folder of the Unix socket, of the primary, for writes; when it is not set, the databases are embedded',
+    }),
+    port: integer({
+      env: 'DB_WRITE_PORT',
+      default: 5432,
+      min: 1,
+      max: 65_535,
+      help: 'Port of the primary, for writes',
+    }),
+    ...databaseOptions('WRITE', 5_000),
+  },
+  readDb: {
+    host: optionalList({
+      env: 'DB_READ_HOST',
+      help: 'Host name, or folder of the Unix socket, of the standby, for reads, or of several; when it is not set, reads go to the primary',
+    }),
+    port: integers({
+      env: 'DB_READ_PORT',
+      default: [5433],
+      min: 1,
+      max: 65_535,
+      help: 'Port of the standby: one for all, or one for each',
+    }),
+    ...databaseOptions('READ', 3_000),
+  },
   db: {
     connectTimeoutMs: integer({
       env: 'DB_CONNECT_TIMEOUT_MS',
@@ -195,7 +213,7 @@ export const optionTable = {
       default: 5_000,
       min: 100,
       max: longestMs,
-      help: 'Milliseconds that the standby may be behind; then reads go to the primary until it has caught up',
+      help: 'Milliseconds that a standby may be behind; then it gets no reads until it has caught up',
     }),
     preparedStatements: choice({
       env: 'DB_PREPARED_STATEMENTS',
@@ -373,15 +391,7 @@ export class ConfigError extends Error {
 /** Reads the configuration, or throws a `ConfigError` with all its problems. */
 export function loadConfig(from: OptionSources): LoadedConfig {
   const { values, sources, problems } = readOptions(optionTable, from);
-  const all = [...problems, ...findConflicts(values, sources), ...findUnknownVariables(from.env)];
+  const all = [...problems, ...findConflicts(values, sources), ...findUnknownVariables(from.env, optionTable)];
   if (all.length > 0) throw new ConfigError(all.join('\n'));
   return { config: values, sources };
-}
-
-/** The variables that are surely ours: a misspelt one must not be ignored. */
-function findUnknownVariables(env: OptionSources['env']): string[] {
-  const known = new Set(listOptions(optionTable).flatMap(({ option }) => variablesOf(option)));
-  return Object.keys(env)
-    .filter((name) => /^(?:DB_WRITE|DB_READ|MESSENGER)_/u.test(name) && !known.has(name) && name !== 'MESSENGER_CONFIG')
-    .map((name) => `${name}: there is no such option`);
 }

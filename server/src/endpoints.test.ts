@@ -21,8 +21,30 @@ test('without a write server the databases are embedded', () => {
 
 test('without a read server, reads go to the write server', () => {
   const found = endpoints({ DB_WRITE_HOST: 'primary' });
-  assert.equal(found?.read, found?.write);
-  assert.equal(endpoints({ DB_WRITE_HOST: 'primary', DB_READ_HOST: 'replica' })?.read.port, 5433);
+  assert.deepEqual(found?.reads, [found?.write]);
+  assert.equal(endpoints({ DB_WRITE_HOST: 'primary', DB_READ_HOST: 'replica' })?.reads[0]?.port, 5433);
+});
+
+test('each read server has its own host and port, and the certificate of its own name', () => {
+  const env = { DB_WRITE_HOST: 'primary', DB_READ_HOST: 'a,b', DB_READ_TLS: 'verify-full' };
+  const inBoth = { user: 'root', password: 'password', database: 'postgres' };
+  assert.deepEqual(endpoints({ ...env, DB_READ_PORT: '1,2' })?.reads, [
+    { ...inBoth, host: 'a', port: 1, tls: { rejectUnauthorized: true, servername: 'a' } },
+    { ...inBoth, host: 'b', port: 2, tls: { rejectUnauthorized: true, servername: 'b' } },
+  ]);
+  assert.deepEqual(
+    endpoints(env)?.reads.map(({ port }) => port),
+    [5433, 5433],
+  );
+});
+
+test('the connection string of several servers is that of the first one which answers', () => {
+  const [first, ...others] = endpoints({ DB_WRITE_HOST: 'primary', DB_READ_HOST: 'a,::1' })?.reads ?? [];
+  assert(first);
+  assert.equal(
+    connectionUrl(first, ...others),
+    'postgresql://root:password@/postgres?host=a%2C%3A%3A1&port=5433%2C5433',
+  );
 });
 
 test('a connection string is one that psql takes, whatever is in the password', () => {

@@ -6,16 +6,24 @@ import type { Config } from './config.ts';
 import type { Endpoint, Endpoints } from './db/endpoint.ts';
 import { OperatorError } from './lib/operator-error.ts';
 
-type DatabaseConfig = Config['writeDb'];
+/** The options of one server. */
+interface DatabaseConfig extends Omit<Config['writeDb'], 'host'> {
+  readonly host: string;
+}
 
 /** The operator's own servers, or undefined when the databases are embedded. Throws `OperatorError`. */
 export function externalEndpoints({ writeDb, readDb }: Config): Endpoints | undefined {
-  const write = toEndpoint(writeDb);
-  return write && { write, read: toEndpoint(readDb) ?? write };
+  if (writeDb.host === undefined) return undefined;
+  const write = toEndpoint({ ...writeDb, host: writeDb.host });
+  const { host: hosts, port: ports } = readDb;
+  const portOf = (index: number): number => ports[index] ?? ports[0] ?? write.port;
+  return {
+    write,
+    reads: hosts?.map((host, index) => toEndpoint({ ...readDb, host, port: portOf(index) })) ?? [write],
+  };
 }
 
-function toEndpoint(db: DatabaseConfig): Endpoint | undefined {
-  if (db.host === undefined) return undefined;
+function toEndpoint(db: DatabaseConfig): Endpoint {
   const { host, port, user, password, database } = db;
   return { host, port, user, password, database, ...tlsOf(db) };
 }
@@ -34,8 +42,7 @@ function tlsOf({ tls, tlsCa, host }: DatabaseConfig): Pick<Endpoint, 'tls'> {
 }
 
 /** Whose certificate it must be. A server name (SNI) cannot be an address. */
-function identity(host: string | undefined): Pick<ConnectionOptions, 'host' | 'servername'> {
-  if (host === undefined) return {};
+function identity(host: string): Pick<ConnectionOptions, 'host' | 'servername'> {
   return isIP(host) === 0 ? { servername: host } : { host };
 }
 
@@ -48,15 +55,22 @@ function readAuthority(path: string): string {
   }
 }
 
-/** A connection string as psql takes it, with the password when there is one. */
-export function connectionUrl({ host, port, user, password, database, tls }: Endpoint): string {
-  const isSocket = host.startsWith('/');
+/**
+ * A connection string as psql takes it, with the password when there is one. Of several servers, which differ in host and
+ * port alone, psql takes the first that answers.
+ */
+export function connectionUrl(endpoint: Endpoint, ...others: readonly Endpoint[]): string {
+  const { user, password, database, tls } = endpoint;
+  const all = [endpoint, ...others];
+  const host = all.map((one) => one.host).join(',');
+  const port = all.map((one) => one.port).join(',');
+  const isParameter = host.startsWith('/') || others.length > 0;
   const who = encodeURIComponent(user) + (password === undefined ? '' : `:${encodeURIComponent(password)}`);
   const mode = tls === undefined ? undefined : tls.rejectUnauthorized === true ? 'verify-full' : 'require';
   const parameters = new URLSearchParams({
-    ...(isSocket ? { host, port: String(port) } : {}),
+    ...(isParameter ? { host, port } : {}),
     ...(mode === undefined ? {} : { sslmode: mode }),
   }).toString();
-  const place = isSocket ? '' : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const place = isParameter ? '' : `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return `postgresql://${who}@${place}/${encodeURIComponent(database)}${parameters === '' ? '' : `?${parameters}`}`;
 }

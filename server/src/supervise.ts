@@ -1,18 +1,17 @@
 import { fileURLToPath } from 'node:url';
 
 import type { LoadedConfig } from './config.ts';
-import { planConnections, type ConnectionBudget, type PoolWish } from './db/connection-budget.ts';
-import type { Endpoints } from './db/endpoint.ts';
+import { listOf, placeOf, type Endpoint, type Endpoints } from './db/endpoint.ts';
 import { migrateUp } from './db/migrations.ts';
 import type { Role } from './db/pool.ts';
 import { waitForReplay } from './db/replay.ts';
-import type { ServerFacts } from './db/server-facts.ts';
 import { waitForServers } from './db/wait-for-servers.ts';
 import { EmbeddedPair } from './embedded/pair.ts';
 import { externalEndpoints } from './endpoints.ts';
+import { areOneServer } from './db/identity.ts';
 import type { Clock } from './lib/clock.ts';
-import { OperatorError } from './lib/operator-error.ts';
 import { MetricsService } from './metrics-service.ts';
+import { fitPools, planPools } from './plan-pools.ts';
 import { findPort } from './process/port.ts';
 import { InProcessWorker } from './process/in-process-worker.ts';
 import { oneOff } from './process/one-off.ts';
@@ -66,10 +65,10 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   const workers = enablePrefork ? config.server.workers : 1;
   const external = externalEndpoints(config);
   const embedded = external === undefined ? createPair({ config, sources }, about) : undefined;
-  const endpoints = (): Endpoints => external ?? orFail(embedded).endpoints;
+  const endpoints = (): Endpoints => external ?? listOf(orFail(embedded).endpoints);
   let port = config.server.port;
   let maxOpen: Record<Role, number> | undefined;
-  let isOneServer = false;
+  let standbys: readonly Endpoint[] = [];
   const url = (): string => `http://${urlHost(host)}:${port}`;
 
   const findFreePort = oneOff('port', async () => {
@@ -84,19 +83,26 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
 
   const prepareSchema = oneOff('schema', async (signal) => {
     const { connectTimeoutMs } = config.db;
-    const { write, read } = endpoints();
+    const { write, reads } = endpoints();
     // Our own standby is fit by construction, and may come up after the primary; readiness waits for it, the start not.
-    const asked = embedded === undefined ? { write, read } : { write, read: write };
-    const facts = await waitForServers(asked, { connectTimeoutMs, signal, random: about.random, log });
-    isOneServer = embedded === undefined && facts.write.startedAt === facts.read.startedAt;
-    maxOpen = fitPools({ config, sources }, workers, { ...facts, isOneServer }, log);
+    const asked = embedded === undefined ? { write, reads } : { write, reads: [write] };
+    const found = await waitForServers(asked, { connectTimeoutMs, signal, random: about.random, log });
+    const isApart = embedded !== undefined;
+    const again = found.reads.filter(({ facts }) => !isApart && areOneServer(facts, found.write));
+    standbys = reads.filter((read) => again.every(({ endpoint }) => endpoint !== read));
+    const planned = { write: found.write, reads: found.reads.map((read) => ({ ...read, isApart })) };
+    maxOpen = fitPools(planPools({ config, sources }, workers, planned), log);
     const applied = await migrateUp({ endpoint: write, dir: migrationsDir, connectTimeoutMs, log });
     if (applied.length === 0) return;
     log.info({ applied }, 'the schema was migrated');
     const session = { applicationName: 'messenger start', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(replayMs)]);
-    if (!(await waitForReplay({ write, read }, session, inTime)))
-      log.warn('the read server does not have the schema yet');
+    const present = embedded === undefined ? found.reads.map(({ endpoint }) => endpoint) : reads;
+    const wait = async (read: Endpoint): Promise<void> => {
+      if (await waitForReplay({ write, read }, session, inTime)) return;
+      log.warn({ read: placeOf(read) }, 'the read server does not have the schema yet');
+    };
+    await Promise.all(present.map(wait));
   });
 
   const settings = (worker: number): WorkerSettings => ({
@@ -108,10 +114,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
     version: about.version,
     listen: { host, port, reusePort: enablePrefork && systemHasReusePort },
   });
-  const servers = (): NamedServer[] => [
-    { name: 'primary', endpoint: endpoints().write },
-    ...(isOneServer ? [] : [{ name: 'standby', endpoint: endpoints().read }]),
-  ];
+  const servers = (): NamedServer[] => [{ name: 'primary', endpoint: endpoints().write }, ...nameStandbys(standbys)];
   const metrics = new MetricsService({ ...about, config, servers, workers: () => serving });
   const { collect } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
@@ -140,42 +143,17 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   };
 }
 
+/** `standby`, or with several of them `standby 1` and so on. */
+function nameStandbys(standbys: readonly Endpoint[]): NamedServer[] {
+  const nameOf = (index: number): string => (standbys.length === 1 ? 'standby' : `standby ${index + 1}`);
+  return standbys.map((endpoint, index) => ({ name: nameOf(index), endpoint }));
+}
+
 /** Elsewhere the workers share one listener of the supervisor. Node's documentation, `server.listen`, `reusePort`. */
 const systemHasReusePort = process.platform === 'linux' || process.platform === 'freebsd';
 
 function createPair({ config }: LoadedConfig, { log, clock, onFatal }: SupervisorServices): EmbeddedPair {
   return new EmbeddedPair({ ...config.embedded, log, clock, onFatal });
-}
-
-/** What both servers say of themselves, and whether they are one. */
-export type PairFacts = Readonly<Record<Role, ServerFacts>> & { readonly isOneServer: boolean };
-
-/** How the pools of all workers fit into the servers; one plan, or one for each server. */
-export function planPools({ config, sources }: LoadedConfig, workers: number, facts: PairFacts): ConnectionBudget[] {
-  const wish = (role: Role): PoolWish => {
-    const section = `${role}Db` as const;
-    const source = sources[`${section}.maxOpenConns`];
-    return { role, maxOpen: config[section].maxOpenConns, askedBy: source === 'default' ? undefined : source };
-  };
-  const plan = (role: Role, wishes: readonly PoolWish[]): ConnectionBudget => {
-    const { maxConnections, reservedConnections } = facts[role];
-    const capacity = { maxConnections, reservedByServer: reservedConnections, reserve: config.db.reservedConns };
-    return planConnections({ name: `The ${role} server`, ...capacity }, workers, wishes);
-  };
-  return facts.isOneServer
-    ? [plan('write', [wish('write'), wish('read')])]
-    : [plan('write', [wish('write')]), plan('read', [wish('read')])];
-}
-
-/** Connections of one worker to each role's server. Throws with the arithmetic when they cannot fit. */
-function fitPools(loaded: LoadedConfig, workers: number, facts: PairFacts, log: Log): Record<Role, number> {
-  const plans = planPools(loaded, workers, facts);
-  const problems = plans.flatMap((one) => one.problems);
-  if (problems.length > 0) throw new OperatorError(problems.join('\n'));
-  for (const note of plans.flatMap((one) => one.notes)) log.warn(note);
-  const openOf = (role: Role): number =>
-    orFail(plans.map((one) => one.maxOpen[role]).find((count) => count !== undefined));
-  return { write: openOf('write'), read: openOf('read') };
 }
 
 function urlHost(host: string): string {

@@ -61,7 +61,7 @@ async function loadTracing(
   if (otel.disabled || url === undefined) return undefined;
   const { startTracing } = await import('./telemetry/tracing.ts');
   const headers = [otel.headers, otel.tracesHeaders].filter((one) => one !== undefined).join(',');
-  const databases = { write: endpoints.write.database, read: endpoints.read.database };
+  const databases = { write: endpoints.write.database, read: endpoints.reads[0]?.database ?? endpoints.write.database };
   return startTracing(
     { ...otel, url, headers, serviceVersion: version, ratio: otel.samplerArg, worker, databases },
     log,

@@ -2,7 +2,7 @@ import { before } from 'node:test';
 
 import { createApp, type App } from '../src/app.ts';
 import { loadConfig, type Config } from '../src/config.ts';
-import type { Endpoints } from '../src/db/endpoint.ts';
+import { listOf, type EndpointPair, type Endpoints } from '../src/db/endpoint.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
 import type { DatabaseFixture } from './database.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
@@ -22,13 +22,13 @@ function testConfig(env: Readonly<Record<string, string>>): Config {
 }
 
 export async function createTestApp(
-  endpoints: Endpoints,
+  endpoints: Endpoints | EndpointPair,
   { env = {}, maxOpen = 4, log, tracing }: TestAppOptions = {},
 ): Promise<App> {
   return await createApp(
     {
       config: testConfig(env),
-      endpoints,
+      endpoints: 'reads' in endpoints ? endpoints : listOf(endpoints),
       maxOpen: { write: maxOpen, read: maxOpen },
       worker: 1,
       url: 'http://127.0.0.1:8080',

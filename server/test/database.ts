@@ -4,7 +4,7 @@ import { after, before } from 'node:test';
 
 import type { QueryResultRow } from 'pg';
 
-import type { Endpoint, Endpoints } from '../src/db/endpoint.ts';
+import type { Endpoint, EndpointPair } from '../src/db/endpoint.ts';
 import { withClient } from '../src/db/session.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -20,9 +20,9 @@ const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTim
 /** A database of one's own on the primary and the standby, gone after the file's tests. */
 export interface TestDatabase {
   /** Of the two servers, or of the poolers before them. */
-  readonly endpoints: Endpoints;
+  readonly endpoints: EndpointPair;
   /** Of the two servers in any case. */
-  readonly direct: Endpoints;
+  readonly direct: EndpointPair;
   /** Runs one statement on the primary, in a session of its own. */
   sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** The same on the standby. */
@@ -62,7 +62,7 @@ export function useDatabase(): DatabaseFixture {
   return Object.assign(current, { created, beforeDrop: (cleanUp: () => Promise<void>) => cleanups.push(cleanUp) });
 }
 
-function readServers(): Endpoints {
+function readServers(): EndpointPair {
   const text = process.env[serversVariable];
   assert(text !== undefined, `run these tests with npm test, or with --test-global-setup=server/test/global-setup.ts`);
   const servers: unknown = JSON.parse(text);
@@ -70,7 +70,7 @@ function readServers(): Endpoints {
   return servers;
 }
 
-function isEndpoints(value: unknown): value is Endpoints {
+function isEndpoints(value: unknown): value is EndpointPair {
   return typeof value === 'object' && value !== null && 'write' in value && 'read' in value;
 }
 
@@ -107,7 +107,7 @@ async function create(name: string): Promise<TestDatabase> {
   };
 }
 
-function throughPooler({ write, read }: Endpoints): Endpoints {
+function throughPooler({ write, read }: EndpointPair): EndpointPair {
   const text = process.env[poolerVariable];
   if (text === undefined) return { write, read };
   const pooler: unknown = JSON.parse(text);

@@ -5,7 +5,7 @@ import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 
-import type { Endpoint, Endpoints } from '../src/db/endpoint.ts';
+import type { Endpoint, EndpointPair } from '../src/db/endpoint.ts';
 import { withClient } from '../src/db/session.ts';
 import { resolveOsUser } from '../src/embedded/os-user.ts';
 import { makeTestFolder } from '../src/embedded/test-binaries.ts';
@@ -46,7 +46,7 @@ export interface PoolerOptions {
 /** Two PgBouncers with the deployed settings, one before each server of this run. */
 export async function startPgBouncers(options: PoolerOptions): Promise<Poolers> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Written by global-setup.ts.
-  const servers = JSON.parse(process.env[serversVariable] ?? '') as Endpoints;
+  const servers = JSON.parse(process.env[serversVariable] ?? '') as EndpointPair;
   const [write, read] = await Promise.all([
     start('write', servers.write, options),
     start('read', servers.read, options),

@@ -1,4 +1,5 @@
 import type { LoadedConfig } from '../config.ts';
+import { listOf } from '../db/endpoint.ts';
 import { findRunningServer } from '../embedded/server-record.ts';
 import { embeddedEndpoints } from '../embedded/socket-folder.ts';
 import { connectionUrl, externalEndpoints } from '../endpoints.ts';
@@ -12,8 +13,9 @@ export async function printDatabaseUrl(
 ): Promise<void> {
   const { dataDir } = config.embedded;
   const external = externalEndpoints(config);
-  const { read, write } = external ?? (await embeddedEndpoints(dataDir));
-  io.out(`${connectionUrl(options.read ? read : write)}\n`);
+  const { write, reads } = external ?? listOf(await embeddedEndpoints(dataDir));
+  const [first = write, ...others] = options.read ? reads : [];
+  io.out(`${connectionUrl(first, ...others)}\n`);
   if (external === undefined && (await findRunningServer(dataDir)) === undefined) {
     io.err(`note: no server runs on ${dataDir} now, and its databases run only with it\n`);
   }

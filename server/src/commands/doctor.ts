@@ -1,8 +1,7 @@
 import { styleText } from 'node:util';
 
 import type { LoadedConfig } from '../config.ts';
-import type { Endpoints } from '../db/endpoint.ts';
-import { areOneServer, type ServerFacts } from '../db/server-facts.ts';
+import { listOf, type Endpoints } from '../db/endpoint.ts';
 import type { About } from '../doctor/about.ts';
 import { examine, type Examined } from '../doctor/examine.ts';
 import { listExpectedIndexes } from '../doctor/expected-indexes.ts';
@@ -16,7 +15,8 @@ import { endpointsIn } from '../embedded/socket-folder.ts';
 import { externalEndpoints } from '../endpoints.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { openFilesLimit } from '../process/open-files-limit.ts';
-import { migrationsDir, planPools } from '../supervise.ts';
+import { planPools } from '../plan-pools.ts';
+import { migrationsDir } from '../supervise.ts';
 import { exitCodes, type Io } from './io.ts';
 
 /** For one question; a healthy server answers each of ours in a few ms. */
@@ -56,14 +56,14 @@ async function findServers({ config }: LoadedConfig): Promise<Examined | Finding
   }
   const { dataDir } = config.embedded;
   const running = await findRunningServer(dataDir);
-  if (running !== undefined) return toExamined(endpointsIn(running.sockets));
+  if (running !== undefined) return toExamined(listOf(endpointsIn(running.sockets)));
   const advice =
     'Start the server (`npm start`), and run doctor beside it as the same user; or name its folder with --data-dir, or servers of your own with DB_WRITE_HOST.';
   return fail(subject, `no server runs on ${dataDir}, and its databases run only with it`, advice);
 }
 
-function toExamined({ write, read }: Endpoints): Examined {
-  return { primary: write, standbys: read === write ? [] : [read] };
+function toExamined({ write, reads }: Endpoints): Examined {
+  return { primary: write, standbys: reads.filter((read) => read !== write) };
 }
 
 function examineHere({ config }: LoadedConfig): Finding[] {
@@ -75,8 +75,6 @@ function examineHere({ config }: LoadedConfig): Finding[] {
 async function describe(loaded: LoadedConfig, hasStandbys: boolean): Promise<About> {
   const { server, db, writeDb, readDb } = loaded.config;
   const workers = server.enablePrefork ? server.workers : 1;
-  const plan = (write: ServerFacts, read: ServerFacts, isOneServer: boolean): ReturnType<typeof planPools> =>
-    planPools(loaded, workers, { write, read, isOneServer });
   return {
     maxLagMs: db.readMaxLagMs,
     workers,
@@ -86,8 +84,7 @@ async function describe(loaded: LoadedConfig, hasStandbys: boolean): Promise<Abo
     },
     migrationsDir,
     indexes: await listExpectedIndexes(migrationsDir),
-    planPools: (write, read) =>
-      read === undefined ? plan(write, write, false).slice(0, 1) : plan(write, read, areOneServer(write, read)),
+    planPools: (write, reads) => planPools(loaded, workers, { write, reads }),
     limits: doctorLimits,
   };
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 
 import type { LoadedConfig } from '../config.ts';
+import { placeOf } from '../db/endpoint.ts';
 import { monotonicClock } from '../lib/clock.ts';
 import { openFilesLimit } from '../process/open-files-limit.ts';
 import { startServices, stopServices } from '../process/service-group.ts';
@@ -81,8 +82,11 @@ function renderSummary(summary: Summary, { config }: LoadedConfig, version: stri
     ['URL', url],
     ['workers', config.server.enablePrefork ? String(workers) : 'none, prefork is off'],
     ...(embedded ? [['data', resolve(config.embedded.dataDir)]] : []),
-    ['writes', `${place(endpoints.write)}, up to ${maxOpen.write} connections a worker`],
-    ['reads', `${place(endpoints.read)}, up to ${maxOpen.read} connections a worker`],
+    ['writes', `${placeOf(endpoints.write)}, up to ${maxOpen.write} connections a worker`],
+    [
+      'reads',
+      `${endpoints.reads.map(placeOf).join(' ')}, up to ${maxOpen.read} connections a worker${endpoints.reads.length > 1 ? ' to each' : ''}`,
+    ],
     ['clients', `up to ${connections} connections a worker; the system allows ${open} open files`],
     ...routes.map((route, index) => [index === 0 ? 'routes' : '', route]),
     ['stop', 'Ctrl-C, or SIGTERM; twice stops at once'],
@@ -90,8 +94,4 @@ function renderSummary(summary: Summary, { config }: LoadedConfig, version: stri
   return [`Messenger ${version}`, ...lines.map(([name = '', text = '']) => `  ${name.padEnd(8)} ${text}`), ''].join(
     '\n',
   );
-}
-
-function place({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `${host}:${port}`;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before } from 'node:test';
 
-import type { Endpoint, Endpoints } from '../db/endpoint.ts';
+import type { Endpoint, EndpointPair } from '../db/endpoint.ts';
 import { migrateUp } from '../db/migrations.ts';
 import { withClient } from '../db/session.ts';
 import { checkNames, type CheckName } from '../doctor/check-names.ts';
@@ -39,7 +39,7 @@ function optionsOf(role: 'WRITE' | 'READ', { host, port, user, database }: Endpo
 }
 
 /** What an operator of these servers would set, with small pools. */
-export function environmentOf({ write, read }: Endpoints): Environment {
+export function environmentOf({ write, read }: EndpointPair): Environment {
   return { ...optionsOf('WRITE', write), ...optionsOf('READ', read), WORKERS: '2', MAX_CONNECTIONS: '500' };
 }
 

@@ -37,11 +37,11 @@ type AnyBatch = Pick<Batch<unknown, unknown>, 'load' | 'rejectAll'>;
 
 /** A pool whose reads travel in batches, one batch per kind of call. */
 export class BatchedPool implements BatchLoads {
-  readonly #pool: Pool;
+  readonly #pool: Pick<Pool, 'role' | 'queryThen'>;
   readonly #options: BatchedPoolOptions;
   readonly #batches: { readonly name: string; readonly batch: AnyBatch }[] = [];
 
-  constructor(pool: Pool, options: BatchedPoolOptions) {
+  constructor(pool: Pick<Pool, 'role' | 'query' | 'queryThen'>, options: BatchedPoolOptions) {
     this.#pool = pool;
     this.#options = options;
   }

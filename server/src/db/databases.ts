@@ -5,27 +5,31 @@ import { GroupCommit } from './group-commit.ts';
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
 import { Pool, type PoolOptions, type PoolServices } from './pool.ts';
 import { primaryPosition, replayPosition } from './position.ts';
+import { placeOf } from './endpoint.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { Reads } from './reads.ts';
 import { StandbyWatch } from './standby-watch.ts';
 import { Standby } from './standby.ts';
+import { Standbys } from './standbys.ts';
 import { Writes } from './writes.ts';
 
 export interface DatabasesOptions {
   readonly write: PoolOptions<'write'>;
-  readonly read: PoolOptions<'read'>;
+  /** One for each standby. */
+  readonly reads: readonly PoolOptions<'read'>[];
   readonly batching: boolean;
-  /** A standby that is further behind is left out. */
+  /** A standby that is further behind is left out. In ms. */
   readonly maxLagMs: number;
 }
 
-/** One worker's way to the primary and the standby. */
+/** One worker's way to the primary and the standbys. */
 export interface Databases {
   readonly reads: Reads;
   readonly writes: Writes;
   readonly writePool: Pool<'write'>;
-  readonly readPool: Pool<'read'>;
-  readonly standby: Standby;
+  /** In the order of the standbys. */
+  readonly readPools: readonly Pool<'read'>[];
+  readonly standbys: Standbys;
   /** All of them, for those who watch. */
   readonly pools: readonly Pool[];
   readonly batches: readonly BatchLoads[];
@@ -45,45 +49,70 @@ const maxSize = 128;
 /** How long a read waits for a standby that is about to have what its token asks for. */
 const maxCatchUpMs = 20;
 
-export function openDatabases(
-  { write, read, batching, maxLagMs }: DatabasesOptions,
-  services: PoolServices & { readonly traces?: StatementTraces | undefined },
-): Databases {
-  const { clock, log, observer, traces } = services;
-  const limitsOf = ({ maxOpen, maxWaiting, statementTimeoutMs }: PoolOptions): BatchLimits => ({
+/** What a worker's way to the databases needs. */
+export interface DatabasesServices extends PoolServices {
+  readonly traces?: StatementTraces | undefined;
+}
+
+/** Resolves, within a second, when each standby was looked at once; rejects never: servers may be away. */
+export async function openDatabases(options: DatabasesOptions, services: DatabasesServices): Promise<Databases> {
+  const { write, batching, maxLagMs } = options;
+  const { clock, random } = services;
+  const writePool = new Pool(write, services);
+  const batchOptions = { ...services, limits: limitsOf(write, batching), position: primaryPosition };
+  const primary = new BatchedPool(writePool, batchOptions);
+  const commits = new GroupCommit(writePool, batchOptions);
+  const primaryLog = new PrimaryLog(clock, maxLagMs * 2);
+  const ways = options.reads.map((read) => openStandby(read, { batching, maxLagMs, primary: primaryLog }, services));
+  const standbys = new Standbys(
+    ways.map(({ standby }) => standby),
+    { maxTogether: batching ? maxSize : 1, random },
+  );
+  const watch = new StandbyWatch(writePool, primaryLog, standbys.all);
+  await watch.start();
+  const pools = [writePool, ...ways.flatMap((way) => way.pools)];
+  return {
+    reads: new Reads({ primary, standbys, maxCatchUpMs, onFailure: (standby) => watch.lookAt(standby) }),
+    writes: new Writes(commits, { maxWaiting: write.maxWaiting }),
+    writePool,
+    readPools: ways.map(({ pool }) => pool),
+    standbys,
+    pools,
+    batches: [primary, commits, ...ways.map(({ standby }) => standby.batches)],
+    close: async () => {
+      watch.stop();
+      await Promise.all(pools.map(async (pool) => pool.close()));
+    },
+  };
+}
+
+function limitsOf({ maxOpen, maxWaiting, statementTimeoutMs }: PoolOptions, batching: boolean): BatchLimits {
+  return {
     maxInFlight: batching ? maxInFlight : maxOpen,
     maxSize: batching ? maxSize : 1,
     maxWaiting,
     maxWaitMs: statementTimeoutMs,
-  });
-  const writePool = new Pool(write, services);
-  // One of the connections is the watch's own: a standby whose other connections are all busy is not away.
-  const readPool = new Pool({ ...read, maxOpen: Math.max(1, read.maxOpen - 1) }, services);
+  };
+}
+
+/** One of its connections is the watch's own: a standby whose other connections are all busy is not away. */
+function openStandby(
+  read: PoolOptions<'read'>,
+  { batching, maxLagMs, primary }: Pick<DatabasesOptions, 'batching' | 'maxLagMs'> & { readonly primary: PrimaryLog },
+  services: DatabasesServices,
+): { readonly standby: Standby; readonly pool: Pool<'read'>; readonly pools: readonly Pool[] } {
+  const pool = new Pool({ ...read, maxOpen: Math.max(1, read.maxOpen - 1) }, services);
   const watchPool = new Pool({ ...read, maxOpen: 1 }, services);
-  const primaryOptions = { limits: limitsOf(write), clock, observer, traces, position: primaryPosition };
-  const primary = new BatchedPool(writePool, primaryOptions);
-  const commits = new GroupCommit(writePool, primaryOptions);
-  const onStandby = new BatchedPool(readPool, {
-    limits: limitsOf(read),
-    clock,
-    observer,
-    traces,
+  const batches = new BatchedPool(pool, {
+    ...services,
+    limits: limitsOf(read, batching),
     position: replayPosition,
   });
-  const standby = new Standby(watchPool, onStandby, { maxLagMs, log });
-  const watch = new StandbyWatch(writePool, new PrimaryLog(clock, maxLagMs * 2), standby);
-  watch.start();
-  return {
-    reads: new Reads({ primary, standby, maxCatchUpMs, onFailure: () => watch.lookNow() }),
-    writes: new Writes(commits, { maxWaiting: write.maxWaiting }),
-    writePool,
-    readPool,
-    standby,
-    pools: [writePool, readPool, watchPool],
-    batches: [primary, commits, onStandby],
-    close: async () => {
-      watch.stop();
-      await Promise.all([writePool.close(), readPool.close(), watchPool.close()]);
-    },
-  };
+  const standby = new Standby(watchPool, batches, {
+    place: placeOf(read.endpoint),
+    primary,
+    maxLagMs,
+    log: services.log,
+  });
+  return { standby, pool, pools: [pool, watchPool] };
 }

@@ -10,8 +10,23 @@ export interface Endpoint {
   readonly tls?: ConnectionOptions;
 }
 
-/** The two servers: `write` is the primary; `read` is a standby of it, or the primary again. */
+/** `write` is the primary; `reads` are standbys of it, at least one, or the primary again. */
 export interface Endpoints {
   readonly write: Endpoint;
+  readonly reads: readonly Endpoint[];
+}
+
+/** A primary and one standby of it. */
+export interface EndpointPair {
+  readonly write: Endpoint;
   readonly read: Endpoint;
+}
+
+export function listOf({ write, read }: EndpointPair): Endpoints {
+  return { write, reads: [read] };
+}
+
+/** `host:port`, for people. */
+export function placeOf({ host, port }: Endpoint): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

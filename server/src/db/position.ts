@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 
+import { identityColumns, type Identity } from './identity.ts';
 import { statement } from './statement.ts';
 
 /**
@@ -36,6 +37,17 @@ export interface PositionRow {
 }
 
 /**
+ * What a standby has replayed; of a server that is none, the same as on the primary. The timeline is the one that is being
+ * received; without a connection to the primary it is read from the last restart point, which may be an older one.
+ */
+const replayColumns = `
+  (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end - '0/0'::pg_lsn)::text as lsn,
+  case when not pg_is_in_recovery() then ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
+       else coalesce((select received_tli from pg_stat_wal_receiver),
+                     (select timeline_id from pg_control_checkpoint())) end as timeline,
+  concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time()) as incarnation`;
+
+/**
  * Everything that is committed on the primary, however it was committed: `pg_current_wal_lsn()` lags behind commits that do
  * not wait for the disk. To be taken in a statement after the commit: inside of the writing one it precedes the commit.
  */
@@ -47,27 +59,23 @@ export const primaryPosition = statement<PositionRow>(
 );
 
 /** What is on the primary's disk, so that a standby can have it. Unlike the insert position, a standby always gets there. */
-export const flushedPosition = statement<PositionRow>(
+export const flushedPosition = statement<PositionRow & Identity>(
   'position.flushed',
   `select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text as lsn,
           ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int as timeline,
-          pg_postmaster_start_time()::text as incarnation`,
+          pg_postmaster_start_time()::text as incarnation,
+          ${identityColumns}`,
 );
 
-/**
- * What a standby has replayed; of a server that is none, the same as on the primary. The timeline is the one that is being
- * received; without a connection to the primary it is read from the last restart point, which may be an older one.
- */
-export const replayPosition = statement<PositionRow>(
-  'position.standby',
-  `select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end
-             - '0/0'::pg_lsn)::text as lsn,
-          case when not pg_is_in_recovery()
-                 then ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
-               else coalesce((select received_tli from pg_stat_wal_receiver),
-                             (select timeline_id from pg_control_checkpoint())) end as timeline,
-          concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time()) as incarnation`,
+/** What a standby has replayed, and whose standby it is. */
+export const standbyPosition = statement<PositionRow & Identity>(
+  'position.standby_identity',
+  `select ${replayColumns},
+          ${identityColumns}`,
 );
+
+/** What a standby has replayed, and no more: it is asked behind each batch of reads. */
+export const replayPosition = statement<PositionRow>('position.standby', `select ${replayColumns}`);
 
 /** Undefined when there is no row, or nothing was ever replayed. */
 export function toPosition(row: PositionRow | undefined): Position | undefined {

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import type { Identity } from './identity.ts';
 import { covers, type Position } from './position.ts';
 
 interface Sample {
@@ -7,7 +8,7 @@ interface Sample {
 }
 
 /**
- * Where the primary was and when, by our own clock: so a standby's lag in time needs no clock of theirs, and is 0 on a
+ * Who the primary is, where it was and when, by our own clock: so a standby's lag in time needs no clock of theirs, and is 0 on a
  * server where nothing happens. Holds what is younger than `keepMs`, and the last sample before that: what was written before
  * a quiet time is not young because something was written after it.
  */
@@ -15,6 +16,8 @@ export class PrimaryLog {
   readonly #clock: Clock;
   readonly #keepMs: number;
   #samples: Sample[] = [];
+  /** As it was last heard of; undefined before that. */
+  identity: Identity | undefined;
 
   constructor(clock: Clock, keepMs: number) {
     this.#clock = clock;

@@ -4,25 +4,26 @@ import type { BatchedPool, Positioned, Send } from './batched-pool.ts';
 import type { Caller } from './caller.ts';
 import { latest, onlyOnPrimary, toPosition, type Position } from './position.ts';
 import type { Standby } from './standby.ts';
+import type { Standbys } from './standbys.ts';
 
 /** Reads one thing, at least as fresh as the caller's token. */
 export type Read<Call, Result> = (call: Call, caller: Caller) => Promise<Result>;
 
 export interface ReadsOptions {
   readonly primary: BatchedPool;
-  readonly standby: Standby;
+  readonly standbys: Standbys;
   /** How long a read waits for a standby that is about to have what it needs, before the primary is asked. */
   readonly maxCatchUpMs: number;
-  /** Called when the standby failed a read. */
-  readonly onFailure: () => void;
+  /** Called when a standby failed a read. */
+  readonly onFailure: (standby: Standby) => void;
 }
 
 /** Where reads were answered, since the start. */
 export interface ReadOutcomes {
-  /** By the standby at once, and by the standby after a wait. */
+  /** By a standby at once, and by a standby after a wait. */
   standby: number;
   waited: number;
-  /** By the primary: for want of a standby, because it was behind the token, and as a second opinion. */
+  /** By the primary: for want of a standby, because all were behind the token, and as a second opinion. */
   primaryForAbsence: number;
   primaryForToken: number;
   primaryForDoubt: number;
@@ -34,11 +35,23 @@ interface Sends<Call, Result> {
   readonly positioned: Send<Call, Result>;
 }
 
+/** How one kind of read is made on each server. */
+interface Reader<Call, Result> {
+  readonly onPrimary: Sends<Call, Result>;
+  readonly onStandby: ReadonlyMap<Standby, Sends<Call, Result>>;
+}
+
+/** What a standby answered, and as which incarnation it was known when it was asked. */
+interface StandbyAnswer<Result> extends Positioned<Result> {
+  readonly standby: Standby;
+  readonly incarnation: string | undefined;
+}
+
 /**
- * Reads from the standby where it is fresh enough, else from the primary. With a token: when the standby has replayed that
- * far, after a short wait when it is about to, else from the primary. Without one: from the standby; when that finds
- * nothing, the primary is asked before the caller is told so. A standby that fails costs its callers a second question,
- * not an error. Rejects as `Batch` does.
+ * Reads from a standby where one is fresh enough, else from the primary. With a token: from one that has replayed that
+ * far, after a short wait when one is about to, else from the primary. Without one: from any; when that finds
+ * nothing, the primary is asked before the caller is told so. A standby that fails costs its callers a second question, to
+ * another one or the primary, not an error. Rejects as `Batch` does.
  */
 export class Reads {
   readonly #options: ReadsOptions;
@@ -59,74 +72,86 @@ export class Reads {
       plain: pool.open(kind, { withPosition: false }),
       positioned: pool.open(kind, { withPosition: true }),
     });
-    const onStandby = open(this.#options.standby.batches);
-    const onPrimary = open(this.#options.primary);
-    return async (call, caller) => {
-      const { token } = caller;
-      if (token !== undefined)
-        return await this.#readFresh(onStandby.positioned, onPrimary.positioned, call, caller, token);
-      return await this.#read(onStandby.plain, onPrimary.plain, call, caller, kind.isDoubtful);
+    const { primary, standbys } = this.#options;
+    const reader: Reader<Call, Result> = {
+      onPrimary: open(primary),
+      onStandby: new Map(standbys.all.map((standby) => [standby, open(standby.batches)])),
     };
+    return async (call, caller) =>
+      caller.token === undefined
+        ? await this.#read(reader, call, caller, kind.isDoubtful)
+        : await this.#readFresh(reader, call, caller, caller.token);
   }
 
   async #read<Call, Result>(
-    onStandby: Send<Call, Result>,
-    onPrimary: Send<Call, Result>,
+    reader: Reader<Call, Result>,
     call: Call,
     caller: Caller,
     isDoubtful: BatchableRead<Call, Result>['isDoubtful'],
   ): Promise<Result> {
-    const answer = await this.#tryStandby(onStandby, call, caller);
+    const answer = await this.#tryStandbys(reader, call, caller);
     if (answer === undefined) this.outcomes.primaryForAbsence += 1;
     else if (isDoubtful?.(answer.result) === true) this.outcomes.primaryForDoubt += 1;
     else {
       this.outcomes.standby += 1;
       return answer.result;
     }
-    return (await onPrimary(call, caller.lifetime)).result;
+    return (await reader.onPrimary.plain(call, caller.lifetime)).result;
   }
 
   async #readFresh<Call, Result>(
-    onStandby: Send<Call, Result>,
-    onPrimary: Send<Call, Result>,
+    reader: Reader<Call, Result>,
     call: Call,
     caller: Caller,
     token: Position,
   ): Promise<Result> {
-    const { standby } = this.#options;
-    const isThere = standby.has(token);
-    if (!isThere && standby.isFit) await standby.reaches(token, this.#options.maxCatchUpMs);
-    // Asked again, and no wait between here and the sending: while we waited, it may have become another server.
-    const isBehind = standby.isFit && !standby.has(token);
-    const { incarnation } = standby;
-    const answer = isBehind ? undefined : await this.#tryStandby(onStandby, call, caller);
+    const { standbys, maxCatchUpMs } = this.#options;
+    const isThere = standbys.choose(token) !== undefined;
+    if (!isThere && standbys.isAnyFit) await standbys.reach(token, maxCatchUpMs);
+    const isBehind = standbys.isAnyFit && standbys.choose(token) === undefined;
+    const answer = await this.#tryStandbys(reader, call, caller);
     // Answered by the very incarnation that is known to have it, so its snapshot cannot be older.
-    if (answer?.position !== undefined && answer.position.incarnation === incarnation) {
-      standby.learn(answer.position);
+    if (answer?.position !== undefined && answer.position.incarnation === answer.incarnation) {
+      answer.standby.learn(answer.position);
       this.outcomes[isThere ? 'standby' : 'waited'] += 1;
       caller.seen = latest(token, toPosition(answer.position) ?? token);
       return answer.result;
     }
     this.outcomes[isBehind ? 'primaryForToken' : 'primaryForAbsence'] += 1;
-    const { result, position } = await onPrimary(call, caller.lifetime);
+    const { result, position } = await reader.onPrimary.positioned(call, caller.lifetime);
     caller.seen = toPosition(position) ?? onlyOnPrimary;
     return result;
   }
 
-  /** Undefined when the standby is not fit to answer, or fails for reasons of its own. */
-  async #tryStandby<Call, Result>(
-    send: Send<Call, Result>,
+  /**
+   * Asks one standby after the other until one does not fail for reasons of its own. Each is chosen right before it is sent
+   * to: what was known of it before a wait may be of another incarnation. Undefined when there is none left.
+   */
+  async #tryStandbys<Call, Result>(
+    { onStandby }: Reader<Call, Result>,
     call: Call,
-    { lifetime }: Caller,
-  ): Promise<Positioned<Result> | undefined> {
-    const { standby, onFailure } = this.#options;
-    if (!standby.isFit) return undefined;
-    try {
-      return await send(call, lifetime);
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'database_unavailable') throw error;
-      onFailure();
-      return undefined;
+    { token, lifetime }: Caller,
+  ): Promise<StandbyAnswer<Result> | undefined> {
+    const { standbys, onFailure } = this.#options;
+    const failed: Standby[] = [];
+    for (;;) {
+      const standby = standbys.take(token, failed);
+      const sends = standby && onStandby.get(standby);
+      if (standby === undefined || sends === undefined) return undefined;
+      const send = token === undefined ? sends.plain : sends.positioned;
+      const { incarnation } = standby;
+      standby.load.inFlight += 1;
+      try {
+        const { result, position } = await send(call, lifetime);
+        standby.load.answered += 1;
+        return { result, position, standby, incarnation };
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== 'database_unavailable') throw error;
+        onFailure(standby);
+        failed.push(standby);
+      } finally {
+        standby.load.inFlight -= 1;
+      }
     }
   }
 }

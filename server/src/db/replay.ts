@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Client } from 'pg';
 
-import type { Endpoints } from './endpoint.ts';
+import type { EndpointPair } from './endpoint.ts';
 import { withClient, type SessionOptions } from './session.ts';
 
 const everyMs = 50;
@@ -12,7 +12,7 @@ const everyMs = 50;
  * aborts. Resolves with whether it has. A read server that is away, or does not know the database yet, is asked again.
  */
 export async function waitForReplay(
-  { write, read }: Endpoints,
+  { write, read }: EndpointPair,
   session: SessionOptions,
   signal: AbortSignal,
 ): Promise<boolean> {

@@ -81,6 +81,6 @@ test('a server before PostgreSQL 18 is refused, and told why', async () => {
   const old = { ...at('127.0.0.1'), port: address.port };
   const session = { applicationName: 'test', connectTimeoutMs: 2_000, statementTimeoutMs: 2_000 };
   const told = /The write server 127\.0\.0\.1:\d+ is PostgreSQL 17; Messenger needs 18 or newer/u;
-  await assert.rejects(inspectServers({ write: old, read: old }, session), told);
+  await assert.rejects(inspectServers({ write: old, reads: [old] }, session), told);
   server.close();
 });

@@ -2,23 +2,23 @@ import type { Client } from 'pg';
 
 import { withClient, type SessionOptions } from './session.ts';
 import { OperatorError } from '../lib/operator-error.ts';
-import type { Endpoint, Endpoints } from './endpoint.ts';
+import { placeOf, type Endpoint, type EndpointPair, type Endpoints } from './endpoint.ts';
+import { classifyFailure } from './errors.ts';
+import { identityColumns, areOneServer, strangenessOf, type Identity } from './identity.ts';
 
 /** What a PostgreSQL server says of itself. */
-export interface ServerFacts {
+export interface ServerFacts extends Identity {
   /** As in `server_version_num`: 180004 is 18.4. */
   readonly version: number;
   readonly database: string;
   readonly maxConnections: number;
   /** Connections that only superusers and reserved roles get; never ours. */
   readonly reservedConnections: number;
-  readonly inRecovery: boolean;
   readonly readOnly: boolean;
-  /** Made by initdb: a standby has that of its primary, and so has a copy that was promoted. */
-  readonly systemIdentifier: string;
-  /** With the system identifier, tells a running server from every other one. */
-  readonly startedAt: string;
 }
+
+/** Of a server that is too old, no more than that. */
+type AnyFacts = ServerFacts | { readonly version: number };
 
 /** `uuidv7()` came with 18. */
 const oldestVersion = 180_000;
@@ -29,16 +29,14 @@ const factsSql = `
          current_setting('max_connections')::int as "maxConnections",
          current_setting('superuser_reserved_connections')::int
            + current_setting('reserved_connections')::int as "reservedConnections",
-         pg_is_in_recovery() as "inRecovery",
          current_setting('transaction_read_only') = 'on' as "readOnly",
-         (select system_identifier::text from pg_control_system()) as "systemIdentifier",
-         pg_postmaster_start_time()::text as "startedAt"`;
+         ${identityColumns}`;
 
 /** Asked of servers before 18, which may lack some of the settings above. */
 const versionSql = `select current_setting('server_version_num')::int as version`;
 
 /** What the server of a session says of itself; of one that is too old, only its version. */
-export async function readFacts(client: Client): Promise<ServerFacts | { readonly version: number }> {
+export async function readFacts(client: Client): Promise<AnyFacts> {
   const { rows: versions } = await client.query<{ version: number }>(versionSql);
   const version = versions[0]?.version ?? 0;
   if (version < oldestVersion) return { version };
@@ -48,65 +46,99 @@ export async function readFacts(client: Client): Promise<ServerFacts | { readonl
   return facts;
 }
 
-function name({ host, port }: Endpoint): string {
-  return `${host}:${port}`;
-}
-
 /** A sentence about a server that is older than what Messenger needs. */
 export function tooOld(role: string, endpoint: Endpoint, version: number): string {
   const major = Math.floor(version / 10_000);
-  return `The ${role} server ${name(endpoint)} is PostgreSQL ${major}; Messenger needs 18 or newer (for uuidv7()).`;
+  return `The ${role} server ${placeOf(endpoint)} is PostgreSQL ${major}; Messenger needs 18 or newer (for uuidv7()).`;
 }
 
-/** Whether two endpoints lead to one running server. */
-export function areOneServer(one: ServerFacts, other: ServerFacts): boolean {
-  return one.startedAt === other.startedAt && one.systemIdentifier === other.systemIdentifier;
+/** What the servers say of themselves; of the read servers only those that answer, and why the others do not. */
+export interface InspectedServers {
+  readonly write: ServerFacts;
+  readonly reads: readonly InspectedRead[];
+  readonly away: readonly { readonly endpoint: Endpoint; readonly error: unknown }[];
+}
+
+export interface InspectedRead {
+  readonly endpoint: Endpoint;
+  readonly facts: ServerFacts;
 }
 
 /** A sentence for each reason why these two servers cannot be used together. */
-export function findServerProblems(endpoints: Endpoints, write: ServerFacts, read: ServerFacts): string[] {
+export function findServerProblems(endpoints: EndpointPair, write: ServerFacts, read: ServerFacts): string[] {
+  return [
+    ...findWriteProblems(endpoints.write, write),
+    ...findReadProblems({ endpoint: endpoints.write, facts: write }, { endpoint: endpoints.read, facts: read }),
+  ];
+}
+
+function findWriteProblems(endpoint: Endpoint, { inRecovery, readOnly }: ServerFacts): string[] {
+  const subject = `The write server ${placeOf(endpoint)}`;
+  if (inRecovery) return [`${subject} is a standby, which takes no writes; DB_WRITE_HOST must name the primary.`];
+  return readOnly ? [`${subject} is read-only (default_transaction_read_only).`] : [];
+}
+
+function findReadProblems(write: InspectedRead, read: InspectedRead): string[] {
   const problems: string[] = [];
-  const writeName = name(endpoints.write);
-  const readName = name(endpoints.read);
-  if (write.inRecovery) {
+  const subject = `The read server ${placeOf(read.endpoint)}`;
+  const strangeness = strangenessOf(read.facts, write.facts);
+  if (strangeness !== undefined) problems.push(`${subject} ${strangeness} (${placeOf(write.endpoint)}).`);
+  if (write.facts.database !== read.facts.database) {
     problems.push(
-      `The write server ${writeName} is a standby, which takes no writes; DB_WRITE_HOST must name the primary.`,
-    );
-  } else if (write.readOnly) {
-    problems.push(`The write server ${writeName} is read-only (default_transaction_read_only).`);
-  }
-  if (write.systemIdentifier !== read.systemIdentifier) {
-    problems.push(
-      `The read server ${readName} is not a standby of the write server ${writeName}: it is another database cluster.`,
-    );
-  } else if (!areOneServer(write, read) && !read.inRecovery && !write.inRecovery) {
-    problems.push(
-      `The read server ${readName} is a copy of the write server ${writeName} that follows it no more: it has been promoted.`,
-    );
-  }
-  if (write.database !== read.database) {
-    problems.push(
-      `The read server ${readName} is asked for database "${read.database}", the write server for "${write.database}".`,
+      `${subject} is asked for database "${read.facts.database}", the write server for "${write.facts.database}".`,
     );
   }
   return problems;
 }
 
-/** Facts of both servers. Rejects with `OperatorError` when they cannot be used together, and as `pg` does when not reached. */
-export async function inspectServers(
-  endpoints: Endpoints,
-  session: SessionOptions,
-): Promise<{ write: ServerFacts; read: ServerFacts }> {
-  const [write, read] = await Promise.all(
-    [endpoints.write, endpoints.read].map(async (endpoint) => withClient(endpoint, session, readFacts)),
-  );
-  if (write === undefined || read === undefined) throw new Error('unreachable');
-  const old = [
-    ...('database' in write ? [] : [tooOld('write', endpoints.write, write.version)]),
-    ...('database' in read ? [] : [tooOld('read', endpoints.read, read.version)]),
-  ];
-  if (!('database' in write) || !('database' in read)) throw new OperatorError(old.join('\n'));
-  const problems = findServerProblems(endpoints, write, read);
-  if (problems.length > 0) throw new OperatorError(problems.join('\n'));
-  return { write, read };
+/** One server under two names would get twice its share of the reads, and of the connections. */
+function findTwins(reads: readonly InspectedRead[]): string[] {
+  return reads.flatMap(({ endpoint, facts }, index) => {
+    const twin = reads.slice(0, index).find((other) => areOneServer(other.facts, facts));
+    return twin === undefined
+      ? []
+      : [
+          `The read servers ${placeOf(twin.endpoint)} and ${placeOf(endpoint)} are one: DB_READ_HOST must name it once.`,
+        ];
+  });
+}
+
+/**
+ * Facts of the servers that answer: the write server, and at least one read server. Rejects with `OperatorError` when they
+ * cannot be used together, and as `pg` does when the write server is not reached, no read server is, or one refuses us.
+ */
+export async function inspectServers({ write, reads }: Endpoints, session: SessionOptions): Promise<InspectedServers> {
+  const read = async (endpoint: Endpoint) => withClient(endpoint, session, readFacts);
+  const [facts, answers] = await Promise.all([read(write), Promise.allSettled(reads.map(read))]);
+  const found: { readonly endpoint: Endpoint; readonly facts: AnyFacts }[] = [];
+  const away: { readonly endpoint: Endpoint; readonly error: unknown }[] = [];
+  for (const [index, endpoint] of reads.entries()) {
+    const answer = answers[index];
+    if (answer?.status === 'fulfilled') found.push({ endpoint, facts: answer.value });
+    else away.push({ endpoint, error: answer?.reason });
+  }
+  const hopeless = away.find(({ error }) => found.length === 0 || classifyFailure(error) !== 'unavailable');
+  if (hopeless !== undefined) throw hopeless.error;
+  return { ...fitTogether({ endpoint: write, facts }, found), away };
+}
+
+function fitTogether(
+  write: { readonly endpoint: Endpoint; readonly facts: AnyFacts },
+  reads: readonly { readonly endpoint: Endpoint; readonly facts: AnyFacts }[],
+): Omit<InspectedServers, 'away'> {
+  if (!isServable(write.facts)) throw new OperatorError(tooOld('write', write.endpoint, write.facts.version));
+  const fit: InspectedRead[] = [];
+  for (const { endpoint, facts } of reads) {
+    if (!isServable(facts)) throw new OperatorError(tooOld('read', endpoint, facts.version));
+    fit.push({ endpoint, facts });
+  }
+  const { facts, endpoint } = write;
+  const found = fit.flatMap((one) => findServerProblems({ write: endpoint, read: one.endpoint }, facts, one.facts));
+  const problems = new Set([...found, ...findTwins(fit)]);
+  if (problems.size > 0) throw new OperatorError([...problems].join('\n'));
+  return { write: facts, reads: fit };
+}
+
+function isServable(facts: AnyFacts): facts is ServerFacts {
+  return 'database' in facts;
 }

@@ -11,8 +11,10 @@ import type { Caller } from './caller.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Pool, type Role } from './pool.ts';
 import { primaryPosition, replayPosition, type Position } from './position.ts';
+import { PrimaryLog } from './primary-log.ts';
 import { Reads } from './reads.ts';
 import { Standby } from './standby.ts';
+import { Standbys } from './standbys.ts';
 import { statement } from './statement.ts';
 import { Writes } from './writes.ts';
 
@@ -85,15 +87,23 @@ function openPool<R extends Role>(role: R): Pool<R> {
   return pool;
 }
 
-/** As a worker has it, but nobody looks after the standby: what is known of it is known from reads. */
-beforeEach(() => {
+/** As a worker has it, but nobody looks after the standby: after the first look, what is known of it is known from reads. */
+beforeEach(async () => {
   const { clock, log } = services;
   const writePool = openPool('write');
   const primary = new BatchedPool(writePool, { limits, clock, position: primaryPosition });
   const commits = new GroupCommit(writePool, { limits, clock, position: primaryPosition });
   const onStandby = new BatchedPool(openPool('read'), { limits, clock, position: replayPosition });
-  const standby = new Standby(openPool('read'), onStandby, { maxLagMs: 5_000, log });
-  reads = new Reads({ primary, standby, maxCatchUpMs: 20, onFailure: () => undefined });
+  const primaryLog = new PrimaryLog(clock, 10_000);
+  const standby = new Standby(openPool('read'), onStandby, {
+    place: 'standby',
+    primary: primaryLog,
+    maxLagMs: 5_000,
+    log,
+  });
+  await standby.check();
+  const standbys = new Standbys([standby], { maxTogether: 10, random: () => 0 });
+  reads = new Reads({ primary, standbys, maxCatchUpMs: 20, onFailure: () => undefined });
   const read = reads.prepare(count);
   const writeOne = new Writes(commits, { maxWaiting: 10 }).prepare(note);
   readCount = async (caller) => read(undefined, caller);

@@ -1,40 +1,49 @@
 import { withDeadline } from '../lib/with-deadline.ts';
-import type { Pool } from './pool.ts';
 import { flushedPosition, toPosition } from './position.ts';
 import type { PrimaryLog } from './primary-log.ts';
 import type { Standby } from './standby.ts';
+import type { Queryable } from './statement.ts';
 
 /** Between two looks at a standby: so long may its failure go unnoticed by those who do not fail with it. */
 const everyMs = 250;
 
-/** Looks after a standby: is it there, and how far behind the primary is it? Also at once, when a read failed on it. */
+/** Looks after standbys: are they there, whose are they, and how far behind the primary? Each in its own time. */
 export class StandbyWatch {
-  readonly #primary: Pool;
+  readonly #primary: Queryable;
   readonly #primaryLog: PrimaryLog;
-  readonly #standby: Standby;
+  readonly #standbys: readonly Pick<Standby, 'check'>[];
+  readonly #beingChecked = new Set<Pick<Standby, 'check'>>();
   #timer: NodeJS.Timeout | undefined;
-  #isLooking = false;
 
-  constructor(primary: Pool, primaryLog: PrimaryLog, standby: Standby) {
+  constructor(primary: Queryable, primaryLog: PrimaryLog, standbys: readonly Pick<Standby, 'check'>[]) {
     this.#primary = primary;
     this.#primaryLog = primaryLog;
-    this.#standby = standby;
+    this.#standbys = standbys;
   }
 
-  start(): void {
-    this.#timer = setInterval(() => this.lookNow(), everyMs);
+  /** Resolves after the first look, within a second, whoever is away. The primary comes first: by it a standby is known. */
+  async start(): Promise<void> {
+    await this.#askPrimary();
+    await Promise.all(this.#standbys.map(async (standby) => this.#look(standby)));
+    this.#timer = setInterval(() => {
+      void this.#askPrimary();
+      for (const standby of this.#standbys) this.lookAt(standby);
+    }, everyMs);
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  lookNow(): void {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    void Promise.all([this.#askPrimary(), this.#standby.check(this.#primaryLog)]).then(() => {
-      this.#isLooking = false;
-    });
+  /** At once, because a read failed there; not when it is being looked at already. */
+  lookAt(standby: Pick<Standby, 'check'>): void {
+    if (!this.#beingChecked.has(standby)) void this.#look(standby);
+  }
+
+  async #look(standby: Pick<Standby, 'check'>): Promise<void> {
+    this.#beingChecked.add(standby);
+    await standby.check();
+    this.#beingChecked.delete(standby);
   }
 
   /** A primary that does not answer writes nothing that a standby could miss. */
@@ -43,6 +52,8 @@ export class StandbyWatch {
     const asked = withDeadline(this.#primary.query(flushedPosition, [], inTime), everyMs);
     const [row] = await asked.catch(() => []);
     const position = toPosition(row);
-    if (position !== undefined) this.#primaryLog.add(position);
+    if (row === undefined || position === undefined) return;
+    this.#primaryLog.identity = row;
+    this.#primaryLog.add(position);
   }
 }

@@ -1,25 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Log } from '../telemetry/log.ts';
 import { AppError } from '../lib/app-error.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { BatchedPool } from './batched-pool.ts';
 import { describeFailure } from './errors.ts';
-import { covers, replayPosition, toPosition, type Position, type PositionRow } from './position.ts';
+import { strangenessOf } from './identity.ts';
+import { covers, standbyPosition, toPosition, type Position, type PositionRow } from './position.ts';
 import type { PrimaryLog } from './primary-log.ts';
 import type { Queryable } from './statement.ts';
 
 export interface StandbyOptions {
+  /** Whose standby it has to be, and what there is to replay. */
+  readonly primary: PrimaryLog;
+  /** `host:port`, for the log. */
+  readonly place: string;
   /** A standby whose newest known commit is older than this is left out until it has caught up. */
   readonly maxLagMs: number;
   readonly log: Log;
 }
+
+/**
+ * `unknown` before the first look; `away` when it does not answer; `foreign` when it answers, but does not follow the primary;
+ * `late` when it is too far behind. Only a `fit` one is read from.
+ */
+export type StandbyState = 'unknown' | 'fit' | 'away' | 'foreign' | 'late';
 
 /** How long a standby may take to say where it is, before it counts as away. */
 const answerMs = 500;
 
 /** Between two questions whether a position has been replayed, while somebody waits for it. */
 const pauseMs = 2;
+
+class ForeignServerError extends Error {
+  override readonly name = 'ForeignServerError';
+}
 
 interface Waiter {
   readonly wanted: Position;
@@ -28,16 +43,17 @@ interface Waiter {
 
 /**
  * What is known of a standby: whether it is fit to answer, and how far it has replayed. A position belongs to one
- * incarnation of the server: after a crash it may come back with less than it had.
+ * incarnation of one server: after a crash it may come back with less than it had, and what another one has says nothing.
  */
 export class Standby {
   readonly batches: BatchedPool;
+  /** Calls that were sent here and have no answer yet, and those that were answered since the start. Kept by `Reads`. */
+  readonly load = { inFlight: 0, answered: 0 };
   readonly #sessions: Queryable;
   readonly #options: StandbyOptions;
+  #state: StandbyState = 'unknown';
   #incarnation: string | undefined;
   #position: Position | undefined;
-  #isAway = false;
-  #isLate = false;
   readonly #waiters = new Set<Waiter>();
   #isAsking = false;
 
@@ -48,8 +64,12 @@ export class Standby {
     this.#options = options;
   }
 
+  get state(): StandbyState {
+    return this.#state;
+  }
+
   get isFit(): boolean {
-    return !this.#isAway && !this.#isLate;
+    return this.#state === 'fit';
   }
 
   /** The start of the server to which `has` refers. */
@@ -71,57 +91,62 @@ export class Standby {
     this.#tellWaiters();
   }
 
-  /** Resolves with whether the standby has replayed this much, or does within `timeoutMs`. All who wait ask together. */
-  async reaches(wanted: Position, timeoutMs: number): Promise<boolean> {
+  /** Resolves with whether the standby has replayed this much before `over` aborts. All who wait ask together. */
+  async reaches(wanted: Position, over: AbortSignal): Promise<boolean> {
     if (this.has(wanted)) return true;
+    if (over.aborted) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const waiter = { wanted, resolve };
+    const onOver = (): void => this.#tell(waiter, false);
     this.#waiters.add(waiter);
-    const timer = setTimeout(() => this.#tell(waiter, false), timeoutMs);
+    over.addEventListener('abort', onOver, { once: true });
     if (!this.#isAsking) void this.#askWhileWanted();
-    return await promise.finally(() => clearTimeout(timer));
+    return await promise.finally(() => over.removeEventListener('abort', onOver));
   }
 
-  /** It does not answer: whoever waits for it is sent elsewhere, until `check` finds it again. */
-  leaveOut(error: unknown): void {
-    if (this.#isAway) return;
-    this.#isAway = true;
-    this.#options.log.warn({ reason: describeFailure(error) }, 'the standby is away: reads go to the primary');
-    this.batches.rejectAll(new AppError('database_unavailable', { cause: error }));
-    this.#tellWaiters();
-  }
-
-  /** Asks where it is, and compares with what the primary had. */
-  async check(primary: PrimaryLog): Promise<void> {
+  /** Asks where it is, and compares with what the primary had. Never rejects. */
+  async check(): Promise<void> {
     try {
       await this.#ask();
+      const { primary, maxLagMs } = this.#options;
+      this.#become(primary.lagOf(this.#position) > maxLagMs ? 'late' : 'fit');
     } catch (error) {
-      this.leaveOut(error);
-      return;
+      this.#leaveOut(error instanceof ForeignServerError ? 'foreign' : 'away', error);
     }
-    this.#setLate(primary.lagOf(this.#position) > this.#options.maxLagMs);
-    if (!this.#isAway) return;
-    this.#isAway = false;
-    this.#options.log.info('the standby is back');
   }
 
-  #setLate(isLate: boolean): void {
-    if (isLate === this.#isLate) return;
-    this.#isLate = isLate;
-    if (isLate) this.#options.log.warn('the standby is too far behind: reads go to the primary');
-    else this.#options.log.info('the standby has caught up');
+  /** Whoever waits for it is sent elsewhere, until `check` finds it fit again. */
+  #leaveOut(state: 'away' | 'foreign', error: unknown): void {
+    if (this.#state === state) return;
+    this.#become(state, describeFailure(error));
+    this.batches.rejectAll(new AppError('database_unavailable', { cause: error }));
+    for (const waiter of this.#waiters) this.#tell(waiter, false);
   }
 
+  #become(state: StandbyState, reason?: string): void {
+    const before = this.#state;
+    if (state === before) return;
+    this.#state = state;
+    const { log, place } = this.#options;
+    if (state !== 'fit') log.warn({ standby: place, reason }, `a standby gets no reads: it is ${wordsFor[state]}`);
+    else if (before !== 'unknown') log.info({ standby: place }, 'a standby gets reads again');
+  }
+
+  /** Learns nothing from a server that does not follow the primary: its positions are of another past. */
   async #ask(): Promise<void> {
     const inTime = AbortSignal.timeout(answerMs);
-    const [row] = await withDeadline(this.#sessions.query(replayPosition, [], inTime), answerMs + 50);
+    const [row] = await withDeadline(this.#sessions.query(standbyPosition, [], inTime), answerMs + 50);
+    const { identity } = this.#options.primary;
+    // Nothing is known of a primary that is away: the standby is taken for its own, as it was at the start.
+    const strangeness = row && identity && strangenessOf(row, identity);
+    if (strangeness !== undefined) throw new ForeignServerError(`it ${strangeness}`);
     this.learn(row);
   }
 
   async #askWhileWanted(): Promise<void> {
     this.#isAsking = true;
     while (this.#waiters.size > 0) {
-      // A failure is found by the next check; those who wait here go to the primary in time.
+      // A failure is found by the next check; those who wait here go elsewhere in time.
       await this.#ask().catch(() => undefined);
       if (this.#waiters.size > 0) await sleep(pauseMs);
     }
@@ -129,10 +154,7 @@ export class Standby {
   }
 
   #tellWaiters(): void {
-    for (const waiter of this.#waiters) {
-      if (this.#isAway) this.#tell(waiter, false);
-      else if (this.has(waiter.wanted)) this.#tell(waiter, true);
-    }
+    for (const waiter of this.#waiters) if (this.has(waiter.wanted)) this.#tell(waiter, true);
   }
 
   #tell(waiter: Waiter, isThere: boolean): void {
@@ -140,3 +162,10 @@ export class Standby {
     waiter.resolve(isThere);
   }
 }
+
+const wordsFor: Readonly<Record<Exclude<StandbyState, 'fit'>, string>> = {
+  unknown: 'not known yet',
+  away: 'away',
+  foreign: 'not a standby of the primary',
+  late: 'too far behind',
+};

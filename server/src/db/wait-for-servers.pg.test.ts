@@ -7,6 +7,7 @@ import { beforeEach, test } from 'node:test';
 import { useDatabase } from '../../test/database.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { createLog } from '../telemetry/log.ts';
+import { listOf, type Endpoint } from './endpoint.ts';
 import { waitForReplay } from './replay.ts';
 import { waitForServers } from './wait-for-servers.ts';
 
@@ -30,29 +31,76 @@ test('servers that are not there yet are waited for, and each attempt says for w
   const folder = await mkdtemp(join(tmpdir(), 'messenger-wait-'));
   t.after(async () => rm(folder, { recursive: true }));
   const late = { ...read, host: join(folder, 'sockets') };
-  const waiting = waitForServers({ write, read: late }, { ...options, signal: never });
+  const waiting = waitForServers({ write, reads: [late] }, { ...options, signal: never });
   await waitFor('two attempts', () => lines.length >= 2);
   await symlink(read.host, late.host);
   const facts = await waiting;
-  assert.deepEqual([facts.write.inRecovery, facts.read.inRecovery], [false, true]);
+  assert.deepEqual([facts.write.inRecovery, facts.reads[0]?.facts.inRecovery], [false, true]);
   assert.match(lines[1] ?? '', /"attempt":2,.*"read":"[^"]*sockets:\d+","reason":"[^"]*ENOENT/u);
 });
 
 test('servers that never come are given up with the reason', async () => {
   const { write, read } = database().endpoints;
   const time = new AbortController();
-  const waiting = waitForServers({ write: { ...write, ...away }, read }, { ...options, signal: time.signal });
+  const waiting = waitForServers({ write: { ...write, ...away }, reads: [read] }, { ...options, signal: time.signal });
   const givenUp = assert.rejects(waiting, /OperatorError: The databases did not answer: .*ENOENT.*nonexistent/u);
   await waitFor('an attempt', () => lines.length > 0);
   time.abort();
   await givenUp;
 });
 
+test('of several read servers one is enough: the start goes on without the others, and says so', async () => {
+  const { write, read } = database().endpoints;
+  const servers = await waitForServers({ write, reads: [{ ...read, ...away }, read] }, { ...options, signal: never });
+  assert.deepEqual(
+    servers.reads.map(({ endpoint }) => endpoint),
+    [read],
+  );
+  assert.match(lines.join(''), /"read":"\/nonexistent:5433".*ENOENT.*a read server is away: starting without it/u);
+});
+
+test('several read servers that are all away are waited for as one is', async () => {
+  const { write, read } = database().endpoints;
+  const time = new AbortController();
+  const reads = [
+    { ...read, ...away },
+    { ...read, ...away, port: 1 },
+  ];
+  const givenUp = assert.rejects(waitForServers({ write, reads }, { ...options, signal: time.signal }), /ENOENT/u);
+  await waitFor('an attempt', () => lines.length > 0);
+  time.abort();
+  await givenUp;
+  assert.match(lines[0] ?? '', /"read":"\/nonexistent:5433, \/nonexistent:1"/u);
+});
+
+test('a read server that refuses us is not left out, and one under two names is refused', async (t) => {
+  const { write, read } = database().endpoints;
+  const other = { ...read, database: 'no_such_database' };
+  const start = async (...reads: Endpoint[]): Promise<unknown> =>
+    waitForServers({ write, reads }, { ...options, signal: never });
+  await assert.rejects(start(read, other), /no_such_database/u);
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-alias-'));
+  t.after(async () => rm(folder, { recursive: true }));
+  const alias = { ...read, host: join(folder, 'sockets') };
+  await symlink(read.host, alias.host);
+  await assert.rejects(start(read, alias), /The read servers .*:5433 and .*sockets:5433 are one: DB_READ_HOST/u);
+});
+
+test('the primary may be among the read servers, and the log says so', async () => {
+  const { write, read } = database().endpoints;
+  const servers = await waitForServers({ write, reads: [write, read] }, { ...options, signal: never });
+  assert.equal(servers.reads.length, 2);
+  assert.match(lines.join(''), /"read":"[^"]*:5432".*is the primary itself/u);
+});
+
 test('what another attempt would not change is told at once', async () => {
   const { write, read } = database().endpoints;
   const other = { ...write, database: 'no_such_database' };
-  await assert.rejects(waitForServers({ write: other, read }, { ...options, signal: never }), /no_such_database/u);
-  await assert.rejects(waitForServers({ write: read, read }, { ...options, signal: never }), /is a standby/u);
+  await assert.rejects(
+    waitForServers({ write: other, reads: [read] }, { ...options, signal: never }),
+    /no_such_database/u,
+  );
+  await assert.rejects(waitForServers({ write: read, reads: [read] }, { ...options, signal: never }), /is a standby/u);
   assert.deepEqual(lines, []);
 });
 
@@ -85,5 +133,5 @@ test('a database that takes no writes is refused', async () => {
     execute format('alter database %I set default_transaction_read_only to on', current_database());
   end $$`); // The last test here: nothing is written any more.
   const { endpoints } = database();
-  await assert.rejects(waitForServers(endpoints, { ...options, signal: never }), /is read-only/u);
+  await assert.rejects(waitForServers(listOf(endpoints), { ...options, signal: never }), /is read-only/u);
 });

@@ -3,9 +3,10 @@ import { DatabaseError } from 'pg';
 import { backOff } from '../lib/backoff.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Endpoints } from './endpoint.ts';
+import { placeOf, type Endpoints } from './endpoint.ts';
 import { classifyFailure, describeFailure } from './errors.ts';
-import { inspectServers, type ServerFacts } from './server-facts.ts';
+import { areOneServer } from './identity.ts';
+import { inspectServers, type InspectedServers } from './server-facts.ts';
 
 export interface WaitOptions {
   readonly connectTimeoutMs: number;
@@ -17,24 +18,27 @@ export interface WaitOptions {
 const delays = { baseMs: 250, maxMs: 5_000 };
 
 /**
- * Connects to both servers, as often as it takes until the signal aborts, and says each time what it waits for.
+ * Connects to the write server and the read servers, as often as it takes until the signal aborts, and says each time what
+ * it waits for. Of several read servers one is enough: the others may come later.
  * What another attempt would not change (a wrong password, an unfit server) rejects at once. Rejects with `OperatorError`,
  * or PostgreSQL's own error.
  */
 export async function waitForServers(
   endpoints: Endpoints,
   { connectTimeoutMs, signal, random, log }: WaitOptions,
-): Promise<{ readonly write: ServerFacts; readonly read: ServerFacts }> {
+): Promise<InspectedServers> {
   const session = { applicationName: 'messenger start', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
   let reason = 'no attempt was made';
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await inspectServers(endpoints, session);
+      const servers = await inspectServers(endpoints, session);
+      tellOddities(endpoints, servers, log);
+      return servers;
     } catch (error) {
       if (classifyFailure(error) !== 'unavailable') throw explainRefusal(error);
       reason = describeFailure(error);
       log.warn(
-        { attempt, write: place(endpoints.write), read: place(endpoints.read), reason },
+        { attempt, write: placeOf(endpoints.write), read: endpoints.reads.map(placeOf).join(', '), reason },
         'waiting for the databases',
       );
     }
@@ -46,8 +50,13 @@ export async function waitForServers(
   }
 }
 
-function place({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `${host}:${port}`;
+/** What is no reason not to start. */
+function tellOddities(endpoints: Endpoints, { write, reads, away }: InspectedServers, log: Log): void {
+  for (const { endpoint, error } of away)
+    log.warn({ read: placeOf(endpoint), reason: describeFailure(error) }, 'a read server is away: starting without it');
+  const primaries = endpoints.reads.length === 1 ? [] : reads.filter(({ facts }) => areOneServer(facts, write));
+  for (const { endpoint } of primaries)
+    log.warn({ read: placeOf(endpoint) }, 'a read server is the primary itself: it gets a share of the reads');
 }
 
 /** Errors of TLS have a code and no use for a stack; nor has the driver's word that the server speaks no TLS. */

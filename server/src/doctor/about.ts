@@ -1,7 +1,7 @@
 import type { AskedServer } from '../db/asked-server.ts';
 import type { ConnectionBudget } from '../db/connection-budget.ts';
 import type { Endpoint } from '../db/endpoint.ts';
-import type { ServerFacts } from '../db/server-facts.ts';
+import type { InspectedRead, ServerFacts } from '../db/server-facts.ts';
 import type { Finding, ServerPlace } from './finding.ts';
 import type { DoctorLimits } from './limits.ts';
 
@@ -18,11 +18,8 @@ export interface About {
   readonly migrationsDir: string;
   /** Indexes that they make. */
   readonly indexes: readonly string[];
-  /**
-   * How the pools of all workers fit into the servers, as the start counts it. `read` may be the same server as `write`;
-   * without it, only the pools to the primary are counted.
-   */
-  readonly planPools: (write: ServerFacts, read: ServerFacts | undefined) => ConnectionBudget[];
+  /** How the pools of all workers fit into the servers, as the start counts it. Servers that are away are not counted. */
+  readonly planPools: (write: ServerFacts, reads: readonly InspectedRead[]) => ConnectionBudget[];
   readonly limits: DoctorLimits;
 }
 

@@ -2,7 +2,7 @@ import { openAskedServer } from '../db/asked-server.ts';
 import type { ConnectionBudget } from '../db/connection-budget.ts';
 import type { Endpoint } from '../db/endpoint.ts';
 import { describeFailure } from '../db/errors.ts';
-import { areOneServer } from '../db/server-facts.ts';
+import { areOneServer } from '../db/identity.ts';
 import type { SessionOptions } from '../db/session.ts';
 import type { About, Role, Server } from './about.ts';
 import { explainNoAnswer } from './answers.ts';
@@ -126,11 +126,8 @@ async function lookAtPairs(primary: Present, different: readonly Present[], abou
 }
 
 function planAll(primary: Present, present: readonly Present[], visited: number, about: About): ConnectionBudget[] {
-  if (visited === 1) return about.planPools(primary.facts, primary.facts);
-  const standbys = present.filter((one) => one !== primary);
-  // While all standbys are away, at least the pools to the primary can be counted.
-  if (standbys.length === 0) return about.planPools(primary.facts, undefined);
-  return standbys.flatMap((one) => about.planPools(primary.facts, one.facts));
+  const reads = visited === 1 ? [primary] : present.filter((one) => one !== primary);
+  return about.planPools(primary.facts, reads);
 }
 
 async function lookForUnused(different: readonly Present[], about: About): Promise<Finding[]> {

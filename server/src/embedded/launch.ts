@@ -1,4 +1,4 @@
-import type { Endpoints } from '../db/endpoint.ts';
+import type { EndpointPair } from '../db/endpoint.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type FileMaker, writeConfiguration } from './cluster-files.ts';
@@ -21,7 +21,7 @@ export type Overrides = Readonly<Partial<Record<Role, Readonly<Record<string, st
 export interface PairContext {
   readonly layout: DataLayout;
   readonly maker: FileMaker;
-  readonly endpoints: Endpoints;
+  readonly endpoints: EndpointPair;
   readonly synchronousCommit: SynchronousCommit;
   readonly tuning: 'on' | 'off';
   readonly overrides: Overrides;

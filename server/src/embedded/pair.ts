@@ -1,4 +1,4 @@
-import type { Endpoints } from '../db/endpoint.ts';
+import type { EndpointPair } from '../db/endpoint.ts';
 import { RestartBudget } from '../lib/restart-budget.ts';
 import type { Service, ServiceState } from '../process/service.ts';
 import { exists } from './data-folder.ts';
@@ -38,7 +38,7 @@ export class EmbeddedPair implements Service {
   }
 
   /** Where the two servers listen. Only between a start and a stop. */
-  get endpoints(): Endpoints {
+  get endpoints(): EndpointPair {
     if (this.#data === undefined) throw new Error('the embedded databases have no endpoints before they are started');
     return this.#data.context.endpoints;
   }

@@ -9,6 +9,7 @@ import { type FileMaker, makeUnfinished, markStandby, syncCluster, writeClusterF
 import { copyCluster } from './copy-cluster.ts';
 import { exists } from './data-folder.ts';
 import { errorCode } from './error-code.ts';
+import { slotName } from './settings.ts';
 import { ensureSlot, removeSlot } from './slot.ts';
 import { withSession } from './sql.ts';
 
@@ -30,14 +31,19 @@ async function stopBackup(client: pg.Client): Promise<{ labelfile: string; spcma
   return row;
 }
 
-async function backUp(source: RebuildSource, to: string, client: pg.Client, signal: AbortSignal): Promise<void> {
-  const { user } = source.maker;
-  await removeSlot(client, signal);
+/** Copies a running primary, and makes the slot for the copy. */
+export async function backUp(
+  { maker: { user }, primaryDir }: Pick<RebuildSource, 'maker' | 'primaryDir'>,
+  to: string,
+  client: pg.Client,
+  signal: AbortSignal,
+  slot: string = slotName,
+): Promise<void> {
   await client.query(backupStart);
   // A new slot keeps WAL from the latest checkpoint on, which is the backup's. Made before the backup it would keep a
   // segment more than the standby needs, and lose its place the sooner.
-  await ensureSlot(client);
-  await copyCluster({ from: source.primaryDir, to, owner: user, signal, original: 'running' });
+  await ensureSlot(client, slot);
+  await copyCluster({ from: primaryDir, to, owner: user, signal, original: 'running' });
   const { labelfile, spcmapfile } = await stopBackup(client);
   await writeClusterFile(join(to, 'backup_label'), labelfile, user);
   if (spcmapfile !== '') await writeClusterFile(join(to, 'tablespace_map'), spcmapfile, user);
@@ -58,7 +64,10 @@ async function replaceFolder(final: string, unfinished: string): Promise<void> {
 export async function rebuildStandby(source: RebuildSource, signal: AbortSignal): Promise<void> {
   const unfinished = await makeUnfinished(source.standbyDir, source.maker.user);
   try {
-    await withSession(source.primary, (client) => backUp(source, unfinished, client, signal));
+    await withSession(source.primary, async (client) => {
+      await removeSlot(client, signal);
+      await backUp(source, unfinished, client, signal);
+    });
     await markStandby(unfinished, source.maker);
     await syncCluster(source.maker, unfinished, signal);
     await replaceFolder(source.standbyDir, unfinished);

@@ -17,26 +17,26 @@ const dropSlot =
 const cutOffStandby =
   'select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active';
 
-export async function findSlot(client: pg.Client): Promise<SlotState | undefined> {
-  const { rows } = await client.query<{ active: boolean; wal_status: string | null }>(readSlot, [slotName]);
+export async function findSlot(client: pg.Client, name: string = slotName): Promise<SlotState | undefined> {
+  const { rows } = await client.query<{ active: boolean; wal_status: string | null }>(readSlot, [name]);
   const [row] = rows;
   return row && { isActive: row.active, walStatus: row.wal_status ?? undefined };
 }
 
 /** Creates the slot unless it exists; from now on it keeps WAL. */
-export async function ensureSlot(client: pg.Client): Promise<void> {
-  if ((await findSlot(client)) === undefined) await client.query(createSlot, [slotName]);
+export async function ensureSlot(client: pg.Client, name: string = slotName): Promise<void> {
+  if ((await findSlot(client, name)) === undefined) await client.query(createSlot, [name]);
 }
 
 /** How long the server process of a standby that has gone may take to notice, before it is told. */
 const releaseMs = 10_000;
 
 /** Drops the slot. The standby must have been stopped; what is left of its connection is cut. */
-export async function removeSlot(client: pg.Client, signal: AbortSignal): Promise<void> {
+export async function removeSlot(client: pg.Client, signal: AbortSignal, name: string = slotName): Promise<void> {
   const isGone = async (): Promise<true | undefined> => {
-    await client.query(cutOffStandby, [slotName]);
-    await client.query(dropSlot, [slotName]);
-    return (await findSlot(client)) === undefined ? true : undefined;
+    await client.query(cutOffStandby, [name]);
+    await client.query(dropSlot, [name]);
+    return (await findSlot(client, name)) === undefined ? true : undefined;
   };
   await poll(isGone, { everyMs: 50, signal: within(signal, releaseMs) });
 }

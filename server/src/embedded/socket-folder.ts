@@ -3,7 +3,7 @@ import { chmod, chown, lstat, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Endpoints } from '../db/endpoint.ts';
+import type { EndpointPair } from '../db/endpoint.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { type DataLayout, layoutOf } from './data-folder.ts';
 import { errorCode } from './error-code.ts';
@@ -67,13 +67,13 @@ export async function removeStaleSocket(folder: string, role: Role): Promise<voi
 }
 
 /** The two servers behind the sockets in `folder`. */
-export function endpointsIn(folder: string): Endpoints {
+export function endpointsIn(folder: string): EndpointPair {
   const base = { host: folder, user: databaseUser, database: databaseName };
   return { write: { ...base, port: embeddedPorts.primary }, read: { ...base, port: embeddedPorts.standby } };
 }
 
 /** Where the embedded databases of a data folder listen, or would; starts nothing, and nothing need run. */
-export async function embeddedEndpoints(dataDir: string): Promise<Endpoints> {
+export async function embeddedEndpoints(dataDir: string): Promise<EndpointPair> {
   const layout = await layoutOf(dataDir);
   // A running server may have been started with another TMPDIR than ours.
   const record = await readServerRecord(layout);

@@ -111,6 +111,30 @@ export function list(declared: Declaration<readonly string[]>): Option<readonly 
   };
 }
 
+/** Comma-separated, and may be left open. No word may be empty. */
+export function optionalList(declared: Omit<Declaration<undefined>, 'default'>): Option<readonly string[] | undefined> {
+  const kind = 'text, or several separated by commas';
+  return { ...declared, default: undefined, kind, parse: (words) => parseWords(words, (word) => ({ value: word })) };
+}
+
+/** Integers, comma-separated, at least one. */
+export function integers(
+  declared: Declaration<readonly number[]> & { min: number; max: number },
+): Option<readonly number[]> {
+  const { kind, parse } = integerRule(declared);
+  return { ...declared, kind: `${kind}, or several separated by commas`, parse: (words) => parseWords(words, parse) };
+}
+
+function parseWords<T>(words: string, parse: (word: string) => Parsed<T>): Parsed<readonly T[]> {
+  const value: T[] = [];
+  for (const word of words.split(',').map((one) => one.trim())) {
+    const parsed: Parsed<T> = word === '' ? { problem: 'must have something between its commas' } : parse(word);
+    if ('problem' in parsed) return parsed;
+    value.push(parsed.value);
+  }
+  return { value };
+}
+
 /** `DB_WRITE_HOST` is the flag `--db-write-host`; the product's own prefix is left out. */
 export function flagOf(option: Pick<Option<unknown>, 'env'>): string {
   return `--${option.env

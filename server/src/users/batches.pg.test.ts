@@ -9,6 +9,7 @@ import { useDatabase } from '../../test/database.ts';
 import { refusedWith } from '../../test/pools.ts';
 import { someone, usersOf } from '../../test/users.ts';
 import { waitFor } from '../../test/wait-for.ts';
+import type { BatchedPool } from '../db/batched-pool.ts';
 import { withClient } from '../db/session.ts';
 
 const database = useDatabase();
@@ -185,9 +186,8 @@ test('a client that leaves takes nothing from those who are in its batch', async
   assert.deepEqual(await Promise.all(staying), made);
   await last;
   assert.ok((await allLeft).every((outcome) => outcome.status === 'rejected'));
-  await waitFor('the batches to be empty', () =>
-    app().databases.standby.batches.loads.every(({ waiting, inFlight }) => waiting + inFlight === 0),
-  );
+  const loads = (): BatchedPool['loads'] => app().databases.standbys.all.flatMap(({ batches }) => batches.loads);
+  await waitFor('the batches to be empty', () => loads().every(({ waiting, inFlight }) => waiting + inFlight === 0));
 });
 
 test('two workers that write the same users in every order never stop each other', async () => {

@@ -1,100 +1,18 @@
 /** Clients that carry tokens read what they wrote, and never go back, however the standby lags. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { useApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
+import { disturbReplay, runClients, type Counts } from '../../test/freshness-clients.ts';
 import { usersOf } from '../../test/users.ts';
-import type { Caller } from '../db/caller.ts';
-import type { Position } from '../db/position.ts';
-import type { Users } from './users.ts';
 
 /** In each of the four runs: 200,000 in all. */
 const wantedReads = 50_000;
-const clients = 256;
-const readsPerWrite = 12;
-const patient = new AbortController().signal;
 
 const database = useDatabase();
 // However long a pause is, the standby is asked for what it has.
 const app = useApp(database, { env: { DB_READ_MAX_LAG_MS: '600000' } });
-
-interface Counts {
-  reads: number;
-  stale: number;
-  back: number;
-}
-
-/** A client that counts upwards in a name of its own, and reads the names of others. */
-class Client {
-  readonly #users: Users;
-  readonly #counts: Counts;
-  readonly #seen = new Map<string, number>();
-  #token: Position | undefined;
-
-  constructor(users: Users, counts: Counts) {
-    this.#users = users;
-    this.#counts = counts;
-  }
-
-  async create(): Promise<string> {
-    return await this.#carry(async (caller) => (await this.#users.create(nameOf(0), caller)).id);
-  }
-
-  async write(id: string, number: number): Promise<void> {
-    await this.#carry(async (caller) => this.#users.rename(id, nameOf(number), caller));
-    this.#seen.set(id, number);
-  }
-
-  async read(id: string, isOwn: boolean): Promise<void> {
-    const user = await this.#carry(async (caller) => this.#users.get(id, caller));
-    const [number, known] = [Number(user.last_name), this.#seen.get(id) ?? 0];
-    this.#counts.reads += 1;
-    if (number < known) this.#counts[isOwn ? 'stale' : 'back'] += 1;
-    else this.#seen.set(id, number);
-  }
-
-  async #carry<T>(use: (caller: Caller) => Promise<T>): Promise<T> {
-    const caller: Caller = { lifetime: patient, token: this.#token, seen: undefined };
-    const result = await use(caller);
-    this.#token = caller.seen ?? this.#token;
-    return result;
-  }
-}
-
-function nameOf(number: number): { first_name: string; last_name: string } {
-  return { first_name: 'count', last_name: String(number) };
-}
-
-/** Stops and resumes the replay for random times, until it is told to end. */
-async function disturbReplay(longestMs: number, ended: AbortSignal): Promise<number> {
-  let pauses = 0;
-  while (!ended.aborted) {
-    await database().sqlOnStandby('select pg_wal_replay_pause()');
-    await sleep(Math.random() * longestMs);
-    await database().sqlOnStandby('select pg_wal_replay_resume()');
-    await sleep(Math.random() * longestMs * 2);
-    pauses += 1;
-  }
-  return pauses;
-}
-
-/** Every client writes and reads in its own time, until there are enough reads. */
-async function runClients(users: Users, counts: Counts): Promise<void> {
-  const all = Array.from({ length: clients }, () => new Client(users, counts));
-  const ids = await Promise.all(all.map(async (client) => client.create()));
-  const run = async (client: Client, index: number): Promise<void> => {
-    for (let number = 1; counts.reads < wantedReads; number += 1) {
-      await client.write(ids[index] ?? '', number);
-      for (let read = 0; read < readsPerWrite; read += 1) {
-        const isOwn = read % 3 !== 2;
-        await client.read(ids[isOwn ? index : (index + number + read) % clients] ?? '', isOwn);
-      }
-    }
-  };
-  await Promise.all(all.map(run));
-}
 
 for (const longestMs of [5, 20, 60, 150]) {
   test(`no read is stale and none goes back while replay stops for up to ${longestMs} ms, again and again`, async () => {
@@ -102,8 +20,8 @@ for (const longestMs of [5, 20, 60, 150]) {
     const counts: Counts = { reads: 0, stale: 0, back: 0 };
     const before = { ...reads.outcomes };
     const end = new AbortController();
-    const disturbed = disturbReplay(longestMs, end.signal);
-    await runClients(usersOf(app()), counts).finally(() => end.abort());
+    const disturbed = disturbReplay(async (sql) => database().sqlOnStandby(sql), longestMs, end.signal);
+    await runClients(usersOf(app()), counts, wantedReads).finally(() => end.abort());
     assert.ok((await disturbed) >= 5);
     assert.deepEqual({ stale: counts.stale, back: counts.back }, { stale: 0, back: 0 });
     const byStandby = reads.outcomes.standby + reads.outcomes.waited - before.standby - before.waited;

@@ -22,7 +22,10 @@ const { values } = parseArgs({
 });
 
 const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
-  freshness: async (run) => proveFreshness({ reads: Number(values.reads), clients: 128, countsShare: true }, run),
+  freshness: async (run) =>
+    proveFreshness({ reads: Number(values.reads), clients: 128, countsShare: true, standbys: 1 }, run),
+  'two standbys': async (run) =>
+    proveFreshness({ reads: Number(values.reads) / 5, clients: 128, countsShare: false, standbys: 2 }, run),
   durability: async (run) =>
     proveDurability({ victims: pickVictims(Number(values.kills), run.random), clients: 48 }, run),
   answers: async (run) => withSystem(async (system) => proveAnswers(system, { causes, clients: 24 }, run)),

@@ -4,12 +4,15 @@ import { calls, isOk, type Client, type Outcome } from './client.ts';
 import type { Finding, Run } from './part.ts';
 import type { Random } from './random.ts';
 import { System } from './system.ts';
+import { TwoStandbys } from './two-standbys.ts';
 
 export interface FreshnessOptions {
   readonly reads: number;
   readonly clients: number;
   /** Whether PostgreSQL is to count where reads were answered; takes a restart at the begin. */
   readonly countsShare: boolean;
+  /** With two, each is paused in its own time, and clients are answered by both. Their share is not counted. */
+  readonly standbys: 1 | 2;
 }
 
 /** Rows that one client writes and all read: whoever has seen a version must never see an older one. */
@@ -49,16 +52,20 @@ interface Counts {
  */
 export async function proveFreshness(options: FreshnessOptions, run: Run): Promise<Finding> {
   const system = await System.create();
+  let both: TwoStandbys | undefined;
   try {
     if (options.countsShare) await system.countStatements();
-    return await new Freshness(system, options, run).prove();
+    if (options.standbys === 2) both = await TwoStandbys.add(system);
+    return await new Freshness(system, both, options, run).prove();
   } finally {
+    await both?.destroy();
     await system.destroy();
   }
 }
 
 class Freshness {
   readonly #system: System;
+  readonly #both: TwoStandbys | undefined;
   readonly #options: FreshnessOptions;
   readonly #run: Run;
   readonly #random: Random;
@@ -67,8 +74,9 @@ class Freshness {
   readonly #violations: string[] = [];
   readonly #counts: Counts = { reads: 0, writes: 0, refused: 0, pauses: 0, longestMs: 0 };
 
-  constructor(system: System, options: FreshnessOptions, run: Run) {
+  constructor(system: System, both: TwoStandbys | undefined, options: FreshnessOptions, run: Run) {
     this.#system = system;
+    this.#both = both;
     this.#options = options;
     this.#run = run;
     this.#random = run.random;
@@ -79,7 +87,10 @@ class Freshness {
     await this.#prepare();
     const over = new AbortController();
     const living = Promise.all(this.#readers.map(async (reader) => this.#live(reader))).finally(() => over.abort());
-    await Promise.all([living, this.#pauseReplay(over.signal), this.#tell(over.signal)]);
+    const [both, signal] = [this.#both, over.signal];
+    const pausing = [this.#pauseReplay(async (text) => this.#system.sql('read', text), signal)];
+    if (both !== undefined) pausing.push(this.#pauseReplay(async (text) => both.sql(text), signal));
+    await Promise.all([living, ...pausing, this.#tell(signal)]);
     const figures = await this.#figures((performance.now() - startedAt) / 1000);
     for (const { client } of this.#readers) client.close();
     return { figures, violations: this.#violations };
@@ -87,7 +98,7 @@ class Freshness {
 
   async #prepare(): Promise<void> {
     for (let number = 0; number < this.#options.clients; number += 1) {
-      const client = this.#system.client(3, this.#random);
+      const client = this.#system.client(3, this.#random, this.#both?.url);
       const seen = new Uint32Array(sharedRows);
       this.#readers.push({ number, client, token: undefined, own: new Map(), gone: [], seen });
     }
@@ -250,12 +261,12 @@ class Freshness {
     this.#violations.push(`client ${number} at ${Math.round(startedAt)} ms, on worker ${worker}: read its ${what}`);
   }
 
-  async #pauseReplay(over: AbortSignal): Promise<void> {
+  async #pauseReplay(sql: (text: string) => Promise<unknown>, over: AbortSignal): Promise<void> {
     while (!over.aborted) {
-      await this.#system.sql('read', 'select pg_wal_replay_pause()');
+      await sql('select pg_wal_replay_pause()');
       this.#counts.pauses += 1;
       await sleep(this.#random.between(5, 150), undefined, { signal: over }).catch(() => undefined);
-      await this.#system.sql('read', 'select pg_wal_replay_resume()');
+      await sql('select pg_wal_replay_resume()');
       await sleep(this.#random.between(20, 1_000), undefined, { signal: over }).catch(() => undefined);
     }
   }

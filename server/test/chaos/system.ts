@@ -127,8 +127,9 @@ export class System {
     };
   }
 
-  client(connections: number, random: Random): Client {
-    return new Client({ url: this.url, connections, random });
+  /** Of this server, or of another one on its databases. */
+  client(connections: number, random: Random, url: string = this.url): Client {
+    return new Client({ url, connections, random });
   }
 
   /** Starts it anew with `pg_stat_statements` on both servers. */

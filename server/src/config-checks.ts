@@ -1,5 +1,8 @@
+import { isIP } from 'node:net';
+
 import type { Config } from './config.ts';
-import type { ValueSources } from './lib/read-options.ts';
+import { listOptions, variablesOf } from './lib/options.ts';
+import type { OptionSources, ValueSources } from './lib/read-options.ts';
 
 /** Settings that are fine alone but not together, a sentence each. */
 export function findConflicts(config: Config, sources: ValueSources): string[] {
@@ -8,9 +11,7 @@ export function findConflicts(config: Config, sources: ValueSources): string[] {
     ...findPoolConflicts('readDb', config, sources),
     ...findTraceConflicts(config, sources),
     ...findMetricsConflicts(config, sources),
-    ...(config.readDb.host !== undefined && config.writeDb.host === undefined
-      ? [`${sources['readDb.host']}: a read server needs a write server: DB_WRITE_HOST is not set`]
-      : []),
+    ...findReadHostConflicts(config, sources),
   ];
 }
 
@@ -18,11 +19,11 @@ const isSet = (sources: ValueSources, path: string): boolean => sources[path] !=
 
 function findPoolConflicts(section: 'writeDb' | 'readDb', config: Config, sources: ValueSources): string[] {
   const prefix = section === 'writeDb' ? 'DB_WRITE' : 'DB_READ';
-  const { maxIdleConns, maxOpenConns, host, tls, tlsCa } = config[section];
+  const { maxIdleConns, maxOpenConns, tls, tlsCa } = config[section];
   const needsHost = ['port', 'user', 'password', 'database', 'tls', 'tlsCa'].filter((key) =>
     isSet(sources, `${section}.${key}`),
   );
-  const problems = (host === undefined ? needsHost : []).map(
+  const problems = (isSet(sources, `${section}.host`) ? [] : needsHost).map(
     (key) => `${sources[`${section}.${key}`]}: has no meaning without ${prefix}_HOST, which is not set`,
   );
   if (maxIdleConns > maxOpenConns && isSet(sources, `${section}.maxIdleConns`)) {
@@ -48,4 +49,30 @@ function findMetricsConflicts({ metrics, server }: Config, sources: ValueSources
       : [];
   }
   return metrics.port === server.port ? [`${sources['metrics.port']}: ${metrics.port} is the server's own port`] : [];
+}
+
+/** A list of hosts goes with one port for all of them, or one for each, as in libpq. */
+function findReadHostConflicts({ readDb: { host: hosts, port }, writeDb }: Config, sources: ValueSources): string[] {
+  if (hosts === undefined) return [];
+  const source = sources['readDb.host'];
+  const problems = hosts
+    .filter((host) => !host.startsWith('/') && isIP(host) === 0 && /[:[\]]/u.test(host))
+    .map((host) => `${source}: ${host} is not a host; ports belong into DB_READ_PORT, one for all or one for each`);
+  if (writeDb.host === undefined)
+    problems.unshift(`${source}: a read server needs a write server: DB_WRITE_HOST is not set`);
+  if (port.length > 1 && port.length !== hosts.length) {
+    const counts = `${port.length} ports do not fit to ${hosts.length} host${hosts.length === 1 ? '' : 's'}`;
+    return [...problems, `${sources['readDb.port']}: ${counts}; give one for all, or one for each`];
+  }
+  const places = hosts.map((host, index) => `${host} with port ${port[index] ?? port[0]}`);
+  const twice = new Set(places.filter((place, index) => places.indexOf(place) < index));
+  return [...problems, ...[...twice].map((place) => `${source}: ${place} is there more than once`)];
+}
+
+/** The variables that are surely ours: a misspelt one must not be ignored. */
+export function findUnknownVariables(env: OptionSources['env'], table: Parameters<typeof listOptions>[0]): string[] {
+  const known = new Set(listOptions(table).flatMap(({ option }) => variablesOf(option)));
+  return Object.keys(env)
+    .filter((name) => /^(?:DB_WRITE|DB_READ|MESSENGER)_/u.test(name) && !known.has(name) && name !== 'MESSENGER_CONFIG')
+    .map((name) => `${name}: there is no such option`);
 }

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { createTestApp } from '../../test/app.ts';
+import { useDatabase } from '../../test/database.ts';
+import { sleep } from '../../test/pools.ts';
+import { createLog } from '../telemetry/log.ts';
+
+const database = useDatabase();
+
+test('a standby whose connections are all busy for longer than an answer may take is not away', async () => {
+  const lines: string[] = [];
+  const sink = { write: (line: string) => void lines.push(line) };
+  const log = createLog({ level: 'info', name: 'test', pretty: false }, sink);
+  const app = await createTestApp(database().endpoints, { log, maxOpen: 2 });
+  try {
+    const [pool] = app.databases.readPools;
+    await pool?.query(sleep, [1.5]);
+    assert.deepEqual(lines, []);
+    assert.equal(app.databases.standbys.all[0]?.state, 'fit');
+  } finally {
+    await app.http.close();
+    await app.close();
+  }
+});

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { ScriptedServer } from '../../test/scripted-server.ts';
+import { AppError } from '../lib/app-error.ts';
+import { createLog } from '../telemetry/log.ts';
+import type { BatchableRead } from './batchable.ts';
+import type { Caller } from './caller.ts';
+import { onlyOnPrimary, type Position } from './position.ts';
+import { PrimaryLog } from './primary-log.ts';
+import { Reads, type Read } from './reads.ts';
+import { Standby } from './standby.ts';
+import { Standbys } from './standbys.ts';
+import { statement } from './statement.ts';
+
+const whoAnswers = statement<{ name: string }>('test.who', 'select name');
+const log = createLog({ level: 'silent', name: 'test', pretty: false });
+
+/** Reads the name of the server that answers. */
+const who: BatchableRead<undefined, string> = {
+  name: 'test.who',
+  keyOf: () => '',
+  one: async (db) => (await db.query(whoAnswers, []))[0]?.name ?? '',
+  many: async () => assert.fail('there is one key only'),
+};
+
+let primary: ScriptedServer;
+let first: ScriptedServer;
+let second: ScriptedServer;
+let all: readonly Standby[];
+let reads: Reads;
+let failures: Standby[];
+let read: Read<undefined, string>;
+
+beforeEach(async () => {
+  primary = new ScriptedServer('primary', { inRecovery: false, lsn: 1_000n, startedAt: 'primary' });
+  first = new ScriptedServer('first', { lsn: 100n });
+  second = new ScriptedServer('second', { lsn: 200n });
+  const primaryLog = new PrimaryLog(performance, 10_000);
+  all = [first, second].map(
+    (one) => new Standby(one, one.batches(), { place: 'standby', primary: primaryLog, maxLagMs: 1_000, log }),
+  );
+  await Promise.all(all.map(async (one) => one.check()));
+  failures = [];
+  reads = new Reads({
+    primary: primary.batches(),
+    standbys: new Standbys(all, { maxTogether: 10, random: () => 0 }),
+    maxCatchUpMs: 20,
+    onFailure: (standby) => void failures.push(standby),
+  });
+  read = reads.prepare(who);
+});
+
+function callerWith(token?: Position): Caller {
+  return { lifetime: new AbortController().signal, token, seen: undefined };
+}
+
+function at(lsn: bigint): Position {
+  return { timeline: 1, lsn };
+}
+
+/** Who answers a few reads, one after the other. */
+async function answers(token?: Position): Promise<Set<string>> {
+  const names = new Set<string>();
+  for (let n = 0; n < 6; n += 1) names.add(await read(undefined, callerWith(token)));
+  return names;
+}
+
+test('whoever carries no token is answered by any standby', async () => {
+  assert.deepEqual(await answers(), new Set(['first', 'second']));
+  assert.equal(reads.outcomes.standby, 6);
+});
+
+test('whoever carries a token is answered by the standby that has it, however busy that is', async () => {
+  const [, busy] = all;
+  assert(busy);
+  busy.load.inFlight = 1_000;
+  assert.deepEqual(await answers(at(150n)), new Set(['second']));
+});
+
+test('what a client has seen goes with it: where the next standby is behind, it is not asked', async () => {
+  const caller = callerWith(at(150n));
+  await read(undefined, caller);
+  assert.deepEqual(caller.seen, second.position);
+  assert.deepEqual(await answers(caller.seen), new Set(['second']));
+});
+
+test('a token that no standby has is waited for a moment, and answered by the one that gets there', async () => {
+  const answer = read(undefined, callerWith(at(300n)));
+  first.lsn = 300n;
+  assert.equal(await answer, 'first');
+  assert.equal(reads.outcomes.waited, 1);
+});
+
+test('a token that no standby gets is answered by the primary', async () => {
+  const caller = callerWith(at(300n));
+  assert.equal(await read(undefined, caller), 'primary');
+  assert.deepEqual(caller.seen, primary.position);
+  assert.equal(await read(undefined, callerWith(onlyOnPrimary)), 'primary');
+  assert.equal(reads.outcomes.primaryForToken, 2);
+});
+
+async function assertOthersAsked(token: Position | undefined): Promise<void> {
+  first.health = 'away';
+  assert.deepEqual(await answers(token), new Set(['second']));
+  assert.ok(failures.length > 0 && failures.every((one) => one === all[0]));
+  second.health = 'away';
+  assert.deepEqual(await answers(token), new Set(['primary']));
+  assert.equal(reads.outcomes.primaryForAbsence, 6);
+  for (const { load } of all) assert.equal(load.inFlight, 0);
+}
+
+test('a standby that fails costs its client a question to the other, and then to the primary', async () => {
+  await assertOthersAsked(undefined);
+});
+
+test('so it does a client with a token', async () => {
+  await assertOthersAsked(at(50n));
+});
+
+test('a failure that is not the fault of the standby is that of the client, and asked nobody else', async () => {
+  const failure = new AppError('statement_timeout');
+  first.failure = failure;
+  second.failure = failure;
+  await assert.rejects(read(undefined, callerWith()), failure);
+  assert.deepEqual(failures, []);
+  assert.equal(first.asked.includes('test.who') && second.asked.includes('test.who'), false);
+});
+
+test('an answer of a standby that has become another server since is not given', async () => {
+  second.incarnation = 'second start';
+  const caller = callerWith(at(150n));
+  assert.equal(await read(undefined, caller), 'primary');
+  assert.deepEqual(caller.seen, primary.position);
+});
+
+test('without a fit standby nobody waits for one', async () => {
+  for (const one of [first, second]) one.health = 'away';
+  await Promise.all(all.map(async (one) => one.check()));
+  first.asked.length = 0;
+  assert.deepEqual(await answers(at(300n)), new Set(['primary']));
+  assert.deepEqual(first.asked, []);
+});
+
+test('an answer that may only not be known yet is asked of the primary', async () => {
+  const readDoubtful = reads.prepare({ ...who, isDoubtful: (name: string) => name !== 'primary' });
+  assert.equal(await readDoubtful(undefined, callerWith()), 'primary');
+  assert.equal(reads.outcomes.primaryForDoubt, 1);
+});

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { ScriptedServer } from '../../test/scripted-server.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import { createLog } from '../telemetry/log.ts';
+import { PrimaryLog } from './primary-log.ts';
+import { Standby } from './standby.ts';
+
+const lines: string[] = [];
+const log = createLog(
+  { level: 'info', name: 'test', pretty: false },
+  { write: (line: string) => void lines.push(line) },
+);
+const clock = { nowMs: 0, now: () => clock.nowMs };
+const soon = (): AbortSignal => AbortSignal.timeout(10_000);
+
+let server: ScriptedServer;
+let primary: PrimaryLog;
+let standby: Standby;
+
+beforeEach(() => {
+  lines.length = 0;
+  server = new ScriptedServer('standby', { lsn: 100n });
+  primary = new PrimaryLog(clock, 10_000);
+  primary.identity = { systemIdentifier: '7', startedAt: 'primary', inRecovery: false };
+  standby = new Standby(server, server.batches(), { place: 'standby:5433', primary, maxLagMs: 1_000, log });
+});
+
+test('a standby is read from after it was looked at, not before', async () => {
+  assert.equal(standby.state, 'unknown');
+  await standby.check();
+  assert.equal(standby.isFit, true);
+  assert.equal(standby.has({ timeline: 1, lsn: 100n }), true);
+  assert.equal(standby.has({ timeline: 1, lsn: 101n }), false);
+  assert.deepEqual(lines, []);
+});
+
+test('one that is away, or silent, is left out until it answers again; each is told once', async () => {
+  for (const health of ['away', 'silent'] as const) {
+    server.health = health;
+    await standby.check();
+    await standby.check();
+    assert.equal(standby.state, 'away');
+    server.health = 'well';
+    await standby.check();
+    assert.equal(standby.isFit, true);
+  }
+  assert.equal(lines.filter((line) => line.includes('"standby":"standby:5433"') && /is away/u.test(line)).length, 2);
+  assert.equal(lines.filter((line) => /gets reads again/u.test(line)).length, 2);
+});
+
+test('calls that it holds are rejected when it is found to be away', async () => {
+  const one = async (): Promise<never> => Promise.withResolvers<never>().promise;
+  const send = standby.batches.open({ name: 'held', keyOf: String, one, many: one }, { withPosition: false });
+  const held = assert.rejects(send('', soon()), { code: 'database_unavailable' });
+  server.health = 'away';
+  await standby.check();
+  await held;
+});
+
+test('whoever waits for a position is told when it is there, and all wait with the same questions', async () => {
+  await standby.check();
+  server.asked.length = 0;
+  const waiting = Array.from({ length: 50 }, async () => standby.reaches({ timeline: 1, lsn: 200n }, soon()));
+  await waitFor('a question', () => server.asked.length > 1);
+  const asked = server.asked.length;
+  server.lsn = 200n;
+  assert.deepEqual(new Set(await Promise.all(waiting)), new Set([true]));
+  assert.ok(asked < 50);
+});
+
+test('whoever has waited long enough is told so, and then nothing is asked any more', async () => {
+  await standby.check();
+  const over = new AbortController();
+  const waiting = standby.reaches({ timeline: 1, lsn: 200n }, over.signal);
+  await waitFor('questions', () => server.asked.length > 3);
+  over.abort();
+  assert.equal(await waiting, false);
+  assert.equal(await standby.reaches({ timeline: 1, lsn: 200n }, over.signal), false);
+  const asked = server.asked.length;
+  const neighbour = new ScriptedServer('neighbour');
+  const options = { place: 'neighbour:5433', primary, maxLagMs: 1_000, log };
+  const waitingThere = new Standby(neighbour, neighbour.batches(), options).reaches({ timeline: 1, lsn: 1n }, soon());
+  await waitFor('as long as several questions take', () => neighbour.asked.length > 5);
+  assert.ok(server.asked.length <= asked + 1, 'one question may have been on its way');
+  neighbour.lsn = 1n;
+  assert.equal(await waitingThere, true);
+});
+
+test('whoever waits for a standby that goes away does not wait on', async () => {
+  await standby.check();
+  const waiting = standby.reaches({ timeline: 1, lsn: 200n }, soon());
+  server.health = 'away';
+  await standby.check();
+  assert.equal(await waiting, false);
+});
+
+test('what one start of the server had says nothing about the next', async () => {
+  await standby.check();
+  Object.assign(server, { lsn: 50n, incarnation: 'second start' });
+  await standby.check();
+  assert.equal(standby.incarnation, 'second start');
+  assert.equal(standby.has({ timeline: 1, lsn: 50n }), true);
+  assert.equal(standby.has({ timeline: 1, lsn: 51n }), false);
+});
+
+test('answers that overtake one another do not take back what is known', async () => {
+  await standby.check();
+  standby.learn({ lsn: '90', timeline: 1, incarnation: 'first start' });
+  assert.equal(standby.has({ timeline: 1, lsn: 100n }), true);
+});
+
+async function assertLeftOut(changes: Partial<ScriptedServer>, told: RegExp): Promise<void> {
+  await standby.check();
+  Object.assign(server, { lsn: 900n, ...changes });
+  const waiting = standby.reaches({ timeline: 1, lsn: 500n }, soon());
+  await standby.check();
+  assert.equal(standby.state, 'foreign');
+  assert.equal(await waiting, false);
+  assert.equal(standby.has({ timeline: 1, lsn: 101n }), false);
+  assert.match(lines.join(''), told);
+}
+
+test('a server of another cluster is left out, and nothing is learnt from it', async () => {
+  await assertLeftOut({ systemIdentifier: '8' }, /another database cluster/u);
+});
+
+test('so is a standby that was promoted', async () => {
+  await assertLeftOut({ inRecovery: false }, /promoted/u);
+});
+
+test('the primary itself is no stranger, and while the primary is away nobody is', async () => {
+  Object.assign(server, { inRecovery: false, startedAt: 'primary' });
+  await standby.check();
+  assert.equal(standby.isFit, true);
+  server.systemIdentifier = '8';
+  primary.identity = undefined;
+  await standby.check();
+  assert.equal(standby.isFit, true);
+});
+
+test('one that is too far behind is left out until it has caught up', async () => {
+  primary.add({ timeline: 1, lsn: 200n });
+  await standby.check();
+  assert.equal(standby.isFit, true, 'it has had no time yet');
+  clock.nowMs += 1_001;
+  await standby.check();
+  assert.equal(standby.state, 'late');
+  server.lsn = 200n;
+  await standby.check();
+  assert.equal(standby.isFit, true);
+  assert.match(lines.join(''), /too far behind.*\n.*gets reads again/u);
+});

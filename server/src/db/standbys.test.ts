@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { test } from 'node:test';
+
+import { covers, type Position } from './position.ts';
+import { Standbys, type Candidate } from './standbys.ts';
+
+class Fake implements Candidate {
+  isFit = true;
+  position: Position = at(0n);
+  readonly load = { inFlight: 0, answered: 0 };
+  readonly name: string;
+  /** Aborts when nobody waits for it any more. */
+  over: AbortSignal | undefined;
+  arrive: (isThere: boolean) => void = () => undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  has(wanted: Position): boolean {
+    return covers(this.position, wanted);
+  }
+
+  async reaches(_wanted: Position, over: AbortSignal): Promise<boolean> {
+    this.over = over;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.arrive = resolve;
+    over.addEventListener('abort', () => resolve(false), { once: true });
+    return await promise;
+  }
+}
+
+function at(lsn: bigint): Position {
+  return { timeline: 1, lsn };
+}
+
+function make(names: string, { maxTogether = 100, random = 0 } = {}): { all: Fake[]; standbys: Standbys<Fake> } {
+  const all = names.split('').map((name) => new Fake(name));
+  return { all, standbys: new Standbys(all, { maxTogether, random: () => random }) };
+}
+
+/** Who is taken in so many turns, each call staying in flight or not. */
+async function turns(standbys: Standbys<Fake>, count: number): Promise<string> {
+  let names = '';
+  for (let turn = 0; turn < count; turn += 1) {
+    names += standbys.take(undefined, [])?.name;
+    await nextTurn();
+  }
+  return names;
+}
+
+test('standbys with nothing to do take turns, and not every process begins with the same', async () => {
+  assert.equal(await turns(make('abc').standbys, 6), 'bcabca');
+  assert.equal(await turns(make('abc', { random: 0.5 }).standbys, 6), 'cabcab');
+});
+
+test('the one with the fewest calls in flight is asked', async () => {
+  const { all, standbys } = make('abc');
+  for (const [index, inFlight] of [5, 2, 9].entries()) Object.assign(all[index]?.load ?? {}, { inFlight });
+  assert.equal(await turns(standbys, 4), 'bbbb');
+});
+
+test('calls of one turn go to one standby, so that they share a statement', async () => {
+  const { standbys } = make('ab');
+  const taken = Array.from({ length: 50 }, () => {
+    const one = standbys.take(undefined, []);
+    if (one !== undefined) one.load.inFlight += 1;
+    return one?.name;
+  });
+  assert.equal(new Set(taken).size, 1);
+  await nextTurn();
+  assert.notEqual(standbys.take(undefined, [])?.name, taken[0]);
+});
+
+test('more calls than a statement holds go to the next standby, also within a turn', () => {
+  const { standbys } = make('ab', { maxTogether: 3 });
+  const taken = Array.from({ length: 12 }, () => {
+    const one = standbys.take(undefined, []);
+    if (one !== undefined) one.load.inFlight += 1;
+    return one?.name;
+  });
+  assert.equal(taken.join(''), 'bbbaaabbbaaa');
+});
+
+test('only one that is fit, has what is wanted, and did not just fail is asked', () => {
+  const { all, standbys } = make('abc');
+  const [a, b, c] = all;
+  assert(a && b && c);
+  b.isFit = false;
+  c.position = at(10n);
+  assert.equal(standbys.take(at(10n), []), c);
+  assert.equal(standbys.take(at(11n), []), undefined);
+  assert.equal(standbys.take(undefined, [c]), a);
+  assert.equal(standbys.take(undefined, [a, c]), undefined);
+});
+
+test('one that stops to be fit within a turn is asked no more in that turn', () => {
+  const { standbys } = make('ab');
+  const first = standbys.take(undefined, []);
+  assert(first);
+  first.isFit = false;
+  assert.notEqual(standbys.take(undefined, []), first);
+});
+
+test('a wait ends with the first standby that gets there, and the others are not kept waiting for', async () => {
+  const { all, standbys } = make('abc');
+  const [a, b, c] = all;
+  assert(a && b && c);
+  c.isFit = false;
+  const waiting = standbys.reach(at(10n), 60_000);
+  b.arrive(true);
+  await waiting;
+  assert.equal(a.over?.aborted, true);
+  assert.equal(c.over, undefined, 'one that is left out is not waited for');
+});
+
+test('a wait goes on while one standby may get there, and ends in time when none does', async () => {
+  const { all, standbys } = make('ab');
+  let isOver = false;
+  const waiting = standbys.reach(at(10n), 20).then(() => {
+    isOver = true;
+  });
+  all[0]?.arrive(false);
+  await nextTurn();
+  assert.equal(isOver, false);
+  await waiting;
+});

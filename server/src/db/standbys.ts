@@ -1,0 +1,75 @@
+import type { Position } from './position.ts';
+import type { Standby } from './standby.ts';
+
+export interface StandbysOptions {
+  /** Calls that follow one another to the same standby, so that they share a statement. */
+  readonly maxTogether: number;
+  readonly random: () => number;
+}
+
+export type Candidate = Pick<Standby, 'isFit' | 'has' | 'reaches' | 'load'>;
+
+/**
+ * Which standby is to answer: the one with the fewest calls in flight, of those that are fit and fresh enough. The order
+ * is made once for the calls of one turn of the event loop, as far as one statement can hold them: they travel together, as
+ * they would to a single standby. Where several have as few, they take turns, and each process begins with another one.
+ */
+export class Standbys<S extends Candidate = Standby> {
+  readonly all: readonly S[];
+  readonly #options: StandbysOptions;
+  #order: readonly S[] | undefined;
+  /** Since the order was made. */
+  #taken = 0;
+  #turn: number;
+
+  constructor(all: readonly S[], options: StandbysOptions) {
+    this.all = all;
+    this.#options = options;
+    this.#turn = Math.floor(options.random() * all.length);
+  }
+
+  /** Who would answer now; undefined when none is fit and has what is wanted. */
+  choose(wanted: Position | undefined, except: readonly S[] = []): S | undefined {
+    const isRight = (one: S): boolean =>
+      one.isFit && (wanted === undefined || one.has(wanted)) && !except.includes(one);
+    return this.#currentOrder().find(isRight);
+  }
+
+  /** The same, for a call that is sent there at once. */
+  take(wanted: Position | undefined, except: readonly S[]): S | undefined {
+    if (this.#order !== undefined && this.#taken >= this.#options.maxTogether) this.#order = this.#makeOrder();
+    const taken = this.choose(wanted, except);
+    this.#taken += 1;
+    return taken;
+  }
+
+  get isAnyFit(): boolean {
+    return this.all.some(({ isFit }) => isFit);
+  }
+
+  /** Resolves when one that is fit has replayed this much, or when none does within `timeoutMs`. */
+  async reach(wanted: Position, timeoutMs: number): Promise<void> {
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), timeoutMs);
+    const fit = this.all.filter(({ isFit }) => isFit);
+    const reaching = fit.map(async (one) => {
+      if (!(await one.reaches(wanted, over.signal))) throw new Error('not in time');
+    });
+    await Promise.any(reaching).catch(() => undefined);
+    clearTimeout(timer);
+    over.abort();
+  }
+
+  #currentOrder(): readonly S[] {
+    if (this.all.length === 1) return this.all;
+    if (this.#order === undefined) setImmediate(() => (this.#order = undefined));
+    return (this.#order ??= this.#makeOrder());
+  }
+
+  #makeOrder(): readonly S[] {
+    this.#taken = 0;
+    this.#turn = (this.#turn + 1) % this.all.length;
+    const inTurn = [...this.all.slice(this.#turn), ...this.all.slice(0, this.#turn)];
+    return inTurn.toSorted((one, other) => one.load.inFlight - other.load.inFlight);
+  }
+}

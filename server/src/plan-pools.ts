@@ -1,0 +1,67 @@
+import type { LoadedConfig } from './config.ts';
+import { planConnections, type ConnectionBudget, type PoolWish } from './db/connection-budget.ts';
+import { placeOf, type Endpoint } from './db/endpoint.ts';
+import { areOneServer } from './db/identity.ts';
+import type { Role } from './db/pool.ts';
+import type { InspectedRead, ServerFacts } from './db/server-facts.ts';
+import { OperatorError } from './lib/operator-error.ts';
+import type { Log } from './telemetry/log.ts';
+
+interface PlannedRead extends InspectedRead {
+  /** Known to be a server of its own, though nobody has asked it: the facts are those of its primary. */
+  readonly isApart?: boolean;
+}
+
+interface PlannedServers {
+  readonly write: ServerFacts;
+  readonly reads: readonly PlannedRead[];
+}
+
+/** How the pools of all workers fit into the servers; one plan for each server. */
+export function planPools(loaded: LoadedConfig, workers: number, servers: PlannedServers): ConnectionBudget[] {
+  return wishesOf(loaded, servers).map(({ name, facts, wishes }) => {
+    const { maxConnections, reservedConnections: reservedByServer } = facts;
+    const capacity = { name, maxConnections, reservedByServer, reserve: loaded.config.db.reservedConns };
+    return planConnections(capacity, workers, wishes);
+  });
+}
+
+/** Connections of one worker to the write server, and to each read server. Throws with the arithmetic when they cannot fit. */
+export function fitPools(plans: readonly ConnectionBudget[], log: Log): Record<Role, number> {
+  const problems = plans.flatMap((one) => one.problems);
+  if (problems.length > 0) throw new OperatorError(problems.join('\n'));
+  for (const note of plans.flatMap((one) => one.notes)) log.warn(note);
+  // The least of all: what a read server that is away can give is not known, and the pools are alike.
+  const openOf = (role: Role): number => Math.min(...plans.map((one) => one.maxOpen[role] ?? Number.POSITIVE_INFINITY));
+  return { write: openOf('write'), read: openOf('read') };
+}
+
+/** The pools that each worker opens to one server, and what that server can give. */
+interface ServerWishes {
+  readonly name: string;
+  readonly facts: ServerFacts;
+  readonly wishes: readonly PoolWish[];
+}
+
+/** A read server that is the write server itself shares its connections with it. Servers that are away are not counted. */
+function wishesOf(loaded: LoadedConfig, { write, reads }: PlannedServers): ServerWishes[] {
+  const ofRead = wishOf('read', loaded);
+  const isWrite = ({ facts, isApart }: PlannedRead): boolean => isApart !== true && areOneServer(facts, write);
+  const readName = (endpoint: Endpoint): string => (reads.length === 1 ? '' : ` ${placeOf(endpoint)}`);
+  return [
+    {
+      name: 'The write server',
+      facts: write,
+      wishes: [wishOf('write', loaded), ...reads.filter(isWrite).map(() => ofRead)],
+    },
+    ...reads
+      .filter((read) => !isWrite(read))
+      .map(({ endpoint, facts }) => ({ name: `The read server${readName(endpoint)}`, facts, wishes: [ofRead] })),
+  ];
+}
+
+function wishOf(role: Role, { config, sources }: LoadedConfig): PoolWish {
+  const section = `${role}Db` as const;
+  const source = sources[`${section}.maxOpenConns`];
+  return { role, maxOpen: config[section].maxOpenConns, askedBy: source === 'default' ? undefined : source };
+}

@@ -1,0 +1,166 @@
+/** Two standbys: each is asked only for what it has itself, and none is missed when it goes. */
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+
+import { createTestApp } from '../../test/app.ts';
+import { useDatabase } from '../../test/database.ts';
+import { disturbReplay, runClients, type Counts } from '../../test/freshness-clients.ts';
+import { someone, usersOf } from '../../test/users.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import type { App } from '../app.ts';
+import { withClient } from '../db/session.ts';
+import type { Standby, StandbyState } from '../db/standby.ts';
+import { TestStandby } from '../embedded/test-standby.ts';
+
+const wantedReads = 50_000;
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+
+const database = useDatabase();
+let second: TestStandby;
+let app: App;
+/** As the app sees them. */
+let one: Standby;
+let other: Standby;
+
+before(async () => {
+  const { endpoints } = await database.created;
+  second = await TestStandby.create(endpoints.write);
+  database.beforeDrop(async () => second.remove());
+});
+
+/** An app of its own for each test, with what it needs to know. */
+async function serve(env: Readonly<Record<string, string>> = {}): Promise<void> {
+  const { write, read } = database().endpoints;
+  app = await createTestApp({ write, reads: [read, second.endpoint] }, { env });
+  const [first, last] = app.databases.standbys.all;
+  assert(first && last);
+  [one, other] = [first, last];
+}
+
+async function close(): Promise<void> {
+  await app.http.close();
+  await app.close();
+}
+
+async function sqlOnFirst(text: string): Promise<unknown> {
+  return await database().sqlOnStandby(text);
+}
+
+async function sqlOnSecond(text: string): Promise<unknown> {
+  return await withClient(second.endpoint, session, async (client) => client.query(text));
+}
+
+async function becomes(standby: Standby, state: StandbyState): Promise<void> {
+  await waitFor(`the standby to be ${state}`, () => standby.state === state, 20_000);
+}
+
+/** Sixteen clients read what is there, each after the other, until told to end. Resolves with the number of their reads. */
+async function readUntil(ended: AbortSignal, id: string): Promise<number> {
+  const users = usersOf(app);
+  let reads = 0;
+  const read = async (): Promise<void> => {
+    for (; !ended.aborted; reads += 1) await users.get(id, someone());
+  };
+  await Promise.all(Array.from({ length: 16 }, read));
+  return reads;
+}
+
+async function createUser(): Promise<string> {
+  const { id } = await usersOf(app).create({ first_name: 'Ada', last_name: 'Lovelace' }, someone());
+  await database().replicated();
+  return id;
+}
+
+async function answeredBy(standby: Standby, count: number): Promise<void> {
+  const until = standby.load.answered + count;
+  await waitFor(`${count} answers of a standby`, () => standby.load.answered >= until);
+}
+
+test('the reads are spread over both; one that is too late gets none, and some again when it has caught up', async (t) => {
+  await serve({ DB_READ_MAX_LAG_MS: '300' });
+  t.after(close);
+  const id = await createUser();
+  const end = new AbortController();
+  const reading = readUntil(end.signal, id);
+  t.after(async () => sqlOnSecond('select pg_wal_replay_resume()'));
+  try {
+    await Promise.all([answeredBy(one, 500), answeredBy(other, 500)]);
+    await sqlOnSecond('select pg_wal_replay_pause()');
+    await database().sql('create table written_meanwhile ()');
+    await becomes(other, 'late');
+    const [late, onPrimary] = [other.load.answered, app.databases.reads.outcomes.primaryForAbsence];
+    // What was sent to it before it was known to be late is still answered there.
+    await waitFor('the last answers', () => other.load.inFlight === 0);
+    const last = other.load.answered;
+    assert.ok(last - late <= 16);
+    await answeredBy(one, 500);
+    assert.equal(other.load.answered, last);
+    assert.equal(app.databases.reads.outcomes.primaryForAbsence, onPrimary);
+    await sqlOnSecond('select pg_wal_replay_resume()');
+    await becomes(other, 'fit');
+    await answeredBy(other, 500);
+  } finally {
+    end.abort();
+    await reading;
+  }
+});
+
+test('a standby that is killed while it is read from costs nobody a read, and is read from again when it is back', async (t) => {
+  await serve();
+  t.after(close);
+  const id = await createUser();
+  const end = new AbortController();
+  const reading = readUntil(end.signal, id);
+  try {
+    await answeredBy(other, 500);
+    await second.kill();
+    await becomes(other, 'away');
+    await answeredBy(one, 500);
+    await second.start();
+    await becomes(other, 'fit');
+    await answeredBy(other, 500);
+  } finally {
+    end.abort();
+  }
+  assert.ok((await reading) > 1_500, 'none of them was refused');
+  assert.equal(app.databases.reads.outcomes.primaryForAbsence, 0, 'the other standby was asked, not the primary');
+});
+
+/** The longest pauses of replay on each, 0 for none, while clients write and read. */
+async function proveFresh(longestMs: readonly [number, number]): Promise<void> {
+  const counts: Counts = { reads: 0, stale: 0, back: 0 };
+  const end = new AbortController();
+  const disturbed = [sqlOnFirst, sqlOnSecond].map(async (sql, index) =>
+    longestMs[index] === 0 ? 0 : disturbReplay(sql, longestMs[index] ?? 0, end.signal),
+  );
+  await runClients(usersOf(app), counts, wantedReads).finally(() => end.abort());
+  const pauses = await Promise.all(disturbed);
+  assert.ok(Math.max(...pauses) >= 5);
+  assert.deepEqual({ stale: counts.stale, back: counts.back }, { stale: 0, back: 0 });
+  for (const { load } of [one, other])
+    assert.ok(load.answered > counts.reads / 10, `a standby answered only ${load.answered} of ${counts.reads}`);
+}
+
+test('no read is stale and none goes back while one standby lags: what the other has counts for nothing there', async (t) => {
+  await serve({ DB_READ_MAX_LAG_MS: '600000' });
+  t.after(close);
+  await proveFresh([0, 150]);
+});
+
+test('no read is stale and none goes back while both standbys lag, each in its own time', async (t) => {
+  await serve({ DB_READ_MAX_LAG_MS: '600000' });
+  t.after(close);
+  await proveFresh([60, 60]);
+});
+
+test('a standby that was promoted gets no more reads, whatever it has', async (t) => {
+  await serve();
+  t.after(close);
+  const id = await createUser();
+  await sqlOnSecond('select pg_promote()');
+  await becomes(other, 'foreign');
+  const known = other.load.answered;
+  for (let read = 0; read < 20; read += 1) await usersOf(app).get(id, someone());
+  assert.equal(other.load.answered, known);
+  assert.equal(one.state, 'fit');
+});

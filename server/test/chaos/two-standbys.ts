@@ -1,0 +1,72 @@
+import type { QueryResultRow } from 'pg';
+
+import type { Endpoint } from '../../src/db/endpoint.ts';
+import { withClient } from '../../src/db/session.ts';
+import { TestStandby } from '../../src/embedded/test-standby.ts';
+import { run, type Run } from '../start-server.ts';
+import { waitFor } from '../wait-for.ts';
+import type { System } from './system.ts';
+
+const startMs = 60_000;
+const session = { applicationName: 'chaos', connectTimeoutMs: 5_000, statementTimeoutMs: 60_000 };
+
+/** One more standby for the databases of a system, and a server on them that reads from both standbys. */
+export class TwoStandbys {
+  readonly #second: TestStandby;
+  readonly #server: Run;
+
+  private constructor(second: TestStandby, server: Run) {
+    this.#second = second;
+    this.#server = server;
+  }
+
+  /** Resolves when it serves. Whoever calls this calls `destroy`, before the system's. */
+  static async add(system: System): Promise<TwoStandbys> {
+    const [write, read] = await Promise.all([system.endpoint('write'), system.endpoint('read')]);
+    const second = await TestStandby.create(write);
+    const env = environmentOf(write, [read, second.endpoint]);
+    const server = await run({ args: ['start', '--port', '0', '--workers', '2'], env });
+    const both = new TwoStandbys(second, server);
+    try {
+      await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
+      if (server.hasEnded) throw new Error(`the server ended, saying:\n${server.stderr}`);
+      return both;
+    } catch (error) {
+      await both.destroy();
+      throw error;
+    }
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  /** Runs one statement on the second standby. */
+  async sql<Row extends QueryResultRow>(text: string): Promise<Row[]> {
+    return await withClient(this.#second.endpoint, session, async (client) => (await client.query<Row>(text)).rows);
+  }
+
+  async destroy(): Promise<void> {
+    if (!this.#server.hasEnded) this.#server.kill('SIGTERM');
+    await this.#server.ended();
+    await this.#second.remove();
+  }
+}
+
+function environmentOf(write: Endpoint, reads: readonly Endpoint[]): Readonly<Record<string, string>> {
+  const listOf = (key: 'host' | 'port'): string => reads.map((one) => one[key]).join(',');
+  const common = (role: 'WRITE' | 'READ'): Readonly<Record<string, string>> => ({
+    [`DB_${role}_USER`]: write.user,
+    [`DB_${role}_NAME`]: write.database,
+    [`DB_${role}_MAX_OPEN_CONNS`]: '20',
+    [`DB_${role}_MAX_IDLE_CONNS`]: '10',
+  });
+  return {
+    ...common('WRITE'),
+    ...common('READ'),
+    DB_WRITE_HOST: write.host,
+    DB_WRITE_PORT: String(write.port),
+    DB_READ_HOST: listOf('host'),
+    DB_READ_PORT: listOf('port'),
+  };
+}
