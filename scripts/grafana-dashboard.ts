@@ -1,0 +1,244 @@
+/** The Grafana dashboard of deploy/: what /ops shows, over days instead of minutes. */
+
+interface Panel {
+  readonly title: string;
+  /** What is good, for whoever looks at it for the first time. */
+  readonly description: string;
+  readonly unit: 'reqps' | 'percentunit' | 's' | 'short' | 'bytes' | 'ops';
+  /** Legend and PromQL. */
+  readonly queries: readonly (readonly [legend: string, expression: string])[];
+  /** Draws the sum of the queries. */
+  readonly isStacked?: boolean;
+}
+
+const rate = (metric: string): string => `rate(${metric}[$__rate_interval])`;
+
+const quantile = (share: number, metric: string, by = ''): string =>
+  `histogram_quantile(${share}, sum by (le${by}) (${rate(`${metric}_bucket`)}))`;
+
+const percentiles = (metric: string): Panel['queries'] =>
+  ([0.5, 0.95, 0.99] as const).map((share) => [`p${share * 100}`, quantile(share, metric)]);
+
+/** Row by row, as /ops has them. */
+const rows: Readonly<Record<string, readonly Panel[]>> = {
+  Requests: [
+    {
+      title: 'Request rate',
+      description: 'By status. 5xx are failures and refusals, 4xx the clients’ own.',
+      unit: 'reqps',
+      queries: [['{{status}}', `sum by (status) (${rate('messenger_http_requests_total')})`]],
+      isStacked: true,
+    },
+    {
+      title: 'Errors',
+      description: 'Part of the requests that ended with 5xx. Above 1 % MessengerErrors calls.',
+      unit: 'percentunit',
+      queries: [
+        [
+          '5xx',
+          `sum(${rate('messenger_http_requests_total{status="5xx"}')}) / sum(${rate('messenger_http_requests_total')})`,
+        ],
+      ],
+    },
+    {
+      title: 'Response time',
+      description: 'From the headers of a request to the last byte of its answer.',
+      unit: 's',
+      queries: percentiles('messenger_http_request_duration_seconds'),
+    },
+    {
+      title: 'In flight',
+      description: 'Requests that have begun and not ended. Rises before the response time does.',
+      unit: 'short',
+      queries: [['in flight', 'sum(messenger_http_requests_in_flight)']],
+    },
+    {
+      title: 'Refused',
+      description: '`overloaded` are refused early to save the others.',
+      unit: 'reqps',
+      queries: [['{{reason}}', `sum by (reason) (${rate('messenger_http_requests_refused_total')})`]],
+    },
+    {
+      title: 'p99 by route',
+      description: 'Which call is slow.',
+      unit: 's',
+      queries: [
+        ['{{method}} {{route}}', quantile(0.99, 'messenger_http_request_duration_seconds', ', method, route')],
+      ],
+    },
+  ],
+  'Pools and batches': [
+    {
+      title: 'Connections',
+      description: 'Open, and how many of them nobody uses.',
+      unit: 'short',
+      queries: [['{{pool}} {{state}}', 'sum by (pool, state) (messenger_db_connections)']],
+    },
+    {
+      title: 'Waiting for a connection',
+      description: 'Seconds of waiting per second: how many wait at a time. Above 1 MessengerPoolWaiting calls.',
+      unit: 'short',
+      queries: [['{{pool}}', `sum by (pool) (${rate('messenger_db_wait_seconds_total')})`]],
+    },
+    {
+      title: 'Statements, p99',
+      description: 'From sending a statement to its result, by its name.',
+      unit: 's',
+      queries: [
+        ['{{pool}} {{statement}}', quantile(0.99, 'messenger_db_statement_duration_seconds', ', pool, statement')],
+      ],
+    },
+    {
+      title: 'Calls per statement',
+      description: 'The mean size of a batch: 1 when there is little to do, more under load.',
+      unit: 'short',
+      queries: [
+        [
+          '{{pool}} {{batch}}',
+          `sum by (pool, batch) (${rate('messenger_db_batch_size_sum')}) / sum by (pool, batch) (${rate('messenger_db_batch_size_count')})`,
+        ],
+      ],
+    },
+    {
+      title: 'Wait for a batch, p99',
+      description: 'How long the first call of a batch waited until it was sent.',
+      unit: 's',
+      queries: [['{{pool}} {{batch}}', quantile(0.99, 'messenger_db_batch_wait_seconds', ', pool, batch')]],
+    },
+    {
+      title: 'Who answers reads',
+      description: 'The standby should, but for what clients have just written.',
+      unit: 'ops',
+      queries: [['{{answered_by}}', `sum by (answered_by) (${rate('messenger_reads_total')})`]],
+      isStacked: true,
+    },
+  ],
+  Databases: [
+    {
+      title: 'Servers that answer',
+      description: '1 for each.',
+      unit: 'short',
+      queries: [['{{server}}', 'min by (server) (messenger_postgres_up)']],
+    },
+    {
+      title: 'Replication lag',
+      description: 'Age of the newest commit that the standby has. Above 5 s StandbyLag calls, and reads leave it.',
+      unit: 's',
+      queries: [['{{standby}}', 'max by (standby) (messenger_postgres_replication_lag_seconds)']],
+    },
+    {
+      title: 'WAL that the standby lacks',
+      description: 'At 1 GB the primary drops it, and the standby has to be made anew. Above 512 MB WalRetention calls.',
+      unit: 'bytes',
+      queries: [['{{standby}}', 'max by (standby) (messenger_postgres_replication_lag_bytes)']],
+    },
+    {
+      title: 'Sessions',
+      description: 'Of the server, by what they are doing.',
+      unit: 'short',
+      queries: [['{{server}} {{state}}', 'max by (server, state) (messenger_postgres_connections)']],
+    },
+    {
+      title: 'Transactions',
+      description: 'Commits and rollbacks of the database.',
+      unit: 'ops',
+      queries: [
+        ['{{server}} commits', `max by (server) (${rate('messenger_postgres_commits_total')})`],
+        ['{{server}} rollbacks', `max by (server) (${rate('messenger_postgres_rollbacks_total')})`],
+      ],
+    },
+    {
+      title: 'Cache hit ratio',
+      description: 'Below 99 % the server reads its disk too often: more shared_buffers.',
+      unit: 'percentunit',
+      queries: [['{{server}}', 'min by (server) (messenger_postgres_cache_hit_ratio)']],
+    },
+    {
+      title: 'Waits for locks',
+      description: 'Sessions that wait for one.',
+      unit: 'short',
+      queries: [['{{server}}', 'max by (server) (messenger_postgres_lock_waits)']],
+    },
+    {
+      title: 'Oldest transaction',
+      description: 'Vacuum waits for it. Above 5 minutes OldTransaction calls.',
+      unit: 's',
+      queries: [['{{server}}', 'max by (server) (messenger_postgres_oldest_transaction_seconds)']],
+    },
+    {
+      title: 'Dead rows',
+      description: 'That wait for vacuum, by table; an estimate.',
+      unit: 'short',
+      queries: [['{{table}}', 'max by (table) (messenger_postgres_dead_rows)']],
+    },
+  ],
+  Processes: [
+    {
+      title: 'Workers',
+      description: 'All should be serving.',
+      unit: 'short',
+      queries: [['{{state}}', 'sum by (state) (messenger_workers)']],
+      isStacked: true,
+    },
+    {
+      title: 'Workers that were replaced',
+      description: 'In the last quarter of an hour. Above 2 MessengerWorkerRestarts calls.',
+      unit: 'short',
+      queries: [['{{instance}}', 'sum by (instance) (increase(messenger_worker_restarts_total[15m]))']],
+    },
+    {
+      title: 'Event-loop delay',
+      description: 'How late timers fire, in the worst worker. Above some 50 ms a worker has more to do than it can.',
+      unit: 's',
+      queries: [['{{quantile}}', 'max by (quantile) (messenger_event_loop_delay_seconds)']],
+    },
+  ],
+};
+
+const panelsPerRow = 3;
+const grid = { columns: 24, panelHeight: 8 };
+
+/** JSON for Grafana 10 and newer, to be provisioned as a file. */
+export function renderDashboard(): string {
+  let y = 0;
+  const panels = Object.entries(rows).flatMap(([title, ofRow]) => {
+    const header = { type: 'row', title, gridPos: { x: 0, y, w: grid.columns, h: 1 } };
+    const placed = ofRow.map((panel, index) => renderPanel(panel, placeOf(index, y + 1)));
+    y += 1 + Math.ceil(ofRow.length / panelsPerRow) * grid.panelHeight;
+    return [header, ...placed];
+  });
+  const dashboard = {
+    uid: 'messenger',
+    title: 'Messenger',
+    schemaVersion: 39,
+    timezone: 'browser',
+    refresh: '10s',
+    time: { from: 'now-1h', to: 'now' },
+    panels: panels.map((panel, index) => ({ id: index + 1, ...panel })),
+  };
+  return `${JSON.stringify(dashboard, undefined, 2)}\n`;
+}
+
+function placeOf(index: number, y: number): object {
+  const w = grid.columns / panelsPerRow;
+  const h = grid.panelHeight;
+  return { x: (index % panelsPerRow) * w, y: y + Math.floor(index / panelsPerRow) * h, w, h };
+}
+
+function renderPanel({ title, description, unit, queries, isStacked = false }: Panel, gridPos: object): object {
+  const custom = { fillOpacity: isStacked ? 30 : 8, stacking: { mode: isStacked ? 'normal' : 'none' } };
+  return {
+    type: 'timeseries',
+    title,
+    description,
+    gridPos,
+    datasource: { type: 'prometheus', uid: 'prometheus' },
+    fieldConfig: { defaults: { unit, min: 0, custom }, overrides: [] },
+    options: { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } },
+    targets: queries.map(([legendFormat, expr], index) => ({
+      refId: 'ABCDEFGH'[index],
+      expr,
+      legendFormat,
+    })),
+  };
+}
