@@ -89,7 +89,8 @@ function askForCollections(channel: Pick<WorkerChannel<never>, 'send'>): {
   let questions = 0;
   return {
     collect: async (maxAgeMs = 0) => {
-      const question = (questions += 1);
+      questions += 1;
+      const question = questions;
       const { promise, resolve } = Promise.withResolvers<Collection>();
       open.set(question, resolve);
       channel.send({ type: 'collect', question, maxAgeMs });
