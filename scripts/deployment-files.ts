@@ -3,7 +3,7 @@ import { runProgram } from '../server/src/commands/program.ts';
 import { renderDashboard } from './grafana-dashboard.ts';
 
 /** For whom compose.yaml is: each database server has 1 GB, as in the guide, and the machine four cores. */
-export const tuneArguments = 'tune --memory 1GB --cpus 4 --workers 4 --storage ssd --format compose';
+const tuneArguments = 'tune --memory 1GB --cpus 4 --workers 4 --storage ssd --format compose';
 
 /** By path, from the root of the repository. */
 export async function renderDeploymentFiles(): Promise<Readonly<Record<string, string>>> {

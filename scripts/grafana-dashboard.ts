@@ -62,9 +62,7 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       title: 'p99 by route',
       description: 'Which call is slow.',
       unit: 's',
-      queries: [
-        ['{{method}} {{route}}', quantile(0.99, 'messenger_http_request_duration_seconds', ', method, route')],
-      ],
+      queries: [['{{method}} {{route}}', quantile(0.99, 'messenger_http_request_duration_seconds', ', method, route')]],
     },
   ],
   'Pools and batches': [
@@ -128,7 +126,8 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
     },
     {
       title: 'WAL that the standby lacks',
-      description: 'At 1 GB the primary drops it, and the standby has to be made anew. Above 512 MB WalRetention calls.',
+      description:
+        'At 1 GB the primary drops it, and the standby has to be made anew. Above 512 MB WalRetention calls.',
       unit: 'bytes',
       queries: [['{{standby}}', 'max by (standby) (messenger_postgres_replication_lag_bytes)']],
     },

@@ -13,6 +13,9 @@ import { collectMethods } from '../src/http/method-not-allowed.ts';
 import { createHttpServer, type HttpServer } from '../src/http/server.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
 import { createLog } from '../src/telemetry/log.ts';
+import { observeHttpBy, type HttpObserver } from '../src/http/observer.ts';
+import { Metrics } from '../src/telemetry/metrics.ts';
+import { countRequests } from '../src/telemetry/request-metrics.ts';
 import { userRoutes } from '../src/users/user-routes.ts';
 
 const user: User = {
@@ -35,7 +38,7 @@ async function bare(headers: Readonly<Record<string, string>>): Promise<Server> 
 }
 
 /** Everything of a worker but what is behind `Users`. */
-async function messenger(): Promise<HttpServer> {
+async function messenger(observers: readonly HttpObserver[] = []): Promise<HttpServer> {
   let count = 0;
   const app = await createHttpServer({
     requestTimeoutMs: 10_000,
@@ -47,6 +50,7 @@ async function messenger(): Promise<HttpServer> {
     log: createLog({ level: 'silent', name: 'bench', pretty: false }),
     clock: monotonicClock,
     random: Math.random,
+    observer: observeHttpBy(observers),
     newRequestId: () => `1-abcdef-${(count += 1).toString(36)}`,
   });
   const methods = collectMethods(app);
@@ -81,9 +85,10 @@ async function refusing(): Promise<Server> {
 const side = process.argv[2] ?? '';
 const servers: Readonly<Record<string, () => Promise<Server>>> = {
   bare: async () => bare({}),
-  'bare, our headers': async () => bare(await ourHeaders()),
+  'bare with our headers': async () => bare(await ourHeaders()),
   messenger: async () => (await messenger()).server,
-  'messenger, refusing': refusing,
+  'messenger counting': async () => (await messenger([countRequests(new Metrics())])).server,
+  'messenger refusing': refusing,
 };
 const server = await servers[side]?.();
 if (server === undefined) throw new Error(`there is no side ${side}`);

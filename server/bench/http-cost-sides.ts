@@ -4,12 +4,19 @@ const get = { request: `GET /api/v1/users/019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d $
 
 export const sides = {
   bare: get,
-  'bare, our headers': get,
+  'bare with our headers': get,
   messenger: get,
-  'messenger, refusing': { ...get, status: 503 },
+  'messenger counting': get,
+  'messenger refusing': { ...get, status: 503 },
 } as const;
 
 export type Side = keyof typeof sides;
 
 /** The first is what the others are compared with. */
-export const sideNames: readonly Side[] = ['bare', 'bare, our headers', 'messenger', 'messenger, refusing'];
+export const sideNames: readonly Side[] = [
+  'bare',
+  'bare with our headers',
+  'messenger',
+  'messenger counting',
+  'messenger refusing',
+];

@@ -2,7 +2,7 @@
  * What a request costs a worker's process, in CPU time, without what is behind `Users`; beside the least that Fastify can
  * do for the same body. `node server/bench/http-cost.ts`: half a minute, both cores.
  *
- * All sides are driven in turn by one client, so that what the machine does meanwhile hits them alike. `--prof <side>`
+ * `--sides 'bare,messenger'` takes some of them. All sides are driven in turn by one client, so that what the machine does meanwhile hits them alike. `--prof <side>`
  * writes a CPU profile of that side into the working folder.
  */
 import { fork, type ChildProcess } from 'node:child_process';
@@ -18,6 +18,7 @@ const { values: flags } = parseArgs({
     requests: { type: 'string', default: '30000' },
     rounds: { type: 'string', default: '7' },
     prof: { type: 'string' },
+    sides: { type: 'string', default: sideNames.join() },
   },
 });
 const requests = Number(flags.requests);
@@ -64,7 +65,8 @@ function median(values: readonly number[]): number {
 
 const client = fork(join(import.meta.dirname, 'http-client.ts'));
 const contenders: Contender[] = [];
-for (const side of sideNames) contenders.push(await start(side));
+for (const side of sideNames.filter((name) => flags.sides.split(',').includes(name)))
+  contenders.push(await start(side));
 for (const contender of contenders) await drive(client, contender);
 for (const contender of contenders) contender.cpu.length = 0; // That was to warm up.
 for (let round = 0; round < rounds; round += 1) {

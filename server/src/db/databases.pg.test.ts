@@ -12,7 +12,7 @@ test('a standby whose connections are all busy for longer than an answer may tak
   const lines: string[] = [];
   const sink = { write: (line: string) => void lines.push(line) };
   const log = createLog({ level: 'info', name: 'test', pretty: false }, sink);
-  const app = await createTestApp(database().endpoints, { log, maxOpen: 2 });
+  const app = await createTestApp(database().endpoints, { log, maxOpen: 2, env: { SLOW_STATEMENT_MS: '10000' } });
   try {
     const [pool] = app.databases.readPools;
     await pool?.query(sleep, [1.5]);

@@ -46,6 +46,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
  */
 export function createNodeServer(handle: Handler, options: NodeServerOptions): Server {
   const { admission, observer, clock } = options;
+  const observation = observer && { observer, clock };
   const server = createServer(
     {
       ServerResponse: SecuredResponse,
@@ -57,7 +58,7 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
     },
     (request, response) => {
       request.socket.newestAnswer = response;
-      if (observer !== undefined) observeRequest(response, observer, clock);
+      if (observation !== undefined) observeRequest(response, observation);
       if (admission.isOpen() || alwaysAnswered.has(request.url ?? '')) handle(request, response);
       else refuse(response, options);
     },

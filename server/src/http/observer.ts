@@ -48,20 +48,29 @@ export function observeHttpBy(observers: readonly Partial<HttpObserver>[]): Http
 /** The status of a request whose client went away. nginx's. */
 export const clientGone = 499;
 
-/** Tells of one request, from now to the end of its answer. */
-export function observeRequest(response: SecuredResponse, observer: HttpObserver, clock: Clock): void {
-  const beganMs = clock.now();
-  observer.requestBegan();
-  response.on('close', () => {
-    const { req, route, requestId, traceId, statusCode, writableFinished } = response;
-    observer.requestEnded({
-      method: req.method ?? '',
-      route,
-      requestId,
-      traceId,
-      status: writableFinished ? statusCode : clientGone,
-      beganMs,
-      durationMs: clock.now() - beganMs,
-    });
+/** Tells of one request, from now to the end of its answer. One listener for all: what it needs is on the answer. */
+export function observeRequest(response: SecuredResponse, observation: Observation): void {
+  response.observation = observation;
+  response.beganMs = observation.clock.now();
+  observation.observer.requestBegan();
+  response.on('close', tellEnd);
+}
+
+/** Who is told, and by which clock. */
+export interface Observation {
+  readonly observer: HttpObserver;
+  readonly clock: Clock;
+}
+
+function tellEnd(this: SecuredResponse): void {
+  const { req, route, requestId, traceId, statusCode, writableFinished, beganMs, observation } = this;
+  observation?.observer.requestEnded({
+    method: req.method ?? '',
+    route,
+    requestId,
+    traceId,
+    status: writableFinished ? statusCode : clientGone,
+    beganMs,
+    durationMs: observation.clock.now() - beganMs,
   });
 }

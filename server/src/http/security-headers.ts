@@ -1,5 +1,7 @@
 import { ServerResponse } from 'node:http';
 
+import type { Observation } from './observer.ts';
+
 /** Everything but our own files is refused: pages here load nothing from other hosts. */
 const contentSecurityPolicy = [
   "default-src 'none'",
@@ -44,6 +46,9 @@ export class SecuredResponse extends ServerResponse {
   route: string | undefined;
   requestId: string | undefined;
   traceId: string | undefined;
+  /** When its request began, for those who are told of its end. */
+  beganMs = 0;
+  observation: Observation | undefined;
 
   override _storeHeader(statusLine: string, headers: unknown): void {
     super._storeHeader(statusLine + securityHeaders, headers);

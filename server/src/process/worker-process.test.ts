@@ -18,7 +18,7 @@ const report = { routes: ['GET /x'] };
 const hello = { type: 'hello' };
 const ready = { type: 'ready', report };
 
-function live(serve: (settings: string) => Promise<Served>): Life {
+function live(serve: Parameters<typeof runWorkerProcess<string>>[1]): Life {
   const told: Life['told'] = [];
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   let tell: Life['tell'] = () => assert.fail('nobody listens to the supervisor');
@@ -149,4 +149,37 @@ test('a worker that cannot stop in good order ends with a failure', async () => 
   life.tell({ type: 'drain' });
   await life.ended;
   assert.deepEqual(life.told.at(-1), { exit: 1 });
+});
+
+test('it says what it has counted when it is asked, and nothing before it serves', async () => {
+  const snapshot = { messenger_worker_restarts_total: [{ labels: [], values: [7] }] };
+  const { told, tell } = live(async () => ({ ...serving(), measure: () => snapshot }));
+  tell({ type: 'measure' });
+  tell({ type: 'serve', settings: 'x' });
+  await settled();
+  assert.deepEqual(told, [hello, ready]);
+  tell({ type: 'measure' });
+  await settled();
+  assert.deepEqual(told.at(-1), { type: 'measured', snapshot });
+});
+
+test('whoever asks in it for the metrics of all gets the answer to his own question', async () => {
+  const asked: Promise<{ readonly atMs: number }>[] = [];
+  const { told, tell } = live(async (_settings, collect) => {
+    asked.push(collect(), collect(500));
+    return serving();
+  });
+  tell({ type: 'serve', settings: 'x' });
+  await settled();
+  const questions = told.filter((message) => 'type' in message && message.type === 'collect');
+  assert.deepEqual(questions, [
+    { type: 'collect', question: 1, maxAgeMs: 0 },
+    { type: 'collect', question: 2, maxAgeMs: 500 },
+  ]);
+  tell({ type: 'collected', question: 2, collection: { atMs: 22, metrics: {} } });
+  tell({ type: 'collected', question: 1, collection: { atMs: 11, metrics: {} } });
+  assert.deepEqual(
+    (await Promise.all(asked)).map(({ atMs }) => atMs),
+    [11, 22],
+  );
 });

@@ -51,7 +51,7 @@ export class Collector {
 
   readonly collect: Collect = async (maxAgeMs = 0) => {
     const age = this.#options.clock.now() - (this.#newest?.atMs ?? Number.NEGATIVE_INFINITY);
-    if (this.#newest !== undefined && age <= maxAgeMs) return this.#newest.collection;
+    if (this.#newest !== undefined && maxAgeMs > 0 && age <= maxAgeMs) return this.#newest.collection;
     // Who comes while one is made waits for the next: what he has seen happen may be missing in this one.
     this.#next ??= this.#inTurn(async () => {
       this.#next = undefined;

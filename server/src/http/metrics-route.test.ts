@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { createTestServer, codeOf } from '../../test/http-server.ts';
+import { parseExposition } from '../../test/exposition.ts';
+import { metricsRoute } from './metrics-route.ts';
+import type { OperatorGuardOptions } from './operator-guard.ts';
+
+interface Caller {
+  readonly from?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const restarts = { messenger_worker_restarts_total: [{ labels: [], values: [3] }] };
+
+/** Asks for /metrics; resolves with what comes back. */
+async function ask(guard: Partial<OperatorGuardOptions>, { from = '127.0.0.1', headers = {} }: Caller = {}) {
+  const app = await createTestServer({ corsOrigins: ['*'] });
+  metricsRoute(app, {
+    collect: async () => ({ atMs: 0, metrics: restarts }),
+    guard: { token: undefined, isOwnPort: false, ...guard },
+  });
+  const answer = await app.inject({ url: '/metrics', remoteAddress: from, headers });
+  await app.close();
+  return answer;
+}
+
+async function assertRefused(guard: Partial<OperatorGuardOptions>, caller: Caller): Promise<void> {
+  const answer = await ask(guard, caller);
+  assert.equal(codeOf(answer), 'not_found', JSON.stringify(caller));
+  assert.doesNotMatch(answer.body, /messenger_/u);
+}
+
+async function assertServed(guard: Partial<OperatorGuardOptions>, caller: Caller): Promise<void> {
+  const answer = await ask(guard, caller);
+  assert.equal(answer.statusCode, 200, JSON.stringify(caller));
+  assert.equal(parseExposition(answer.body).samples[0]?.value, 3);
+}
+
+test('programs on this machine may read the metrics', async () => {
+  for (const from of ['127.0.0.1', '127.8.9.1', '::1', '::ffff:127.0.0.1']) await assertServed({}, { from });
+  for (const host of ['localhost:8080', '127.0.0.1', '[::1]:8080', 'LOCALHOST'])
+    await assertServed({}, { headers: { host } });
+});
+
+test('others are told that there is nothing, whatever they say of themselves', async () => {
+  for (const from of ['192.0.2.7', '10.0.0.1', '::ffff:192.0.2.7', '2001:db8::1', '1127.0.0.1'])
+    await assertRefused({}, { from, headers: { 'x-forwarded-for': '127.0.0.1', host: 'localhost' } });
+});
+
+test('what a proxy on this machine passes on is not from this machine', async () => {
+  for (const name of ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'])
+    await assertRefused({}, { headers: { [name]: '127.0.0.1' } });
+  await assertRefused({}, { headers: { host: 'messenger.example' } });
+});
+
+test('a page of another site in a browser on this machine cannot read them', async () => {
+  for (const site of ['cross-site', 'same-site']) {
+    await assertRefused({}, { headers: { 'sec-fetch-site': site } });
+    await assertRefused({ isOwnPort: true }, { headers: { 'sec-fetch-site': site } });
+  }
+  for (const site of ['same-origin', 'none']) await assertServed({}, { headers: { 'sec-fetch-site': site } });
+});
+
+test('with a token, whoever has it may read them from anywhere, and nobody else from nowhere', async () => {
+  const token = 'correct horse'.replace(' ', '-');
+  for (const isOwnPort of [true, false]) {
+    const from = '192.0.2.7';
+    for (const authorization of [`Bearer ${token}`, `bearer  ${token}`])
+      await assertServed({ token, isOwnPort }, { from, headers: { authorization, host: 'x.example' } });
+    for (const authorization of [
+      '',
+      'Bearer',
+      'Bearer ',
+      `Bearer ${token}x`,
+      `Basic ${token}`,
+      token,
+      `Bearer ${token.slice(1)}`,
+    ])
+      await assertRefused({ token, isOwnPort }, { headers: { authorization } });
+    await assertRefused({ token, isOwnPort }, {});
+  }
+});
+
+test('on a port of its own, whoever gets there may read them', async () => {
+  await assertServed({ isOwnPort: true }, { from: '192.0.2.7', headers: { host: 'metrics.example' } });
+});
+
+test('OpenMetrics is given to those who ask for it', async () => {
+  const accept = 'application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5';
+  const { body, headers } = await ask({}, { headers: { accept } });
+  assert.equal(headers['content-type'], 'application/openmetrics-text; version=1.0.0; charset=utf-8');
+  assert.equal(headers['vary'], 'accept');
+  assert.equal(parseExposition(body, true).types.get('messenger_worker_restarts'), 'counter');
+});
+
+test('a supervisor that does not answer is told, and not waited for without end', async () => {
+  const app = await createTestServer();
+  metricsRoute(app, {
+    collect: async () => Promise.reject(new Error('not done within 4000 ms')),
+    guard: { token: undefined, isOwnPort: false },
+  });
+  assert.equal(codeOf(await app.inject('/metrics')), 'not_ready');
+  await app.close();
+});

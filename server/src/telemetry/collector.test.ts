@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Collector, type CollectorOptions, type MeasuredWorker } from './collector.ts';
+import type { Collection } from './collection.ts';
+import { Metrics, type Snapshot } from './metrics.ts';
+
+/** A worker that has refused so many requests, and has one in flight. */
+function counted(total: number): Snapshot {
+  const metrics = new Metrics();
+  metrics.set('messenger_http_requests_refused_total', total, 'overloaded');
+  metrics.set('messenger_http_requests_in_flight', 1);
+  return metrics.snapshot();
+}
+
+function totalOf({ metrics }: Collection): number | undefined {
+  return metrics.messenger_http_requests_refused_total?.[0]?.values[0];
+}
+
+function inFlight({ metrics }: Collection): number | undefined {
+  return metrics.messenger_http_requests_in_flight?.[0]?.values[0];
+}
+
+function create(
+  measureWorkers: () => Promise<readonly MeasuredWorker[]>,
+  options: Partial<CollectorOptions> = {},
+): Collector {
+  return new Collector({
+    measureWorkers,
+    measureSupervisor: () => ({}),
+    measurePostgres: async () => ({}),
+    clock: { now: () => 0 },
+    wallMs: () => 42,
+    ...options,
+  });
+}
+
+test('what a dead worker has counted stays in the totals, and how it was does not', async () => {
+  let alive: readonly MeasuredWorker[] = [
+    { id: 1, snapshot: counted(10) },
+    { id: 2, snapshot: counted(5) },
+  ];
+  const { collect } = create(async () => alive);
+  assert.equal(totalOf(await collect()), 15);
+  alive = [{ id: 2, snapshot: counted(6) }];
+  const without = await collect();
+  assert.equal(totalOf(without), 16);
+  assert.equal(inFlight(without), 1);
+  alive = [
+    { id: 2, snapshot: counted(7) },
+    { id: 3, snapshot: counted(1) },
+  ];
+  assert.equal(totalOf(await collect()), 18);
+  alive = [];
+  assert.equal(totalOf(await collect()), 18);
+});
+
+test('a silent worker keeps its place in the totals, and is counted as silent', async () => {
+  const silences: number[] = [];
+  let snapshot: Snapshot | undefined = counted(10);
+  const { collect } = create(async () => [{ id: 1, snapshot }], {
+    measureSupervisor: (silent) => {
+      silences.push(silent);
+      return {};
+    },
+  });
+  await collect();
+  snapshot = undefined;
+  const collection = await collect();
+  assert.equal(totalOf(collection), 10);
+  assert.equal(inFlight(collection), undefined);
+  snapshot = counted(12);
+  assert.equal(totalOf(await collect()), 12);
+  assert.deepEqual(silences, [0, 1, 0]);
+});
+
+test('who asks while others are being told gets a newer collection, and all such share it', async () => {
+  let asked = 0;
+  const gates: PromiseWithResolvers<void>[] = [];
+  const { collect } = create(async () => {
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    asked += 1;
+    const snapshot = counted(asked);
+    await gate.promise;
+    return [{ id: 1, snapshot }];
+  });
+  const first = collect();
+  await Promise.resolve();
+  const others = [collect(), collect(), collect()];
+  for (let round = 0; round < 2; round += 1) {
+    while (gates[round] === undefined) await Promise.resolve();
+    gates[round]?.resolve();
+  }
+  assert.deepEqual([await first, ...(await Promise.all(others))].map(totalOf), [1, 2, 2, 2]);
+  assert.equal(asked, 2);
+});
+
+test('who is content with a collection of half a second ago causes no new one', async () => {
+  let now = 0;
+  let asked = 0;
+  const { collect } = create(async () => [{ id: 1, snapshot: counted((asked += 1)) }], { clock: { now: () => now } });
+  const first = await collect();
+  assert.equal(first.atMs, 42);
+  now = 500;
+  assert.equal(await collect(500), first);
+  now = 501;
+  assert.notEqual(await collect(500), first);
+  assert.notEqual(await collect(), first);
+  assert.equal(asked, 3);
+});
+
+test('workers are asked every two seconds even when nobody wants to know, so that a death costs little', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let total = 0;
+  let alive = true;
+  const collector = create(async () => (alive ? [{ id: 1, snapshot: counted((total += 10)) }] : []));
+  collector.start();
+  for (let tick = 0; tick < 3; tick += 1) {
+    t.mock.timers.tick(2_000);
+    await new Promise(setImmediate);
+  }
+  alive = false;
+  assert.equal(totalOf(await collector.collect()), 30);
+  collector.stop();
+});
+
+test('a collection that failed does not keep the next one from being made', async () => {
+  let fails = true;
+  const { collect } = create(async () => [{ id: 1, snapshot: counted(1) }], {
+    measurePostgres: async () => {
+      if (fails) throw new Error('no');
+      return {};
+    },
+  });
+  await assert.rejects(collect(), /no/u);
+  fails = false;
+  assert.equal(totalOf(await collect()), 1);
+});
