@@ -24,7 +24,7 @@ interface SentBatch {
   readonly waitMs: number;
 }
 
-interface EndedWait {
+export interface EndedWait {
   readonly pool: Role;
   readonly ms: number;
 }

@@ -125,7 +125,7 @@ describe('a traced request', () => {
 
 describe('a collector', () => {
   test('that is away costs nobody anything but spans', async () => {
-    const server = await serveTraced('http://127.0.0.1:9');
+    const server = await serveTraced('http://127.0.0.1:9', 1_000);
     await create(server.url);
     await server.close();
     assert.match(server.text(), /spans could not be sent/u);
