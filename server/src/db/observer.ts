@@ -10,7 +10,7 @@ export interface EndedStatement {
   readonly failed: boolean;
 }
 
-export interface SentBatch {
+interface SentBatch {
   readonly pool: Role;
   /** The kind of call. */
   readonly name: string;

@@ -15,8 +15,12 @@ async function counting(options: Partial<HttpOptions> = {}): Promise<{ app: Http
   metrics.now = new Metrics();
   const app = await createTestServer({ observer: observeHttpBy([countRequests(metrics.now)]), ...options });
   app.get('/users/:id', async () => ({}));
-  app.post('/refuses', async () => Promise.reject(new AppError('pool_exhausted')));
-  app.get('/fails', async () => Promise.reject(new Error('a defect')));
+  app.post('/refuses', async () => {
+    throw new AppError('pool_exhausted');
+  });
+  app.get('/fails', async () => {
+    throw new Error('a defect');
+  });
   app.get('/never', async () => Promise.withResolvers<never>().promise);
   return { app, port: await listen(app) };
 }
