@@ -50,3 +50,9 @@ test('the reserve can be set', () => {
   ]);
   assert.deepEqual(budget.maxOpen, { write: 62 });
 });
+
+test('the connection over which the server itself is watched is never given to a worker', () => {
+  const small: ServerCapacity = { name: 'primary', maxConnections: 10, reservedByServer: 0, reserve: 0 };
+  const wish = { role: 'write', maxOpen: 10, askedBy: undefined } as const;
+  assert.deepEqual(planConnections(small, 1, [wish]).maxOpen, { write: 9 });
+});

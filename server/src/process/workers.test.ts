@@ -155,7 +155,7 @@ test('each worker that serves is asked what it has counted; one that is stopped 
   const victim = pidOf(group, 1);
   process.kill(victim, 'SIGSTOP');
   assert.deepEqual(new Set(await totals()), new Set([undefined, 2]));
-  await untilReplaced(group, 1, victim); // Its heart does not beat, so it is killed.
+  await waitFor('its successor to serve', () => group.counts.restarts === 1 && group.counts.serving === 2);
   assert.deepEqual(new Set(await totals()), new Set([1, 2]));
   assert.deepEqual(group.counts, { expected: 2, serving: 2, restarts: 1 });
 });

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { useDatabase } from '../../test/database.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import type { Endpoint } from '../db/endpoint.ts';
+import { withClient } from '../db/session.ts';
+import { createLog } from './log.ts';
+import type { Snapshot } from './metrics.ts';
+import { PostgresMetrics, type NamedServer } from './postgres-metrics.ts';
+
+const database = useDatabase();
+const log = createLog({ level: 'silent', name: 'test', pretty: false });
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+
+function both(): NamedServer[] {
+  const { write, read } = database().endpoints;
+  return [
+    { name: 'primary', endpoint: write },
+    { name: 'standby', endpoint: read },
+  ];
+}
+
+/** Asks these servers, as often as `use` reads; each time anew. */
+async function withMetrics(servers: readonly NamedServer[], use: (read: () => Promise<Snapshot>) => Promise<void>) {
+  let now = 0;
+  const metrics = new PostgresMetrics(servers, { clock: { now: () => now }, random: () => 0, log });
+  try {
+    await use(async () => {
+      now += 1_000;
+      return await metrics.read();
+    });
+  } finally {
+    await metrics.close();
+  }
+}
+
+function value(snapshot: Snapshot, name: keyof Snapshot, ...labels: readonly string[]): number | undefined {
+  return snapshot[name]?.find((one) => one.labels.join() === labels.join())?.values[0];
+}
+
+test('both servers tell of themselves, and the standby of its replication', async () => {
+  await withMetrics(both(), async (read) => {
+    await database().replicated();
+    const snapshot = await read();
+    for (const server of ['primary', 'standby']) {
+      assert.equal(value(snapshot, 'messenger_postgres_up', server), 1);
+      assert.equal(value(snapshot, 'messenger_postgres_monitored', server), 1);
+      assert.ok((value(snapshot, 'messenger_postgres_connections', server, 'active') ?? 0) >= 1);
+      assert.ok((value(snapshot, 'messenger_postgres_max_connections', server) ?? 0) > 10);
+    }
+    assert.ok((value(snapshot, 'messenger_postgres_commits_total', 'primary') ?? 0) > 0);
+    assert.ok((value(snapshot, 'messenger_postgres_cache_hit_ratio', 'primary') ?? 2) <= 1);
+    assert.equal(value(snapshot, 'messenger_postgres_replication_state', 'standby', 'streaming'), 1);
+    assert.equal(typeof value(snapshot, 'messenger_postgres_dead_rows', 'users'), 'number');
+    assert.equal(snapshot.messenger_postgres_replication_lag_bytes?.length, 1);
+  });
+});
+
+test('who waits for a lock is seen, and how old the transaction is that holds it', async () => {
+  await withMetrics(both(), async (read) => {
+    const { write } = database().endpoints;
+    await withClient(write, session, async (holder) => {
+      await withClient(write, session, async (waiter) => {
+        await holder.query('begin');
+        await holder.query('lock table users');
+        const waiting = waiter.query('select count(*) from users');
+        await waitFor('it to wait', async () => value(await read(), 'messenger_postgres_lock_waits', 'primary') === 1);
+        const snapshot = await read();
+        assert.ok((value(snapshot, 'messenger_postgres_oldest_transaction_seconds', 'primary') ?? 0) > 0);
+        assert.ok((value(snapshot, 'messenger_postgres_connections', 'primary', 'idle in transaction') ?? 0) >= 1);
+        await holder.query('rollback');
+        await waiting;
+      });
+    });
+  });
+});
+
+test('a role that may see only itself is told of, and what it cannot see is left out', async () => {
+  const { write, read } = database().endpoints;
+  await database().sql(`create role blind login`);
+  try {
+    await database().replicated();
+    const blind = (endpoint: Endpoint): Endpoint => ({ ...endpoint, user: 'blind' });
+    const servers = [
+      { name: 'primary', endpoint: blind(write) },
+      { name: 'standby', endpoint: blind(read) },
+    ];
+    await withMetrics(servers, async (ask) => {
+      const snapshot = await ask();
+      assert.equal(value(snapshot, 'messenger_postgres_up', 'primary'), 1);
+      assert.equal(value(snapshot, 'messenger_postgres_monitored', 'primary'), 0);
+      assert.equal(value(snapshot, 'messenger_postgres_replication_state', 'standby', 'hidden'), 1);
+      assert.equal(typeof value(snapshot, 'messenger_postgres_replication_lag_bytes', 'standby'), 'number');
+    });
+  } finally {
+    await database().sql(`drop role blind`);
+  }
+});
+
+test('a server that is not there is down, in time, and the other one is told of all the same', async () => {
+  const { write } = database().endpoints;
+  const nowhere = { name: 'standby', endpoint: { ...write, host: '127.0.0.1', port: 1 } };
+  await withMetrics([...both().slice(0, 1), nowhere], async (read) => {
+    const snapshot = await read();
+    assert.equal(value(snapshot, 'messenger_postgres_up', 'primary'), 1);
+    assert.equal(value(snapshot, 'messenger_postgres_up', 'standby'), 0);
+    assert.equal(snapshot.messenger_postgres_replication_lag_bytes, undefined);
+  });
+});
+
+test('however many ask, a server is asked once a second', async () => {
+  const metrics = new PostgresMetrics(both(), { clock: { now: () => 0 }, random: () => 0, log });
+  const [first, second] = await Promise.all([metrics.read(), metrics.read()]);
+  assert.equal(first, second);
+  assert.equal(await metrics.read(), first);
+  await metrics.close();
+});
