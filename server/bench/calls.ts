@@ -21,6 +21,11 @@ function idOf(name: string): string {
     .replace(/^(.{8})(.{4})(.{4})(.{4})/u, '$1-$2-$3-$4-');
 }
 
+/** One of those who stay. */
+export function anySettledId(): string {
+  return idOf(`settled ${1 + Math.floor(Math.random() * settledUsers)}`);
+}
+
 function request(method: string, path: string, body = ''): string {
   const head = `${method} /api/v1/users${path} HTTP/1.1\r\nhost: bench\r\n`;
   const entity = body === '' ? '' : `content-type: application/json\r\ncontent-length: ${body.length}\r\n`;
@@ -32,7 +37,7 @@ function names(): string {
   return JSON.stringify({ first_name: `A${name}`, last_name: `Z${name}` });
 }
 
-const anyone = (): string => `/${idOf(`settled ${1 + Math.floor(Math.random() * settledUsers)}`)}`;
+const anyone = (): string => `/${anySettledId()}`;
 
 /** `doomed` is the number of users who were made for `delete` alone, as `doomed 1` and so on. */
 export function makeCall(name: CallName, doomed: number): Call {
