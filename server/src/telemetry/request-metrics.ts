@@ -20,10 +20,8 @@ export function countRequests(metrics: Metrics): HttpObserver {
   const routes = new Map<string | undefined, Map<string, RequestSeries[]>>();
   const inFlight = metrics.series('messenger_http_requests_in_flight');
   const seriesOf = ({ method, route, status }: EndedRequest): RequestSeries => {
-    let ofRoute = routes.get(route);
-    if (ofRoute === undefined) routes.set(route, (ofRoute = new Map()));
-    let classes = ofRoute.get(method);
-    if (classes === undefined) ofRoute.set(method, (classes = []));
+    const ofRoute = existingOrNew(routes, route, () => new Map<string, RequestSeries[]>());
+    const classes = existingOrNew(ofRoute, method, () => []);
     const hundreds = Math.floor(status / 100);
     return (classes[hundreds] ??= openSeries(metrics, method, route, hundreds));
   };
@@ -37,6 +35,12 @@ export function countRequests(metrics: Metrics): HttpObserver {
     },
     requestRefused: (code) => add(metrics.series('messenger_http_requests_refused_total', code), 1),
   };
+}
+
+function existingOrNew<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
 }
 
 function openSeries(metrics: Metrics, method: string, route: string | undefined, hundreds: number): RequestSeries {
