@@ -6,6 +6,8 @@ import { AnswerReader, MalformedAnswer, type Answer } from './http-answer.ts';
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** Addresses of this machine that connections come from in turns; absent: whichever the system takes. */
+  readonly sources?: readonly string[];
 }
 
 /** Why there is no answer. `example` adds to the kind what is known, and never holds a user's data. */
@@ -22,6 +24,9 @@ export interface Listener {
 
 /** One buffer for all reads of the process: a connection has read what is in it before the next one gets any. */
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
+
+/** Connections that this process has opened. */
+let opened = 0;
 
 const names: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -61,8 +66,12 @@ export class Connection {
 
   #open(): Socket {
     this.#reader = new AnswerReader();
+    const { host, port, sources = [] } = this.#address;
+    const localAddress = sources[(opened += 1) % sources.length];
     const socket = connect({
-      ...this.#address,
+      host,
+      port,
+      ...(localAddress === undefined ? {} : { localAddress }),
       noDelay: true,
       onread: {
         buffer: readBuffer,

@@ -21,6 +21,12 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /**
+ * Each of them has some 28,000 ports, and a port rests for a minute after its connection: one address is not enough for
+ * more than 470 users per second. Only Linux has all of 127.0.0.0/8 without being asked.
+ */
+const loopbackSources = Array.from({ length: 16 }, (_, index) => `127.0.1.${index + 1}`);
+
+/**
  * Finds the address of the server, once for the whole run. Throws `UsageError` for a URL that cannot be used, and for one
  * that leads to another machine unless that is allowed: load on somebody else's server is an attack.
  */
@@ -32,7 +38,12 @@ export async function resolveTarget(baseUrl: string, { allowRemote }: { allowRem
   });
   if (!allowRemote && !loopback.check(host, isIPv6(host) ? 'ipv6' : 'ipv4'))
     throw new UsageError(`${baseUrl} is not on this machine. If you may put load on it, add --allow-remote.`);
-  return { baseUrl: url.origin, host: url.host, address: { host, port: Number(url.port === '' ? 80 : url.port) } };
+  const address = { host, port: Number(url.port === '' ? 80 : url.port), ...sourcesFor(host) };
+  return { baseUrl: url.origin, host: url.host, address };
+}
+
+function sourcesFor(host: string): Pick<Address, 'sources'> {
+  return process.platform === 'linux' && host.startsWith('127.') ? { sources: loopbackSources } : {};
 }
 
 function parseUrl(text: string): URL {
@@ -44,7 +55,7 @@ function parseUrl(text: string): URL {
 
 /** Throws `UsageError` when nobody listens there. */
 export async function assertListening({ baseUrl, address }: Target): Promise<void> {
-  const socket = connect({ ...address, signal: AbortSignal.timeout(connectMs) });
+  const socket = connect({ host: address.host, port: address.port, signal: AbortSignal.timeout(connectMs) });
   try {
     await once(socket, 'connect');
   } catch (cause) {
