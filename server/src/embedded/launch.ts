@@ -4,7 +4,7 @@ import type { Log } from '../telemetry/log.ts';
 import { type FileMaker, writeConfiguration } from './cluster-files.ts';
 import type { DataLayout } from './data-folder.ts';
 import { messageOf } from './error-code.ts';
-import { settleOrphan } from './orphans.ts';
+import { endStragglers, settleOrphan } from './orphans.ts';
 import { giveFolder } from './os-user.ts';
 import type { LogLine } from './postgres-log.ts';
 import { type PostgresProcess, startPostgres } from './postgres-process.ts';
@@ -46,9 +46,11 @@ async function prepare(context: PairContext, role: Role): Promise<void> {
   await writeConfiguration(dir, renderPostgresConf(settings), user);
 }
 
-/** After a kill -9 of a postmaster its children die by themselves; until then PostgreSQL refuses to start. */
+/** After a kill -9 of a postmaster its children end by themselves; until then PostgreSQL refuses to start. */
 const oldBackends = 'pre-existing shared memory block';
-/** How long they may take, in ms. */
+/** How long they may take until we end them, in ms. They are woken by the postmaster's death. */
+const patienceMs = 500;
+/** How long the whole of it may take, in ms. */
 const oldBackendsMs = 10_000;
 
 /** Starts the server of a role on its folder: settles orphans, writes the configuration, waits until it is ready. */
@@ -60,13 +62,16 @@ export async function launch(
 ): Promise<PostgresProcess> {
   await prepare(context, role);
   const { maker, layout, log } = context;
+  const dir = layout[role];
+  const patienceEnd = within(signal, patienceMs);
   const retriesEnd = within(signal, oldBackendsMs);
   const attempt = async (): Promise<PostgresProcess | undefined> => {
     try {
-      return await startPostgres({ ...maker, role, dir: layout[role], log, onLine }, signal);
+      return await startPostgres({ ...maker, role, dir, log, onLine }, signal);
     } catch (error) {
-      if (messageOf(error).includes(oldBackends) && !retriesEnd.aborted) return undefined;
-      throw error;
+      if (!messageOf(error).includes(oldBackends) || retriesEnd.aborted) throw error;
+      if (patienceEnd.aborted) await endStragglers(dir, log);
+      return undefined;
     }
   };
   return poll(attempt, { everyMs: 100, signal });

@@ -90,22 +90,45 @@ test('a postmaster that an earlier run left on the data is stopped in order, and
   assert.ok(site.lines.some((line) => line.includes(`stopping PostgreSQL (pid ${orphan.pid})`)));
 });
 
-test('a start waits for the last process of a killed postmaster instead of sharing the data with it', async () => {
-  const orphan = await startOrphan();
-  const straggler = await openSession((await embeddedEndpoints(site.options.dataDir)).write);
-  const { rows } = await straggler.client.query<{ pid: number }>('select pg_backend_pid() as pid');
+/** A backend that is told nothing any more: stopped, as one that waits for a lock of the dead is for ever. */
+async function stopBackend(): Promise<{ pid: number; close: () => Promise<void> }> {
+  const session = await openSession((await embeddedEndpoints(site.options.dataDir)).write);
+  const { rows } = await session.client.query<{ pid: number }>('select pg_backend_pid() as pid');
   const pid = rows[0]?.pid ?? assert.fail('no backend');
   process.kill(pid, 'SIGSTOP');
-  orphan.kill('SIGKILL');
-  await once(orphan, 'exit');
+  return { pid, close: async () => session.close() };
+}
+
+async function end(postmaster: ChildProcess): Promise<void> {
+  postmaster.kill('SIGKILL');
+  await once(postmaster, 'exit');
+}
+
+test('a start ends the last process of a killed postmaster instead of sharing the data with it', async () => {
+  const orphan = await startOrphan();
+  const straggler = await stopBackend();
+  await end(orphan);
 
   const pair = site.pair();
-  const start = pair.start(soon());
-  const isRefused = (): boolean => site.lines.some((line) => line.includes('pre-existing shared memory block'));
-  await Promise.race([start, eventually(isRefused)]);
-  assert.equal(pair.state(), 'starting');
-  process.kill(pid, 'SIGCONT');
-  await start;
+  await pair.start(soon());
+  assert.equal(await isAlive(straggler.pid), false);
+  assert.ok(site.lines.some((line) => line.includes('pre-existing shared memory block')));
+  assert.ok(site.lines.some((line) => line.includes(`(pid ${straggler.pid}) that has outlived its postmaster`)));
+  await replicates(pair, 'kept');
+  await straggler.close();
+  await pair.stop(soon());
+});
+
+test('a running pair whose primary is killed without one of its processes is whole again', async () => {
+  const pair = site.pair();
+  await pair.start(soon());
+  const straggler = await stopBackend();
+  const killed = pair.pids.primary;
+  assert.ok(killed !== undefined);
+  process.kill(killed, 'SIGKILL');
+  await eventually(async () => pair.pids.primary !== undefined && pair.pids.primary !== killed);
+  assert.equal(await isAlive(straggler.pid), false);
+  await replicates(pair, 'kept');
   await straggler.close();
   await pair.stop(soon());
 });

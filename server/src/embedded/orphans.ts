@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { lchown, lstat, readFile, readlink, realpath, rename, writeFile } from 'node:fs/promises';
+import { lchown, lstat, readdir, readFile, readlink, realpath, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -33,6 +33,42 @@ async function isPostmasterOf(pid: number, dir: string): Promise<boolean> {
   if (!isAlive(pid)) return false;
   const serves = process.platform === 'linux' ? servesOnLinux : servesElsewhere;
   return serves(pid, await realpath(dir)).catch(() => false);
+}
+
+interface ServerProcess {
+  readonly pid: number;
+  readonly parent: number;
+}
+
+/** What a postmaster's child calls itself; a postmaster, or a `postgres --single`, has its own command line. */
+const childTitle = 'postgres: ';
+
+async function readChild(pid: number, dir: string): Promise<ServerProcess | undefined> {
+  const about = `/proc/${pid}`;
+  const [title, cwd] = await Promise.all([readFile(`${about}/cmdline`, 'utf8'), readlink(`${about}/cwd`)]);
+  if (!title.startsWith(childTitle) || cwd !== dir) return undefined;
+  const parent = /^PPid:\t(\d+)$/m.exec(await readFile(`${about}/status`, 'utf8'))?.[1];
+  return { pid, parent: Number(parent) };
+}
+
+async function childrenOnLinux(dir: string): Promise<ServerProcess[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  // What ends while we look, and what is another user's, cannot be read.
+  const found = await Promise.all(pids.map((pid) => readChild(pid, dir).catch(() => undefined)));
+  return found.filter((one) => one !== undefined);
+}
+
+async function worksIn(pid: number, dir: string): Promise<boolean> {
+  const { stdout } = await run('lsof', ['-a', '-p', String(pid), '-d', 'cwd', '-Fn']);
+  return stdout.split('\n').includes(`n${dir}`);
+}
+
+async function childrenElsewhere(dir: string): Promise<ServerProcess[]> {
+  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,command=']);
+  const lines = stdout.matchAll(/^ *(\d+) +(\d+) postgres: /gm);
+  const found = Array.from(lines, ([, pid, parent]) => ({ pid: Number(pid), parent: Number(parent) }));
+  const here = await Promise.all(found.map(async ({ pid }) => worksIn(pid, dir).catch(() => false)));
+  return found.filter((_, index) => here[index]);
 }
 
 async function readPidFile(path: string): Promise<string | undefined> {
@@ -93,4 +129,20 @@ export async function settleOrphan(dir: string, log: Log): Promise<void> {
   if (!(await isPostmasterOf(pid, dir))) return disownPid(path, content);
   log.warn({ pid, dir }, `stopping PostgreSQL (pid ${pid}), which an earlier run left on ${dir}`);
   await stopOrphan(pid, dir);
+}
+
+/**
+ * Ends what is left of a postmaster that was killed without its children. They notice by themselves, but for one that is
+ * stopped, or that waits for a lock whose holder was killed too: it waits for ever, and as long as it has the shared
+ * memory no new postmaster can start. Nothing is lost: the start that follows recovers from the WAL in any case. Leaves
+ * the children of a living postmaster alone.
+ */
+export async function endStragglers(dir: string, log: Log): Promise<void> {
+  const path = await realpath(dir);
+  const children = await (process.platform === 'linux' ? childrenOnLinux(path) : childrenElsewhere(path));
+  for (const { pid, parent } of children) {
+    if (await isPostmasterOf(parent, dir)) continue;
+    log.warn({ pid, dir }, `ending a PostgreSQL process (pid ${pid}) that has outlived its postmaster`);
+    send(pid, 'SIGKILL');
+  }
 }
