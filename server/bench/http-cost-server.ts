@@ -11,7 +11,7 @@ import Fastify from 'fastify';
 import { Drain } from '../src/http/drain.ts';
 import { collectMethods } from '../src/http/method-not-allowed.ts';
 import { createHttpServer, type HttpServer } from '../src/http/server.ts';
-import { monotonicClock } from '../src/lib/clock.ts';
+import { monotonicClock, type Clock } from '../src/lib/clock.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { observeHttpBy, type HttpObserver } from '../src/http/observer.ts';
 import { Metrics } from '../src/telemetry/metrics.ts';
@@ -38,7 +38,7 @@ async function bare(headers: Readonly<Record<string, string>>): Promise<Server> 
 }
 
 /** Everything of a worker but what is behind `Users`. */
-async function messenger(observers: readonly HttpObserver[] = []): Promise<HttpServer> {
+async function messenger(observers: readonly HttpObserver[] = [], clock: Clock = monotonicClock): Promise<HttpServer> {
   let count = 0;
   const app = await createHttpServer({
     requestTimeoutMs: 10_000,
@@ -48,7 +48,7 @@ async function messenger(observers: readonly HttpObserver[] = []): Promise<HttpS
     maxHeaderBytes: 8_192,
     corsOrigins: [],
     log: createLog({ level: 'silent', name: 'bench', pretty: false }),
-    clock: monotonicClock,
+    clock,
     random: Math.random,
     observer: observeHttpBy(observers),
     newRequestId: () => `1-abcdef-${(count += 1).toString(36)}`,
@@ -76,9 +76,17 @@ async function ourHeaders(): Promise<Record<string, string>> {
   return Object.fromEntries([...headers].filter(([name]) => !notOurs.has(name)));
 }
 
+/** Its clock stands still once a queue has stood for the two windows that `Admission` wants to see: it refuses for ever. */
 async function refusing(): Promise<Server> {
-  const app = await messenger();
+  let now = 0;
+  const app = await messenger([], { now: () => now });
   for (let n = 0; n < 64; n += 1) void app.inject('/forever');
+  const address = await app.listen({ host: '127.0.0.1', port: 0 });
+  for (const status of [404, 503]) {
+    now += 110;
+    const answer = await fetch(address);
+    if (answer.status !== status) throw new Error(`the server said ${answer.status} in place of ${status}`);
+  }
   return app.server;
 }
 
@@ -92,8 +100,10 @@ const servers: Readonly<Record<string, () => Promise<Server>>> = {
 };
 const server = await servers[side]?.();
 if (server === undefined) throw new Error(`there is no side ${side}`);
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
+if (!server.listening) {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+}
 process.on('message', () => {
   const { user: inUser, system } = process.cpuUsage();
   process.send?.(inUser + system);

@@ -2,11 +2,10 @@
  * What a request costs a worker's process, in CPU time, without what is behind `Users`; beside the least that Fastify can
  * do for the same body. `node server/bench/http-cost.ts`: half a minute, both cores.
  *
- * `--sides 'bare,messenger'` takes some of them. All sides are driven in turn by one client, so that what the machine does meanwhile hits them alike. `--prof <side>`
- * writes a CPU profile of that side into the working folder.
+ * `--sides 'bare,messenger'` takes some of them. All sides are driven in turn by one client, so that what the machine does
+ * meanwhile hits them alike. `--prof <side>` writes a CPU profile of that side into the working folder.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -40,9 +39,12 @@ async function start(side: Side): Promise<Contender> {
   return { side, server, port, cpu: [] };
 }
 
+/** Its next message. Rejects when it ends instead. */
 async function hear(child: ChildProcess): Promise<unknown> {
-  const heard: unknown[] = await once(child, 'message');
-  return heard[0];
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const onExit = (): void => reject(new Error(`${child.spawnargs.slice(1).join(' ')} ended`));
+  child.once('message', resolve).once('exit', onExit);
+  return await promise.finally(() => child.off('message', resolve).off('exit', onExit));
 }
 
 async function cpuOf({ server }: Contender): Promise<number> {

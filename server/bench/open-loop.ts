@@ -30,8 +30,9 @@ interface Connection {
   user: number;
 }
 
-/** Far more than the requests that a server which keeps its promise has under way. */
-const connections = 1_000;
+/** All of them are under way at once before a request has to wait here, unseen by the server: longer than any queue there. */
+const connectionsForMs = 300;
+const fewestConnections = 1_000;
 const answersWithinMs = 15_000;
 
 export class OpenLoop {
@@ -41,6 +42,8 @@ export class OpenLoop {
   readonly #latencies = new Map<number, number[]>();
   readonly #onset = new Map<number, number[]>();
   #onsetEnds = 0;
+  /** The first that waits is the one at `#nextWaiting`. */
+  #nextWaiting = 0;
   /** By user: the moment before which it sends nothing. */
   readonly #notBefore: number[] = [];
   #sent = 0;
@@ -52,9 +55,9 @@ export class OpenLoop {
   }
 
   async run(): Promise<Outcome> {
-    const all = await Promise.all(Array.from({ length: connections }, async () => this.#open()));
-    this.#free.push(...all);
     const { onsetSeconds, seconds, perSecond } = this.#options;
+    const all = await this.#openAll(Math.max(fewestConnections, Math.ceil((perSecond * connectionsForMs) / 1_000)));
+    this.#free.push(...all);
     const total = (onsetSeconds + seconds) * perSecond;
     const began = performance.now();
     this.#onsetEnds = began + onsetSeconds * 1_000;
@@ -99,9 +102,23 @@ export class OpenLoop {
       const seconds = Number(/^retry-after: (\d+)\r$/imu.exec(answer)?.[1]);
       this.#notBefore[connection.user] = now + seconds * 1_000;
     }
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free.push(connection);
-    else this.#ask(connection, next.due, next.user);
+    const next = this.#waiting[this.#nextWaiting];
+    if (next === undefined) {
+      this.#free.push(connection);
+    } else {
+      this.#nextWaiting += 1;
+      this.#ask(connection, next.due, next.user);
+    }
+  }
+
+  /** A few at a time: a server's queue of new connections is short. */
+  async #openAll(count: number): Promise<Connection[]> {
+    const all: Connection[] = [];
+    while (all.length < count) {
+      const some = Array.from({ length: Math.min(200, count - all.length) }, async () => this.#open());
+      all.push(...(await Promise.all(some)));
+    }
+    return all;
   }
 
   async #open(): Promise<Connection> {

@@ -13,7 +13,7 @@ let count = 0;
 const app = await createHttpServer({
   requestTimeoutMs: 10_000,
   maxQueueMs: Number(process.argv[2]),
-  maxConnections: 10_000,
+  maxConnections: 30_000,
   maxBodyBytes: 1_048_576,
   maxHeaderBytes: 8_192,
   corsOrigins: [],

@@ -3,7 +3,7 @@
  * finds the capacity by asking without pause, then the normal latency at 60 % of that, then offers three times as much:
  * to users who come when they are due, whatever they are told, and to users who come back when they are told to.
  * Twice: against a stub that waits, so that the machine's load matters little, and against a whole server of one worker
- * with its databases, which shares the cores with them and with this. `--max-queue-ms 0` shows both without admission.
+ * with its databases, which creates users and shares the cores with them and with this. `--max-queue-ms 0` shows both without admission.
  */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { fork } from 'node:child_process';
@@ -11,9 +11,6 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-
-import { User } from '@messenger/protocol/users';
-import { Value } from 'typebox/value';
 
 import { run, type Run } from '../test/start-server.ts';
 import { waitFor } from '../test/wait-for.ts';
@@ -30,29 +27,28 @@ const { values: flags } = parseArgs({
 });
 const seconds = Number(flags.seconds);
 const onsetSeconds = 2;
+const head = 'HTTP/1.1\r\nHost: 127.0.0.1\r\n';
 
 async function start(dataDir: string): Promise<Run> {
-  const args = ['start', '--port', '0', '--workers', '1', '--data-dir', dataDir];
+  const args = ['start', '--port', '0', '--workers', '1', '--max-connections', '30000', '--data-dir', dataDir];
   const server = await run({ args: [...args, '--max-queue-ms', flags['max-queue-ms']] });
   await waitFor('the server to start', () => server.hasEnded || server.isServing, 60_000);
   return server;
 }
 
-async function createUser(url: string): Promise<User> {
-  const answer = await fetch(`${url}/api/v1/users`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' }),
-  });
-  return Value.Parse(User, await answer.json());
+interface Question {
+  /** The bytes of one request. */
+  readonly request: string;
+  /** Of its answer, if it is not refused. */
+  readonly status: number;
 }
 
-/** Requests per second of 64 connections that ask again as soon as they are answered. */
-async function findCapacity(port: number, request: string): Promise<number> {
+/** Requests per second of 48 connections that ask again as soon as they are answered. */
+async function findCapacity(port: number, question: Question): Promise<number> {
   const client = fork(join(import.meta.dirname, 'http-client.ts'));
   const askAll = async (requests: number): Promise<number> => {
     const began = performance.now();
-    const order: Order = { port, connections: 48, requests, request, status: 200 };
+    const order: Order = { port, connections: 48, requests, ...question };
     client.send(order);
     await once(client, 'message');
     return (requests / (performance.now() - began)) * 1_000;
@@ -70,12 +66,12 @@ function percentile(values: readonly number[], part: number): number {
 /** An answer that comes later than this is no good to anyone. */
 const goodWithinMs = 1_000;
 
-function report(name: string, { latencies, onset, sent, latestMs }: Outcome, capacity: number): void {
-  const good = (latencies.get(200) ?? []).filter((ms) => ms <= goodWithinMs).length / seconds;
+function report(name: string, status: number, { latencies, onset, sent, latestMs }: Outcome, capacity: number): void {
+  const good = (latencies.get(status) ?? []).filter((ms) => ms <= goodWithinMs).length / seconds;
   console.log(`\n${name}: ${sent} sent, the generator at most ${latestMs.toFixed(0)} ms late`);
   console.log(`  goodput ${good.toFixed(0)}/s, ${((100 * good) / capacity).toFixed(0)} % of capacity`);
-  for (const [status, all] of latencies) console.log(`  ${status}: ${describe(all)}`);
-  console.log(`  in the first ${onsetSeconds} s: 200: ${describe(onset.get(200) ?? [])}`);
+  for (const [each, all] of latencies) console.log(`  ${each}: ${describe(all)}`);
+  console.log(`  in the first ${onsetSeconds} s: ${status}: ${describe(onset.get(status) ?? [])}`);
 }
 
 function describe(latencies: readonly number[]): string {
@@ -83,20 +79,19 @@ function describe(latencies: readonly number[]): string {
   return `${latencies.length}, p50 ${p50}, p99 ${p99}, max ${max} ms`;
 }
 
-async function overload(port: number, path: string): Promise<void> {
-  const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
-  const capacity = await findCapacity(port, request);
+async function overload(port: number, question: Question): Promise<void> {
+  const capacity = await findCapacity(port, question);
   console.log(`capacity: ${capacity.toFixed(0)} requests/s`);
   const offer = async (name: string, times: number, honourRetryAfter: boolean): Promise<void> => {
     const load = new OpenLoop({
       port,
-      request,
+      request: question.request,
       perSecond: Math.round(capacity * times),
       onsetSeconds,
       seconds,
       honourRetryAfter,
     });
-    report(name, await load.run(), capacity);
+    report(name, question.status, await load.run(), capacity);
   };
   await offer('normal, at 60 %', 0.6, false);
   await offer(`${flags.times} times capacity, nobody listens`, Number(flags.times), false);
@@ -106,7 +101,7 @@ async function overload(port: number, path: string): Promise<void> {
 async function overloadStub(): Promise<void> {
   const stub = fork(join(import.meta.dirname, 'overload-server.ts'), [flags['max-queue-ms']]);
   const told: unknown[] = await once(stub, 'message');
-  await overload(Number(told[0]), '/work');
+  await overload(Number(told[0]), { request: `GET /work ${head}\r\n`, status: 200 });
   stub.disconnect();
 }
 
@@ -115,8 +110,12 @@ async function overloadServer(): Promise<void> {
   await chmod(dataDir, 0o755); // As root, the databases run as somebody else, who must get through.
   const server = await start(join(dataDir, 'data'));
   try {
-    const { id } = await createUser(server.url);
-    await overload(Number(new URL(server.url).port), `/api/v1/users/${id}`);
+    const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
+    const bodyHead = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+    await overload(Number(new URL(server.url).port), {
+      request: `POST /api/v1/users ${head}${bodyHead}\r\n${body}`,
+      status: 201,
+    });
   } finally {
     server.kill('SIGTERM');
     await server.ended();
