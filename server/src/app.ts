@@ -15,12 +15,12 @@ import { AppError } from './lib/app-error.ts';
 import type { Clock } from './lib/clock.ts';
 import { withDeadline } from './lib/with-deadline.ts';
 import { metricsRoute } from './http/metrics-route.ts';
-import type { Collect } from './telemetry/collection.ts';
+import { opsRoutes } from './http/ops-routes.ts';
+import type { Collect, Measurement } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
 import { RequestLog } from './telemetry/request-log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { SlowStatements } from './telemetry/slow-statements.ts';
-import type { Snapshot } from './telemetry/metrics.ts';
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts';
 import { UserReader } from './users/user-reader.ts';
 import { userRoutes } from './users/user-routes.ts';
@@ -57,7 +57,7 @@ export interface App {
   readonly databases: Databases;
   readonly slowStatements: SlowStatements;
   /** What this worker has counted. */
-  measure(): Snapshot;
+  measure(): Measurement;
   /** Closes the pools; call it when the last request is answered. */
   close(): Promise<void>;
 }
@@ -99,8 +99,11 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     isDraining: () => drain.draining,
     check: async (signal) => checkPrimary(writePool, signal),
   });
-  if (config.metrics.enabled && config.metrics.port === undefined)
-    metricsRoute(http, { collect: services.collect, guard: { token: config.metrics.token, isOwnPort: false } });
+  if (config.metrics.enabled && config.metrics.port === undefined) {
+    const forOperator = { collect: services.collect, guard: { token: config.metrics.token, isOwnPort: false } };
+    metricsRoute(http, forOperator);
+    await opsRoutes(http, { ...forOperator, isDraining: () => drain.draining });
+  }
   userRoutes(http, users);
   methods.close();
   await http.ready();
@@ -111,7 +114,10 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     await databases.close();
     slowStatements.close();
   };
-  const measure = (): Snapshot => metrics?.measure(databases) ?? {};
+  const measure = (): Measurement => ({
+    metrics: metrics?.measure(databases) ?? {},
+    slowStatements: slowStatements.recent,
+  });
   return { http, drain, routes: methods.routes(), databases, slowStatements, measure, close };
 }
 

@@ -22,6 +22,7 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
   // Loaded only here: without this port the supervisor needs no HTTP.
   const { createHttpServer } = await import('./http/server.ts');
   const { metricsRoute } = await import('./http/metrics-route.ts');
+  const { opsRoutes } = await import('./http/ops-routes.ts');
   await findPort(host, port, '--metrics-port');
   let requests = 0;
   const app = await createHttpServer({
@@ -32,7 +33,10 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
     log: options.log,
     newRequestId: () => `metrics-${(requests += 1).toString(36)}`,
   });
-  metricsRoute(app, { collect: options.collect, guard: { token, isOwnPort: true } });
+  const forOperator = { collect: options.collect, guard: { token, isOwnPort: true } };
+  metricsRoute(app, forOperator);
+  // Its end cuts all connections: no page has to be told.
+  await opsRoutes(app, { ...forOperator, isDraining: () => false });
   await app.listen({ host, port });
   return {
     close: async () => {

@@ -4,6 +4,7 @@ import { createApp, type App } from '../src/app.ts';
 import { loadConfig, type Config } from '../src/config.ts';
 import { listOf, type EndpointPair, type Endpoints } from '../src/db/endpoint.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
+import { noCollection } from './collections.ts';
 import type { DatabaseFixture } from './database.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
 import type { Tracing } from '../src/telemetry/tracing.ts';
@@ -39,7 +40,7 @@ export async function createTestApp(
       clock: monotonicClock,
       random: Math.random,
       tracing,
-      collect: async () => ({ atMs: 0, metrics: {} }),
+      collect: async () => noCollection,
     },
   );
 }

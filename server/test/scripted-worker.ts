@@ -19,7 +19,10 @@ runWorkerProcess<Script>(
     process.on('SIGTERM', () => process.exit(0));
     return {
       report: { routes: [`worker ${script.worker}`] },
-      measure: () => ({ messenger_worker_restarts_total: [{ labels: [], values: [script.worker] }] }),
+      measure: () => ({
+        metrics: { messenger_worker_restarts_total: [{ labels: [], values: [script.worker] }] },
+        slowStatements: [],
+      }),
       stop: async () => {
         if (script.do === 'hang when stopped') await Promise.withResolvers<void>().promise;
       },

@@ -1,11 +1,10 @@
-import { BatchedPool, type BatchLoads } from './batched-pool.ts';
-import type { BatchLimits } from './batch.ts';
-import { GroupCommit } from './group-commit.ts';
-
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
+import type { BatchLimits } from './batch.ts';
+import { BatchedPool, type BatchLoads } from './batched-pool.ts';
+import { placeOf } from './endpoint.ts';
+import { GroupCommit } from './group-commit.ts';
 import { Pool, type PoolOptions, type PoolServices } from './pool.ts';
 import { primaryPosition, replayPosition } from './position.ts';
-import { placeOf } from './endpoint.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { Reads } from './reads.ts';
 import { StandbyWatch } from './standby-watch.ts';

@@ -30,6 +30,7 @@ function render({ version, url }: HomePage): string {
     <ul>
       <li><a href="/docs">API reference</a> (<a href="/openapi.json">OpenAPI 3.1</a>)</li>
       <li><a href="/api/v1/users">Users</a>, newest first</li>
+      <li><a href="/ops">What it is doing</a>, live, for its operator</li>
       <li>Health: <a href="/readyz">ready</a>, <a href="/livez">alive</a>, <a href="/health">health</a></li>
     </ul>
     <pre>curl -i ${url}/api/v1/users \\

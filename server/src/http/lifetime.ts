@@ -9,6 +9,10 @@ declare module 'fastify' {
     /** Aborts when the request's time is over, and when its client goes away. */
     lifetime: AbortSignal;
   }
+  interface FastifyContextConfig {
+    /** Whether answers of this route go on as long as their client likes. */
+    endless?: boolean;
+  }
 }
 
 /** Why a request's `lifetime` aborts when nobody waits for the answer any more. */
@@ -28,6 +32,7 @@ export function limitLifetime(app: FastifyInstance, timeoutMs: number): void {
     const controller = new AbortController();
     request.lifetime = controller.signal;
     const timer = setTimeout(endLate, timeoutMs, controller, request, reply);
+    if (request.routeOptions.config.endless === true) clearTimeout(timer);
     reply.raw.on('close', () => {
       // A body that goes on after the answer (a refusal that did not wait for it) has no more time than this.
       if (hasArrived(request.raw)) clearTimeout(timer);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { createTestServer, codeOf } from '../../test/http-server.ts';
+import { noCollection } from '../../test/collections.ts';
 import { parseExposition } from '../../test/exposition.ts';
 import { metricsRoute } from './metrics-route.ts';
 import type { OperatorGuardOptions } from './operator-guard.ts';
@@ -17,7 +18,7 @@ const restarts = { messenger_worker_restarts_total: [{ labels: [], values: [3] }
 async function ask(guard: Partial<OperatorGuardOptions>, { from = '127.0.0.1', headers = {} }: Caller = {}) {
   const app = await createTestServer({ corsOrigins: ['*'] });
   metricsRoute(app, {
-    collect: async () => ({ atMs: 0, metrics: restarts }),
+    collect: async () => ({ ...noCollection, metrics: restarts }),
     guard: { token: undefined, isOwnPort: false, ...guard },
   });
   const answer = await app.inject({ url: '/metrics', remoteAddress: from, headers });

@@ -35,8 +35,12 @@ const slowRequestCheckMs = 1_000;
 /** How long a silent connection is kept: longer than the load balancers in use, which would else write into its end. */
 const keepAliveMs = 72_000;
 
-/** They ask how the server is, and must hear it also when it has too much to do. */
-export const alwaysAnswered: ReadonlySet<string> = new Set(['/livez', '/readyz', '/health', '/metrics']);
+const healthAddresses: ReadonlySet<string> = new Set(['/livez', '/readyz', '/health', '/metrics']);
+
+/** Who asks there asks how the server is, and must hear it also when it has too much to do. */
+export function isAlwaysAnswered(url: string): boolean {
+  return healthAddresses.has(url) || /^\/ops(?:\/|$)/u.test(url);
+}
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -59,7 +63,7 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
     (request, response) => {
       request.socket.newestAnswer = response;
       if (observation !== undefined) observeRequest(response, observation);
-      if (admission.isOpen() || alwaysAnswered.has(request.url ?? '')) handle(request, response);
+      if (admission.isOpen() || isAlwaysAnswered(request.url ?? '')) handle(request, response);
       else refuse(response, options);
     },
   );

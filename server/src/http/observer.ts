@@ -62,14 +62,27 @@ export interface Observation {
   readonly clock: Clock;
 }
 
+/**
+ * For an answer that goes on as long as its client likes: its request has ended now that it is being answered. What follows is
+ * neither in flight nor slow.
+ */
+export function endObservation(response: SecuredResponse): void {
+  response.off('close', tellEnd);
+  tell(response, response.statusCode);
+}
+
 function tellEnd(this: SecuredResponse): void {
-  const { req, route, requestId, traceId, statusCode, writableFinished, beganMs, observation } = this;
+  tell(this, this.writableFinished ? this.statusCode : clientGone);
+}
+
+function tell(response: SecuredResponse, status: number): void {
+  const { req, route, requestId, traceId, beganMs, observation } = response;
   observation?.observer.requestEnded({
     method: req.method ?? '',
     route,
     requestId,
     traceId,
-    status: writableFinished ? statusCode : clientGone,
+    status,
     beganMs,
     durationMs: observation.clock.now() - beganMs,
   });

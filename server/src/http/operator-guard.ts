@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
+import { isSession, sessionOf } from './operator-session.ts';
 
 export interface OperatorGuardOptions {
   /** Whoever has it may come in, from anywhere; without it nobody may, also on this machine. */
@@ -24,17 +25,22 @@ export function onlyOperator(options: OperatorGuardOptions): (request: FastifyRe
   };
 }
 
-function mayEnter(request: FastifyRequest, { token, isOwnPort }: OperatorGuardOptions): boolean {
-  if (token !== undefined) return hasToken(request.headers.authorization, token);
+/** Who has the token shows it with each request, or has shown it in a browser, which keeps a session. */
+export function mayEnter(request: FastifyRequest, { token, isOwnPort }: OperatorGuardOptions): boolean {
+  if (token !== undefined && isToken(bearerOf(request), token)) return true;
   if (isFromAnotherSite(request)) return false;
+  if (token !== undefined) return isSession(sessionOf(request.headers.cookie), token, Date.now());
   return (
     isOwnPort || (isLoopback(request.raw.socket.remoteAddress) && isForThisMachine(request) && !isForwarded(request))
   );
 }
 
+function bearerOf({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer +(\S+)$/iu.exec(headers.authorization ?? '')?.[1];
+}
+
 /** Digests, because what is compared in constant time must have the same length. */
-function hasToken(authorization: string | undefined, token: string): boolean {
-  const given = /^Bearer +(\S+)$/iu.exec(authorization ?? '')?.[1];
+export function isToken(given: string | undefined, token: string): boolean {
   return given !== undefined && timingSafeEqual(digest(given), digest(token));
 }
 

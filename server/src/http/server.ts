@@ -21,7 +21,7 @@ import { carryConsistency, tokenHeader } from './consistency.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { limitLifetime } from './lifetime.ts';
 import type { HttpObserver } from './observer.ts';
-import { alwaysAnswered, createNodeServer } from './node-server.ts';
+import { createNodeServer, isAlwaysAnswered } from './node-server.ts';
 import { createErrorHandler } from './problem.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { createValidatorCompiler } from './request-validation.ts';
@@ -111,7 +111,7 @@ function nameAnswer(request: FastifyRequest, { raw }: FastifyReply): void {
 function countWork(app: FastifyInstance, admission: Admission): void {
   app.addHook('onRoute', (route) => {
     const { handler } = route;
-    if (alwaysAnswered.has(route.url)) return;
+    if (isAlwaysAnswered(route.url)) return;
     route.handler = async function (request, reply) {
       const began = admission.begin();
       try {

@@ -28,7 +28,9 @@ export class InProcessWorker implements Service {
   }
 
   async measure(): Promise<readonly MeasuredWorker[]> {
-    return this.#served === undefined ? [] : [{ id: 1, snapshot: this.#served.measure() }];
+    return this.#served === undefined
+      ? []
+      : [{ id: 1, worker: 1, pid: process.pid, measurement: this.#served.measure() }];
   }
 
   async start(signal: AbortSignal): Promise<void> {

@@ -1,11 +1,10 @@
-import type { Collection } from '../telemetry/collection.ts';
-import type { Snapshot } from '../telemetry/metrics.ts';
+import type { Collection, Measurement } from '../telemetry/collection.ts';
 
 /** What a worker says to its supervisor. */
 export type WorkerMessage =
   | { readonly type: 'hello' }
   | { readonly type: 'pong' }
-  | { readonly type: 'measured'; readonly snapshot: Snapshot }
+  | { readonly type: 'measured'; readonly measurement: Measurement }
   /** A question, to which the answer has the same number. */
   | { readonly type: 'collect'; readonly question: number; readonly maxAgeMs: number }
   | { readonly type: 'ready'; readonly report: WorkerReport }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { SupervisorMessage, WorkerMessage } from './messages.ts';
+import { noCollection } from '../../test/collections.ts';
 import { runWorkerProcess, type Served, type WorkerChannel, type WorkerProcess } from './worker-process.ts';
 
 interface Life {
@@ -41,7 +42,7 @@ function live(serve: Parameters<typeof runWorkerProcess<string>>[1]): Life {
 }
 
 function serving(stop: Served['stop'] = async () => undefined): Served {
-  return { report, measure: () => ({}), stop };
+  return { report, measure: () => ({ metrics: {}, slowStatements: [] }), stop };
 }
 
 /** Everything that is already settled has been handled. */
@@ -152,15 +153,16 @@ test('a worker that cannot stop in good order ends with a failure', async () => 
 });
 
 test('it says what it has counted when it is asked, and nothing before it serves', async () => {
-  const snapshot = { messenger_worker_restarts_total: [{ labels: [], values: [7] }] };
-  const { told, tell } = live(async () => ({ ...serving(), measure: () => snapshot }));
+  const metrics = { messenger_worker_restarts_total: [{ labels: [], values: [7] }] };
+  const measurement = { metrics, slowStatements: [] };
+  const { told, tell } = live(async () => ({ ...serving(), measure: () => measurement }));
   tell({ type: 'measure' });
   tell({ type: 'serve', settings: 'x' });
   await settled();
   assert.deepEqual(told, [hello, ready]);
   tell({ type: 'measure' });
   await settled();
-  assert.deepEqual(told.at(-1), { type: 'measured', snapshot });
+  assert.deepEqual(told.at(-1), { type: 'measured', measurement });
 });
 
 test('whoever asks in it for the metrics of all gets the answer to his own question', async () => {
@@ -176,8 +178,8 @@ test('whoever asks in it for the metrics of all gets the answer to his own quest
     { type: 'collect', question: 1, maxAgeMs: 0 },
     { type: 'collect', question: 2, maxAgeMs: 500 },
   ]);
-  tell({ type: 'collected', question: 2, collection: { atMs: 22, metrics: {} } });
-  tell({ type: 'collected', question: 1, collection: { atMs: 11, metrics: {} } });
+  tell({ type: 'collected', question: 2, collection: { ...noCollection, atMs: 22 } });
+  tell({ type: 'collected', question: 1, collection: { ...noCollection, atMs: 11 } });
   assert.deepEqual(
     (await Promise.all(asked)).map(({ atMs }) => atMs),
     [11, 22],

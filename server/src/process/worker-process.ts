@@ -1,13 +1,12 @@
 import { withDeadline } from '../lib/with-deadline.ts';
-import type { Collect, Collection } from '../telemetry/collection.ts';
-import type { Snapshot } from '../telemetry/metrics.ts';
+import type { Collect, Collection, Measurement } from '../telemetry/collection.ts';
 import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
 
 /** Something that serves until it is stopped. */
 export interface Served {
   readonly report: WorkerReport;
   /** What it has counted so far. */
-  measure(): Snapshot;
+  measure(): Measurement;
   stop(signal: AbortSignal): Promise<void>;
 }
 
@@ -77,7 +76,7 @@ export function runWorkerProcess<Settings>(
 }
 
 function tellMeasured(channel: Pick<WorkerChannel<never>, 'send'>, served: Served): void {
-  channel.send({ type: 'measured', snapshot: served.measure() });
+  channel.send({ type: 'measured', measurement: served.measure() });
 }
 
 /** Asks the supervisor for what all processes have counted. Rejects when it does not answer. */

@@ -3,6 +3,7 @@ import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import type { Script } from '../../test/scripted-worker.ts';
+import { noCollection } from '../../test/collections.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -28,7 +29,7 @@ function create(act: (launch: number) => Script['do'], count = 2): Workers<Scrip
     settings: (worker) => ({ worker, do: act((launches += 1)) }),
     onFatal: (reason) => fatal.push(reason),
     clock: { now: () => 0 },
-    collect: async () => ({ atMs: 0, metrics: {} }),
+    collect: async () => noCollection,
     heartbeat: { everyMs: 100, mostMissed: 5, mostMissedAtStart: 100 },
     log: createLog({ level: 'info', name: 'test', pretty: false }, { write: (line: string) => void lines.push(line) }),
   });
@@ -150,7 +151,9 @@ test('each worker that serves is asked what it has counted; one that is stopped 
   const group = create(() => 'serve');
   await group.start(never);
   const totals = async (): Promise<(number | undefined)[]> =>
-    (await group.measure()).map(({ snapshot }) => snapshot?.messenger_worker_restarts_total?.[0]?.values[0]);
+    (await group.measure()).map(
+      ({ measurement }) => measurement?.metrics.messenger_worker_restarts_total?.[0]?.values[0],
+    );
   assert.deepEqual(new Set(await totals()), new Set([1, 2]));
   const victim = pidOf(group, 1);
   process.kill(victim, 'SIGSTOP');

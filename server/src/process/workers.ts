@@ -5,10 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { RestartBudget } from '../lib/restart-budget.ts';
-import type { Collect } from '../telemetry/collection.ts';
+import type { Collect, Measurement } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Snapshot } from '../telemetry/metrics.ts';
 import { defaultHeartbeat, Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
 import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
 import { Question } from './question.ts';
@@ -36,6 +35,13 @@ export interface WorkerCounts {
   readonly restarts: number;
 }
 
+/** A worker that serves, and how it is asked. */
+interface Measured {
+  readonly worker: number;
+  readonly pid: number;
+  readonly question: Question<Measurement>;
+}
+
 /** How long a worker may take to say what it has counted. */
 const measureMs = 900;
 
@@ -50,7 +56,7 @@ export class Workers<Settings> implements Service {
   readonly #budget: RestartBudget;
   readonly #running = new Map<number, Worker>();
   #state: ServiceState = 'stopped';
-  readonly #measures = new Map<number, Question<Snapshot>>();
+  readonly #measures = new Map<number, Measured>();
   #restarts = 0;
   #report: WorkerReport = { routes: [] };
 
@@ -79,7 +85,9 @@ export class Workers<Settings> implements Service {
 
   /** What each worker that serves has counted; undefined for one that does not answer. */
   async measure(): Promise<readonly MeasuredWorker[]> {
-    const asked = [...this.#measures].map(async ([id, question]) => ({ id, snapshot: await question.ask(measureMs) }));
+    const asked = [...this.#measures].map(async ([id, { worker, pid, question }]) => {
+      return { id, worker, pid, measurement: await question.ask(measureMs) };
+    });
     return await Promise.all(asked);
   }
 
@@ -105,18 +113,18 @@ export class Workers<Settings> implements Service {
     const { promise, resolve, reject } = Promise.withResolvers<WorkerReport>();
     const worker = cluster.fork();
     this.#running.set(n, worker);
-    const measure = new Question<Snapshot>(() => send(worker, { type: 'measure' }));
+    const measure = new Question<Measurement>(() => send(worker, { type: 'measure' }));
     let served = false;
     let reason = 'it ended without a reason';
     worker.on('message', (message: WorkerMessage) => {
       if (message.type === 'hello') send(worker, { type: 'serve', settings: this.#options.settings(n) });
       if (message.type === 'failed') reason = message.reason;
       if (message.type === 'pong') heartbeat.answered();
-      if (message.type === 'measured') measure.answered(message.snapshot);
+      if (message.type === 'measured') measure.answered(message.measurement);
       if (message.type === 'collect') void this.#collectFor(worker, message);
       if (message.type === 'ready') {
         served = true;
-        this.#measures.set(worker.id, measure);
+        this.#measures.set(worker.id, { worker: n, pid: worker.process.pid ?? 0, question: measure });
         heartbeat.serves();
         resolve(message.report);
       }

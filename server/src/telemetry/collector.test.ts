@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Collector, type CollectorOptions, type MeasuredWorker } from './collector.ts';
 import type { Collection } from './collection.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
+import type { SlowStatement } from './slow-statements.ts';
 
 /** A worker that has refused so many requests, and has one in flight. */
 function counted(total: number): Snapshot {
@@ -11,6 +12,12 @@ function counted(total: number): Snapshot {
   metrics.set('messenger_http_requests_refused_total', total, 'overloaded');
   metrics.set('messenger_http_requests_in_flight', 1);
   return metrics.snapshot();
+}
+
+/** What such a worker tells, or that it tells nothing. */
+function measured(id: number, metrics: Snapshot | undefined): MeasuredWorker {
+  const measurement = metrics && { metrics, slowStatements: [] };
+  return { id, worker: id, pid: 1_000 + id, measurement };
 }
 
 function totalOf({ metrics }: Collection): number | undefined {
@@ -36,20 +43,14 @@ function create(
 }
 
 test('what a dead worker has counted stays in the totals, and how it was does not', async () => {
-  let alive: readonly MeasuredWorker[] = [
-    { id: 1, snapshot: counted(10) },
-    { id: 2, snapshot: counted(5) },
-  ];
+  let alive: readonly MeasuredWorker[] = [measured(1, counted(10)), measured(2, counted(5))];
   const { collect } = create(async () => alive);
   assert.equal(totalOf(await collect()), 15);
-  alive = [{ id: 2, snapshot: counted(6) }];
+  alive = [measured(2, counted(6))];
   const without = await collect();
   assert.equal(totalOf(without), 16);
   assert.equal(inFlight(without), 1);
-  alive = [
-    { id: 2, snapshot: counted(7) },
-    { id: 3, snapshot: counted(1) },
-  ];
+  alive = [measured(2, counted(7)), measured(3, counted(1))];
   assert.equal(totalOf(await collect()), 18);
   alive = [];
   assert.equal(totalOf(await collect()), 18);
@@ -58,7 +59,7 @@ test('what a dead worker has counted stays in the totals, and how it was does no
 test('a silent worker keeps its place in the totals, and is counted as silent', async () => {
   const silences: number[] = [];
   let snapshot: Snapshot | undefined = counted(10);
-  const { collect } = create(async () => [{ id: 1, snapshot }], {
+  const { collect } = create(async () => [measured(1, snapshot)], {
     measureSupervisor: (silent) => {
       silences.push(silent);
       return {};
@@ -83,7 +84,7 @@ test('who asks while others are being told gets a newer collection, and all such
     asked += 1;
     const snapshot = counted(asked);
     await gate.promise;
-    return [{ id: 1, snapshot }];
+    return [measured(1, snapshot)];
   });
   const first = collect();
   await Promise.resolve();
@@ -99,7 +100,7 @@ test('who asks while others are being told gets a newer collection, and all such
 test('who is content with a collection of half a second ago causes no new one', async () => {
   let now = 0;
   let asked = 0;
-  const { collect } = create(async () => [{ id: 1, snapshot: counted((asked += 1)) }], { clock: { now: () => now } });
+  const { collect } = create(async () => [measured(1, counted((asked += 1)))], { clock: { now: () => now } });
   const first = await collect();
   assert.equal(first.atMs, 42);
   now = 500;
@@ -114,7 +115,7 @@ test('workers are asked every two seconds even when nobody wants to know, so tha
   t.mock.timers.enable({ apis: ['setInterval'] });
   let total = 0;
   let alive = true;
-  const collector = create(async () => (alive ? [{ id: 1, snapshot: counted((total += 10)) }] : []));
+  const collector = create(async () => (alive ? [measured(1, counted((total += 10)))] : []));
   collector.start();
   for (let tick = 0; tick < 3; tick += 1) {
     t.mock.timers.tick(2_000);
@@ -127,7 +128,7 @@ test('workers are asked every two seconds even when nobody wants to know, so tha
 
 test('a collection that failed does not keep the next one from being made', async () => {
   let fails = true;
-  const { collect } = create(async () => [{ id: 1, snapshot: counted(1) }], {
+  const { collect } = create(async () => [measured(1, counted(1))], {
     measurePostgres: async () => {
       if (fails) throw new Error('no');
       return {};
@@ -136,4 +137,35 @@ test('a collection that failed does not keep the next one from being made', asyn
   await assert.rejects(collect(), /no/u);
   fails = false;
   assert.equal(totalOf(await collect()), 1);
+});
+
+test('each worker is told of by itself, and the newest slow statements of all are put together, newest first', async () => {
+  const slow = (atMs: number): SlowStatement => ({
+    atMs,
+    pool: 'read',
+    statement: 'users.find',
+    durationMs: 600,
+    batchSize: 3,
+    deadlineMs: 5_000,
+    failed: false,
+  });
+  const telling = (worker: number, ...times: readonly number[]): MeasuredWorker => ({
+    ...measured(worker, counted(worker)),
+    measurement: { metrics: counted(worker), slowStatements: times.map(slow) },
+  });
+  const many = Array.from({ length: 20 }, (_, n) => 100 + n);
+  const { collect } = create(async () => [telling(2, 10, 130), measured(3, undefined), telling(1, ...many)]);
+  const { workers, slowStatements } = await collect();
+  assert.deepEqual(
+    workers.map(({ worker, pid, metrics }) => [worker, pid, metrics === undefined]),
+    [
+      [1, 1_001, false],
+      [2, 1_002, false],
+      [3, 1_003, true],
+    ],
+  );
+  assert.deepEqual(
+    slowStatements.map(({ atMs }) => atMs),
+    [130, ...many.toReversed().slice(0, 19)],
+  );
 });

@@ -1,13 +1,17 @@
 import type { Clock } from '../lib/clock.ts';
-import type { Collect, Collection } from './collection.ts';
+import type { Collect, Collection, Measurement } from './collection.ts';
 import { mergeSnapshots, onlyCounted } from './merge-snapshots.ts';
 import type { Snapshot } from './metrics.ts';
+import { mostRecent } from './slow-statements.ts';
 
 /** One worker process that serves, and what it has counted; undefined when it did not answer in time. */
 export interface MeasuredWorker {
   /** Of the process: its successor has another one. */
   readonly id: number;
-  readonly snapshot: Snapshot | undefined;
+  /** Its number, which its successor takes over. */
+  readonly worker: number;
+  readonly pid: number;
+  readonly measurement: Measurement | undefined;
 }
 
 export interface CollectorOptions {
@@ -69,21 +73,31 @@ export class Collector {
 
   async #make(): Promise<Collection> {
     const { measurePostgres, measureSupervisor, clock, wallMs } = this.#options;
-    const [silent, postgres] = await Promise.all([this.#askWorkers(), measurePostgres()]);
+    const [measured, postgres] = await Promise.all([this.#askWorkers(), measurePostgres()]);
+    const silent = new Set(measured.flatMap(({ id, measurement }) => (measurement === undefined ? [id] : [])));
     const ofWorkers = [...this.#last].map(([id, snapshot]) => (silent.has(id) ? onlyCounted(snapshot) : snapshot));
     const metrics = mergeSnapshots([this.#ofTheDead, ...ofWorkers, measureSupervisor(silent.size), postgres]);
-    const collection = { atMs: wallMs(), metrics };
+    const workers = measured.map(({ worker, pid, measurement }) => ({ worker, pid, metrics: measurement?.metrics }));
+    const slowStatements = measured
+      .flatMap(({ measurement }) => measurement?.slowStatements ?? [])
+      .toSorted((a, b) => b.atMs - a.atMs)
+      .slice(0, mostRecent);
+    const collection = {
+      atMs: wallMs(),
+      metrics,
+      workers: workers.toSorted((a, b) => a.worker - b.worker),
+      slowStatements,
+    };
     this.#newest = { collection, atMs: clock.now() };
     return collection;
   }
 
-  /** Resolves with the workers that did not answer. */
-  async #askWorkers(): Promise<ReadonlySet<number>> {
+  async #askWorkers(): Promise<readonly MeasuredWorker[]> {
     const measured = await this.#options.measureWorkers();
     const alive = new Set(measured.map(({ id }) => id));
     for (const [id, snapshot] of this.#last) if (!alive.has(id)) this.#bury(id, snapshot);
-    for (const { id, snapshot } of measured) if (snapshot !== undefined) this.#last.set(id, snapshot);
-    return new Set(measured.flatMap(({ id, snapshot }) => (snapshot === undefined ? [id] : [])));
+    for (const { id, measurement } of measured) if (measurement !== undefined) this.#last.set(id, measurement.metrics);
+    return measured;
   }
 
   #bury(id: number, snapshot: Snapshot): void {

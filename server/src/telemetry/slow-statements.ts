@@ -24,7 +24,8 @@ export interface SlowStatementsOptions {
   readonly now: () => number;
 }
 
-const mostRecent = 20;
+/** How many are kept. */
+export const mostRecent = 20;
 const mostPerSecond = 10;
 
 /** Writes a line for each slow statement, ten a second at most, and keeps the last twenty for who watches the server. */

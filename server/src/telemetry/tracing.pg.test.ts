@@ -7,17 +7,21 @@ import { listen } from '../../test/http-server.ts';
 import { recordLog } from '../../test/log-lines.ts';
 import { startCollector, type Collector, type ReceivedSpan } from '../../test/otlp-collector.ts';
 import { waitFor } from '../../test/wait-for.ts';
+import { withClient } from '../db/session.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import { startTracing } from './tracing.ts';
 
 const database = useDatabase();
 const users = '/api/v1/users';
+const session = { applicationName: 'test', connectTimeoutMs: 1_000, statementTimeoutMs: 0 };
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const parentId = '00f067aa0ba902b7';
 
 interface Traced {
   readonly url: string;
   readonly text: () => string;
+  /** Calls of writes that wait, and transactions that run. */
+  readonly writes: () => { readonly waiting: number; readonly inFlight: number };
   /** Closes the server, which sends the last spans. */
   readonly close: () => Promise<void>;
 }
@@ -41,7 +45,12 @@ async function serveTraced(collector: string, timeoutMs = 10_000): Promise<Trace
     await app.close();
     await tracing.close();
   };
-  return { url, text, close };
+  const writes: Traced['writes'] = () => {
+    const load = app.databases.batches.flatMap(({ loads }) => loads).find(({ name }) => name === 'writes');
+    assert(load);
+    return load;
+  };
+  return { url, text, writes, close };
 }
 
 async function create(url: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
@@ -92,7 +101,18 @@ describe('a traced request', () => {
   test('that shares its batch is linked with it, and the batch with all its requests', async () => {
     const collector = await startCollector({ answers: true });
     const server = await serveTraced(collector.url);
-    await Promise.all(Array.from({ length: 40 }, async () => create(server.url)));
+    await withClient(database().endpoints.write, session, async (holder) => {
+      await holder.query('begin; lock table users in share mode');
+      const creating: Promise<void>[] = [];
+      for (const inFlight of [1, 2]) {
+        creating.push(create(server.url));
+        await waitFor('one to be sent alone', () => server.writes().inFlight === inFlight);
+      }
+      for (let n = 0; n < 38; n += 1) creating.push(create(server.url));
+      await waitFor('the others to gather', () => server.writes().waiting === 38);
+      await holder.query('commit');
+      await Promise.all(creating);
+    });
     await server.close();
     const spans = collector.spans();
     const requests = new Set(spans.filter(({ name }) => name === `POST ${users}`).map(({ spanId }) => spanId));

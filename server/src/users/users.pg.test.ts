@@ -332,7 +332,7 @@ test('each write is one statement and a look at the log behind it, with no trans
   const user = await create();
   const kinds = /insert into users|update users|delete from users|pg_current_wal_insert_lsn/u;
   const statements = async (act: () => Promise<unknown>): Promise<string[]> => {
-    await sql('select pg_stat_statements_reset()');
+    await sql('select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = current_database()');
     await act();
     const rows = await sql<{ query: string }>(
       `select query from pg_stat_statements join pg_database on dbid = pg_database.oid

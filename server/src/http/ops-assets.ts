@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+
+export interface OpsAsset {
+  readonly type: string;
+  readonly text: string;
+  readonly etag: string;
+}
+
+/** By their addresses below `/ops/`. The page loads nothing else, so that it works where there is no other network. */
+const files: Readonly<Record<string, string>> = {
+  'index.html': '../ops-page/index.html',
+  'login.html': '../ops-page/login.html',
+  'style.css': '../ops-page/style.css',
+  'page.js': '../ops-page/page.js',
+  'view.js': '../ops-page/view.js',
+  'format.js': '../ops-page/format.js',
+  'charts.js': '../ops-page/charts.js',
+  'login.js': '../ops-page/login.js',
+  'uplot.js': import.meta.resolve('uplot/dist/uPlot.esm.js'),
+  'uplot.css': import.meta.resolve('uplot/dist/uPlot.min.css'),
+};
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+};
+
+/** The files of the live page. Rejects when one is missing: then the server is not whole. */
+export async function loadOpsAssets(): Promise<ReadonlyMap<string, OpsAsset>> {
+  return new Map(
+    await Promise.all(Object.entries(files).map(async ([name, file]) => [name, await load(file)] as const)),
+  );
+}
+
+async function load(file: string): Promise<OpsAsset> {
+  const text = await readFile(new URL(file, import.meta.url), 'utf8');
+  const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 20)}"`;
+  return { type: types[extname(file)] ?? 'text/plain; charset=utf-8', text, etag };
+}

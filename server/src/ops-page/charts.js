@@ -1,0 +1,161 @@
+import { formatCount, formatDuration } from './format.js';
+import uPlot from './uplot.js';
+
+/** @import { Figures } from './view.js' */
+
+/**
+ * @typedef {object} Line
+ * @property {string} label
+ * @property {(figures: Figures) => number | undefined} value
+ */
+
+/**
+ * @typedef {object} ChartOptions
+ * @property {HTMLElement} place
+ * @property {string} title For those who do not see it.
+ * @property {readonly Line[]} lines
+ * @property {(value: number) => string} format
+ */
+
+const height = 190;
+
+/** Lines over time. */
+class Chart {
+  /** @readonly */
+  #options;
+  #plot;
+
+  /** @param {ChartOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.#plot = this.#draw([[]]);
+    new ResizeObserver(() => this.#plot.setSize({ width: this.#width(), height })).observe(options.place);
+    // Its colours are drawn, and do not follow the style sheet.
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+      const { data } = this.#plot;
+      this.#plot.destroy();
+      this.#plot = this.#draw(data);
+    });
+    options.place.setAttribute('role', 'img');
+  }
+
+  /** @param {readonly Figures[]} history @param {number} spanSeconds */
+  show(history, spanSeconds) {
+    const { lines, place, title, format } = this.#options;
+    const end = (history.at(-1)?.atMs ?? Date.now()) / 1_000;
+    const shown = history.filter(({ atMs }) => atMs / 1_000 >= end - spanSeconds);
+    const values = lines.map(({ value }) => shown.map((figures) => value(figures) ?? null));
+    this.#plot.setData([shown.map(({ atMs }) => atMs / 1_000), ...values], false);
+    this.#plot.setScale('x', { min: end - spanSeconds, max: end });
+    if (typeof this.#plot.cursor.idx !== 'number') this.#plot.setLegend({ idx: shown.length - 1 });
+    const newest = lines.map(({ label }, n) => `${label} ${formatOr(format, values[n]?.at(-1))}`);
+    place.setAttribute('aria-label', `${title}: ${newest.join(', ')}`);
+  }
+
+  /** @param {uPlot.AlignedData} data */
+  #draw(data) {
+    const { place, lines, format } = this.#options;
+    const color = (/** @type {string} */ name) => resolveColor(place, name);
+    const axis = { stroke: color('--quiet'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false } };
+    return new uPlot(
+      {
+        width: this.#width(),
+        height,
+        cursor: { y: false },
+        scales: { y: { range: (_plot, _min, max) => [0, (Number.isFinite(max) && max > 0 ? max : 1) * 1.1] } },
+        axes: [
+          { ...axis, space: 70, values: (_plot, times) => times.map(clockTime) },
+          { ...axis, size: 64, values: (_plot, values) => values.map(format) },
+        ],
+        series: [
+          { label: 'Time', value: (_plot, time) => formatOr(clockTime, time) },
+          ...lines.map(({ label }, n) => ({
+            label,
+            stroke: color(`--series-${n + 1}`),
+            width: 1.5,
+            points: { show: false },
+            value: (/** @type {unknown} */ _plot, /** @type {number | null} */ value) => formatOr(format, value),
+          })),
+        ],
+      },
+      data.length === lines.length + 1 ? data : [[], ...lines.map(() => [])],
+      place,
+    );
+  }
+
+  #width() {
+    return Math.max(200, this.#options.place.clientWidth);
+  }
+}
+
+/** A canvas knows no `light-dark()`. @param {HTMLElement} place @param {string} name */
+function resolveColor(place, name) {
+  const probe = document.createElement('span');
+  probe.style.color = `var(${name})`;
+  place.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+/** @param {number} seconds since 1970 */
+function clockTime(seconds) {
+  return new Date(seconds * 1_000).toLocaleTimeString([], { hour12: false });
+}
+
+/** @param {(value: number) => string} format @param {number | null | undefined} value */
+function formatOr(format, value) {
+  return value === null || value === undefined ? '–' : format(value);
+}
+
+/** @param {string} status @returns {Line['value']} */
+function rate(status) {
+  return ({ perSecondByClass }) => perSecondByClass[status] ?? 0;
+}
+
+/** @param {(id: string) => HTMLElement} find @returns {readonly Chart[]} */
+export function createCharts(find) {
+  return [
+    new Chart({
+      place: find('chart-requests'),
+      title: 'Requests a second',
+      lines: [
+        { label: '2xx', value: rate('2xx') },
+        { label: '4xx', value: rate('4xx') },
+        { label: '5xx', value: rate('5xx') },
+      ],
+      format: formatCount,
+    }),
+    new Chart({
+      place: find('chart-durations'),
+      title: 'Response time',
+      lines: [
+        { label: 'p50', value: ({ p50 }) => p50 },
+        { label: 'p95', value: ({ p95 }) => p95 },
+        { label: 'p99', value: ({ p99 }) => p99 },
+      ],
+      format: formatDuration,
+    }),
+    new Chart({
+      place: find('chart-load'),
+      title: 'In flight and waiting',
+      lines: [
+        { label: 'in flight', value: ({ inFlight }) => inFlight },
+        { label: 'waiting', value: ({ waiting }) => waiting },
+      ],
+      format: formatCount,
+    }),
+    new Chart({
+      place: find('chart-lag'),
+      title: 'Standbys behind the primary',
+      lines: [{ label: 'worst', value: ({ lagSeconds }) => worst(Object.values(lagSeconds)) }],
+      format: formatDuration,
+    }),
+  ];
+}
+
+/** @param {readonly (number | undefined)[]} values */
+function worst(values) {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+}

@@ -1,0 +1,243 @@
+/** `/ops` in the browser: listens to the stream, and shows what `view.js` makes of it. */
+import { createCharts } from './charts.js';
+import { formatBytes, formatCount, formatDuration, formatPercent } from './format.js';
+import { figuresOf, judge, titleOf } from './view.js';
+
+/** @import { LiveSample } from '../telemetry/live-sample.ts' */
+/** @import { Figures, Verdict } from './view.js' */
+
+/** Of figures that are kept, in milliseconds: the longest span that can be shown. */
+const keptMs = 900_000;
+/** Without news for so long the figures are old. */
+const staleMs = 3_000;
+
+/** @param {string} id */
+function find(id) {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`the page has no ${id}`);
+  return found;
+}
+
+const charts = createCharts(find);
+/** @type {Figures[]} */
+let history = [];
+/** @type {LiveSample | undefined} */
+let newest;
+/** @type {number | undefined} */
+let restartedAtMs;
+let heardAtMs = performance.now();
+let isPaused = false;
+
+/** @param {LiveSample} sample */
+function take(sample) {
+  heardAtMs = performance.now();
+  if (newest !== undefined && sample.atMs <= newest.atMs) return; // Another worker's newest, once more.
+  const figures = newest && figuresOf(newest, sample);
+  if (newest !== undefined && sample.workers.restarts > newest.workers.restarts) restartedAtMs = sample.atMs;
+  newest = sample;
+  if (figures !== undefined) history = [...history.filter(({ atMs }) => atMs > sample.atMs - keptMs), figures];
+  if (!isPaused) show();
+}
+
+function show() {
+  if (newest === undefined) return;
+  const figures = history.at(-1);
+  const upSeconds = (newest.atMs - newest.startedAtMs) / 1_000;
+  setText(find('about'), `${newest.version}, up for ${formatDuration(upSeconds)}`);
+  showVerdict(judge(newest, figures, restartedAtMs));
+  if (figures !== undefined) showFigures(figures);
+  const span = find('span');
+  for (const chart of charts) chart.show(history, span instanceof HTMLSelectElement ? Number(span.value) : 300);
+  showServers(newest);
+  showPools(newest);
+  showWorkers(newest);
+  showSlowStatements(newest);
+}
+
+/** @param {Verdict} verdict */
+function showVerdict({ level, findings }) {
+  document.body.classList.remove('stale');
+  const [worst, ...others] = findings;
+  find('verdict').dataset['level'] = level;
+  setText(find('headline'), worst?.text ?? 'All is well');
+  const list = others.map(({ text }) => element('li', text));
+  if (list.map((item) => item.textContent).join('\n') !== find('findings').innerText)
+    find('findings').replaceChildren(...list);
+}
+
+/** A screen reader reads what changes: so only what does is changed. @param {Element} place @param {string} text */
+function setText(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
+/** @param {Figures} figures */
+function showFigures(figures) {
+  const shown = {
+    'Requests/s': formatCount(figures.perSecond),
+    Errors: formatPercent(figures.errorPart),
+    p50: orDash(figures.p50, formatDuration),
+    p95: orDash(figures.p95, formatDuration),
+    p99: orDash(figures.p99, formatDuration),
+    'In flight': formatCount(figures.inFlight),
+    'Refused/s': formatCount(figures.refusedPerSecond),
+    'Read from standbys': orDash(figures.byStandby, formatPercent),
+  };
+  const pairs = Object.entries(shown).map(([name, value]) => element('div', element('dt', name), element('dd', value)));
+  find('figures').replaceChildren(...pairs);
+}
+
+/** @param {LiveSample} sample */
+function showServers({ servers }) {
+  const columns = [
+    'Server',
+    'State',
+    'Sessions',
+    'Active',
+    'Lock waits',
+    'Cache hits',
+    'Oldest transaction',
+    'Behind',
+    'Dead rows',
+  ];
+  const rows = servers.map((server) => [
+    titleOf(server.name),
+    server.up ? element('span', server.receiver ?? 'up', 'ok') : element('span', 'away', 'bad'),
+    orDash(server.connections, (count) => `${count} of ${server.maxConnections ?? '?'}`),
+    orDash(server.active, formatCount),
+    orDash(server.lockWaits, formatCount),
+    orDash(server.cacheHitRatio, formatPercent),
+    orDash(server.oldestTransactionSeconds, formatDuration),
+    server.lagSeconds === undefined
+      ? '–'
+      : `${formatDuration(server.lagSeconds)}, ${formatBytes(server.lagBytes ?? 0)}`,
+    orDash(server.deadRows, formatCount),
+  ]);
+  fill('servers', columns, rows, 'The databases have not been asked yet');
+}
+
+/** @param {LiveSample} sample */
+function showPools({ pools }) {
+  const rows = pools.map(({ name, open, idle, waiting, waits, waitSeconds }) => [
+    titleOf(name),
+    formatCount(open),
+    formatCount(open - idle),
+    formatCount(idle),
+    element('span', formatCount(waiting), waiting > 0 ? 'warn' : ''),
+    formatCount(waits),
+    waits === 0 ? '–' : formatDuration(waitSeconds / waits),
+  ]);
+  fill('pools', ['Pool', 'Open', 'In use', 'Idle', 'Waiting now', 'Waits so far', 'Mean wait'], rows, 'No pools');
+}
+
+/** @param {LiveSample} sample */
+function showWorkers({ workers }) {
+  const rows = workers.each.map(({ worker, pid, inFlight, memoryBytes, eventLoopDelaySeconds }) => [
+    `Worker ${worker}`,
+    memoryBytes === undefined ? element('span', 'silent', 'bad') : element('span', 'serving', 'ok'),
+    String(pid),
+    orDash(inFlight, formatCount),
+    orDash(memoryBytes, formatBytes),
+    orDash(eventLoopDelaySeconds, formatDuration),
+  ]);
+  for (let n = 0; n < workers.missing; n += 1)
+    rows.push([element('span', 'Starting', 'warn'), '–', '–', '–', '–', '–']);
+  fill('workers', ['Worker', 'State', 'Process', 'In flight', 'Memory', 'Longest stall'], rows, 'No worker serves');
+}
+
+/** @param {LiveSample} sample */
+function showSlowStatements({ slowStatements }) {
+  const rows = slowStatements.map(({ atMs, statement, pool, durationMs, batchSize, failed }) => [
+    new Date(atMs).toLocaleTimeString([], { hour12: false }),
+    statement,
+    pool,
+    formatDuration(durationMs / 1_000),
+    formatCount(batchSize),
+    failed ? element('span', 'failed', 'bad') : 'done',
+  ]);
+  fill('slow', ['Ended', 'Statement', 'Pool', 'Took', 'Calls', 'Result'], rows, 'None so far');
+}
+
+/** @template T @param {T | undefined} value @param {(value: T) => string} format */
+function orDash(value, format) {
+  return value === undefined ? '–' : format(value);
+}
+
+/**
+ * @param {string} id
+ * @param {readonly string[]} columns
+ * @param {readonly (readonly (string | Node)[])[]} rows
+ * @param {string} none
+ */
+function fill(id, columns, rows, none) {
+  const heads = columns.map((name) => scoped(element('th', name), 'col'));
+  const lines = rows.map(([first = '', ...cells]) =>
+    element('tr', scoped(element('th', first), 'row'), ...cells.map((cell) => element('td', cell))),
+  );
+  const empty = element('td', none);
+  empty.className = 'empty';
+  empty.setAttribute('colspan', String(columns.length));
+  const body = lines.length > 0 ? lines : [element('tr', empty)];
+  find(id).replaceChildren(element('thead', element('tr', ...heads)), element('tbody', ...body));
+}
+
+/** @param {HTMLElement} cell @param {'row' | 'col'} scope */
+function scoped(cell, scope) {
+  cell.setAttribute('scope', scope);
+  return cell;
+}
+
+/** @param {string} name @param {...(string | Node)} parts With one text and a class, the class last. */
+function element(name, ...parts) {
+  const made = document.createElement(name);
+  const [text, className] = parts;
+  if (name === 'span' && typeof className === 'string') {
+    made.className = className;
+    made.append(text ?? '');
+  } else made.append(...parts);
+  return made;
+}
+
+function pause() {
+  isPaused = !isPaused;
+  const button = find('pause');
+  button.setAttribute('aria-pressed', String(isPaused));
+  setText(button, isPaused ? 'Go on' : 'Pause');
+  show();
+}
+
+/** The stream comes back by itself; until then what is shown is old. */
+function watchConnection() {
+  if (isPaused || performance.now() - heardAtMs < staleMs) return;
+  document.body.classList.add('stale');
+  find('verdict').dataset['level'] = 'bad';
+  setText(find('headline'), 'The server does not answer. Trying again …');
+  find('findings').replaceChildren();
+}
+
+async function leave() {
+  await fetch('/ops/session', { method: 'DELETE' });
+  localStorage.removeItem('has-session');
+  location.reload();
+}
+
+function listen() {
+  const stream = new EventSource('/ops/stream');
+  stream.addEventListener('message', (/** @type {MessageEvent<string>} */ { data }) => {
+    // oxlint-disable-next-line typescript/no-unsafe-argument -- Our own server's, made as a LiveSample.
+    take(JSON.parse(data));
+  });
+  // Refused, not lost: a browser does not try that again by itself.
+  stream.addEventListener('error', () => {
+    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 2_000);
+  });
+}
+
+find('pause').addEventListener('click', pause);
+find('span').addEventListener('change', show);
+find('leave').hidden = localStorage.getItem('has-session') === null;
+find('leave').addEventListener('click', () => void leave());
+document.addEventListener('keydown', ({ key, target, ctrlKey, metaKey, altKey }) => {
+  if (key === 'p' && !ctrlKey && !metaKey && !altKey && !(target instanceof HTMLSelectElement)) pause();
+});
+setInterval(watchConnection, 500);
+listen();

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { noCollection } from '../../test/collections.ts';
+import { sampleOf } from './live-sample.ts';
+import { metricTable } from './metric-table.ts';
+import { Metrics, observe } from './metrics.ts';
+
+const { buckets } = metricTable.messenger_http_request_duration_seconds;
+
+test('requests are put together over methods and routes, and durations keep their buckets', () => {
+  const metrics = new Metrics();
+  metrics.set('messenger_http_requests_total', 3, 'GET', '/a', '2xx');
+  metrics.set('messenger_http_requests_total', 4, 'POST', '/b', '2xx');
+  metrics.set('messenger_http_requests_total', 1, 'GET', '/a', '5xx');
+  metrics.set('messenger_http_requests_refused_total', 9, 'invalid_request');
+  metrics.set('messenger_http_requests_refused_total', 2, 'overloaded');
+  for (const [route, seconds] of [['/a', 0.0004] as const, ['/b', 0.0004] as const, ['/b', 60] as const])
+    observe(metrics.series('messenger_http_request_duration_seconds', 'GET', route, '2xx'), buckets, seconds);
+  const { http } = sampleOf({ ...noCollection, metrics: metrics.snapshot() });
+  assert.deepEqual(http.ended, { '2xx': 7, '5xx': 1 });
+  assert.equal(http.overloaded, 2);
+  assert.deepEqual(http.durations.bounds, buckets);
+  assert.deepEqual(http.durations.counts, [2, ...buckets.slice(1).map(() => 0), 1]);
+});
+
+test('each database has its own numbers, and one that is away has none', () => {
+  const metrics = new Metrics();
+  metrics.set('messenger_postgres_up', 1, 'primary');
+  metrics.set('messenger_postgres_up', 0, 'standby 1');
+  metrics.set('messenger_postgres_up', 1, 'standby 2');
+  metrics.set('messenger_postgres_connections', 5, 'primary', 'idle');
+  metrics.set('messenger_postgres_connections', 2, 'primary', 'active');
+  metrics.set('messenger_postgres_dead_rows', 7, 'users');
+  metrics.set('messenger_postgres_replication_state', 1, 'standby 2', 'streaming');
+  metrics.set('messenger_postgres_replication_lag_bytes', 640, 'standby 2');
+  const [primary, first, second] = sampleOf({ ...noCollection, metrics: metrics.snapshot() }).servers;
+  assert.deepEqual([primary?.connections, primary?.active, primary?.deadRows, primary?.lagBytes], [7, 2, 7, undefined]);
+  assert.deepEqual(first, { name: 'standby 1', up: false });
+  assert.deepEqual([second?.receiver, second?.lagBytes, second?.deadRows], ['streaming', 640, undefined]);
+});
+
+test('a worker that is silent has no numbers of its own', () => {
+  const metrics = new Metrics();
+  metrics.set('messenger_http_requests_in_flight', 3);
+  metrics.set('messenger_process_memory_bytes', 1_000, 'worker', 'rss');
+  metrics.set('messenger_process_memory_bytes', 2_000, 'worker', 'heap_used');
+  metrics.set('messenger_event_loop_delay_seconds', 0.25, '1');
+  const workers = [
+    { worker: 1, pid: 11, metrics: metrics.snapshot() },
+    { worker: 2, pid: 12, metrics: undefined },
+  ];
+  assert.deepEqual(sampleOf({ ...noCollection, workers }).workers.each, [
+    { worker: 1, pid: 11, inFlight: 3, memoryBytes: 1_000, eventLoopDelaySeconds: 0.25 },
+    { worker: 2, pid: 12 },
+  ]);
+});

@@ -1,0 +1,168 @@
+import type { Collection, ObservedWorker } from './collection.ts';
+import { metricTable, type MetricName } from './metric-table.ts';
+import type { Series, Snapshot } from './metrics.ts';
+import type { SlowStatement } from './slow-statements.ts';
+
+/** What `/ops` is told again and again: a collection, brought down to what the page shows. Durations in seconds. */
+export interface LiveSample {
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly http: {
+    /** Requests that have ended so far, by the class of their status (`2xx`). */
+    readonly ended: Readonly<Record<string, number>>;
+    readonly overloaded: number;
+    readonly inFlight: number;
+    /** Requests by duration so far: `counts[n]` took at most `bounds[n]` seconds, the last count more. */
+    readonly durations: { readonly bounds: readonly number[]; readonly counts: readonly number[] };
+  };
+  /** Reads so far, by who answered. */
+  readonly reads: Readonly<Record<string, number>>;
+  readonly pools: readonly LivePool[];
+  readonly servers: readonly LiveServer[];
+  readonly workers: {
+    readonly serving: number;
+    readonly silent: number;
+    readonly missing: number;
+    /** So far. */
+    readonly restarts: number;
+    readonly each: readonly LiveWorker[];
+  };
+  readonly slowStatements: readonly SlowStatement[];
+}
+
+interface LivePool {
+  readonly name: string;
+  readonly open: number;
+  readonly idle: number;
+  readonly waiting: number;
+  /** So far. */
+  readonly waits: number;
+  readonly waitSeconds: number;
+}
+
+/** A database server. All but its name is missing while it is away. */
+export interface LiveServer {
+  readonly name: string;
+  readonly up: boolean;
+  readonly connections?: number | undefined;
+  readonly active?: number | undefined;
+  readonly maxConnections?: number | undefined;
+  readonly lockWaits?: number | undefined;
+  readonly cacheHitRatio?: number | undefined;
+  readonly oldestTransactionSeconds?: number | undefined;
+  /** Commits and rollbacks so far. */
+  readonly transactions?: number | undefined;
+  readonly deadRows?: number | undefined;
+  readonly receiver?: string | undefined;
+  readonly lagBytes?: number | undefined;
+  readonly lagSeconds?: number | undefined;
+}
+
+/** Its numbers are missing while it is silent. */
+interface LiveWorker {
+  readonly worker: number;
+  readonly pid: number;
+  readonly inFlight?: number | undefined;
+  readonly memoryBytes?: number | undefined;
+  readonly eventLoopDelaySeconds?: number | undefined;
+}
+
+const durationMetric = 'messenger_http_request_duration_seconds';
+
+export function sampleOf({ atMs, metrics, workers, slowStatements }: Collection): LiveSample {
+  const { buckets: bounds } = metricTable[durationMetric];
+  const sum = (name: MetricName, ...labels: readonly string[]): number => sumOf(matching(metrics, name, labels));
+  return {
+    atMs,
+    version: metrics.messenger_build_info?.[0]?.labels[0] ?? '',
+    startedAtMs: sum('messenger_start_time_seconds') * 1_000,
+    http: {
+      ended: byLabel(metrics, 'messenger_http_requests_total', 2),
+      overloaded: sum('messenger_http_requests_refused_total', 'overloaded'),
+      inFlight: sum('messenger_http_requests_in_flight'),
+      durations: { bounds, counts: countsOf(metrics[durationMetric] ?? [], bounds.length + 1) },
+    },
+    reads: byLabel(metrics, 'messenger_reads_total', 0),
+    pools: ['write', 'read'].map((name) => ({
+      name,
+      open: sum('messenger_db_connections', name, 'open'),
+      idle: sum('messenger_db_connections', name, 'idle'),
+      waiting: sum('messenger_db_waiting', name),
+      waits: sum('messenger_db_waits_total', name),
+      waitSeconds: sum('messenger_db_wait_seconds_total', name),
+    })),
+    servers: Object.keys(byLabel(metrics, 'messenger_postgres_up', 0)).map((name) => serverOf(metrics, name)),
+    workers: {
+      serving: sum('messenger_workers', 'serving'),
+      silent: sum('messenger_workers', 'silent'),
+      missing: sum('messenger_workers', 'missing'),
+      restarts: sum('messenger_worker_restarts_total'),
+      each: workers.map(workerOf),
+    },
+    slowStatements,
+  };
+}
+
+function serverOf(metrics: Snapshot, name: string): LiveServer {
+  const up = sumOf(matching(metrics, 'messenger_postgres_up', [name])) === 1;
+  if (!up) return { name, up };
+  const value = (metric: MetricName, ...labels: readonly string[]): number | undefined => {
+    const series = matching(metrics, metric, [name, ...labels]);
+    return series.length === 0 ? undefined : sumOf(series);
+  };
+  const deadRows = metrics.messenger_postgres_dead_rows;
+  const receiver = matching(metrics, 'messenger_postgres_replication_state', [name])[0]?.labels[1];
+  return {
+    name,
+    up,
+    connections: value('messenger_postgres_connections'),
+    active: value('messenger_postgres_connections', 'active'),
+    maxConnections: value('messenger_postgres_max_connections'),
+    lockWaits: value('messenger_postgres_lock_waits'),
+    cacheHitRatio: value('messenger_postgres_cache_hit_ratio'),
+    oldestTransactionSeconds: value('messenger_postgres_oldest_transaction_seconds'),
+    transactions: (value('messenger_postgres_commits_total') ?? 0) + (value('messenger_postgres_rollbacks_total') ?? 0),
+    deadRows: name === 'primary' && deadRows !== undefined ? sumOf(deadRows) : undefined,
+    receiver,
+    lagBytes: value('messenger_postgres_replication_lag_bytes'),
+    lagSeconds: value('messenger_postgres_replication_lag_seconds'),
+  };
+}
+
+function workerOf({ worker, pid, metrics }: ObservedWorker): LiveWorker {
+  if (metrics === undefined) return { worker, pid };
+  return {
+    worker,
+    pid,
+    inFlight: sumOf(matching(metrics, 'messenger_http_requests_in_flight', [])),
+    memoryBytes: sumOf(matching(metrics, 'messenger_process_memory_bytes', ['worker', 'rss'])),
+    eventLoopDelaySeconds: sumOf(matching(metrics, 'messenger_event_loop_delay_seconds', ['1'])),
+  };
+}
+
+/** Series whose labels begin with these. */
+function matching(metrics: Snapshot, name: MetricName, labels: readonly string[]): readonly Series[] {
+  return (metrics[name] ?? []).filter((series) => labels.every((label, n) => series.labels[n] === label));
+}
+
+/** Of counters or gauges. */
+function sumOf(series: readonly Series[]): number {
+  return series.reduce((sum, { values }) => sum + (values[0] ?? 0), 0);
+}
+
+/** Counters or gauges by one of their labels. */
+function byLabel(metrics: Snapshot, name: MetricName, position: number): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const series of metrics[name] ?? []) {
+    const label = series.labels[position] ?? '';
+    sums[label] = (sums[label] ?? 0) + (series.values[0] ?? 0);
+  }
+  return sums;
+}
+
+/** Histograms as one, without their sums. */
+function countsOf(series: readonly Series[], buckets: number): number[] {
+  return Array.from({ length: buckets }, (_, n) => series.reduce((sum, { values }) => sum + (values[n] ?? 0), 0));
+}

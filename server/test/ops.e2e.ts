@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+
+import type { Page } from 'playwright-core';
+
+import { noBrowser, useBrowser } from './browser.ts';
+import { childrenOf, isAlive, postmaster, useServers, workersOf, type Run } from './start-server.ts';
+import { waitFor } from './wait-for.ts';
+
+const servers = useServers();
+const browser = useBrowser();
+
+/** Within this what happens must be seen. */
+const seenMs = 2_000;
+const phone = { width: 360, height: 740 };
+
+/** What the browser says of a stream whose worker was killed. */
+const cutStream = 'Failed to load resource: net::ERR_INCOMPLETE_CHUNKED_ENCODING';
+
+const headline = async (page: Page): Promise<string> => page.locator('#headline').innerText();
+
+/** The value below this name among the figures. */
+async function figure(page: Page, name: string): Promise<number> {
+  const text = await page.locator('#figures > div', { hasText: name }).locator('dd').innerText();
+  return Number.parseFloat(text.replaceAll(',', ''));
+}
+
+async function untilWell(page: Page): Promise<void> {
+  await waitFor('all to be well', async () => (await headline(page)) === 'All is well', 15_000);
+}
+
+/** Everything that is said to be wrong. */
+async function verdict(page: Page): Promise<string> {
+  return await page.locator('#verdict').innerText();
+}
+
+async function untilSaid(page: Page, pattern: RegExp): Promise<void> {
+  await waitFor(`the page to say ${pattern}`, async () => pattern.test(await verdict(page)), seenMs);
+}
+
+/** Asks for users as fast as the server answers, twenty at a time. */
+async function readUsers({ url }: Run, ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  const readOne = async (): Promise<string> => (await fetch(`${url}/api/v1/users`)).text();
+  while (performance.now() < end) await Promise.all(Array.from({ length: 20 }, readOne));
+}
+
+describe('the live page', { skip: noBrowser }, () => {
+  let server: Run;
+  let dataDir: string;
+  let page: Page;
+
+  before(async () => {
+    if (noBrowser !== false) return;
+    dataDir = join(await servers.folder(), 'data');
+    server = await servers.start(dataDir, { env: { SLOW_STATEMENT_MS: '1' } });
+    page = await browser.open(`${server.url}/ops`);
+    await untilWell(page);
+  });
+
+  test('shows databases, pools and workers, without loading anything from elsewhere', async () => {
+    assert.deepEqual(await page.locator('#servers tbody th').allInnerTexts(), ['Primary', 'Standby']);
+    assert.match(await page.locator('#servers').innerText(), /streaming/u);
+    assert.deepEqual(await page.locator('#pools tbody th').allInnerTexts(), ['Write', 'Read']);
+    const pids = await page.locator('#workers tbody tr td:nth-child(3)').allInnerTexts();
+    assert.deepEqual(new Set(pids.map(Number)), new Set(workersOf(server.pid)));
+    const loaded = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
+    assert.deepEqual(
+      loaded.filter((address) => !address.startsWith(server.url)),
+      [],
+    );
+    assert.equal(await page.locator('canvas').count(), 4);
+  });
+
+  test('shows a load spike within two seconds', async () => {
+    const load = readUsers(server, seenMs + 500);
+    await waitFor('the spike', async () => (await figure(page, 'Requests/s')) > 50, seenMs);
+    await load;
+    await waitFor('it to be over', async () => (await figure(page, 'Requests/s')) < 10, 5_000);
+  });
+
+  test('names slow statements', async () => {
+    const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
+    const headers = { 'content-type': 'application/json' };
+    for (let n = 0; n < 5; n += 1)
+      await (await fetch(`${server.url}/api/v1/users`, { method: 'POST', headers, body })).text();
+    await waitFor('one', async () => /write/u.test(await page.locator('#slow').innerText()), 5_000);
+    assert.doesNotMatch(await page.locator('#slow').innerText(), /Ada|Lovelace/u);
+  });
+
+  test('shows a killed worker within two seconds', async () => {
+    const [victim] = workersOf(server.pid);
+    assert(victim !== undefined);
+    process.kill(victim, 'SIGKILL');
+    await untilSaid(page, /worker (?:is starting|was restarted)/u);
+    await waitFor('the other one to be listed', async () => {
+      const pids = await page.locator('#workers tbody tr td:nth-child(3)').allInnerTexts();
+      return pids.length === 2 && !pids.includes(String(victim)) && !pids.includes('–');
+    });
+  });
+
+  test('shows a stopped standby within two seconds, and its return', async () => {
+    const stopped = postmaster(dataDir, 'standby') ?? 0;
+    const frozen = [stopped, ...childrenOf(stopped)];
+    for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+    try {
+      await untilSaid(page, /Standby does not answer/u);
+    } finally {
+      for (const pid of frozen) if (isAlive(pid)) process.kill(pid, 'SIGCONT');
+    }
+    await waitFor('it to be back', async () => !(await verdict(page)).includes('Standby'));
+  });
+
+  test('is used by keyboard: the first key skips to the figures, p holds the page still', async () => {
+    await page.locator('body').press('Tab');
+    assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the figures');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate('document.activeElement.id'), 'figures');
+    await page.keyboard.press('p');
+    assert.equal(await page.locator('#pause').getAttribute('aria-pressed'), 'true');
+    const shown = await page.locator('#about').innerText();
+    await page.keyboard.press('p');
+    assert.equal(await page.locator('#pause').getAttribute('aria-pressed'), 'false');
+    assert.match(shown, /up for/u);
+    await page.locator('#span').focus();
+    await page.keyboard.press('ArrowUp');
+    assert.equal(await page.locator('#span').inputValue(), '60');
+  });
+
+  test('fits on a phone, and is dark where one likes it dark', async () => {
+    const small = await browser.open(`${server.url}/ops`, { viewport: phone, colorScheme: 'dark' });
+    await waitFor('its figures', async () => (await small.locator('#figures dd').count()) > 0);
+    assert.ok(Number(await small.evaluate('document.documentElement.scrollWidth')) <= phone.width);
+    assert.equal(await small.evaluate('getComputedStyle(document.body).backgroundColor'), 'rgb(16, 19, 23)');
+    await small.close();
+  });
+
+  test('says that the server is gone, and the server does not wait for the page', async () => {
+    const errors = browser.errors.filter((error) => error !== cutStream);
+    assert.deepEqual(errors, [], 'nothing was blocked, missing or wrong until now');
+    const began = performance.now();
+    server.kill('SIGTERM');
+    assert.equal(await server.ended(), 0);
+    assert.ok(performance.now() - began < 20_000, 'no page holds the end up until its limit');
+    await waitFor('the page to say so', async () => /does not answer/u.test(await headline(page)), 5_000);
+  });
+});
+
+test('with a token the page asks for it once, and refuses what is not the token', { skip: noBrowser }, async () => {
+  const token = 'a-token-of-some-length';
+  const dataDir = join(await servers.folder(), 'data');
+  const server = await servers.start(dataDir, { env: { METRICS_TOKEN: token } });
+  const page = await browser.open(`${server.url}/ops`);
+  await page.fill('#token', 'something else');
+  await page.keyboard.press('Enter');
+  await waitFor('the refusal', async () => (await page.locator('#problem').innerText()) === 'This is not the token.');
+  assert.equal((await fetch(`${server.url}/ops/stream`)).status, 404);
+  await page.fill('#token', token);
+  await page.keyboard.press('Enter');
+  await untilWell(page);
+  assert.equal(await page.evaluate('document.cookie'), '', 'scripts do not see the session');
+  await page.click('#leave');
+  await page.waitForSelector('#token');
+});
