@@ -36,7 +36,7 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       queries: [
         [
           '5xx',
-          `sum(${rate('messenger_http_requests_total{status="5xx"}')}) / sum(${rate('messenger_http_requests_total')})`,
+          `(sum(${rate('messenger_http_requests_total{status="5xx"}')}) or vector(0)) / sum(${rate('messenger_http_requests_total')})`,
         ],
       ],
     },

@@ -1,0 +1,152 @@
+/** deploy/compose.yaml, without a Docker engine: what can be known by reading it. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { test } from 'node:test';
+
+import { renderDeploymentFiles } from '../../../scripts/deployment-files.ts';
+import { loadConfig, optionTable } from '../../src/config.ts';
+import { postgresSettings, slotName } from '../../src/embedded/settings.ts';
+import { exists, read, readCompose, root, type Service } from './files.ts';
+
+const compose = readCompose('deploy/compose.yaml');
+const tuned = readCompose('deploy/tuned.yaml');
+const pooled = readCompose('deploy/pgbouncer.yaml');
+const serviceNames = Object.keys(compose.services);
+
+function serviceOf(name: string): Service {
+  const service = compose.services[name];
+  assert(service !== undefined, name);
+  return service;
+}
+
+/** A folder with the secrets that make-secrets.sh makes; removed after `use`. */
+function withSecrets(use: (folder: string, make: () => void) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), 'messenger-secrets-'));
+  try {
+    cpSync(join(root, 'deploy/make-secrets.sh'), join(folder, 'make-secrets.sh'));
+    const make = (): void => {
+      const { status, stderr } = spawnSync('sh', [join(folder, 'make-secrets.sh')], { encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+    };
+    make();
+    use(join(folder, 'secrets'), make);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('what is made from the code is up to date; `npm run docs` writes it anew', async () => {
+  for (const [path, content] of Object.entries(await renderDeploymentFiles())) assert.equal(read(path), content, path);
+});
+
+test('the databases have every setting of the table in the code, with the values of `messenger tune`', () => {
+  const { tuning, replication, flatLists } = postgresSettings;
+  for (const role of ['primary', 'standby'] as const) {
+    assert.deepEqual(serviceOf(role).extends, { file: 'tuned.yaml', service: role });
+    assert.equal(serviceOf(role).command, undefined, 'the command is the tuned one');
+    const names = new Set((tuned.services[role]?.command ?? []).map((argument) => argument.split('=')[0]));
+    const wanted = [tuning, replication, flatLists].flatMap((group) => Object.keys({ ...group.both, ...group[role] }));
+    assert.deepEqual(
+      wanted.filter((name) => !names.has(name)),
+      [],
+    );
+    assert.equal(serviceOf(role).mem_limit, '1g', 'the memory that they are tuned for');
+  }
+});
+
+test('every file and secret that a service mounts is there, or is made by make-secrets.sh', () => {
+  withSecrets((folder) => {
+    assert.deepEqual(readdirSync(folder).toSorted(), Object.keys(compose.secrets ?? {}).toSorted());
+  });
+  for (const [name, { file }] of Object.entries(compose.secrets ?? {})) assert.equal(basename(file), name);
+  for (const name of serviceNames) {
+    const { secrets = [], volumes = [] } = serviceOf(name);
+    for (const secret of secrets) assert.ok(secret in (compose.secrets ?? {}), `${name}: ${secret}`);
+    for (const [source = ''] of volumes.map((volume) => volume.split(':'))) {
+      const isThere = source.startsWith('./') ? exists(join('deploy', source)) : source in (compose.volumes ?? {});
+      assert.ok(isThere || source === './loadtest-report', `${name}: ${source}`);
+    }
+  }
+});
+
+test('secrets are made once, hard to guess, in a folder for nobody else, and git does not see them', () => {
+  withSecrets((folder, make) => {
+    const contents = (): string[] => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+    const first = contents();
+    assert.equal(new Set(first).size, 5);
+    for (const secret of first) assert.match(secret, /^[\w-]{32}\n$/u);
+    assert.equal(statSync(folder).mode & 0o777, 0o700);
+    make();
+    assert.deepEqual(contents(), first);
+  });
+  const { status } = spawnSync('git', ['check-ignore', '-q', 'deploy/secrets/db_password'], { cwd: root });
+  assert.ok(status === 0 || read('deploy/secrets/.gitignore').startsWith('*\n'));
+});
+
+test('Messenger understands what it is told, with and without PgBouncer, and no password is in the environment', () => {
+  withSecrets((folder) => {
+    for (const environment of [
+      serviceOf('migrate').environment,
+      { ...tuned.services['messenger']?.environment, ...serviceOf('messenger').environment },
+      {
+        ...tuned.services['messenger']?.environment,
+        ...serviceOf('messenger').environment,
+        ...pooled.services['messenger']?.environment,
+      },
+    ]) {
+      const env = Object.fromEntries(
+        Object.entries(environment ?? {}).map(([name, value]) => [name, String(value).replace('/run/secrets', folder)]),
+      );
+      assert.deepEqual(
+        Object.keys(env).filter((name) => /PASSWORD$|TOKEN$/u.test(name)),
+        [],
+      );
+      const { config } = loadConfig({ flags: {}, env, file: undefined });
+      assert.equal(`${config.writeDb.password}\n`, readFileSync(join(folder, 'db_password'), 'utf8'));
+    }
+  });
+});
+
+test('a stop gives a drain, and what comes after it, the time that they may take', () => {
+  const grace = Number.parseInt(serviceOf('messenger').stop_grace_period ?? '', 10) * 1_000;
+  assert.ok(grace >= optionTable.server.shutdownTimeoutMs.default + 10_000);
+});
+
+test('everything waits for what it needs; the schema is changed on the primary itself, before the server starts', () => {
+  for (const name of serviceNames)
+    for (const other of Object.keys(serviceOf(name).depends_on ?? {})) assert.ok(serviceNames.includes(other), other);
+  assert.deepEqual(serviceOf('messenger').depends_on, {
+    migrate: { condition: 'service_completed_successfully' },
+    standby: { condition: 'service_healthy' },
+  });
+  assert.equal(serviceOf('migrate').environment?.['DB_WRITE_HOST'], 'primary');
+  assert.equal(pooled.services['migrate'], undefined);
+});
+
+test('nothing is open to other machines, and what is ours cannot change its own files', () => {
+  for (const name of serviceNames)
+    for (const port of serviceOf(name).ports ?? []) assert.match(port, /^127\.0\.0\.1:/u, name);
+  for (const name of ['messenger', 'migrate', 'loadtest', 'pgbouncer'])
+    assert.partialDeepStrictEqual(serviceOf(name), { read_only: true, cap_drop: ['ALL'] });
+});
+
+test('the standby keeps its place in the slot that the primary makes', () => {
+  assert.ok(read('deploy/postgres/init/10-roles.sql').includes(`pg_create_physical_replication_slot('${slotName}'`));
+  assert.ok(read('deploy/postgres/standby.sh').includes(`--slot=${slotName} `));
+});
+
+test('PgBouncer keeps the deadlines that the servers would be asked for, and has the databases that Messenger names', () => {
+  const ini = read('deploy/pgbouncer/pgbouncer.ini');
+  const entries = new Map(
+    [...ini.matchAll(/^(?<name>\w+) = host=.*set statement_timeout = (?<ms>\d+);/gmu)].map(
+      ({ groups }) => [groups?.['name'], Number(groups?.['ms'])] as const,
+    ),
+  );
+  const { environment = {} } = pooled.services['messenger'] ?? {};
+  assert.equal(entries.get(String(environment['DB_WRITE_NAME'])), optionTable.writeDb.timeoutMs.default);
+  assert.equal(entries.get(String(environment['DB_READ_NAME'])), optionTable.readDb.timeoutMs.default);
+  assert.equal(/^listen_port = (?<port>\d+)$/mu.exec(ini)?.groups?.['port'], String(environment['DB_WRITE_PORT']));
+});

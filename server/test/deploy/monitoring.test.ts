@@ -1,0 +1,148 @@
+/** The alerts and the dashboard: they know the metrics that there are, and alerts say what to do. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { parse } from 'yaml';
+
+import { optionTable } from '../../src/config.ts';
+import { postgresSettings } from '../../src/embedded/settings.ts';
+import { metricTable, type MetricDeclaration } from '../../src/telemetry/metric-table.ts';
+import { read, readCompose } from './files.ts';
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string; readonly runbook: string };
+}
+
+interface Dashboard {
+  readonly panels: readonly {
+    readonly type: string;
+    readonly title: string;
+    readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+    readonly targets?: readonly { readonly refId: string; readonly expr: string; readonly legendFormat: string }[];
+  }[];
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
+const alerts = parse(read('deploy/prometheus/alerts.yml')) as { groups: { rules: Rule[] }[] };
+const rules = alerts.groups.flatMap((group) => group.rules);
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- As above: the assertions would fail.
+const { panels } = JSON.parse(read('deploy/grafana/dashboards/messenger.json')) as Dashboard;
+const graphs = panels.filter(({ type }) => type === 'timeseries');
+
+const table: Readonly<Record<string, MetricDeclaration>> = metricTable;
+const ofPrometheus = new Set(['le', 'instance', 'job']);
+
+/** The metric that a name in a query stands for: a histogram has three. */
+function declarationOf(name: string): MetricDeclaration | undefined {
+  const series = /^(?<base>.+)_(?:bucket|sum|count)$/u.exec(name)?.groups?.['base'];
+  const histogram = series === undefined ? undefined : table[series];
+  return histogram?.kind === 'histogram' ? histogram : table[name];
+}
+
+/** What is wrong with the metrics and labels of a query. */
+function problemsOf(query: string): string[] {
+  const names = [...query.matchAll(/\bmessenger_\w+/gu)].map(([name]) => name);
+  const declared = names.map((name) => declarationOf(name));
+  const known = new Set([...ofPrometheus, ...declared.flatMap((one) => one?.labels ?? [])]);
+  const grouped = [...query.matchAll(/\bby \((?<labels>[^)]*)\)/gu)].flatMap(({ groups }) =>
+    (groups?.['labels'] ?? '').split(/, */u),
+  );
+  const matched = [...query.matchAll(/(?<label>\w+)(?:=~|!~|!=|=)"/gu)].map(({ groups }) => groups?.['label'] ?? '');
+  return [
+    ...names.filter((_name, index) => declared[index] === undefined).map((name) => `${name} is no metric`),
+    ...[...grouped, ...matched].filter((label) => !known.has(label)).map((label) => `${label} is no label`),
+  ];
+}
+
+test('a metric or label that there is not is found', () => {
+  assert.deepEqual(problemsOf('sum by (pol) (messenger_db_waiting{pool="read"})'), ['pol is no label']);
+  assert.deepEqual(problemsOf('rate(messenger_db_waitings[1m])'), ['messenger_db_waitings is no metric']);
+  assert.deepEqual(problemsOf('messenger_workers_bucket{state!~"x"}'), [
+    'messenger_workers_bucket is no metric',
+    'state is no label',
+  ]);
+});
+
+test('every alert asks for metrics and labels that there are', () => {
+  for (const { alert, expr } of rules) assert.deepEqual(problemsOf(expr), [], alert);
+});
+
+test('every alert has a section in the operations guide that says what to do', () => {
+  const headings = new Set(
+    [...read('docs/operations.md').matchAll(/^#+ (?<title>.+)$/gmu)].map(({ groups }) =>
+      (groups?.['title'] ?? '')
+        .toLowerCase()
+        .replaceAll(/[^\w -]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+  for (const { alert, annotations, labels } of rules) {
+    assert.equal(annotations.runbook, `docs/operations.md#${alert.toLowerCase()}`);
+    assert.ok(headings.has(alert.toLowerCase()), annotations.runbook);
+    assert.match(labels.severity, /^(?:page|ticket)$/u);
+  }
+});
+
+test('alerts call where the server itself draws its lines', () => {
+  const exprOf = (name: string): string => rules.find(({ alert }) => alert === name)?.expr ?? '';
+  assert.ok(exprOf('StandbyLag').endsWith(`> ${optionTable.db.readMaxLagMs.default / 1_000}`));
+  assert.equal(postgresSettings.replication.both.max_slot_wal_keep_size, '1GB');
+  assert.ok(exprOf('WalRetention').endsWith('> 512 * 1024 * 1024'), 'half of it');
+});
+
+test('every graph asks for metrics and labels that there are', () => {
+  assert.ok(graphs.length > 20);
+  for (const { title, targets = [] } of graphs) {
+    assert.ok(targets.length > 0, title);
+    for (const { expr, legendFormat } of targets) {
+      assert.deepEqual(problemsOf(expr), [], title);
+      for (const [, label = ''] of legendFormat.matchAll(/\{\{(\w+)\}\}/gu))
+        assert.match(expr, new RegExp(String.raw`by \([^)]*\b${label}\b`, 'u'), `${title}: the legend names ${label}`);
+    }
+  }
+});
+
+test('the graphs show everything that /ops is about', () => {
+  const shown = graphs.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).join(' ');
+  const left = Object.keys(metricTable).filter((name) => !shown.includes(name));
+  const onlyInDetail =
+    /^messenger_(?:build_info|start_time|gc_|process_|postgres_(?:monitored|max_conn|replication_state))/u;
+  const notGraphed = new Set([
+    'messenger_db_waiting',
+    'messenger_db_waits_total',
+    'messenger_db_statement_failures_total',
+  ]);
+  assert.deepEqual(
+    left.filter((name) => !onlyInDetail.test(name) && !notGraphed.has(name)),
+    [],
+  );
+});
+
+test('no two graphs lie upon one another, and none leaves the page', () => {
+  for (const [index, { gridPos: a, title }] of panels.entries()) {
+    assert.ok(a.x + a.w <= 24, title);
+    for (const { gridPos: b, title: other } of panels.slice(index + 1)) {
+      const isApart = a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y;
+      assert.ok(isApart, `${title} and ${other}`);
+    }
+  }
+});
+
+test('Prometheus scrapes the port that the server listens on, with the token that it has', () => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
+  const { scrape_configs: jobs } = parse(read('deploy/prometheus/prometheus.yml')) as {
+    scrape_configs: {
+      dns_sd_configs: { names: string[]; port: number }[];
+      authorization: { credentials_file: string };
+    }[];
+  };
+  const { messenger, prometheus } = readCompose('deploy/compose.yaml').services;
+  const targets = jobs.flatMap((job) => job.dns_sd_configs.map(({ names, port }) => [...names, port]));
+  assert.deepEqual(targets, [['messenger', optionTable.server.port.default]]);
+  const tokens = jobs.map((job) => job.authorization.credentials_file);
+  assert.deepEqual(tokens, [messenger?.environment?.['METRICS_TOKEN_FILE']]);
+  assert.deepEqual(prometheus?.secrets, ['metrics_token']);
+});

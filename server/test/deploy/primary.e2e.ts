@@ -1,0 +1,158 @@
+/**
+ * A new primary as the image makes it, from deploy/postgres and deploy/tuned.yaml, on a real PostgreSQL: only the places of
+ * secrets, sockets and the port are those of this test.
+ */
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+
+import { Client } from 'pg';
+
+import type { Endpoint } from '../../src/db/endpoint.ts';
+import { migrateUp } from '../../src/db/migrations.ts';
+import { withClient } from '../../src/db/session.ts';
+import { findBinaries, type Binaries } from '../../src/embedded/binaries.ts';
+import { resolveOsUser, spawnOptionsFor, type OsUser } from '../../src/embedded/os-user.ts';
+import { makeTestFolder, testBinaries } from '../../src/embedded/test-binaries.ts';
+import { migrationsDir } from '../../src/supervise.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import { createTestApp } from '../app.ts';
+import { waitFor } from '../wait-for.ts';
+import { read, readCompose, root } from './files.ts';
+
+const password = 'it\'s \\ a "secret"';
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 10_000 };
+const command = readCompose('deploy/tuned.yaml').services['primary']?.command?.slice(1) ?? [];
+
+let folder: string;
+let user: OsUser;
+let binaries: Binaries;
+let port: number;
+let server: ChildProcess | undefined;
+
+before(async () => {
+  [folder, user, binaries, port] = await Promise.all([
+    makeTestFolder(),
+    resolveOsUser(undefined),
+    testBinaries().then(async (dir) => findBinaries(dir)),
+    freePort(),
+  ]);
+  await mkdir(join(folder, 'data'), { mode: 0o700 });
+  await chown(join(folder, 'data'), user.uid, user.gid);
+  await cp(join(root, 'deploy/postgres/pg_hba.conf'), join(folder, 'pg_hba.conf'));
+  for (const name of ['db_password', 'replication_password']) await writeFile(join(folder, name), `${password}\n`);
+  await initialise();
+});
+after(async () => {
+  await stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** What the image does with an empty volume: a cluster, a server that only its own machine reaches, the scripts, an end. */
+async function initialise(): Promise<void> {
+  const flags = ['--username=postgres', '--auth-local=trust', '--auth-host=scram-sha-256'];
+  const initdb = spawn(binaries.initdb, ['-D', join(folder, 'data'), ...flags, '--encoding=UTF8', '--locale=C'], {
+    ...spawnOptionsFor(user),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const [said] = await Promise.all([text(initdb.stderr), once(initdb, 'close')]);
+  assert.equal(initdb.exitCode, 0, said);
+  await start('');
+  const own = { host: join(folder, 'data'), port, user: 'postgres', database: 'postgres' };
+  await query(own, 'create database messenger');
+  for (const name of ['10-roles.sql', '20-pg-hba.sql']) {
+    const sql = read(`deploy/postgres/init/${name}`)
+      .replaceAll('/run/secrets/', `${folder}/`)
+      .replaceAll('/etc/postgresql/', `${folder}/`);
+    await query({ ...own, database: 'messenger' }, sql);
+  }
+  await stop();
+}
+
+async function start(addresses: string): Promise<void> {
+  const place = ['-k', join(folder, 'data'), '-p', String(port), '-h', addresses];
+  server = spawn(binaries.postgres, ['-D', join(folder, 'data'), ...command, ...place], {
+    ...spawnOptionsFor(user),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  server.stderr?.setEncoding('utf8').on('data', (part: string) => (said += part));
+  await waitFor('the primary to start', () => {
+    assert.equal(server?.exitCode, null, said);
+    return said.includes('ready to accept connections');
+  });
+}
+
+async function stop(): Promise<void> {
+  if (server === undefined || server.exitCode !== null) return;
+  const ended = once(server, 'close');
+  server.kill('SIGINT');
+  await ended;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  assert(typeof address === 'object' && address !== null);
+  return address.port;
+}
+
+async function query(endpoint: Endpoint, sql: string): Promise<unknown[]> {
+  return await withClient(endpoint, session, async (client) => (await client.query<object>(sql)).rows);
+}
+
+/** As other containers connect: over TCP, with a password. */
+const over = (name: string, database: string, secret = password): Endpoint => ({
+  host: '127.0.0.1',
+  port,
+  user: name,
+  password: secret,
+  database,
+});
+
+test('Messenger makes its schema, writes and reads there as an ordinary role that sees what it must', async () => {
+  await start('127.0.0.1');
+  const endpoint = over('messenger', 'messenger');
+  const log = createLog({ level: 'silent', name: 'test', pretty: false });
+  await migrateUp({ endpoint, dir: migrationsDir, connectTimeoutMs: 5_000, log });
+  const app = await createTestApp({ write: endpoint, read: endpoint });
+  const payload = { first_name: 'Ada', last_name: 'Lovelace' };
+  const created = await app.http.inject({ method: 'POST', url: '/api/v1/users', payload });
+  assert.equal(created.statusCode, 201, created.body);
+  const headers = { 'consistency-token': String(created.headers['consistency-token']) };
+  assert.equal((await app.http.inject({ url: String(created.headers.location), headers })).statusCode, 200);
+  await app.http.close();
+  await app.close();
+  const [facts] = await query(
+    endpoint,
+    `select rolsuper, rolcreaterole, pg_has_role('pg_monitor', 'member') as monitors,
+       (select wal_status from pg_replication_slots where slot_name = 'messenger_standby') as slot,
+       current_setting('shared_buffers') as buffers
+     from pg_roles where rolname = current_user`,
+  );
+  const wanted = { rolsuper: false, rolcreaterole: false, monitors: true, slot: 'reserved', buffers: '256MB' };
+  assert.deepEqual(facts, wanted);
+});
+
+test('a standby is let in to copy and follow, with its own password, and into no database', async () => {
+  const standby = new Client(Object.assign(over('replicator', 'messenger'), { replication: 'true' }));
+  await standby.connect();
+  const { rows } = await standby.query<{ timeline: string }>('IDENTIFY_SYSTEM');
+  await standby.end();
+  assert.equal(rows.length, 1);
+  await assert.rejects(query(over('replicator', 'messenger'), 'select 1'), { code: '28000' });
+});
+
+test('nobody else is let in over the network: no superuser, no other database, no wrong password', async () => {
+  await assert.rejects(query(over('postgres', 'messenger'), 'select 1'), { code: '28000' });
+  await assert.rejects(query(over('messenger', 'postgres'), 'select 1'), { code: '28000' });
+  await assert.rejects(query(over('messenger', 'messenger', 'guess'), 'select 1'), { code: '28P01' });
+});

@@ -1,0 +1,60 @@
+/** deploy/messenger.service, read as systemd would. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { exitCodes } from '../../src/commands/io.ts';
+import { loadConfig, optionTable } from '../../src/config.ts';
+import { exists, read } from './files.ts';
+
+const lines = read('deploy/messenger.service')
+  .split('\n')
+  .filter((line) => /^\w+=/u.test(line))
+  .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const);
+
+function valuesOf(name: string): string[] {
+  return lines.filter(([key]) => key === name).map(([, value]) => value);
+}
+
+test('the unit starts the launcher of this repository, as nobody in particular', () => {
+  const [node = '', launcher = '', command] = (valuesOf('ExecStart')[0] ?? '').split(' ');
+  assert.equal(node, '/opt/messenger/node_modules/.bin/node');
+  assert.ok(exists(launcher.replace('/opt/messenger/', '')), launcher);
+  assert.equal(command, 'start');
+  assert.deepEqual(valuesOf('DynamicUser'), ['yes']);
+});
+
+test('a stop gives a drain, and what comes after it, the time that they may take', () => {
+  assert.ok(Number(valuesOf('TimeoutStopSec')[0]) * 1_000 >= optionTable.server.shutdownTimeoutMs.default + 10_000);
+  assert.deepEqual(valuesOf('KillMode'), ['mixed'], 'workers are told to stop by their supervisor alone');
+});
+
+test('what fails is started again, but not what would fail in the same way', () => {
+  assert.deepEqual(valuesOf('Restart'), ['on-failure']);
+  const { usage, config } = exitCodes;
+  assert.deepEqual(valuesOf('RestartPreventExitStatus'), [`${usage} ${config}`]);
+});
+
+test('every variable is an option, and every secret of it a credential', () => {
+  const assignments = valuesOf('Environment')
+    .flatMap((line) => line.split(' '))
+    .map((assignment) => {
+      const [name = '', value = ''] = assignment.split('=');
+      return [name, value] as const;
+    });
+  const credentials = new Set(valuesOf('LoadCredential').map((line) => line.split(':')[0]));
+  const files = assignments.filter(([name]) => name.endsWith('_FILE'));
+  assert.equal(files.length, 3);
+  for (const [name, path] of files) assert.ok(credentials.has(path.replace('%d/', '')), name);
+  const ours = assignments.filter(([name]) => !name.startsWith('NODE_'));
+  const host = { DB_WRITE_HOST: 'h', DB_READ_HOST: 'h' };
+  const env = { ...host, ...Object.fromEntries(ours.map(([name, value]) => [name.replace(/_FILE$/u, ''), value])) };
+  assert.equal(loadConfig({ flags: {}, env, file: undefined }).config.log.format, 'json');
+});
+
+test('it gets no more of the machine than it needs', () => {
+  for (const name of ['NoNewPrivileges', 'PrivateTmp', 'PrivateDevices', 'ProtectHome', 'ProtectKernelTunables'])
+    assert.deepEqual(valuesOf(name), ['yes'], name);
+  assert.deepEqual(valuesOf('ProtectSystem'), ['strict']);
+  assert.deepEqual(valuesOf('CapabilityBoundingSet'), ['']);
+  assert.ok(Number(valuesOf('LimitNOFILE')[0]) > optionTable.server.maxConnections.default);
+});
