@@ -63,8 +63,8 @@ function isWritable(folder) {
 }
 
 /**
- * Node 26 is a dev dependency, which NODE_ENV=production would leave out. Packages may ask for a newer Node than the one
- * that runs npm: they get it, so npm neither refuses nor warns.
+ * Dev dependencies, too: NODE_ENV=production would leave them out, and they would be missing at the next start. Packages
+ * may ask for a newer Node than the one that runs npm: they get it, so npm neither refuses nor warns.
  */
 const ciOptions = ['--include=dev', '--engine-strict=false', '--loglevel=error'];
 

@@ -46,7 +46,7 @@ function ownNode() {
   if (Number.parseInt(process.versions.node, 10) >= wantedMajor) return { path: process.execPath, isCurrent: true };
   throw new NoNode26Error(
     `Messenger runs on Node ${wantedMajor}; this is Node ${process.versions.node}, and the npm package "node", ` +
-      'which brings the right one, is not installed.\nRun: npm ci --include=dev',
+      'which brings the right one, is not installed.\nRun: npm ci',
   );
 }
 
@@ -72,7 +72,7 @@ function refuseIfItDoesNotRun(path, version) {
   throw new NoNode26Error(
     `Node ${version} is installed at ${path}, but does not run on this machine ` +
       `(${process.platform}-${process.arch}): ${said}\n` +
-      'Was node_modules copied from another system? Run: npm ci --include=dev',
+      'Was node_modules copied from another system? Run: npm ci',
   );
 }
 

@@ -1,10 +1,14 @@
 /** deploy/messenger.service, read as systemd would. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { exitCodes } from '../../src/commands/io.ts';
 import { loadConfig, optionTable } from '../../src/config.ts';
-import { exists, read } from './files.ts';
+import { exists, read, root } from './files.ts';
 
 const lines = read('deploy/messenger.service')
   .split('\n')
@@ -57,4 +61,39 @@ test('it gets no more of the machine than it needs', () => {
   assert.deepEqual(valuesOf('ProtectSystem'), ['strict']);
   assert.deepEqual(valuesOf('CapabilityBoundingSet'), ['']);
   assert.ok(Number(valuesOf('LimitNOFILE')[0]) > optionTable.server.maxConnections.default);
+});
+
+test('the install that the operations guide tells brings the Node that the unit starts', () => {
+  const install = /`(?<command>npm ci[^`]*)` there/u.exec(read('docs/operations.md'))?.groups?.['command'];
+  assert.equal(install, 'npm ci --omit=dev');
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- npm's own format, version 3.
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { readonly dev?: boolean; readonly bin?: Readonly<Record<string, string>> }>;
+  };
+  const bringers = Object.entries(packages).filter(
+    ([path, { bin, dev }]) => /^node_modules\/[^/]+$/u.test(path) && bin?.['node'] !== undefined && dev !== true,
+  );
+  assert.deepEqual(
+    bringers.map(([path]) => path),
+    ['node_modules/node'],
+  );
+});
+
+const analyzer = '/usr/bin/systemd-analyze';
+const noSystemd = !existsSync(analyzer) && `there is no ${analyzer}`;
+
+test('systemd itself understands every line, with the project in this folder', { skip: noSystemd }, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'messenger-unit-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const unit = join(folder, 'messenger.service');
+  /** It loads what the unit is ordered after, too: only what it says of ours counts. */
+  const complaintsOf = (text: string): string[] => {
+    writeFileSync(unit, text.replaceAll('/opt/messenger', root));
+    const { stderr } = spawnSync(analyzer, ['verify', '--man=no', unit], { encoding: 'utf8' });
+    return stderr.split('\n').filter((line) => line.includes('messenger.service'));
+  };
+  const text = read('deploy/messenger.service');
+  assert.deepEqual(complaintsOf(text), []);
+  assert.match(complaintsOf(text.replace('ProtectClock=', 'ProtectClok=')).join(), /Unknown key .*ProtectClok/u);
+  assert.match(complaintsOf(text.replace('.bin/node ', '.bin/nod ')).join(), /is not executable/u);
 });
