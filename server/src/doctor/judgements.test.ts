@@ -6,6 +6,7 @@ import { checkClocks } from './clock.ts';
 import { checkEncryption } from './encryption.ts';
 import { doctorLimits } from './limits.ts';
 import { checkOpenFiles } from './open-files.ts';
+import { checkSettings } from './settings.ts';
 import { checkSlots } from './slots.ts';
 
 /** What cannot be broken on one machine with real servers: these answer as such servers would, one row a question. */
@@ -69,6 +70,17 @@ test('a slot beyond its limit is told before its standby is cut off, and one wit
   assert.equal(await statusOf({}), 'ok');
   assert.equal(await statusOf({ walStatus: 'unreserved' }), 'warn');
   assert.equal(await statusOf({ most: '-1' }), 'warn');
+});
+
+test('a setting of the command line is to be changed there: `alter system` would not be heard', async () => {
+  const setting = { name: 'max_connections', value: '30', unit: null, needsRestart: true };
+  const adviceFor = async (isOnCommandLine: boolean): Promise<string | undefined> =>
+    (await checkSettings(serverThatSays({ ...setting, isOnCommandLine }, { name: 'x' }), about))[0]?.advice;
+  assert.match((await adviceFor(false)) ?? '', /^alter system set max_connections = '500', and restart it\. /u);
+  assert.match(
+    (await adviceFor(true)) ?? '',
+    /^Start it with max_connections=500: its command line has max_connections /u,
+  );
 });
 
 test('open files are judged by what all connections of a worker need', () => {

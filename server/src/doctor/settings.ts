@@ -52,10 +52,12 @@ interface Setting {
   readonly value: string;
   readonly unit: string | null;
   readonly needsRestart: boolean;
+  /** Which outranks the file and `alter system`. */
+  readonly isOnCommandLine: boolean;
 }
 
-const settingsSql = `select name, setting as value, unit, context = 'postmaster' as "needsRestart" from pg_settings
-  where name = any($1)`;
+const settingsSql = `select name, setting as value, unit, context = 'postmaster' as "needsRestart",
+    source = 'command line' as "isOnCommandLine" from pg_settings where name = any($1)`;
 
 /** The server's settings against the tuned profile. Settings that only sessions see (`alter role … set`) count, too. */
 export const checkSettings: ServerCheck = async ({ where, role, ask }) => {
@@ -83,14 +85,20 @@ async function findPending(where: Server['where'], ask: Server['ask']): Promise<
   );
 }
 
-function differs(where: Server['where'], { value, unit, name, needsRestart }: Setting, wanted: Tuned): Finding {
+function differs(where: Server['where'], setting: Setting, wanted: Tuned): Finding {
+  const { value, unit, name } = setting;
   const found = `${name} is ${value}${unit === null ? '' : ` × ${unit}`}, the profile has ${wanted.value}`;
   return warn(
     { check: 'settings', where },
     found,
-    `alter system set ${name} = '${wanted.value}'${needsRestart ? ', and restart it' : '; select pg_reload_conf()'}. ` +
-      `Why: ${wanted.reason}. \`messenger tune\` prints all settings for a machine.`,
+    `${change(setting, wanted)}. Why: ${wanted.reason}. \`messenger tune\` prints all settings for a machine.`,
   );
+}
+
+function change({ name, needsRestart, isOnCommandLine }: Setting, { value }: Tuned): string {
+  if (isOnCommandLine)
+    return `Start it with ${name}=${value}: its command line has ${name} (compose: tuned.yaml), and \`alter system\` would change nothing`;
+  return `alter system set ${name} = '${value}'${needsRestart ? ', and restart it' : '; select pg_reload_conf()'}`;
 }
 
 function isFit({ name, value, unit }: Setting, wanted: Tuned): boolean {
