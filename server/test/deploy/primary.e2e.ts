@@ -1,6 +1,6 @@
 /**
- * A new primary as the image makes it, from deploy/postgres and deploy/tuned.yaml, on a real PostgreSQL: only the places of
- * secrets, sockets and the port are those of this test.
+ * A new primary as the image makes it, from deploy/compose.yaml, deploy/postgres and deploy/tuned.yaml, on a real PostgreSQL:
+ * only the places of secrets, sockets and the port are those of this test, and who we are for the server while it is made.
  */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -27,6 +27,8 @@ import { read, readCompose, root } from './files.ts';
 
 const password = 'it\'s \\ a "secret"';
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 10_000 };
+const { environment = {} } = readCompose('deploy/compose.yaml').services['primary'] ?? {};
+const ownDatabase = String(environment['POSTGRES_DB']);
 const command = readCompose('deploy/tuned.yaml').services['primary']?.command?.slice(1) ?? [];
 
 let folder: string;
@@ -45,7 +47,8 @@ before(async () => {
   await mkdir(join(folder, 'data'), { mode: 0o700 });
   await chown(join(folder, 'data'), user.uid, user.gid);
   await cp(join(root, 'deploy/postgres/pg_hba.conf'), join(folder, 'pg_hba.conf'));
-  for (const name of ['db_password', 'replication_password']) await writeFile(join(folder, name), `${password}\n`);
+  for (const name of ['postgres_password', 'db_password', 'replication_password'])
+    await writeFile(join(folder, name), `${password}\n`);
   await initialise();
 });
 after(async () => {
@@ -55,8 +58,8 @@ after(async () => {
 
 /** What the image does with an empty volume: a cluster, a server that only its own machine reaches, the scripts, an end. */
 async function initialise(): Promise<void> {
-  const flags = ['--username=postgres', '--auth-local=trust', '--auth-host=scram-sha-256'];
-  const initdb = spawn(binaries.initdb, ['-D', join(folder, 'data'), ...flags, '--encoding=UTF8', '--locale=C'], {
+  const flags = ['--username=postgres', `--pwfile=${join(folder, 'postgres_password')}`, ...initdbArguments()];
+  const initdb = spawn(binaries.initdb, ['-D', join(folder, 'data'), ...flags], {
     ...spawnOptionsFor(user),
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -64,14 +67,21 @@ async function initialise(): Promise<void> {
   assert.equal(initdb.exitCode, 0, said);
   await start('');
   const own = { host: join(folder, 'data'), port, user: 'postgres', database: 'postgres' };
-  await query(own, 'create database messenger');
+  await query(own, `create database ${ownDatabase}`);
   for (const name of ['10-roles.sql', '20-pg-hba.sql']) {
     const sql = read(`deploy/postgres/init/${name}`)
       .replaceAll('/run/secrets/', `${folder}/`)
       .replaceAll('/etc/postgresql/', `${folder}/`);
-    await query({ ...own, database: 'messenger' }, sql);
+    await query({ ...own, database: ownDatabase }, sql);
   }
   await stop();
+}
+
+/** As in compose.yaml. In the container the scripts run as the system's `postgres`, which this test is not. */
+function initdbArguments(): string[] {
+  const flags = String(environment['POSTGRES_INITDB_ARGS']).split(' ');
+  assert.ok(flags.includes('--auth-local=peer'), flags.join(' '));
+  return flags.map((flag) => (flag === '--auth-local=peer' ? '--auth-local=trust' : flag));
 }
 
 async function start(addresses: string): Promise<void> {
@@ -155,4 +165,24 @@ test('nobody else is let in over the network: no superuser, no other database, n
   await assert.rejects(query(over('postgres', 'messenger'), 'select 1'), { code: '28000' });
   await assert.rejects(query(over('messenger', 'postgres'), 'select 1'), { code: '28000' });
   await assert.rejects(query(over('messenger', 'messenger', 'guess'), 'select 1'), { code: '28P01' });
+});
+
+test('text is in the order of the embedded databases, and a page that the disk has spoiled is noticed', async () => {
+  const [facts] = await query(
+    over('messenger', 'messenger'),
+    `select datlocprovider as provider, datlocale as locale, pg_encoding_to_char(encoding) as encoding,
+       current_setting('data_checksums') as checksums from pg_database where datname = current_database()`,
+  );
+  assert.deepEqual(facts, { provider: 'b', locale: 'C.UTF-8', encoding: 'UTF8', checksums: 'on' });
+});
+
+test('what tuned.yaml sets is on the command line, where `alter system` does not reach: the runbook says so', async () => {
+  const [facts] = await query(
+    over('messenger', 'messenger'),
+    "select setting, source from pg_settings where name = 'max_slot_wal_keep_size'",
+  );
+  assert.deepEqual(facts, { setting: '1024', source: 'command line' });
+  const runbook = /^#### WalRetention\n(?<text>[^#]*)/mu.exec(read('docs/operations.md'))?.groups?.['text'] ?? '';
+  for (const way of ['alter system set max_slot_wal_keep_size', 'tuned.yaml', 'docker compose up --detach primary'])
+    assert.ok(runbook.includes(way), way);
 });
