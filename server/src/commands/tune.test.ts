@@ -82,6 +82,22 @@ test('compose is YAML with the command line of each server and the environment o
   assert.equal(services['messenger']?.environment['DB_WRITE_MAX_OPEN_CONNS'], '49');
 });
 
+test('compose limits each database server to the memory that it was tuned for, so that it is not killed for using it', async () => {
+  for (const [flag, limit] of [
+    ['1GB', '1gb'],
+    ['1.5GB', '1536mb'],
+    ['16GB', '16gb'],
+  ] as const) {
+    const { out } = await tune('--memory', flag, '--cpus', '8', '--format', 'compose');
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
+    const { services } = parse(out) as { services: Record<string, { mem_limit?: string }> };
+    assert.deepEqual(
+      ['primary', 'standby', 'messenger'].map((name) => services[name]?.mem_limit),
+      [limit, limit, undefined],
+    );
+  }
+});
+
 test('a bad value is refused with what would be a good one', async () => {
   const bad = [
     [['--memory', '16'], /must be a size from 256MB to 16TB, with its unit/u],

@@ -44,6 +44,7 @@ function tune(flags: TuneFlags, machine: Machine): string {
   const roles = flags.role === 'both' ? (['primary', 'standby'] as const) : [flags.role];
   const advice = {
     profile: describeProfile(profile, flags, machine),
+    memoryBytes: profile.memoryBytes,
     servers: roles.map((role) => ({ role, settings: tunePostgres(role, profile) })),
     options: tunePools(profile),
   };

@@ -44,7 +44,7 @@ test('PostgreSQL itself loads what is printed for machines of every size, withou
       const settings = tunePostgres(role, profile);
       const dir = await mkdtemp(join(tmpdir(), 'messenger-conf-'));
       t.after(async () => rm(dir, { recursive: true }));
-      const advice = { profile: [], servers: [{ role, settings }], options: [] };
+      const advice = { profile: [], memoryBytes: profile.memoryBytes, servers: [{ role, settings }], options: [] };
       await writeFile(join(dir, 'postgresql.conf'), renderAdvice(advice, 'conf'));
       const count = settings.find(({ name }) => name === 'max_connections')?.value;
       assert.equal(await loadedValue(dir, 'max_connections'), count);

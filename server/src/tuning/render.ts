@@ -1,10 +1,13 @@
 import type { Role } from '../embedded/settings.ts';
+import { showMemorySize } from './memory-size.ts';
 import type { Tuned } from './profile.ts';
 
 /** Everything that is printed. */
 export interface Advice {
   /** What it was computed for, one line each. */
   readonly profile: readonly string[];
+  /** Of one database server. */
+  readonly memoryBytes: number;
   readonly servers: readonly { readonly role: Role; readonly settings: readonly Tuned[] }[];
   readonly options: readonly Tuned[];
 }
@@ -52,13 +55,15 @@ function envLine({ name, value, reason }: Tuned): string[] {
   return [`# ${reason}`, `${name}=${value}`];
 }
 
-/** To be merged into a compose file of one's own: nothing but the tuning. */
-function renderCompose({ servers, options }: Advice): string[] {
+/** To be merged into a compose file of one's own: nothing but the tuning, and the memory that it takes for granted. */
+function renderCompose({ memoryBytes, servers, options }: Advice): string[] {
   return [
     'services:',
     ...servers.flatMap(({ role, settings }) => [
       `  ${role}:`,
       '    image: postgres:18',
+      '    # what the settings below are made for',
+      `    mem_limit: ${showMemorySize(memoryBytes).toLowerCase()}`,
       '    command:',
       '      - postgres',
       ...settings.flatMap(({ name, value, reason }) => [`      # ${reason}`, '      - -c', `      - ${name}=${value}`]),

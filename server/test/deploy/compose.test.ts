@@ -53,7 +53,8 @@ test('the databases have every setting of the table in the code, with the values
       wanted.filter((name) => !names.has(name)),
       [],
     );
-    assert.equal(serviceOf(role).mem_limit, '1g', 'the memory that they are tuned for');
+    assert.equal(serviceOf(role).mem_limit, undefined, 'the limit is the memory that they are tuned for');
+    assert.equal(tuned.services[role]?.mem_limit, '1gb');
   }
 });
 
