@@ -68,6 +68,14 @@ test('what runs is not root, and gets signals itself', () => {
   assert.match(all(stageOf('server'), 'HEALTHCHECK').join(), /CMD \["node", "deploy\/healthcheck\.mjs", "\/livez"\]$/u);
 });
 
+test('the load test can write its report, whoever starts it: an empty volume belongs to whom the folder of the image does', () => {
+  assert.match(all(stageOf('loadtest'), 'RUN').join(), /^mkdir \/report && chown node \/report$/u);
+  const { user, volumes, command } = readCompose('deploy/compose.yaml').services['loadtest'] ?? {};
+  assert.equal(user, undefined);
+  assert.deepEqual(volumes, ['loadtest-report:/report']);
+  assert.ok(command?.join(' ').endsWith('--report-dir /report'));
+});
+
 test('packages are those of the lock file, for production, without the embedded databases and without foreign scripts', () => {
   for (const name of ['server-packages', 'loadtest-packages'])
     assert.match(all(stageOf(name), 'RUN').join(), /^npm ci --omit=dev --omit=optional --ignore-scripts /u);
