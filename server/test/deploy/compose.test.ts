@@ -141,6 +141,28 @@ test('the load test has ports for the thousand users a second of the guide: from
   assert.equal(sysctls['net.ipv4.tcp_tw_reuse'], '1');
 });
 
+test('the page beside it says how each profile is started, where each port is, and what the unit reads', () => {
+  const page = read('deploy/README.md');
+  const profiles = serviceNames.flatMap((name) => serviceOf(name).profiles ?? []);
+  const isTold = (profile: string): boolean =>
+    page.includes(`--profile ${profile} up `) || page.includes(`docker compose up --build ${profile} `);
+  assert.deepEqual(
+    [...new Set(profiles)].filter((profile) => !isTold(profile)),
+    [],
+  );
+  const ports = serviceNames.flatMap((name) => serviceOf(name).ports ?? []);
+  for (const port of ports) assert.ok(page.includes(`http://${port.split(':').slice(0, 2).join(':')}`), port);
+  for (const secret of ['metrics_token', 'grafana_password']) assert.ok(page.includes(`secrets/${secret}`), secret);
+  const places = read('deploy/messenger.service').match(
+    /\/opt\/messenger|\/var\/cache\/messenger|\/etc\/messenger\/[\w.]+/gu,
+  );
+  assert.equal(new Set(places).size, 5);
+  assert.deepEqual(
+    [...new Set(places)].filter((place) => !page.includes(place)),
+    [],
+  );
+});
+
 test('the standby keeps its place in the slot that the primary makes', () => {
   assert.ok(read('deploy/postgres/init/10-roles.sql').includes(`pg_create_physical_replication_slot('${slotName}'`));
   assert.ok(read('deploy/postgres/standby.sh').includes(`--slot=${slotName} `));
