@@ -1,6 +1,6 @@
 /**
  * `npm run bench:standbys`: what a read through one standby costs the worker, and through two, when the standby is chosen
- * once for the calls of a turn, and for each call. See docs/decisions/0014.
+ * once for the calls of a turn, and for each call. See docs/decisions/0016.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
