@@ -14,16 +14,7 @@ apt-get update -qq
 candidate=$(apt-cache policy pgbouncer | sed -n 's/^ *Candidate: //p')
 if is_new_enough "${candidate:-0}"; then exec apt-get install -y -qq --no-install-recommends pgbouncer; fi
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/packages"
-mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m 1 . || echo http://deb.debian.org/debian)
-echo "deb $mirror trixie main" > "$work/sources.list"
-debian13() {
-  apt-get -qq -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$work/lists" \
-    -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root "$@"
-}
-debian13 update
+. "$(dirname "$0")/debian13.sh"
 (cd "$work/packages" && debian13 download pgbouncer libc6 libevent-2.1-7t64 libssl3t64 libcares2 libpam0g libaudit1 \
   libcap-ng0 libsystemd0 libcap2 libzstd1 libgcc-s1 zlib1g)
 rm -rf "$folder"

@@ -1,7 +1,7 @@
 /** deploy/compose.yaml, without a Docker engine: what can be known by reading it. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
@@ -179,4 +179,25 @@ test('PgBouncer keeps the deadlines that the servers would be asked for, and has
   assert.equal(entries.get(String(environment['DB_WRITE_NAME'])), optionTable.writeDb.timeoutMs.default);
   assert.equal(entries.get(String(environment['DB_READ_NAME'])), optionTable.readDb.timeoutMs.default);
   assert.equal(/^listen_port = (?<port>\d+)$/mu.exec(ini)?.groups?.['port'], String(environment['DB_WRITE_PORT']));
+});
+
+const plugin = ['/usr/local/lib', '/usr/libexec', '/usr/lib']
+  .map((place) => `${place}/docker/cli-plugins/docker-compose`)
+  .find((path) => existsSync(path));
+const skip = plugin === undefined && 'docker compose is not there: scripts/install-compose.sh, as root';
+
+test('docker compose itself understands every line, with each profile and with PgBouncer', { skip }, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'messenger-compose-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  cpSync(join(root, 'deploy'), folder, { recursive: true });
+  const readBy = (...files: readonly string[]): { status: number | null; stderr: string } => {
+    const named = files.flatMap((file) => ['-f', join(folder, file)]);
+    return spawnSync(plugin ?? '', [...named, '--profile', '*', 'config', '--quiet'], { encoding: 'utf8' });
+  };
+  for (const files of [['compose.yaml'], ['compose.yaml', 'pgbouncer.yaml']]) {
+    const { status, stderr } = readBy(...files);
+    assert.equal(status, 0, stderr);
+  }
+  writeFileSync(join(folder, 'wrong.yaml'), read('deploy/compose.yaml').replace('sysctls:', 'sysctl:'));
+  assert.match(readBy('wrong.yaml').stderr, /sysctl/u);
 });
