@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 
 /**
  * Every refusal of the API. Codes are stable: clients switch on them. A code is never renamed and never changes its
- * status; titles are for people and may change.
+ * status; titles are for people and may change. A refused write has written nothing, unless it is `outcome_unknown`.
  */
 export const errorCodes = {
   malformed_request: { status: 400, title: 'The bytes on the connection are not a valid HTTP request' },
@@ -21,6 +21,10 @@ export const errorCodes = {
   overloaded: { status: 503, title: 'The server has more to do than it can do in time; try again later' },
   not_ready: { status: 503, title: 'The server is not ready to take requests' },
   statement_timeout: { status: 504, title: 'The database did not finish in time' },
+  outcome_unknown: {
+    status: 504,
+    title: 'The write was sent and not answered; look whether it happened before a retry',
+  },
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

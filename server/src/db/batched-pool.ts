@@ -96,7 +96,7 @@ export class BatchedPool implements BatchLoads {
     signal: AbortSignal,
   ): Promise<Positioned<Result>> {
     const behind = withPosition ? this.#options.position : undefined;
-    const { result, after } = await this.#pool.queryThen(send, { behind, signal });
+    const { result, after } = await this.#pool.queryThen(send, { behind, isRead: true, signal });
     return { result, position: after?.[0] };
   }
 }

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { DatabaseError } from 'pg';
 
 import { AppError } from '../lib/app-error.ts';
-import { classifyFailure, describeFailure, describeRefusal, toAppError } from './errors.ts';
+import { classifyFailure, describeFailure, describeRefusal, toAppError, withOutcome } from './errors.ts';
 
 function fromServer(code: string, fields: Partial<DatabaseError> = {}): DatabaseError {
   return Object.assign(new DatabaseError('the words of PostgreSQL', 0, 'error'), { code, ...fields });
@@ -50,9 +50,45 @@ describe('a database is unavailable, and the request is not to blame, when', () 
     'timeout expired',
     'timeout exceeded when trying to connect',
     'Client has encountered a connection error and is not queryable',
+    'Client was closed and is not queryable',
   ]) {
     test(`the driver says "${words}"`, () => assert.equal(classifyFailure(new Error(words)), 'unavailable'));
   }
+});
+
+describe('a write that was sent and failed', () => {
+  const outcomeOf = (failure: unknown): unknown => withOutcome(toAppError(failure));
+
+  test('has an unknown outcome when nobody answered, or one who cannot know', () => {
+    for (const failure of [
+      new Error('Connection terminated unexpectedly'),
+      fromSocket('ECONNRESET'),
+      fromServer('08P01'),
+      fromServer('XX000', { severity: 'PANIC' }),
+    ]) {
+      const refusal = outcomeOf(failure);
+      assert(refusal instanceof AppError, failure.message);
+      assert.equal(refusal.code, 'outcome_unknown');
+    }
+    const late = withOutcome(new AppError('statement_timeout', { cause: new Error('Connection terminated') }));
+    assert(late instanceof AppError);
+    assert.equal(late.code, 'outcome_unknown');
+  });
+
+  test('has written nothing when the server said so, or it never left', () => {
+    for (const failure of [
+      fromServer('57P01'),
+      fromServer('57014'),
+      fromServer('53100'),
+      new Error('Client has encountered a connection error and is not queryable'),
+    ]) {
+      const refusal = outcomeOf(failure);
+      assert(refusal instanceof AppError, failure.message);
+      assert.notEqual(refusal.code, 'outcome_unknown');
+    }
+    const wrong = fromServer('23505');
+    assert.equal(outcomeOf(wrong), wrong);
+  });
 });
 
 test('a cancelled statement is a statement that took too long', () => {

@@ -26,7 +26,10 @@ const socketErrors = new Set([
 
 /** `pg` gives its own errors about a connection no code, only these words. */
 const connectionWords =
-  /^(connection terminated|timeout expired|timeout exceeded|client has encountered a connection error)/iu;
+  /^(connection terminated|timeout expired|timeout exceeded|client has encountered a connection error|client was closed)/iu;
+
+/** What `pg` says of a connection that had ended before: the statement never left. */
+const neverSentWords = /^client (has encountered a connection error|was closed)/iu;
 
 const unavailableStates = /^(08|53|57P0[1235]|25006|40001)/u;
 
@@ -50,6 +53,22 @@ export function toAppError(error: unknown): unknown {
     case 'statement':
       return error;
   }
+}
+
+/**
+ * How something that commits has failed, once it was sent: with `outcome_unknown` when nobody said that nothing was
+ * written, because the connection ended before an answer came. Other errors stay what they are.
+ */
+export function withOutcome(error: unknown): unknown {
+  const cause = error instanceof AppError ? error.cause : error;
+  if (cause instanceof DatabaseError) return isOfCommit(cause) ? new AppError('outcome_unknown', { cause }) : error;
+  if (!(error instanceof AppError) || (cause instanceof Error && neverSentWords.test(cause.message))) return error;
+  return new AppError('outcome_unknown', { cause });
+}
+
+/** A pooler says 08 when it lost the server behind it, and a server that panics may have been writing its log. */
+function isOfCommit({ code, severity }: DatabaseError): boolean {
+  return code?.startsWith('08') === true || severity === 'PANIC';
 }
 
 /** One line for an operator, without what users typed: PostgreSQL's message and code, or the socket's. */

@@ -7,7 +7,7 @@ import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import { describeFailure } from './errors.ts';
+import { describeFailure, withOutcome } from './errors.ts';
 import type { DbObserver } from './observer.ts';
 import { clientConfig } from './session.ts';
 import { statement, type Queryable, type Statement } from './statement.ts';
@@ -47,6 +47,8 @@ export interface PoolServices {
 export interface QueryThenOptions<After extends QueryResultRow> {
   readonly behind?: Statement<After, []> | undefined;
   readonly isTransaction?: boolean;
+  /** Whether it writes nothing; all that a `read` pool sends is like that. */
+  readonly isRead?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -57,8 +59,9 @@ const ping = statement<{ ok: number }>('pool.ping', 'select 1 as ok');
  * lifetime, idle time. `pg-pool` keeps the connections; what it lacks is here: a bounded wait that can be left, a
  * deadline that counts the wait, and cancelling on the server.
  *
- * Calls reject with `AppError`: `pool_exhausted`, `database_unavailable`, `statement_timeout`; with the signal's reason
- * when the caller went away first; and with PostgreSQL's own error when the statement itself is wrong.
+ * Calls reject with `AppError`: `pool_exhausted`, `database_unavailable`, `statement_timeout`, after which nothing is
+ * written; `outcome_unknown` when what writes was sent, and nobody answered; with the signal's reason when the caller went
+ * away first; and with PostgreSQL's own error when the statement itself is wrong.
  */
 export class Pool<R extends Role = Role> implements Queryable {
   readonly role: R;
@@ -113,7 +116,7 @@ export class Pool<R extends Role = Role> implements Queryable {
    */
   async queryThen<T, After extends QueryResultRow>(
     send: (db: Queryable) => Promise<T>,
-    { behind, isTransaction = false, signal }: QueryThenOptions<After>,
+    { behind, isTransaction = false, isRead = this.role === 'read', signal }: QueryThenOptions<After>,
   ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
     const interrupt = this.role === 'read' ? signal : undefined;
     return await this.#lend(signal, async (connection, deadline) => {
@@ -121,21 +124,23 @@ export class Pool<R extends Role = Role> implements Queryable {
       const runBehind = async (): Promise<After[] | undefined> =>
         behind && (await settled(connection.run<After>(behind, [], limits)))?.rows;
       if (this.#options.wrap) {
-        const result = await runTransaction(connection, limits, send);
+        const result = await knownOutcome(runTransaction(connection, limits, send), isRead);
         return { result, after: await runBehind() };
       }
       const [running, following] = connection.together(() => [
         isTransaction ? sendTransaction(connection, limits, send) : send(queryableOn(connection, limits)),
         runBehind(),
       ]);
-      return { result: await running, after: await following };
+      return { result: await knownOutcome(running, isRead), after: await following };
     });
   }
 
   /** Runs several statements as one: all of them, or none. Each has the deadline of a statement. */
   async transaction<T>(this: Pool<'write'>, run: (tx: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const timeoutMs = this.#options.statementTimeoutMs;
-    return await this.#lend(signal, async (connection) => runTransaction(connection, { timeoutMs }, run, signal));
+    return await this.#lend(signal, async (connection) =>
+      knownOutcome(runTransaction(connection, { timeoutMs }, run, signal), false),
+    );
   }
 
   /** Whether the server answers; rejects like `query`. */
@@ -210,6 +215,15 @@ export class Pool<R extends Role = Role> implements Queryable {
 
   #left(deadline: number): number {
     return Math.max(0, deadline - this.#services.clock.now());
+  }
+}
+
+/** Tells apart what has not happened and what may have happened, for what writes. */
+async function knownOutcome<T>(sent: Promise<T>, isRead: boolean): Promise<T> {
+  try {
+    return await sent;
+  } catch (error) {
+    throw isRead ? error : withOutcome(error);
   }
 }
 

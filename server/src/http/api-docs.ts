@@ -9,6 +9,18 @@ import type { HttpServer } from './server.ts';
 const refusal = { description: 'A refusal', content: { 'application/problem+json': { schema: Problem } } };
 export const refusals = { '4xx': refusal, '5xx': refusal };
 
+/** The same for routes that write: a client has to know when a retry may write twice. */
+export const writeRefusals = {
+  ...refusals,
+  504: {
+    ...refusal,
+    description:
+      'Not done in time. With the code `statement_timeout` nothing was written. With `outcome_unknown` the write was sent, ' +
+      'and the connection to the database ended before its answer came: it may have happened or not. ' +
+      'After every other refusal nothing was written',
+  },
+};
+
 export interface ApiDescription {
   readonly title: string;
   readonly version: string;

@@ -40,14 +40,18 @@ before(async () => {
     lifetime.addEventListener('abort', () => {
       ended = lifetime.reason;
     });
-    await sleep(5_000, undefined, { signal: lifetime }).catch(() => undefined);
+    await sleep(5_000, undefined, { signal: lifetime }).catch(() => lifetime.throwIfAborted());
     return {};
   };
   app.get('/slow', async (request) => slow(request.lifetime));
   app.post('/slow', async (request) => slow(request.lifetime));
-  app.get('/late', async () => {
-    late = Promise.withResolvers();
-    return await late.promise;
+  app.route({
+    method: ['GET', 'POST'],
+    url: '/late',
+    handler: async () => {
+      late = Promise.withResolvers();
+      return await late.promise;
+    },
   });
   app.get('/large', async (_request, reply) => {
     reply.raw.once('close', () => {
@@ -86,6 +90,15 @@ describe('time', () => {
     }
   });
 
+  test('a late write that cannot be called back is no 408, after which clients write once more', async () => {
+    const answer = await app.inject({ method: 'POST', url: '/late', headers: json, payload: '{}' });
+    assert.equal(answer.statusCode, 504);
+    assert.equal(codeOf(answer), 'outcome_unknown');
+    assert.equal(answer.headers['retry-after'], undefined);
+    late.resolve({ too: 'late' });
+    assert.equal((await app.inject({ method: 'POST', url: '/echo', payload: { text: 'a' } })).statusCode, 200);
+  });
+
   test('what a late handler fails with has nobody to go to, and hurts nobody', async () => {
     const answer = await app.inject({ method: 'GET', url: '/late' });
     assert.equal(answer.statusCode, 408);
@@ -113,7 +126,8 @@ describe('time', () => {
 
   test('a body that does not come is answered when the time of its request is over', async () => {
     const payload = new Readable({ read: () => undefined });
-    const answer = await app.inject({ method: 'POST', url: '/echo', headers: json, payload });
+    const headers = { ...json, 'content-length': '100' };
+    const answer = await app.inject({ method: 'POST', url: '/echo', headers, payload });
     assert.equal(answer.statusCode, 408);
     payload.destroy();
   });

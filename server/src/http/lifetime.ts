@@ -20,9 +20,13 @@ export class ClientGoneError extends Error {
   override readonly name = 'ClientGoneError';
 }
 
+/** Methods after which nothing is written. */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
 /**
  * Gives every request `timeoutMs`, from its headers to the end of its answer: body, handler, slow readers. A handler
- * that is late is answered for, with 408; what it awaits sees `request.lifetime` abort. What it brings after that has
+ * that is late is answered for, with 408; what it awaits sees `request.lifetime` abort. Where that cannot be called back,
+ * because it was sent and writes, the answer is `outcome_unknown`. What comes after that has
  * nobody to go to, and is dropped. (Fastify's own `handlerTimeout` does not do: it takes the end of a request's body for
  * the client's departure.)
  */
@@ -48,7 +52,13 @@ function endLate(controller: AbortController, request: FastifyRequest, reply: Fa
   controller.abort(late);
   if (reply.raw.writableFinished) request.raw.destroy();
   else if (reply.raw.headersSent) reply.raw.destroy();
-  else void reply.send(late);
+  else if (safeMethods.has(request.method) || !hasArrived(request.raw)) void reply.send(late);
+  else setImmediate(answerUnlessGivenUp, reply);
+}
+
+/** By now, whatever could be called back has been, and its handler has answered with the reason. */
+function answerUnlessGivenUp(reply: FastifyReply): void {
+  if (!reply.raw.headersSent && !reply.raw.destroyed) void reply.send(new AppError('outcome_unknown'));
 }
 
 function leave(controller: AbortController): void {

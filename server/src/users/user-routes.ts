@@ -2,7 +2,7 @@ import { pageLimitDefault } from '@messenger/protocol/limits';
 import { User, UserNames, UserNamesPatch, UserPageQuery, UserPath } from '@messenger/protocol/users';
 import { Type } from 'typebox';
 
-import { refusals } from '../http/api-docs.ts';
+import { refusals, writeRefusals } from '../http/api-docs.ts';
 import { newToken, TokenHeaders } from '../http/consistency.ts';
 import type { HttpServer } from '../http/server.ts';
 import type { Users } from './users.ts';
@@ -25,6 +25,10 @@ const Page = withHeaders(Type.Array(User, { description: 'Users, newest first' }
 const Deleted = withHeaders(Type.Null({ description: 'The user is gone' }));
 const headers = TokenHeaders;
 
+const created = { 201: Created, ...writeRefusals };
+const changed = { 200: One, ...writeRefusals };
+const deleted = { 204: Deleted, ...writeRefusals };
+
 const serialised = new WeakMap<object, string>();
 
 /** A list that several clients get at once is the same array, and becomes JSON once. */
@@ -41,7 +45,7 @@ function serialiseOnce(value: object, serialise: () => string | ArrayBuffer | Bu
 export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): void {
   app.post(
     prefix,
-    { schema: { tags, summary: 'Create a user', headers, body: UserNames, response: { 201: Created, ...refusals } } },
+    { schema: { tags, summary: 'Create a user', headers, body: UserNames, response: created } },
     async (request, reply) => {
       const user = await users.create(request.body, request.caller);
       reply.code(201).header('location', `${prefix}/${user.id}`);
@@ -78,16 +82,7 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
 
   app.put(
     `${prefix}/:id`,
-    {
-      schema: {
-        tags,
-        summary: 'Change both names',
-        headers,
-        params: UserPath,
-        body: UserNames,
-        response: { 200: One, ...refusals },
-      },
-    },
+    { schema: { tags, summary: 'Change both names', headers, params: UserPath, body: UserNames, response: changed } },
     async (request) => users.rename(request.params.id, request.body, request.caller),
   );
 
@@ -100,7 +95,7 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
         headers,
         params: UserPath,
         body: UserNamesPatch,
-        response: { 200: One, ...refusals },
+        response: changed,
       },
     },
     async (request) => users.rename(request.params.id, request.body, request.caller),
@@ -108,9 +103,7 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
 
   app.delete(
     `${prefix}/:id`,
-    {
-      schema: { tags, summary: 'Delete a user', headers, params: UserPath, response: { 204: Deleted, ...refusals } },
-    },
+    { schema: { tags, summary: 'Delete a user', headers, params: UserPath, response: deleted } },
     async (request, reply) => {
       await users.delete(request.params.id, request.caller);
       reply.code(204);

@@ -83,6 +83,11 @@ export function isOk({ status }: Pick<Answer, 'status'>): boolean {
   return status >= 200 && status < 300;
 }
 
+/** Whether it was refused in a way that promises that nothing was written. */
+export function isRefused({ status, body }: Pick<Outcome, 'status' | 'body'>): boolean {
+  return status >= 400 && status !== 500 && !body.includes('"outcome_unknown"');
+}
+
 const users = '/api/v1/users';
 
 /** The five calls, and the names that they write. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { calls, isOk, type Client } from './client.ts';
+import { calls, isOk, isRefused, type Client } from './client.ts';
 import { Ledger, type Row } from './ledger.ts';
 import type { Finding, Run } from './part.ts';
 import { waitFor } from '../wait-for.ts';
@@ -105,7 +105,7 @@ async function rowsOn(system: System, role: 'write' | 'read'): Promise<Row[]> {
   return system.sql<Row>(role, 'select id, first_name, last_name from users');
 }
 
-/** One client, until the server fails it or the time is over. What failed may have happened, and is left alone after. */
+/** One client, until the server fails it or the time is over. What failed without a refusal may have happened, and is left alone after. */
 async function write(system: System, { ledger, run }: Load, over: AbortSignal): Promise<void> {
   const client = system.client(2, run.random);
   const own: string[] = [];
@@ -120,9 +120,10 @@ async function write(system: System, { ledger, run }: Load, over: AbortSignal): 
 
 async function create(client: Client, ledger: Ledger, own: string[]): Promise<boolean> {
   const entry = ledger.begin();
-  const { status, body } = await client.call(calls.create(entry.names, entry.names));
-  if (status !== 201) return false;
-  ledger.created(entry, body);
+  const outcome = await client.call(calls.create(entry.names, entry.names));
+  if (isRefused(outcome)) ledger.refused(entry.key);
+  if (!isOk(outcome)) return false;
+  ledger.created(entry, outcome.body);
   own.push(entry.key);
   return true;
 }
@@ -130,12 +131,14 @@ async function create(client: Client, ledger: Ledger, own: string[]): Promise<bo
 async function rename(client: Client, ledger: Ledger, key: string): Promise<boolean> {
   const { id, names } = ledger.beginRename(key);
   const outcome = await client.call(calls.rename(id, names, names));
+  if (isRefused(outcome)) ledger.refused(key);
   if (isOk(outcome)) ledger.renamed(key);
   return isOk(outcome);
 }
 
 async function remove(client: Client, ledger: Ledger, own: string[], key: string): Promise<boolean> {
   const outcome = await client.call(calls.remove(ledger.beginRemoval(key)));
+  if (isRefused(outcome)) ledger.refused(key);
   if (!isOk(outcome)) return false;
   ledger.removed(key);
   own.splice(own.indexOf(key), 1);

@@ -13,6 +13,8 @@ interface Entry {
   version: number;
   begun: number;
   removal: 'none' | 'begun' | 'acknowledged';
+  /** Whether the create was refused. */
+  isRefused: boolean;
 }
 
 /**
@@ -25,8 +27,8 @@ export class Ledger {
 
   /** Acknowledged writes, and users whose last write has no answer. */
   get counts(): { readonly acknowledged: number; readonly uncertain: number } {
-    const isUncertain = ({ id, version, begun, removal }: Entry): boolean =>
-      id === undefined || version !== begun || removal === 'begun';
+    const isUncertain = ({ id, version, begun, removal, isRefused }: Entry): boolean =>
+      (id === undefined && !isRefused) || version !== begun || removal === 'begun';
     return {
       acknowledged: this.#acknowledged,
       uncertain: [...this.#entries.values()].filter(isUncertain).length,
@@ -35,7 +37,7 @@ export class Ledger {
 
   begin(): { readonly key: string; readonly names: string } {
     const key = `k${this.#entries.size}`;
-    this.#entries.set(key, { key, id: undefined, version: 0, begun: 0, removal: 'none' });
+    this.#entries.set(key, { key, id: undefined, version: 0, begun: 0, removal: 'none', isRefused: false });
     return { key, names: `${key} v0` };
   }
 
@@ -69,6 +71,14 @@ export class Ledger {
     this.#acknowledged += 1;
   }
 
+  /** What was begun last has not happened, and must not show. */
+  refused(key: string): void {
+    const entry = this.#get(key);
+    if (entry.id === undefined) entry.isRefused = true;
+    entry.removal = 'none';
+    entry.begun = entry.version;
+  }
+
   /** What a server holds, against what it must and may hold: a sentence for each difference. */
   compare(rows: readonly Row[]): string[] {
     const found = Map.groupBy(rows, ({ first_name: name }) => name.split(' ')[0] ?? '');
@@ -86,10 +96,11 @@ export class Ledger {
   }
 }
 
-function judge({ key, id, version, begun, removal }: Entry, rows: readonly Row[]): string[] {
+function judge({ key, id, version, begun, removal, isRefused }: Entry, rows: readonly Row[]): string[] {
   const [row] = rows;
   if (rows.length > 1) return [`${key} is there ${rows.length} times`];
   if (row === undefined) return id === undefined || removal !== 'none' ? [] : [`${key} was acknowledged, and is lost`];
+  if (isRefused) return [`${key} was refused, and is there`];
   if (removal === 'acknowledged') return [`the removal of ${key} was acknowledged, and it is there`];
   if (id !== undefined && row.id !== id) return [`${key} has another id than was told`];
   if (row.first_name !== row.last_name) return [`${key} is half written: ${row.first_name}, ${row.last_name}`];
