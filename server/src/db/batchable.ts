@@ -20,7 +20,7 @@ export interface BatchableRead<Call, Result> extends Batchable<Call, Result, nev
 
 /**
  * A write of many locks with `skip locked` and answers `alone` for the rows that somebody else holds, so that no batch ever
- * waits for a lock, and two of them cannot deadlock.
+ * waits for a lock, and two of them cannot deadlock. Rows that it does not see are not there: they cost nothing more.
  */
 export interface BatchableWrite<Call, Result> extends Batchable<Call, Result, typeof alone> {
   /** Calls with the same key follow one another; undefined when calls cannot touch the same row, or wait for a lock. */

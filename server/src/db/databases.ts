@@ -45,6 +45,9 @@ const maxInFlight = 2;
 /** Larger batches save nothing more, and make the first of their calls wait for the last. */
 const maxSize = 128;
 
+/** Of the connections to the primary, for writes that wait for a row that somebody else holds. */
+const shareOfAlone = 1 / 4;
+
 /** How long a read waits for a standby that is about to have what its token asks for. */
 const maxCatchUpMs = 20;
 
@@ -60,7 +63,8 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
   const writePool = new Pool(write, services);
   const batchOptions = { ...services, limits: limitsOf(write, batching), position: primaryPosition };
   const primary = new BatchedPool(writePool, batchOptions);
-  const commits = new GroupCommit(writePool, batchOptions);
+  const maxAlone = Math.max(1, Math.floor(write.maxOpen * shareOfAlone));
+  const commits = new GroupCommit(writePool, { ...batchOptions, maxAlone });
   const primaryLog = new PrimaryLog(clock, maxLagMs * 2);
   const ways = options.reads.map((read) => openStandby(read, { batching, maxLagMs, primary: primaryLog }, services));
   const standbys = new Standbys(

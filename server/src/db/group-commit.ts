@@ -1,5 +1,7 @@
 import { DatabaseError } from 'pg';
 
+import { AppError } from '../lib/app-error.ts';
+import { Gate, GateRefusal } from '../lib/gate.ts';
 import { alone, Batch, isAlone } from './batch.ts';
 import type { BatchableWrite } from './batchable.ts';
 import type { BatchedPoolOptions, BatchLoads, Send } from './batched-pool.ts';
@@ -30,22 +32,30 @@ const name = 'writes';
 type Outcome = 'done' | typeof alone;
 type Position = PositionRow | undefined;
 
+export interface GroupCommitOptions extends BatchedPoolOptions {
+  /** Of the writes that were left out of their batch, so many wait for their row at once, each on a connection. */
+  readonly maxAlone: number;
+}
+
 /**
  * The writes of one turn of the event loop, of all kinds, in one transaction: PostgreSQL flushes its log once for all of
  * them, and tells its position once. A statement per kind, in the order in which the kinds were opened; begin, statements,
- * commit and position travel in one packet. Fails and recovers as `Batch` does.
+ * commit and position travel in one packet. Fails and recovers as `Batch` does; a write whose row stays held for as long as a statement may
+ * take, or that comes behind such ones, ends with `statement_timeout` or `pool_exhausted`.
  */
 export class GroupCommit implements BatchLoads {
   readonly role = 'write';
   readonly #pool: Pool<'write'>;
-  readonly #options: BatchedPoolOptions;
+  readonly #options: GroupCommitOptions;
   readonly #batch: Batch<AnyCall, Position>;
   readonly #kinds: Kind[] = [];
+  readonly #alone: Gate;
 
-  constructor(pool: Pool<'write'>, options: BatchedPoolOptions) {
+  constructor(pool: Pool<'write'>, options: GroupCommitOptions) {
     const { limits, clock, observer, traces } = options;
     this.#pool = pool;
     this.#options = options;
+    this.#alone = new Gate(options.maxAlone, limits.maxWaiting);
     this.#batch = new Batch<AnyCall, Position>({
       ...limits,
       clock,
@@ -55,7 +65,7 @@ export class GroupCommit implements BatchLoads {
       isFaultOfCalls: (error) => error instanceof DatabaseError,
       one: async (call, signal) => this.#one(call, signal),
       many: async (calls, signal) => this.#many(calls, signal),
-      rest: async (call, signal) => this.#rest(call, signal),
+      rest: async (call, signal) => this.#restInTurn(call, signal),
     });
   }
 
@@ -77,7 +87,8 @@ export class GroupCommit implements BatchLoads {
 
   /** With batches, like several: what would wait for a lock is left out, and waits where it keeps nobody else waiting. */
   async #one(call: AnyCall, signal: AbortSignal): Promise<Position | typeof alone> {
-    if (this.#options.limits.maxSize === 1) return await this.#rest(call, signal);
+    const { maxSize, maxWaitMs } = this.#options.limits;
+    if (maxSize === 1) return await this.#rest(call, signal, maxWaitMs);
     return (await this.#many([call], signal))[0];
   }
 
@@ -93,9 +104,26 @@ export class GroupCommit implements BatchLoads {
     return calls.map((call) => (outcomes.get(call) === 'done' ? after?.[0] : alone));
   }
 
-  async #rest(call: AnyCall, signal: AbortSignal): Promise<Position> {
+  /** Rows that are held must not keep all connections waiting: the other writes need them. */
+  async #restInTurn(call: AnyCall, signal: AbortSignal): Promise<Position> {
+    const { clock, limits } = this.#options;
+    const deadline = clock.now() + limits.maxWaitMs;
+    try {
+      await this.#alone.enter(limits.maxWaitMs, signal);
+    } catch (error) {
+      throw error instanceof GateRefusal ? new AppError('pool_exhausted', { cause: error }) : error;
+    }
+    try {
+      return await this.#rest(call, signal, Math.max(0, deadline - clock.now()));
+    } finally {
+      this.#alone.leave();
+    }
+  }
+
+  async #rest(call: AnyCall, signal: AbortSignal, timeoutMs: number): Promise<Position> {
     const { after } = await this.#pool.queryThen(async (db) => call.kind.one(db, call), {
       behind: this.#options.position,
+      timeoutMs,
       signal,
     });
     return after?.[0];
@@ -121,7 +149,12 @@ function kindOf<Call, Result>(wanted: BatchableWrite<Call, Result>): Kind {
         db,
         mine.map(({ call }) => call),
       );
-      return mine.map((call, index) => keep(call, results[index] ?? alone));
+      if (results.length !== mine.length)
+        throw new Error('a write of many brought another number of results than it had calls');
+      return mine.map((call, index) => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- There is one for each; undefined is a result, too.
+        return keep(call, results[index] as Result | typeof alone);
+      });
     },
   };
   return kind;

@@ -49,6 +49,8 @@ export interface QueryThenOptions<After extends QueryResultRow> {
   readonly isTransaction?: boolean;
   /** Whether it writes nothing; all that a `read` pool sends is like that. */
   readonly isRead?: boolean;
+  /** Instead of `statementTimeoutMs`; waiting for a connection counts here, too. */
+  readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -116,10 +118,11 @@ export class Pool<R extends Role = Role> implements Queryable {
    */
   async queryThen<T, After extends QueryResultRow>(
     send: (db: Queryable) => Promise<T>,
-    { behind, isTransaction = false, isRead = this.role === 'read', signal }: QueryThenOptions<After>,
+    options: QueryThenOptions<After>,
   ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
+    const { behind, isTransaction = false, isRead = this.role === 'read', signal } = options;
     const interrupt = this.role === 'read' ? signal : undefined;
-    return await this.#lend(signal, async (connection, deadline) => {
+    return await this.#lend(options, async (connection, deadline) => {
       const limits = { timeoutMs: this.#left(deadline), interrupt };
       const runBehind = async (): Promise<After[] | undefined> =>
         behind && (await settled(connection.run<After>(behind, [], limits)))?.rows;
@@ -138,7 +141,7 @@ export class Pool<R extends Role = Role> implements Queryable {
   /** Runs several statements as one: all of them, or none. Each has the deadline of a statement. */
   async transaction<T>(this: Pool<'write'>, run: (tx: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const timeoutMs = this.#options.statementTimeoutMs;
-    return await this.#lend(signal, async (connection) =>
+    return await this.#lend({ signal }, async (connection) =>
       knownOutcome(runTransaction(connection, { timeoutMs }, run, signal), false),
     );
   }
@@ -154,10 +157,10 @@ export class Pool<R extends Role = Role> implements Queryable {
   }
 
   async #lend<T>(
-    signal: AbortSignal | undefined,
+    { signal, timeoutMs = this.#options.statementTimeoutMs }: Pick<QueryThenOptions<never>, 'signal' | 'timeoutMs'>,
     use: (connection: Connection, deadline: number) => Promise<T>,
   ): Promise<T> {
-    const deadline = this.#services.clock.now() + this.#options.statementTimeoutMs;
+    const deadline = this.#services.clock.now() + timeoutMs;
     await this.#enter(deadline, signal);
     const connecting = this.#connect();
     let client: PoolClient;

@@ -1,5 +1,6 @@
 /** Who shares a statement with others must not notice, but for the speed. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 
 import type { User } from '@messenger/protocol/users';
@@ -138,7 +139,7 @@ test('a write that the database refuses takes nothing from the writes of other k
 });
 
 test('rows that somebody else holds keep no other write waiting, however many of them there are', async () => {
-  const made = await createMany(3);
+  const made = await createMany(6); // More than the app has connections.
   const users = usersOf(app());
   await withClient(database().endpoints.write, session, async (holder) => {
     await holder.query('begin');
@@ -150,6 +151,43 @@ test('rows that somebody else holds keep no other write waiting, however many of
     }
     await holder.query('commit');
     await Promise.all(waiting);
+  });
+});
+
+test('writes to users that do not exist are one statement, however many they are', async () => {
+  await database().sql(
+    'select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = current_database()',
+  );
+  const users = usersOf(app());
+  const removing = Array.from({ length: 128 }, async () =>
+    users.delete(randomUUID(), someone()).catch(refusedAsMissing),
+  );
+  await Promise.all(removing);
+  const renaming = Array.from({ length: 64 }, async () =>
+    users.rename(randomUUID(), { last_name: 'x' }, someone()).catch(refusedAsMissing),
+  );
+  await Promise.all(renaming);
+  const counted = await database().sql(
+    `select sum(calls)::int as n from pg_stat_statements join pg_database on dbid = pg_database.oid
+      where datname = current_database() and (query like '%delete from users%' or query like '%update users%')`,
+  );
+  assert.deepEqual(counted, [{ n: 2 }]);
+});
+
+test('a user that was deleted while it was held is one that does not exist', async () => {
+  const [held, other] = await createMany(2);
+  assert(held && other);
+  const users = usersOf(app());
+  await withClient(database().endpoints.write, session, async (holder) => {
+    await holder.query('begin');
+    await holder.query('delete from users where id = $1', [held.id]);
+    const renaming = assert.rejects(
+      users.rename(held.id, { last_name: 'late' }, someone()),
+      refusedWith('user_not_found'),
+    );
+    await users.rename(other.id, { last_name: 'at once' }, someone());
+    await holder.query('commit');
+    await renaming;
   });
 });
 

@@ -1,6 +1,6 @@
 import type { User, UserNames, UserNamesPatch } from '@messenger/protocol/users';
 
-import { alone } from '../db/batch.ts';
+import { alone, isAlone } from '../db/batch.ts';
 import type { BatchableWrite } from '../db/batchable.ts';
 import { statement } from '../db/statement.ts';
 import type { Write, Writes } from '../db/writes.ts';
@@ -40,6 +40,10 @@ interface Rename {
   readonly names: UserNamesPatch;
 }
 
+interface DeletedRow {
+  readonly id: string;
+}
+
 type Name = string | undefined;
 
 /** `updated_at` always moves forward, also when two updates fall into one microsecond or the clock is set back. */
@@ -53,21 +57,45 @@ const updateOne = statement<User, [id: string, firstName: Name, lastName: Name]>
    returning id, first_name, last_name, created_at, updated_at`,
 );
 
-const updateMany = statement<User, [ids: readonly string[], firstNames: readonly Name[], lastNames: readonly Name[]]>(
+/** A row of a write of many: one that was written, or one that is there and that somebody else holds. */
+type Outcome<Row> = Row & { readonly is_held: boolean };
+
+/** What became of the call for this row, to be spread into a map. */
+function outcomeOf<Row extends DeletedRow>({ is_held: isHeld, ...row }: Outcome<Row>) {
+  return [row.id, isHeld ? alone : row] as const;
+}
+
+/**
+ * The rows that were there when the statement began, and are not `free`. The last condition spares the second look at the
+ * table when none is missing.
+ */
+function heldRows(columns: string): string {
+  return `select ${columns}, true from users
+     where id = any($1::uuid[]) and id not in (select id from free)
+       and (select count(*) from free) < cardinality($1::uuid[])`;
+}
+
+const updateMany = statement<
+  Outcome<User>,
+  [ids: readonly string[], firstNames: readonly Name[], lastNames: readonly Name[]]
+>(
   'users.update_many',
   `with free as materialized (
      select id from users where id = any($1::uuid[]) for no key update skip locked
+   ), written as (
+     update users
+        set first_name = coalesce(given.first_name, users.first_name),
+            last_name = coalesce(given.last_name, users.last_name),
+            updated_at = greatest(now(), users.updated_at + interval '1 microsecond')
+       from free join unnest($1::uuid[], $2::text[], $3::text[]) as given (id, first_name, last_name) using (id)
+      where users.id = free.id
+     returning users.id, users.first_name, users.last_name, users.created_at, users.updated_at
    )
-   update users
-      set first_name = coalesce(given.first_name, users.first_name),
-          last_name = coalesce(given.last_name, users.last_name),
-          updated_at = greatest(now(), users.updated_at + interval '1 microsecond')
-     from free join unnest($1::uuid[], $2::text[], $3::text[]) as given (id, first_name, last_name) using (id)
-    where users.id = free.id
-   returning users.id, users.first_name, users.last_name, users.created_at, users.updated_at`,
+   select id, first_name, last_name, created_at, updated_at, false as is_held from written
+    union all
+   ${heldRows('id, first_name, last_name, created_at, updated_at')}`,
 );
 
-/** Whoever is missing in the answer of many may be locked, or not exist: the single statement finds out. */
 const update: BatchableWrite<Rename, User | undefined> = {
   name: 'users.update',
   keyOf: ({ id }) => id,
@@ -78,23 +106,23 @@ const update: BatchableWrite<Rename, User | undefined> = {
       calls.map(({ names }) => names.first_name),
       calls.map(({ names }) => names.last_name),
     ]);
-    const users = new Map(rows.map((user) => [user.id, user]));
-    return calls.map(({ id }) => users.get(id) ?? alone);
+    const outcomes = new Map(rows.map(outcomeOf));
+    return calls.map(({ id }) => outcomes.get(id));
   },
 };
 
-interface DeletedRow {
-  readonly id: string;
-}
-
 const removeOne = statement<DeletedRow, [id: string]>('users.delete', 'delete from users where id = $1 returning id');
 
-const removeMany = statement<DeletedRow, [ids: readonly string[]]>(
+const removeMany = statement<Outcome<DeletedRow>, [ids: readonly string[]]>(
   'users.delete_many',
   `with free as materialized (
      select id from users where id = any($1::uuid[]) for update skip locked
+   ), written as (
+     delete from users using free where users.id = free.id returning users.id
    )
-   delete from users using free where users.id = free.id returning users.id`,
+   select id, false as is_held from written
+    union all
+   ${heldRows('id')}`,
 );
 
 const remove: BatchableWrite<string, boolean> = {
@@ -102,8 +130,11 @@ const remove: BatchableWrite<string, boolean> = {
   keyOf: (id) => id,
   one: async (db, id) => (await db.query(removeOne, [id])).length > 0,
   many: async (db, ids) => {
-    const deleted = new Set((await db.query(removeMany, [ids])).map(({ id }) => id));
-    return ids.map((id) => deleted.has(id) || alone);
+    const outcomes = new Map((await db.query(removeMany, [ids])).map(outcomeOf));
+    return ids.map((id) => {
+      const outcome = outcomes.get(id);
+      return isAlone(outcome) ? outcome : outcome !== undefined;
+    });
   },
 };
 
