@@ -154,6 +154,35 @@ test('rows that somebody else holds keep no other write waiting, however many of
   });
 });
 
+test('the renames of one user in one turn follow one another: each is answered with what it wrote', async () => {
+  const [user] = await createMany(1);
+  assert(user);
+  const users = usersOf(app());
+  const names = Array.from({ length: 5 }, (_, n) => `rename ${n}`);
+  const renamed = await Promise.all(names.map(async (name) => users.rename(user.id, { last_name: name }, someone())));
+  assert.deepEqual(
+    renamed.map(({ last_name: name }) => name),
+    names,
+  );
+  const times = renamed.map(({ updated_at: time }) => time);
+  assert.deepEqual(times, [...new Set(times)].toSorted());
+  const stored = await database().sql('select last_name from users where id = $1', [user.id]);
+  assert.deepEqual(stored, [{ last_name: 'rename 4' }]);
+});
+
+test('of two deletes of one user in one turn, one is told that there is no such user', async () => {
+  const [user] = await createMany(1);
+  assert(user);
+  const users = usersOf(app());
+  const [first, second] = await Promise.allSettled([
+    users.delete(user.id, someone()),
+    users.delete(user.id, someone()),
+  ]);
+  assert.equal(first.status, 'fulfilled');
+  assert(second.status === 'rejected');
+  assert.ok(refusedWith('user_not_found')(second.reason));
+});
+
 test('writes to users that do not exist are one statement, however many they are', async () => {
   await database().sql(
     'select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = current_database()',
