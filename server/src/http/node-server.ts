@@ -11,8 +11,8 @@ import { SecuredResponse } from './security-headers.ts';
 
 declare module 'net' {
   interface Socket {
-    /** The answer to the newest request of an HTTP connection. */
-    newestAnswer?: ServerResponse;
+    /** The answer to the newest request of an HTTP connection, until it is over: a silent one keeps no list in memory. */
+    newestAnswer?: ServerResponse | undefined;
   }
 }
 
@@ -62,6 +62,7 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
     },
     (request, response) => {
       request.socket.newestAnswer = response;
+      response.on('close', forgetAnswer);
       if (observation !== undefined) observeRequest(response, observation);
       if (admission.isOpen() || isAlwaysAnswered(request.url ?? '')) handle(request, response);
       else refuse(response, options);
@@ -69,6 +70,11 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
   );
   server.maxConnections = options.maxConnections;
   return server;
+}
+
+function forgetAnswer(this: ServerResponse): void {
+  const { socket } = this.req;
+  if (socket.newestAnswer === this) socket.newestAnswer = undefined;
 }
 
 /** Clients come back spread over these seconds, and not all at once. */

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import { createTestServer, listen } from '../../test/http-server.ts';
+import { waitFor } from '../../test/wait-for.ts';
+
+setFlagsFromString('--expose-gc');
+
+test('a connection that stays open and silent does not keep its last answer in memory', async (t) => {
+  const app = await createTestServer();
+  let answer: WeakRef<object> | undefined;
+  app.get('/list', async (_request, reply) => {
+    answer = new WeakRef(reply.raw);
+    return ['a'];
+  });
+  const socket = connect(await listen(app), '127.0.0.1');
+  t.after(async () => {
+    socket.destroy();
+    await app.close();
+  });
+  socket.write('GET /list HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(socket, 'data');
+  await waitFor('the answer to be forgotten', () => {
+    runInNewContext('gc()');
+    return answer !== undefined && answer.deref() === undefined;
+  });
+  assert.equal(socket.destroyed, false);
+});
