@@ -67,12 +67,19 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
+/** `cluster` ends a worker whose supervisor is gone at once, unless the worker itself wanted to leave. */
+function listenToDisconnect(listener: () => void): void {
+  if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
+  process.on('disconnect', listener);
+}
+
 async function runWorker(): Promise<void> {
   const { startWorkerProcess } = await import('./commands/worker.ts');
   const worker = startWorkerProcess({
-    send: (message) => process.send?.(message),
+    // Without the callback, what is said when the supervisor is gone would end the process.
+    send: (message) => process.send?.(message, undefined, undefined, () => undefined),
     onMessage: (listener) => process.on('message', listener),
-    onDisconnect: (listener) => process.on('disconnect', listener),
+    onDisconnect: listenToDisconnect,
     exit: (code) => void end(code),
     errIsTerminal: process.stderr.isTTY,
   });

@@ -5,7 +5,7 @@ import { before, test } from 'node:test';
 
 import { withClient } from '../src/db/session.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
-import { run, useServers, type Run } from './start-server.ts';
+import { isAlive, run, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 /** One server's embedded pair plays the operator's own servers for the others. */
@@ -18,6 +18,8 @@ before(async () => {
   await servers.start(dataDir, { args: ['--workers', '1'] });
   host = (await embeddedEndpoints(dataDir)).write.host;
 });
+
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
 
 type Settings = Readonly<Record<string, string>>;
 
@@ -49,7 +51,6 @@ async function refused(env: Settings, args: readonly string[] = []): Promise<str
 async function createDatabase(): Promise<string> {
   const name = `external_${randomBytes(4).toString('hex')}`;
   const { write } = await embeddedEndpoints(dataDir);
-  const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
   await withClient({ ...write, database: 'postgres' }, session, async (client) =>
     client.query(`create database ${name}`),
   );
@@ -79,6 +80,38 @@ test("an operator's primary and standby are served from; servers that start toge
     server.kill('SIGTERM');
     assert.equal(await server.ended(), 0);
   }
+});
+
+test('a worker whose supervisor is killed answers what it has taken, and ends', async () => {
+  const database = await createDatabase();
+  const server = await serve({ ...external(database), DRAIN_DELAY_MS: '3000' }, ['--workers', '1']);
+  assert.equal(await createUser(server), 201);
+  const [worker] = workersOf(server.pid);
+  assert(worker !== undefined);
+  const { write } = await embeddedEndpoints(dataDir);
+  await withClient({ ...write, database }, session, async (holder) => {
+    await holder.query('begin');
+    const { rows } = await holder.query<{ id: string }>('select id from users for update');
+    const renaming = fetch(`${server.url}/api/v1/users/${rows[0]?.id}`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ last_name: 'Byron' }),
+    });
+    await waitFor('the write to wait', async () => {
+      const waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+      return await withClient({ ...write, database }, session, async (client) => {
+        return (await client.query(waiting)).rows.length > 0;
+      });
+    });
+    server.kill('SIGKILL');
+    await waitFor('the worker to drain', async () => (await fetch(`${server.url}/readyz`)).status === 503);
+    // It asks the supervisor, who is not there.
+    const metrics = fetch(`${server.url}/metrics`);
+    await holder.query('commit');
+    assert.equal((await renaming).status, 200);
+    assert.equal((await metrics).status, 503);
+  });
+  await waitFor('the worker to end', () => !isAlive(worker));
 });
 
 test('a primary alone is read from, too', async () => {
