@@ -135,6 +135,36 @@ test('a worker that does not stop is ended by force when the time is over', asyn
   assert.equal(isAlive(pid), false);
 });
 
+/** Until it is undone, no process can be born: the program is not there. */
+function forbidForks(): () => void {
+  const { execPath } = process;
+  process.execPath = '/nonexistent';
+  return () => {
+    process.execPath = execPath;
+  };
+}
+
+test('a worker that cannot be born fails the start, and leaves nobody to wait for', async (t) => {
+  t.after(forbidForks());
+  const group = create(() => 'serve', 1);
+  await assert.rejects(group.start(never), /Worker 1 did not start: spawn .*ENOENT/u);
+  assert.equal(group.pids.size, 0);
+  await group.stop(never);
+});
+
+test('a worker that cannot be born when it is to replace another one is tried again', async (t) => {
+  const group = create(() => 'serve', 1);
+  await group.start(never);
+  const victim = pidOf(group, 1);
+  const replaced = untilReplaced(group, 1, victim);
+  const allowForks = forbidForks();
+  t.after(allowForks);
+  process.kill(victim, 'SIGKILL');
+  await waitFor('the failure to be told', () => lines.some((line) => line.includes('ENOENT')));
+  allowForks();
+  await replaced;
+});
+
 test('a worker that hangs is killed and replaced', async () => {
   const group = create(() => 'serve');
   await group.start(never);

@@ -137,17 +137,20 @@ export class Workers<Settings> implements Service {
         worker.process.kill('SIGKILL');
       },
     );
-    worker.once('error', (error) => {
-      reason = error.message;
-    });
-    worker.once('exit', (code, killedBy) => {
+    const ended = (code: number, killedBy: string | null): void => {
       heartbeat.stop();
       this.#running.delete(n);
       this.#measures.delete(worker.id);
       measure.end();
       reject(new OperatorError(`Worker ${n} did not start: ${reason}`));
       if (served || this.#state === 'running') this.#exited(n, code, killedBy, reason);
+    };
+    worker.once('error', (error) => {
+      reason = error.message;
+      // Such as too many open files: no process was born, so none will exit.
+      if (worker.process.pid === undefined) ended(1, null);
     });
+    worker.once('exit', ended);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     return promise;
   }
@@ -179,8 +182,9 @@ export class Workers<Settings> implements Service {
       await this.#launch(n, neverAborts);
       const tookMs = Math.round(this.#options.clock.now() - beganMs);
       this.#options.log.info({ worker: n, tookMs }, 'a new worker serves');
-    } catch {
-      // Its exit was counted and logged, and has led to the next attempt.
+    } catch (error) {
+      // Its exit was counted and logged, and has led to the next attempt. Only a fork that throws, for want of memory, has none.
+      if (!(error instanceof OperatorError)) this.#exited(n, 1, null, String(error));
     }
   }
 }
