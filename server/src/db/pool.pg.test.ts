@@ -31,6 +31,17 @@ describe('connections', () => {
     await waitFor('the connection to close', () => pool.connections.open === 0);
   });
 
+  test('are lent until what was sent behind a failed statement is over, too', async () => {
+    const pool = open('write', { maxOpen: 1 });
+    const wrong = statement('test.wrong', 'select 1 / 0');
+    const behind = statement<{ slept: string }>('test.behind', 'select pg_sleep(0.5)::text as slept');
+    await assert.rejects(
+      pool.queryThen(async (db) => db.query(wrong, []), { behind }),
+      /division by zero/u,
+    );
+    assert.equal(await running('select pg_sleep', 'write'), 0);
+  });
+
   test('tell the server their deadlines, which it keeps also when we are gone', async () => {
     await database().sql(`do $$ begin
       execute format('alter database %I set idle_in_transaction_session_timeout = 0', current_database());

@@ -134,7 +134,9 @@ export class Pool<R extends Role = Role> implements Queryable {
         isTransaction ? sendTransaction(connection, limits, send) : send(queryableOn(connection, limits)),
         runBehind(),
       ]);
-      return { result: await knownOutcome(running, isRead), after: await following };
+      // Also when the first has failed: the connection is lent until both are answered.
+      const result = await knownOutcome(running, isRead).finally(async () => following);
+      return { result, after: await following };
     });
   }
 
