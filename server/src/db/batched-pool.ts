@@ -1,9 +1,8 @@
-import { DatabaseError } from 'pg';
-
 import type { Clock } from '../lib/clock.ts';
 import { Batch, type BatchLimits } from './batch.ts';
 import type { BatchableRead } from './batchable.ts';
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
+import { isFaultOfCalls } from './errors.ts';
 import type { DbObserver } from './observer.ts';
 import type { Pool, Role } from './pool.ts';
 import type { PositionRow } from './position.ts';
@@ -69,10 +68,10 @@ export class BatchedPool implements BatchLoads {
       ...limits,
       clock,
       shareBy: kind.keyOf,
-      isInterruptible: pool === 'read',
+      isInterruptible: true,
       trace: traces?.ofBatches(name, pool),
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool, name, size, waitMs })),
-      isFaultOfCalls: (error) => error instanceof DatabaseError,
+      isFaultOfCalls,
       one,
       many: async (calls, interrupt) => {
         const send = async (db: Queryable): Promise<readonly Result[]> => kind.many(forCalls(db, calls.length), calls);
@@ -95,8 +94,10 @@ export class BatchedPool implements BatchLoads {
     withPosition: boolean,
     signal: AbortSignal,
   ): Promise<Positioned<Result>> {
-    const behind = withPosition ? this.#options.position : undefined;
-    const { result, after } = await this.#pool.queryThen(send, { behind, isRead: true, signal });
+    const { limits, position } = this.#options;
+    const behind = withPosition ? position : undefined;
+    const timeoutMs = limits.maxWaitMs;
+    const { result, after } = await this.#pool.queryThen(send, { behind, isRead: true, timeoutMs, signal });
     return { result, position: after?.[0] };
   }
 }

@@ -4,7 +4,14 @@ import { describe, test } from 'node:test';
 import { DatabaseError } from 'pg';
 
 import { AppError } from '../lib/app-error.ts';
-import { classifyFailure, describeFailure, describeRefusal, toAppError, withOutcome } from './errors.ts';
+import {
+  classifyFailure,
+  describeFailure,
+  describeRefusal,
+  isFaultOfCalls,
+  toAppError,
+  withOutcome,
+} from './errors.ts';
 
 function fromServer(code: string, fields: Partial<DatabaseError> = {}): DatabaseError {
   return Object.assign(new DatabaseError('the words of PostgreSQL', 0, 'error'), { code, ...fields });
@@ -104,6 +111,12 @@ test('a statement that is wrong is a defect, and so is everything that we do not
   for (const defect of [new TypeError('timeout'), fromSocket('EACCES'), 'connection terminated', undefined]) {
     assert.equal(toAppError(defect), defect);
   }
+});
+
+test('a statement of many is taken apart only where one of its calls can be to blame', () => {
+  for (const code of ['22P05', '23514', '44000', '54000', 'P0001']) assert.ok(isFaultOfCalls(fromServer(code)), code);
+  for (const code of ['42501', '42P01', 'XX000', '40P01', '58030']) assert.ok(!isFaultOfCalls(fromServer(code)), code);
+  assert.ok(!isFaultOfCalls(new Error('no words of PostgreSQL')));
 });
 
 test('an operator is told the message and the code, and nothing that a user typed', () => {

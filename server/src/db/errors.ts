@@ -43,6 +43,20 @@ export function classifyFailure(error: unknown): FailureKind {
   return connectionWords.test(error.message) ? 'unavailable' : 'statement';
 }
 
+/** 22 data, 23 constraints, 44 check option, 54 too large, P0 what a trigger raises. */
+const statesOfCalls = /^(22|23|44|54|P0)/u;
+
+/** Whether it was what the statement was given that made it fail: other calls may succeed, here, and this one nowhere. */
+export function isFaultOfCalls(error: unknown): boolean {
+  return error instanceof DatabaseError && statesOfCalls.test(error.code ?? '');
+}
+
+/** Whether another server may do what this one, a standby, has failed to do. What is late here would be later there. */
+export function isFaultOfStandby(error: unknown): boolean {
+  if (error instanceof AppError) return error.code === 'database_unavailable';
+  return error instanceof DatabaseError && !isFaultOfCalls(error);
+}
+
 /** Turns a failure of the driver into a refusal where the request is not to blame; other errors stay what they are. */
 export function toAppError(error: unknown): unknown {
   switch (classifyFailure(error)) {

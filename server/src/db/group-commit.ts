@@ -1,10 +1,9 @@
-import { DatabaseError } from 'pg';
-
 import { AppError } from '../lib/app-error.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
 import { alone, Batch, isAlone } from './batch.ts';
 import type { BatchableWrite } from './batchable.ts';
 import type { BatchedPoolOptions, BatchLoads, Send } from './batched-pool.ts';
+import { isFaultOfCalls } from './errors.ts';
 import type { Pool } from './pool.ts';
 import type { PositionRow } from './position.ts';
 import { forCalls, type Queryable } from './statement.ts';
@@ -62,7 +61,7 @@ export class GroupCommit implements BatchLoads {
       isInterruptible: false,
       trace: traces?.ofBatches(name, this.role),
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool: this.role, name, size, waitMs })),
-      isFaultOfCalls: (error) => error instanceof DatabaseError,
+      isFaultOfCalls,
       one: async (call, signal) => this.#one(call, signal),
       many: async (calls, signal) => this.#many(calls, signal),
       rest: async (call, signal) => this.#restInTurn(call, signal),

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
+import { DatabaseError } from 'pg';
+
 import { ScriptedServer } from '../../test/scripted-server.ts';
 import { AppError } from '../lib/app-error.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -127,6 +129,23 @@ test('a failure that is not the fault of the standby is that of the client, and 
   assert.equal(first.asked.includes('test.who') && second.asked.includes('test.who'), false);
 });
 
+test('what only a standby cannot do is done by the primary; what a call is to blame for fails', async () => {
+  const failWith = (code: string): void => {
+    const failure = Object.assign(new DatabaseError('the words of PostgreSQL', 0, 'error'), { code });
+    first.failure = failure;
+    second.failure = failure;
+  };
+  // Conflicts with recovery, a migration that is not replayed yet, a disk that fails, damaged data.
+  for (const code of ['40P01', '40001', '42P01', '42703', '58030', 'XX001', '57P04']) {
+    failWith(code);
+    for (const token of [undefined, at(50n)]) assert.equal(await read(undefined, callerWith(token)), 'primary', code);
+  }
+  for (const code of ['22012', '23514', '54000']) {
+    failWith(code);
+    await assert.rejects(read(undefined, callerWith()), { code });
+  }
+});
+
 test('an answer of a standby that has become another server since is not given', async () => {
   second.incarnation = 'second start';
   const caller = callerWith(at(150n));
@@ -146,4 +165,8 @@ test('an answer that may only not be known yet is asked of the primary', async (
   const readDoubtful = reads.prepare({ ...who, isDoubtful: (name: string) => name !== 'primary' });
   assert.equal(await readDoubtful(undefined, callerWith()), 'primary');
   assert.equal(reads.outcomes.primaryForDoubt, 1);
+  const caller = callerWith(at(50n));
+  assert.equal(await readDoubtful(undefined, caller), 'primary', 'what the client has not seen may be there, too');
+  assert.equal(reads.outcomes.primaryForDoubt, 2);
+  assert.deepEqual(caller.seen, primary.position);
 });

@@ -1,7 +1,7 @@
-import { AppError } from '../lib/app-error.ts';
 import type { BatchableRead } from './batchable.ts';
 import type { BatchedPool, Positioned, Send } from './batched-pool.ts';
 import type { Caller } from './caller.ts';
+import { isFaultOfStandby } from './errors.ts';
 import { latest, onlyOnPrimary, toPosition, type Position } from './position.ts';
 import type { Standby } from './standby.ts';
 import type { Standbys } from './standbys.ts';
@@ -39,6 +39,7 @@ interface Sends<Call, Result> {
 interface Reader<Call, Result> {
   readonly onPrimary: Sends<Call, Result>;
   readonly onStandby: ReadonlyMap<Standby, Sends<Call, Result>>;
+  readonly isDoubtful: (result: Result) => boolean;
 }
 
 /** What a standby answered, and as which incarnation it was known when it was asked. */
@@ -49,8 +50,8 @@ interface StandbyAnswer<Result> extends Positioned<Result> {
 
 /**
  * Reads from a standby where one is fresh enough, else from the primary. With a token: from one that has replayed that
- * far, after a short wait when one is about to, else from the primary. Without one: from any; when that finds
- * nothing, the primary is asked before the caller is told so. A standby that fails costs its callers a second question, to
+ * far, after a short wait when one is about to, else from the primary. Without one: from any. With or without, when a
+ * standby finds nothing, the primary is asked before the caller is told so. A standby that fails costs its callers a second question, to
  * another one or the primary, not an error. Rejects as `Batch` does.
  */
 export class Reads {
@@ -76,22 +77,18 @@ export class Reads {
     const reader: Reader<Call, Result> = {
       onPrimary: open(primary),
       onStandby: new Map(standbys.all.map((standby) => [standby, open(standby.batches)])),
+      isDoubtful: kind.isDoubtful ?? (() => false),
     };
     return async (call, caller) =>
       caller.token === undefined
-        ? await this.#read(reader, call, caller, kind.isDoubtful)
+        ? await this.#read(reader, call, caller)
         : await this.#readFresh(reader, call, caller, caller.token);
   }
 
-  async #read<Call, Result>(
-    reader: Reader<Call, Result>,
-    call: Call,
-    caller: Caller,
-    isDoubtful: BatchableRead<Call, Result>['isDoubtful'],
-  ): Promise<Result> {
+  async #read<Call, Result>(reader: Reader<Call, Result>, call: Call, caller: Caller): Promise<Result> {
     const answer = await this.#tryStandbys(reader, call, caller);
     if (answer === undefined) this.outcomes.primaryForAbsence += 1;
-    else if (isDoubtful?.(answer.result) === true) this.outcomes.primaryForDoubt += 1;
+    else if (reader.isDoubtful(answer.result)) this.outcomes.primaryForDoubt += 1;
     else {
       this.outcomes.standby += 1;
       return answer.result;
@@ -111,13 +108,15 @@ export class Reads {
     const isBehind = standbys.isAnyFit && standbys.choose(token) === undefined;
     const answer = await this.#tryStandbys(reader, call, caller);
     // Answered by the very incarnation that is known to have it, so its snapshot cannot be older.
-    if (answer?.position !== undefined && answer.position.incarnation === answer.incarnation) {
-      answer.standby.learn(answer.position);
+    const isFresh = answer?.position !== undefined && answer.position.incarnation === answer.incarnation;
+    if (isFresh) answer.standby.learn(answer.position);
+    // What its client was told by others may be newer than what it has seen itself.
+    if (isFresh && reader.isDoubtful(answer.result)) this.outcomes.primaryForDoubt += 1;
+    else if (isFresh) {
       this.outcomes[isThere ? 'standby' : 'waited'] += 1;
       caller.seen = latest(token, toPosition(answer.position) ?? token);
       return answer.result;
-    }
-    this.outcomes[isBehind ? 'primaryForToken' : 'primaryForAbsence'] += 1;
+    } else this.outcomes[isBehind ? 'primaryForToken' : 'primaryForAbsence'] += 1;
     const { result, position } = await reader.onPrimary.positioned(call, caller.lifetime);
     caller.seen = toPosition(position) ?? onlyOnPrimary;
     return result;
@@ -146,7 +145,7 @@ export class Reads {
         standby.load.answered += 1;
         return { result, position, standby, incarnation };
       } catch (error) {
-        if (!(error instanceof AppError) || error.code !== 'database_unavailable') throw error;
+        if (!isFaultOfStandby(error)) throw error;
         onFailure(standby);
         failed.push(standby);
       } finally {
