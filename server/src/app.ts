@@ -126,6 +126,7 @@ function databaseOptions(settings: AppSettings): DatabasesOptions {
   return {
     write: poolOptions('write', endpoints.write, settings),
     reads: endpoints.reads.map((endpoint) => poolOptions('read', endpoint, settings)),
+    readTimeoutMs: config.readDb.timeoutMs,
     batching: config.db.batching === 'on',
     maxLagMs: config.db.readMaxLagMs,
   };

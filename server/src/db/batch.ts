@@ -16,7 +16,7 @@ export interface BatchLimits {
   readonly maxSize: number;
   /** Calls that wait; one more is refused with `pool_exhausted`. */
   readonly maxWaiting: number;
-  /** A call that waited longer is refused with `pool_exhausted` instead of being sent. */
+  /** A call that waited longer is refused with `pool_exhausted` instead of being sent. A sent one gets as long again. */
   readonly maxWaitMs: number;
 }
 

@@ -16,6 +16,8 @@ export interface DatabasesOptions {
   readonly write: PoolOptions<'write'>;
   /** One for each standby. */
   readonly reads: readonly PoolOptions<'read'>[];
+  /** Of reads, wherever they are made. */
+  readonly readTimeoutMs: number;
   readonly batching: boolean;
   /** A standby that is further behind is left out. In ms. */
   readonly maxLagMs: number;
@@ -58,11 +60,12 @@ export interface DatabasesServices extends PoolServices {
 
 /** Resolves, within a second, when each standby was looked at once; rejects never: servers may be away. */
 export async function openDatabases(options: DatabasesOptions, services: DatabasesServices): Promise<Databases> {
-  const { write, batching, maxLagMs } = options;
+  const { write, batching, maxLagMs, readTimeoutMs } = options;
   const { clock, random } = services;
   const writePool = new Pool(write, services);
   const batchOptions = { ...services, limits: limitsOf(write, batching), position: primaryPosition };
-  const primary = new BatchedPool(writePool, batchOptions);
+  const readLimits = { ...batchOptions.limits, maxWaitMs: readTimeoutMs };
+  const primary = new BatchedPool(writePool, { ...batchOptions, limits: readLimits });
   const maxAlone = Math.max(1, Math.floor(write.maxOpen * shareOfAlone));
   const commits = new GroupCommit(writePool, { ...batchOptions, maxAlone });
   const primaryLog = new PrimaryLog(clock, maxLagMs * 2);

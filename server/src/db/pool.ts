@@ -101,7 +101,8 @@ export class Pool<R extends Role = Role> implements Queryable {
 
   /**
    * Runs one statement, without an explicit transaction. When the signal aborts, a call that still waits leaves;
-   * a read that runs is cancelled on the server; a write that runs is finished, and answers its caller all the same.
+   * a read that runs is cancelled on the server; a write that runs is finished, and answers its caller all the same. What a
+   * `write` pool is sent counts as a write unless `queryThen` is told otherwise.
    */
   async query<Row extends QueryResultRow, Values extends readonly unknown[]>(
     wanted: Statement<Row, Values>,
@@ -121,7 +122,7 @@ export class Pool<R extends Role = Role> implements Queryable {
     options: QueryThenOptions<After>,
   ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
     const { behind, isTransaction = false, isRead = this.role === 'read', signal } = options;
-    const interrupt = this.role === 'read' ? signal : undefined;
+    const interrupt = isRead ? signal : undefined;
     return await this.#lend(options, async (connection, deadline) => {
       const limits = { timeoutMs: this.#left(deadline), interrupt };
       const runBehind = async (): Promise<After[] | undefined> =>
@@ -135,8 +136,9 @@ export class Pool<R extends Role = Role> implements Queryable {
         runBehind(),
       ]);
       // Also when the first has failed: the connection is lent until both are answered.
-      const result = await knownOutcome(running, isRead).finally(async () => following);
-      return { result, after: await following };
+      const [outcome] = await Promise.allSettled([knownOutcome(running, isRead), following]);
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return { result: outcome.value, after: await following };
     });
   }
 

@@ -8,6 +8,7 @@ import { Value } from 'typebox/value';
 
 import { createTestApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
+import { withClient } from '../db/session.ts';
 
 const database = useDatabase();
 const users = '/api/v1/users';
@@ -100,6 +101,20 @@ test('a write that its statement deadline ends is a 504, and wrote nothing', asy
     assert.equal(Value.Parse(Problem, answer.json()).code, 'statement_timeout');
   });
   assert.deepEqual(await database().sql("select 1 from users where first_name = 'Never'"), []);
+});
+
+test('a read has the deadline of reads on the primary, too', async () => {
+  const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+  const env = { DB_READ_TIMEOUT_MS: '300', DB_WRITE_TIMEOUT_MS: '20000' };
+  await withApp({ read: away }, env, async ({ http }) => {
+    await withClient(database().endpoints.write, session, async (holder) => {
+      await holder.query('begin');
+      await holder.query('lock table users in access exclusive mode');
+      const answer = await http.inject({ method: 'GET', url: users });
+      assert.equal(Value.Parse(Problem, answer.json()).code, 'statement_timeout');
+      await holder.query('commit');
+    });
+  });
 });
 
 test('who gets no connection in time gets a 503, and is told when to come back', async () => {

@@ -8,6 +8,7 @@ import { useApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
 import { codeOf } from '../../test/http-server.ts';
 import { waitFor } from '../../test/wait-for.ts';
+import { encodeToken, onlyOnPrimary } from '../db/position.ts';
 
 const lines: string[] = [];
 const database = useDatabase();
@@ -55,22 +56,28 @@ test('a read that is late is a 408, and is cancelled on the server', async () =>
   }
 });
 
-test('the read of a client that goes away is cancelled on the server, and nobody is alarmed', async () => {
-  await slowDownLists(30);
-  lines.length = 0;
-  try {
-    const socket = connect(app().port, '127.0.0.1');
-    socket.write(`GET ${users} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await waitFor('the read to run', async () => (await running('read')).length === 1);
-    const began = performance.now();
-    socket.destroy();
-    await waitFor('the read to end on the server', async () => (await running('read')).length === 0, 2_000);
-    assert.ok(performance.now() - began < 700, 'it ended because of the client, not by its deadline');
-    assert.doesNotMatch(lines.join(''), /"level":[4-6]0/u);
-  } finally {
-    await undoSlowDown();
-  }
-});
+for (const [where, role, headers] of [
+  ['a standby', 'read', ''],
+  ['the primary', 'write', `Consistency-Token: ${encodeToken(onlyOnPrimary)}\r\n`],
+] as const)
+  test(`the read of a client that goes away is cancelled on ${where}, and nobody is alarmed`, async () => {
+    await slowDownLists(30);
+    lines.length = 0;
+    try {
+      const socket = connect(app().port, '127.0.0.1');
+      socket.write(`GET ${users} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`);
+      const isRunning = async (): Promise<boolean> =>
+        (await running(role)).some((query) => query.includes('from users'));
+      await waitFor('the read to run', isRunning);
+      const began = performance.now();
+      socket.destroy();
+      await waitFor('the read to end on the server', async () => !(await isRunning()), 2_000);
+      assert.ok(performance.now() - began < 700, 'it ended because of the client, not by its deadline');
+      assert.doesNotMatch(lines.join(''), /"level":[4-6]0/u);
+    } finally {
+      await undoSlowDown();
+    }
+  });
 
 test('a write that is late is finished whole all the same, and its client is told that this may be', async () => {
   const names = JSON.stringify({ first_name: 'Late', last_name: 'Writer' });
