@@ -326,3 +326,9 @@ test('docs/configuration.md is what the table says; `npm run docs` writes it ane
   const path = fileURLToPath(new URL('../../docs/configuration.md', import.meta.url));
   assert.equal(readFileSync(path, 'utf8'), renderConfigurationPage(optionTable));
 });
+
+test('a read pool of one connection is refused: the watch over the standby needs one of its own', () => {
+  const only = { DB_READ_MAX_OPEN_CONNS: '1', DB_READ_MAX_IDLE_CONNS: '1' };
+  assert.match(problemsOf({ env: only }).join(), /^DB_READ_MAX_OPEN_CONNS: .*\b2\b/u);
+  assert.deepEqual(problemsOf({ env: { ...only, DB_READ_MAX_OPEN_CONNS: '2' } }), []);
+});

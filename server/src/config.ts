@@ -14,6 +14,7 @@ import {
   type Values,
 } from './lib/options.ts';
 import { findConflicts, findUnknownVariables } from './config-checks.ts';
+import { leastOpen } from './db/connection-budget.ts';
 import { readOptions, type OptionSources, type ValueSources } from './lib/read-options.ts';
 import { logFormats, logLevels } from './telemetry/log.ts';
 
@@ -39,7 +40,7 @@ function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
     maxOpenConns: integer({
       env: `DB_${role}_MAX_OPEN_CONNS`,
       default: 100,
-      min: 1,
+      min: leastOpen[role === 'WRITE' ? 'write' : 'read'],
       max: 10_000,
       help: 'Most connections of one worker; the default shrinks to what the server can give to all workers',
     }),

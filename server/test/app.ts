@@ -2,6 +2,7 @@ import { before } from 'node:test';
 
 import { createApp, type App } from '../src/app.ts';
 import { loadConfig, type Config } from '../src/config.ts';
+import { leastOpen } from '../src/db/connection-budget.ts';
 import { listOf, type EndpointPair, type Endpoints } from '../src/db/endpoint.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
 import { noCollection } from './collections.ts';
@@ -30,7 +31,7 @@ export async function createTestApp(
     {
       config: testConfig(env),
       endpoints: 'reads' in endpoints ? endpoints : listOf(endpoints),
-      maxOpen: { write: maxOpen, read: maxOpen },
+      maxOpen: { write: maxOpen, read: Math.max(leastOpen.read, maxOpen) },
       worker: 1,
       url: 'http://127.0.0.1:8080',
       version: '0.0.0',

@@ -44,6 +44,13 @@ test('a server too small for even one connection a worker is refused', () => {
   assert.match(budget.problems.join(), /5 remain for 8 workers/u);
 });
 
+test('a standby that cannot give the watch a connection beside that of the reads is refused', () => {
+  const tiny: ServerCapacity = { name: 'standby', maxConnections: 15, reservedByServer: 3, reserve: undefined };
+  const wish = { role: 'read', maxOpen: 100, askedBy: undefined } as const;
+  assert.match(planConnections(tiny, 5, [wish]).problems.join(), /9 remain for 5 workers/u);
+  assert.deepEqual(planConnections(tiny, 4, [wish]).maxOpen, { read: 2 });
+});
+
 test('the reserve can be set', () => {
   const budget = planConnections({ ...guideServer, reserve: 0 }, 8, [
     { role: 'write', maxOpen: 100, askedBy: undefined },

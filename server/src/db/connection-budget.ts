@@ -18,6 +18,9 @@ export interface ServerCapacity {
   readonly reserve: number | undefined;
 }
 
+/** Connections without which a worker's pool cannot do its work: one to a standby is the watch's own. */
+export const leastOpen: Readonly<Record<Role, number>> = { write: 1, read: 2 };
+
 /** Of the supervisor to each server, for PostgreSQL's own numbers: a part of the reserve, which is never less. */
 const metricsConnections = 1;
 
@@ -49,7 +52,7 @@ export function planConnections(
   const open = wishes.filter((wish) => wish.askedBy === undefined);
   const taken = asked.reduce((sum, wish) => sum + wish.maxOpen, 0);
   const share = open.length === 0 ? 0 : Math.floor((available / workers - taken) / open.length);
-  if (taken * workers > available || (open.length > 0 && share < 1)) {
+  if (taken * workers > available || open.some(({ role }) => share < leastOpen[role])) {
     return { maxOpen: {}, notes: [], problems: [`${arithmetic}; ${explain(wishes, workers)}. ${advice(asked)}`] };
   }
   const shrunk = open.filter((wish) => wish.maxOpen > share);

@@ -14,7 +14,7 @@ import { Writes } from './writes.ts';
 
 export interface DatabasesOptions {
   readonly write: PoolOptions<'write'>;
-  /** One for each standby. */
+  /** One for each standby, each with two connections at least. */
   readonly reads: readonly PoolOptions<'read'>[];
   /** Of reads, wherever they are made. */
   readonly readTimeoutMs: number;
@@ -107,7 +107,7 @@ function openStandby(
   { batching, maxLagMs, primary }: Pick<DatabasesOptions, 'batching' | 'maxLagMs'> & { readonly primary: PrimaryLog },
   services: DatabasesServices,
 ): { readonly standby: Standby; readonly pool: Pool<'read'>; readonly pools: readonly Pool[] } {
-  const pool = new Pool({ ...read, maxOpen: Math.max(1, read.maxOpen - 1) }, services);
+  const pool = new Pool({ ...read, maxOpen: read.maxOpen - 1 }, services);
   const watchPool = new Pool({ ...read, maxOpen: 1 }, services);
   const batches = new BatchedPool(pool, {
     ...services,
