@@ -12,6 +12,7 @@ export class StandbyWatch {
   readonly #primary: Queryable;
   readonly #primaryLog: PrimaryLog;
   readonly #standbys: readonly Pick<Standby, 'check'>[];
+  #isPrimaryAsked = false;
   readonly #beingChecked = new Set<Pick<Standby, 'check'>>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -46,11 +47,17 @@ export class StandbyWatch {
     this.#beingChecked.delete(standby);
   }
 
-  /** A primary that does not answer writes nothing that a standby could miss. */
+  /**
+   * A primary that does not answer writes nothing that a standby could miss. One question is out at most, until its own
+   * deadline: else a primary that is frozen, and the way to it, would be full of them.
+   */
   async #askPrimary(): Promise<void> {
-    const inTime = AbortSignal.timeout(everyMs);
-    const asked = withDeadline(this.#primary.query(flushedPosition, [], inTime), everyMs);
-    const [row] = await asked.catch(() => []);
+    if (this.#isPrimaryAsked) return;
+    this.#isPrimaryAsked = true;
+    const asking = this.#primary.query(flushedPosition, []).finally(() => {
+      this.#isPrimaryAsked = false;
+    });
+    const [row] = await withDeadline(asking, everyMs).catch(() => []);
     const position = toPosition(row);
     if (row === undefined || position === undefined) return;
     this.#primaryLog.identity = row;
