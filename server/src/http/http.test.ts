@@ -18,8 +18,9 @@ const log = createLog(
   { write: (line: string) => void lines.push(line) },
 );
 let app: HttpServer;
+let random = 0;
 
-const options = { corsOrigins: ['https://allowed.example'], log };
+const options = { corsOrigins: ['https://allowed.example'], log, random: () => random };
 
 before(async () => {
   app = await createTestServer(options);
@@ -144,10 +145,17 @@ describe('a defect', () => {
   });
 });
 
-test('an overloaded server says when to come back', async () => {
-  const answer = await app.inject({ method: 'GET', url: '/busy' });
-  assert.equal(answer.statusCode, 503);
-  assert.equal(answer.headers['retry-after'], '1');
+test('an overloaded server says when to come back, and not the same to all', async () => {
+  for (const [drawn, seconds] of [
+    [0, '1'],
+    [0.5, '3'],
+    [0.99, '5'],
+  ] as const) {
+    random = drawn;
+    const answer = await app.inject({ method: 'GET', url: '/busy' });
+    assert.equal(answer.statusCode, 503);
+    assert.equal(answer.headers['retry-after'], seconds);
+  }
 });
 
 test('a refusal is told to the operator when the server is to blame, and only then', async () => {

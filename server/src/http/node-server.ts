@@ -5,7 +5,7 @@ import { errorCodes } from '@messenger/protocol/errors';
 import type { Clock } from '../lib/clock.ts';
 import type { Admission } from './admission.ts';
 import { observeRequest, type HttpObserver } from './observer.ts';
-import { problemType, renderProblem } from './problem.ts';
+import { problemType, renderProblem, retryAfterSeconds } from './problem.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import { SecuredResponse } from './security-headers.ts';
 
@@ -77,9 +77,6 @@ function forgetAnswer(this: ServerResponse): void {
   if (socket.newestAnswer === this) socket.newestAnswer = undefined;
 }
 
-/** Clients come back spread over these seconds, and not all at once. */
-const retryAfter = { leastSeconds: 1, mostSeconds: 5 };
-
 /** The body of a refusal, before and behind the request's id. */
 const [bodyStart = '', bodyEnd = ''] = renderProblem('overloaded', '@').split('@');
 
@@ -87,7 +84,6 @@ function refuse(response: SecuredResponse, { newRequestId, refusals, random, obs
   const requestId = newRequestId();
   response.requestId = requestId;
   const body = `${bodyStart}${requestId}${bodyEnd}`;
-  const { leastSeconds, mostSeconds } = retryAfter;
   response
     .writeHead(errorCodes.overloaded.status, [
       'Content-Type',
@@ -95,7 +91,7 @@ function refuse(response: SecuredResponse, { newRequestId, refusals, random, obs
       'Content-Length',
       String(Buffer.byteLength(body)),
       'Retry-After',
-      String(leastSeconds + Math.floor(random() * (mostSeconds - leastSeconds + 1))),
+      retryAfterSeconds(random),
       'Request-Id',
       requestId,
     ])

@@ -39,7 +39,7 @@ test('without the primary, writes are a 503 with Retry-After, reads go on, and r
     const write = await http.inject({ method: 'POST', url: users, payload: names });
     assert.equal(write.statusCode, 503);
     assert.equal(Value.Parse(Problem, write.json()).code, 'database_unavailable');
-    assert.equal(write.headers['retry-after'], '1');
+    assert.match(String(write.headers['retry-after']), /^[1-5]$/u);
     assert.equal((await http.inject({ method: 'GET', url: users })).statusCode, 200);
     const ready = await http.inject({ method: 'GET', url: '/readyz' });
     assert.equal(ready.statusCode, 503);
@@ -124,6 +124,6 @@ test('who gets no connection in time gets a 503, and is told when to come back',
     );
     assert.equal(answer.statusCode, 503);
     assert.equal(Value.Parse(Problem, answer.json()).code, 'pool_exhausted');
-    assert.equal(answer.headers['retry-after'], '1');
+    assert.match(String(answer.headers['retry-after']), /^[1-5]$/u);
   });
 });

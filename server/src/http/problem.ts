@@ -20,7 +20,13 @@ const fastifyCodes: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** Seconds after which a refused client may try again: 503s pass quickly or need an operator. */
-const retryAfterSeconds = 1;
+const retryAfter = { least: 1, most: 5 };
+
+/** Clients come back spread over some seconds, and not all at once. */
+export function retryAfterSeconds(random: () => number): string {
+  const { least, most } = retryAfter;
+  return String(least + Math.floor(random() * (most - least + 1)));
+}
 
 /** A refusal, or undefined for a defect. */
 function toRefusal(error: FastifyError | Error): AppError | undefined {
@@ -49,11 +55,18 @@ export function renderProblem(code: ErrorCode, requestId: string, refusal?: AppE
   return JSON.stringify(problem);
 }
 
+export interface ErrorHandlerOptions {
+  readonly log: Log;
+  readonly refusals: RefusalLog;
+  readonly random: () => number;
+  readonly observer?: HttpObserver | undefined;
+}
+
 /**
  * The one place where errors become answers. Refusals are told to the operator only when the server is to blame (503,
  * 504), without anything that a user typed; a defect is logged once, with its stack, and answered without detail.
  */
-export function createErrorHandler(log: Log, refusals: RefusalLog, observer?: HttpObserver) {
+export function createErrorHandler({ log, refusals, random, observer }: ErrorHandlerOptions) {
   return async (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (clientIsGone(request)) return void reply.code(499).send();
     const refusal = toRefusal(error);
@@ -63,7 +76,7 @@ export function createErrorHandler(log: Log, refusals: RefusalLog, observer?: Ht
     if (refusal === undefined) log.error({ err: error, ...told }, 'a request failed');
     else if (status >= 500) refusals.add({ code, ...told, cause: causeOf(refusal) });
     observer?.requestRefused(code);
-    if (status === 503) reply.header('retry-after', retryAfterSeconds);
+    if (status === 503) reply.header('retry-after', retryAfterSeconds(random));
     if (status === 408) reply.header('connection', 'close');
     await reply
       .code(status)

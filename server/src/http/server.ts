@@ -63,7 +63,7 @@ export type HttpServer = FastifyInstance<
 export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
   const admission = new Admission(options.maxQueueMs, options.clock);
   const refusals = new RefusalLog(options.log);
-  const answerError = createErrorHandler(options.log, refusals, options.observer);
+  const answerError = createErrorHandler({ ...options, refusals });
   // No logger: Fastify would make one for every request, and all that it has to say is said by `answerError`.
   const app = Fastify({
     serverFactory: (handle) => createNodeServer(handle, { ...options, admission, refusals }),
