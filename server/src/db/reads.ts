@@ -50,7 +50,7 @@ interface StandbyAnswer<Result> extends Positioned<Result> {
 
 /**
  * Reads from a standby where one is fresh enough, else from the primary. With a token: from one that has replayed that
- * far, after a short wait when one is about to, else from the primary. Without one: from any. With or without, when a
+ * far, after a short wait where one may be about to, else from the primary. Without one: from any. With or without, when a
  * standby finds nothing, the primary is asked before the caller is told so. A standby that fails costs its callers a second question, to
  * another one or the primary, not an error. Rejects as `Batch` does.
  */

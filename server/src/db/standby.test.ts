@@ -4,6 +4,7 @@ import { beforeEach, test } from 'node:test';
 import { ScriptedServer } from '../../test/scripted-server.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { createLog } from '../telemetry/log.ts';
+import { onlyOnPrimary } from './position.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { Standby } from './standby.ts';
 
@@ -68,6 +69,20 @@ test('whoever waits for a position is told when it is there, and all wait with t
   server.lsn = 200n;
   assert.deepEqual(new Set(await Promise.all(waiting)), new Set([true]));
   assert.ok(asked < 50);
+});
+
+test('it is waited for while it may be about to have a position: not on another timeline, nor far behind', async () => {
+  assert.equal(standby.mayHaveSoon({ timeline: 1, lsn: 200n }), false, 'nothing is known yet');
+  primary.add({ timeline: 1, lsn: 150n });
+  await standby.check();
+  assert.equal(standby.mayHaveSoon({ timeline: 1, lsn: 200n }), true);
+  assert.equal(standby.mayHaveSoon({ timeline: 2, lsn: 1n }), false);
+  assert.equal(standby.mayHaveSoon(onlyOnPrimary), false);
+  clock.nowMs += 1_001;
+  assert.equal(standby.mayHaveSoon({ timeline: 1, lsn: 200n }), false);
+  server.lsn = 150n;
+  await standby.check();
+  assert.equal(standby.mayHaveSoon({ timeline: 1, lsn: 200n }), true);
 });
 
 test('whoever has waited long enough is told so, and then nothing is asked any more', async () => {

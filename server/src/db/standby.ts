@@ -29,6 +29,9 @@ export type StandbyState = 'unknown' | 'fit' | 'away' | 'foreign' | 'late';
 /** How long a standby may take to say where it is, before it counts as away. */
 const answerMs = 500;
 
+/** A standby that is so far behind, as far as is known, does not catch up within a short wait: ours is looked at often enough. */
+const hopelessLagMs = 1_000;
+
 /** Between two questions whether a position has been replayed, while somebody waits for it. */
 const pauseMs = 2;
 
@@ -79,6 +82,12 @@ export class Standby {
 
   has(wanted: Position): boolean {
     return covers(this.#position, wanted);
+  }
+
+  /** Whether it is worth a short wait: not on another timeline, such as that of `onlyOnPrimary`, nor far behind. */
+  mayHaveSoon(wanted: Position): boolean {
+    const { primary } = this.#options;
+    return this.#position?.timeline === wanted.timeline && primary.lagOf(this.#position) <= hopelessLagMs;
   }
 
   /** To be told only what was read after a statement of the same session, and used only for statements that follow. */

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test } from 'node:test';
 
-import { covers, type Position } from './position.ts';
+import { covers, onlyOnPrimary, type Position } from './position.ts';
 import { Standbys, type Candidate } from './standbys.ts';
 
 class Fake implements Candidate {
   isFit = true;
+  isNear = true;
   position: Position = at(0n);
   readonly load = { inFlight: 0, answered: 0 };
   readonly name: string;
@@ -20,6 +21,10 @@ class Fake implements Candidate {
 
   has(wanted: Position): boolean {
     return covers(this.position, wanted);
+  }
+
+  mayHaveSoon({ timeline }: Position): boolean {
+    return timeline === this.position.timeline && this.isNear;
   }
 
   async reaches(_wanted: Position, over: AbortSignal): Promise<boolean> {
@@ -113,6 +118,17 @@ test('a wait ends with the first standby that gets there, and the others are not
   await waiting;
   assert.equal(a.over?.aborted, true);
   assert.equal(c.over, undefined, 'one that is left out is not waited for');
+});
+
+test('nobody waits where no standby can get there in time', async () => {
+  const { all, standbys } = make('ab');
+  await standbys.reach(onlyOnPrimary, 60_000);
+  for (const one of all) one.isNear = false;
+  await standbys.reach(at(10n), 60_000);
+  assert.deepEqual(
+    all.map(({ over }) => over),
+    [undefined, undefined],
+  );
 });
 
 test('a wait goes on while one standby may get there, and ends in time when none does', async () => {

@@ -7,7 +7,7 @@ export interface StandbysOptions {
   readonly random: () => number;
 }
 
-export type Candidate = Pick<Standby, 'isFit' | 'has' | 'reaches' | 'load'>;
+export type Candidate = Pick<Standby, 'isFit' | 'has' | 'mayHaveSoon' | 'reaches' | 'load'>;
 
 /**
  * Which standby is to answer: the one with the fewest calls in flight, of those that are fit and fresh enough. The order
@@ -47,12 +47,13 @@ export class Standbys<S extends Candidate = Standby> {
     return this.all.some(({ isFit }) => isFit);
   }
 
-  /** Resolves when one that is fit has replayed this much, or when none does within `timeoutMs`. */
+  /** Resolves when one that is fit has replayed this much, or when none does within `timeoutMs`: at once where none can. */
   async reach(wanted: Position, timeoutMs: number): Promise<void> {
+    const near = this.all.filter((one) => one.isFit && one.mayHaveSoon(wanted));
+    if (near.length === 0) return;
     const over = new AbortController();
     const timer = setTimeout(() => over.abort(), timeoutMs);
-    const fit = this.all.filter(({ isFit }) => isFit);
-    const reaching = fit.map(async (one) => {
+    const reaching = near.map(async (one) => {
       if (!(await one.reaches(wanted, over.signal))) throw new Error('not in time');
     });
     await Promise.any(reaching).catch(() => undefined);
