@@ -4,14 +4,29 @@ import type { Caller } from '../src/db/caller.ts';
 import type { Position } from '../src/db/position.ts';
 import type { Users } from '../src/users/users.ts';
 
-const clients = 256;
+/** Without batches every call keeps a connection busy: with more clients they would wait for one another, not for replay. */
+const isBatched = process.env['DB_BATCHING'] !== 'off';
+const clients = isBatched ? 256 : 32;
 const readsPerWrite = 12;
+/** Fewer would say little, however many reads there were meanwhile. */
+const leastPauses = 5;
 const patient = new AbortController().signal;
 
 export interface Counts {
   reads: number;
   stale: number;
   back: number;
+  /** How often replay was stopped and resumed. */
+  pauses: number;
+}
+
+export function noCounts(): Counts {
+  return { reads: 0, stale: 0, back: 0, pauses: 0 };
+}
+
+/** What is asked of a run, or a twentieth of it without batches: each of those reads costs as much as twenty. */
+export function scaled(reads: number): number {
+  return isBatched ? reads : reads / 20;
 }
 
 /** A client that counts upwards in a name of its own, and reads the names of others. */
@@ -55,29 +70,28 @@ function nameOf(number: number): { first_name: string; last_name: string } {
   return { first_name: 'count', last_name: String(number) };
 }
 
-/** Stops and resumes the replay of a standby for random times, until it is told to end. Resolves with how often. */
+/** Stops and resumes the replay of a standby for random times, until it is told to end. */
 export async function disturbReplay(
   sql: (statement: string) => Promise<unknown>,
   longestMs: number,
+  counts: Counts,
   ended: AbortSignal,
-): Promise<number> {
-  let pauses = 0;
+): Promise<void> {
   while (!ended.aborted) {
     await sql('select pg_wal_replay_pause()');
     await sleep(Math.random() * longestMs);
     await sql('select pg_wal_replay_resume()');
     await sleep(Math.random() * longestMs * 2);
-    pauses += 1;
+    counts.pauses += 1;
   }
-  return pauses;
 }
 
-/** Every client writes and reads in its own time, until there are enough reads. */
+/** Every client writes and reads in its own time, until there are enough reads, and were enough pauses. */
 export async function runClients(users: Users, counts: Counts, wantedReads: number): Promise<void> {
   const all = Array.from({ length: clients }, () => new Client(users, counts));
   const ids = await Promise.all(all.map(async (client) => client.create()));
   const run = async (client: Client, index: number): Promise<void> => {
-    for (let number = 1; counts.reads < wantedReads; number += 1) {
+    for (let number = 1; counts.reads < wantedReads || counts.pauses < leastPauses; number += 1) {
       await client.write(ids[index] ?? '', number);
       for (let read = 0; read < readsPerWrite; read += 1) {
         const isOwn = read % 3 !== 2;

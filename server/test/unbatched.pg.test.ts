@@ -4,3 +4,7 @@ process.env['DB_BATCHING'] = 'off';
 await import('../src/users/users.pg.test.ts');
 await import('../src/http/requests.pg.test.ts');
 await import('../src/http/outage.pg.test.ts');
+await import('../src/users/tokens.pg.test.ts');
+await import('../src/users/freshness-traps.pg.test.ts');
+await import('../src/users/several-standbys.pg.test.ts');
+await import('../src/users/freshness.pg.test.ts');
