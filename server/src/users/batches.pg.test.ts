@@ -12,6 +12,7 @@ import { someone, usersOf } from '../../test/users.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import type { BatchedPool } from '../db/batched-pool.ts';
 import { withClient } from '../db/session.ts';
+import type { Users } from './users.ts';
 
 const database = useDatabase();
 const app = useApp(database, { env: { DB_BATCHING: 'on' } });
@@ -26,6 +27,25 @@ async function createMany(count: number): Promise<User[]> {
 async function renameAll(users: readonly User[], last: string): Promise<User[]> {
   const all = usersOf(app());
   return await Promise.all(users.map(async ({ id }) => all.rename(id, { last_name: last }, someone())));
+}
+
+type Counted = readonly { readonly query: string; readonly calls: number }[];
+
+/** The statements that the server runs meanwhile, without those of the watch, which asks whose standby it is. */
+async function statementsOn(server: 'primary' | 'standby', act: () => Promise<void>): Promise<Counted> {
+  const own = database();
+  const reset = 'select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = current_database()';
+  await (server === 'primary' ? own.sql(reset) : own.sqlOnStandby(reset));
+  await act();
+  const text = `select query, calls::int from pg_stat_statements join pg_database on dbid = pg_database.oid
+      where datname = current_database() and query not like '%pg_stat_statements%'
+        and query not like '%system_identifier%' and query not like '%flush_lsn%'`;
+  type Row = Counted[number];
+  return await (server === 'primary' ? own.sql<Row>(text) : own.sqlOnStandby<Row>(text));
+}
+
+function callsOf(counted: Counted, part = ''): number {
+  return counted.filter(({ query }) => query.includes(part)).reduce((sum, { calls }) => sum + calls, 0);
 }
 
 describe('the calls of one turn', () => {
@@ -75,17 +95,41 @@ describe('the calls of one turn', () => {
   test('that read are one statement on the standby', async () => {
     const made = await createMany(64);
     await database().replicated();
-    await database().sqlOnStandby(
-      'select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = current_database()',
-    );
-    const users = usersOf(app());
-    const found = await Promise.all(made.map(async ({ id }) => users.get(id, someone())));
-    assert.deepEqual(found, made);
-    const [counted] = await database().sqlOnStandby<{ n: number }>(
-      `select coalesce(sum(calls), 0)::int as n from pg_stat_statements join pg_database on dbid = pg_database.oid
-        where datname = current_database() and query like 'select id, first_name%from users%'`,
-    );
-    assert.equal(counted?.n, 1);
+    const counted = await statementsOn('standby', async () => {
+      const users = usersOf(app());
+      assert.deepEqual(await Promise.all(made.map(async ({ id }) => users.get(id, someone()))), made);
+    });
+    assert.equal(callsOf(counted), 1);
+  });
+
+  test('that read with tokens ask the standby for its position once, not each', async () => {
+    const written = someone();
+    const user = await usersOf(app()).create({ first_name: 'Ada', last_name: 'x' }, written);
+    const made = [user, ...(await createMany(63))];
+    await database().replicated();
+    const readers = made.map(() => ({ ...someone(), token: written.seen }));
+    const counted = await statementsOn('standby', async () => {
+      const users = usersOf(app());
+      const reads = made.map(async ({ id }, n) => users.get(id, readers[n] ?? someone()));
+      assert.deepEqual(await Promise.all(reads), made);
+    });
+    assert.ok(readers.every(({ seen }) => seen !== undefined));
+    assert.ok(callsOf(counted) <= 2, 'the reads, and the position where that is a statement of its own');
+    assert.equal(callsOf(counted, 'pg_last_wal_replay_lsn'), 1);
+  });
+
+  test('that write ask the primary for its position once, not each', async () => {
+    const made = await createMany(64);
+    const counted = await statementsOn('primary', async () => {
+      const users = usersOf(app());
+      const callers = made.map(() => someone());
+      await Promise.all([
+        ...made.slice(0, 40).map(async ({ id }, n) => users.rename(id, { last_name: 'y' }, callers[n] ?? someone())),
+        ...made.slice(40).map(async ({ id }, n) => users.delete(id, callers[40 + n] ?? someone())),
+      ]);
+      assert.ok(callers.every(({ seen }) => seen !== undefined));
+    });
+    assert.equal(callsOf(counted, 'pg_current_wal_insert_lsn'), 1);
   });
 });
 
@@ -259,32 +303,43 @@ test('a client that leaves takes nothing from those who are in its batch', async
   await waitFor('the batches to be empty', () => loads().every(({ waiting, inFlight }) => waiting + inFlight === 0));
 });
 
-test('two workers that write the same users in every order never stop each other', async () => {
-  const second = await createTestApp(database().endpoints, { env: { DB_BATCHING: 'on' } });
-  const deadlocks = async (): Promise<unknown> =>
-    database().sql('select deadlocks from pg_stat_database where datname = current_database()');
-  const known = await deadlocks();
+test('two workers that change and remove the same users, each in its own order, never stop each other', async () => {
+  await createMany(30);
+  const others = await sessions();
+  const options = { env: { DB_BATCHING: 'on' } };
+  const workers = [
+    await createTestApp(database().endpoints, options),
+    await createTestApp(database().endpoints, options),
+  ];
   try {
-    const made = await createMany(30);
     for (let round = 0; round < 40; round += 1) {
-      const writes = [app(), second].flatMap((one, worker) => {
-        const order = made.toSorted(() => Math.random() - 0.5);
-        return order.map(async ({ id }, n) => {
-          const removes = round === 39 && n < 10;
-          if (removes) return usersOf(one).delete(id, someone()).catch(refusedAsMissing);
-          return usersOf(one)
-            .rename(id, { last_name: `${round} ${worker}` }, someone())
-            .catch(refusedAsMissing);
-        });
-      });
-      await Promise.all(writes);
+      const made = await createMany(30);
+      await Promise.all(workers.flatMap((worker) => writeInAnyOrder(usersOf(worker), made)));
     }
   } finally {
-    await second.http.close();
-    await second.close();
+    for (const worker of workers) {
+      await worker.http.close();
+      await worker.close(); // Sessions may keep what they count to themselves until they end.
+    }
   }
-  assert.deepEqual(await deadlocks(), known);
+  await waitFor('their sessions to end', async () => (await sessions()) <= others);
+  const counted = 'select deadlocks::int from pg_stat_database where datname = current_database()';
+  assert.deepEqual(await database().sql(counted), [{ deadlocks: 0 }]);
 });
+
+async function sessions(): Promise<number> {
+  const sql = "select from pg_stat_activity where datname = current_database() and application_name like 'messenger%'";
+  return (await database().sql(sql)).length;
+}
+
+/** In one transaction those that are changed, then those that are removed: what one worker begins with, the other ends with. */
+function writeInAnyOrder(users: Users, made: readonly User[]): Promise<unknown>[] {
+  const some = made.filter(() => Math.random() < 0.8).toSorted(() => Math.random() - 0.5);
+  return some.map(async ({ id }, n) => {
+    const write = n % 2 === 0 ? users.delete(id, someone()) : users.rename(id, { last_name: 'y' }, someone());
+    await write.catch(refusedAsMissing);
+  });
+}
 
 function refusedAsMissing(error: unknown): void {
   assert.ok(refusedWith('user_not_found')(error), String(error));
