@@ -16,6 +16,7 @@ const log = createLog(
 let app: HttpServer;
 let port = 0;
 let now = 0;
+let dice = 0.5;
 let running = 0;
 let finish: () => void = () => undefined;
 let stuck: Promise<unknown>[] = [];
@@ -25,7 +26,7 @@ beforeEach(async () => {
     requestTimeoutMs: 400,
     log,
     clock: { now: () => now },
-    random: () => 0.5,
+    random: () => dice,
     maxQueueMs: 100,
   });
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -41,6 +42,7 @@ beforeEach(async () => {
   port = await listen(app);
   lines.length = 0;
   stuck = [];
+  dice = 0.5;
 });
 afterEach(async () => {
   finish();
@@ -68,6 +70,26 @@ test('an overloaded server refuses early: 503, when to come back, and an id, wit
   assert.match(answer.head, /^Retry-After: 3$/mu);
   assert.match(answer.head, /^Request-Id: test-\d+$/mu);
   assert.match(answer.head, /^X-Content-Type-Options: nosniff$/mu);
+});
+
+test('a refusal is made at once: in the turn in which the request comes, with nothing read of its body', async () => {
+  await overload();
+  const refused: object[] = [];
+  app.server.on('request', ({ readableFlowing }, { statusCode, writableEnded }) => {
+    refused.push({ statusCode, isWhole: writableEnded, isBodyAsked: readableFlowing !== null });
+  });
+  await sendRaw(port, `POST /things ${head}Connection: close\r\nContent-Length: 5\r\n\r\nGET /`);
+  assert.deepEqual(refused, [{ statusCode: 503, isWhole: true, isBodyAsked: false }]);
+});
+
+test('those who are refused are told to come back after one to five seconds, each with the same chance', async () => {
+  await overload();
+  const told: (string | undefined)[] = [];
+  for (dice of [0, 0.199, 0.2, 0.5, 0.799, 0.8, 0.999]) {
+    const answer = await sendRaw(port, `GET / ${head}Connection: close\r\n\r\n`);
+    told.push(/^Retry-After: (.*)$/mu.exec(answer.head)?.[1]?.trim());
+  }
+  assert.deepEqual(told, ['1', '1', '2', '3', '4', '5', '5']);
 });
 
 test('it says that it lives all the same', async () => {
