@@ -9,12 +9,17 @@ import type { System } from './system.ts';
 export interface AnswersOptions {
   readonly causes: readonly Cause[];
   readonly clients: number;
+  /** For tests: goes on as soon as all works again, and is patient, because the machine does other things as well. */
+  readonly isShort: boolean;
 }
 
 /** From the end of the cause until everything works again. */
 const wholeMs = 5_000;
+const patientMs = 10_000;
 /** How long it is watched after that. */
 const watchedMs = 1_500;
+/** So long everybody was answered well: all works again. */
+const calmMs = 700;
 /** A worker's end, as seen by who was connected to it. */
 const cutMs = 1_000;
 
@@ -28,13 +33,17 @@ type Record = Pick<Outcome, 'startedAt' | 'ms' | 'status' | 'failure' | 'worker'
  * Under load, lets one cause after the other happen: every request is answered in time and never wrongly, reads go on while
  * only the standby suffers, and from five seconds after the end of the cause on everything works, by itself.
  */
-export async function proveAnswers(system: System, { causes, clients }: AnswersOptions, run: Run): Promise<Finding> {
+export async function proveAnswers(
+  system: System,
+  { causes, clients, isShort }: AnswersOptions,
+  run: Run,
+): Promise<Finding> {
   const violations: string[] = [];
   const lines: string[] = [];
   const steady = await createSteady(system, run);
   for (const cause of causes) {
     if (run.signal.aborted) break;
-    const found = await new Trial(system, cause, steady, run).watch(clients);
+    const found = await new Trial(system, cause, steady, run, isShort).watch(clients);
     violations.push(...found.violations.map((violation) => `when ${cause.name}: ${violation}`));
     lines.push(found.figures);
     run.say(`answers: when ${cause.name}: ${found.figures}`);
@@ -62,15 +71,19 @@ class Trial {
   readonly #cause: Cause;
   readonly #steady: Steady;
   readonly #run: Run;
+  readonly #isShort: boolean;
+  readonly #wholeMs: number;
   readonly #records: Record[] = [];
   readonly #violations: string[] = [];
   readonly #over = new AbortController();
 
-  constructor(system: System, cause: Cause, steady: Steady, run: Run) {
+  constructor(system: System, cause: Cause, steady: Steady, run: Run, isShort: boolean) {
     this.#system = system;
     this.#cause = cause;
     this.#steady = steady;
     this.#run = run;
+    this.#isShort = isShort;
+    this.#wholeMs = isShort ? patientMs : wholeMs;
   }
 
   async watch(clients: number): Promise<Finding> {
@@ -83,9 +96,9 @@ class Trial {
       const beganAt = performance.now();
       const aftermath = await this.#cause.happen(this.#system, this.#run.random);
       const endedAt = performance.now();
-      await sleep(wholeMs);
-      await this.#checkReadiness();
-      await sleep(watchedMs);
+      await (this.#isShort ? this.#becomeCalm(endedAt) : sleep(this.#wholeMs));
+      this.#violations.push(...(await this.#findUnready()));
+      if (!this.#isShort) await sleep(watchedMs);
       this.#over.abort();
       await living;
       return this.#judge(beganAt, endedAt, aftermath ?? {});
@@ -93,6 +106,20 @@ class Trial {
       this.#over.abort();
       await living;
     }
+  }
+
+  /** Resolves when all works again; what still fails when it should work is told as it is found. */
+  async #becomeCalm(endedAt: number): Promise<void> {
+    const isCalm = async (): Promise<boolean> => {
+      const since = Math.max(endedAt, performance.now() - calmMs);
+      if (performance.now() < endedAt + calmMs) return false;
+      const latest = this.#records.filter(({ startedAt }) => startedAt >= since);
+      const isTried = ['GET', 'POST', 'PUT', 'DELETE'].every((one) => latest.some(({ method }) => method === one));
+      return isTried && latest.every(isOk) && (await this.#findUnready()).length === 0;
+    };
+    await waitFor('all to work again', isCalm, this.#wholeMs).catch((error: unknown) =>
+      this.#violations.push(String(error)),
+    );
   }
 
   /** One user of all five calls, again and again. */
@@ -135,17 +162,18 @@ class Trial {
     return outcome;
   }
 
-  /** Every worker says that it is ready. */
-  async #checkReadiness(): Promise<void> {
+  /** Why not every worker says that it is ready. */
+  async #findUnready(): Promise<string[]> {
+    const unready: string[] = [];
     const workers = new Set<string>();
     for (let round = 0; round < 40 && workers.size < 2; round += 1) {
       const client = this.#system.client(1, this.#run.random);
       const { status, worker = '' } = await client.call({ method: 'GET', path: '/readyz' });
       client.close();
       workers.add(worker);
-      if (status !== 200) this.#violations.push(`worker ${worker} is not ready ${wholeMs} ms after it: ${status}`);
+      if (status !== 200) unready.push(`worker ${worker} is not ready when all should work again: ${status}`);
     }
-    if (workers.size < 2) this.#violations.push('a worker is missing');
+    return workers.size < 2 ? [...unready, 'a worker is missing'] : unready;
   }
 
   /** While the standby suffers, no read fails; while the primary does, none of those who look at what is long known. */
@@ -161,7 +189,7 @@ class Trial {
     const reads = records.filter(({ method }) => method === 'GET');
     const failedReads = reads.filter((record) => !isOk(record));
     for (const record of failed) {
-      const why = objection(record, { beganAt, endedAt, ...aftermath });
+      const why = objection(record, { beganAt, endedAt, wholeAt: endedAt + this.#wholeMs, ...aftermath });
       if (why !== undefined) this.#violations.push(why);
     }
     this.#checkReads(failedReads);
@@ -184,10 +212,12 @@ class Trial {
 interface Circumstances extends Aftermath {
   readonly beganAt: number;
   readonly endedAt: number;
+  /** From then on nothing may fail. */
+  readonly wholeAt: number;
 }
 
 /** Why a failed request should not have failed like this; undefined when it could. */
-function objection(record: Record, { beganAt, endedAt, killedWorker }: Circumstances): string | undefined {
+function objection(record: Record, { beganAt, endedAt, wholeAt, killedWorker }: Circumstances): string | undefined {
   const { method, startedAt, ms, status, failure, worker } = record;
   const what = `${method} on worker ${worker ?? 'unknown'}, ${seconds(startedAt - beganAt)} after its begin`;
   if (failure === 'late' || ms > answerMs) return `${what}: no answer within ${seconds(ms)}`;
@@ -197,7 +227,7 @@ function objection(record: Record, { beganAt, endedAt, killedWorker }: Circumsta
     return killedWorker !== undefined && isOfVictim && isThen ? undefined : `${what}: ${failure}`;
   }
   if (status !== 503 && status !== 504 && status !== 408) return `${what}: answered ${status}`;
-  return startedAt > endedAt + wholeMs ? `${what}: answered ${status}, when all should work again` : undefined;
+  return startedAt > wholeAt ? `${what}: answered ${status}, when all should work again` : undefined;
 }
 
 function describe(failed: readonly Record[]): string {

@@ -21,50 +21,61 @@ export interface Aftermath {
   readonly killedWorker?: string;
 }
 
-const exhaustedMs = 4_000;
-const frozenPrimaryMs = 8_000;
+/** All connections are taken within this, also on a machine that has much to do. */
+const crowdMs = 10_000;
 
-export const causes: readonly Cause[] = [
-  {
-    name: 'the primary restarts',
-    touches: 'primary',
-    happen: async (system) => {
-      const [postmaster] = system.databaseProcesses('write');
-      if (postmaster !== undefined) process.kill(postmaster, 'SIGINT');
+export interface Durations {
+  /** From when there is no connection left. */
+  readonly exhaustedMs: number;
+  /** More than the deadline of a write, so that writes meet it. */
+  readonly frozenPrimaryMs: number;
+}
+
+export const causes = causesLasting({ exhaustedMs: 4_000, frozenPrimaryMs: 8_000 });
+
+export function causesLasting({ exhaustedMs, frozenPrimaryMs }: Durations): readonly Cause[] {
+  return [
+    {
+      name: 'the primary restarts',
+      touches: 'primary',
+      happen: async (system) => {
+        const [postmaster] = system.databaseProcesses('write');
+        if (postmaster !== undefined) process.kill(postmaster, 'SIGINT');
+      },
     },
-  },
-  {
-    name: 'the primary is killed',
-    touches: 'primary',
-    happen: async (system) => system.kill(system.databaseProcesses('write')),
-  },
-  {
-    name: 'the primary is frozen',
-    touches: 'primary',
-    happen: async (system) => freeze(system, 'write', frozenPrimaryMs),
-  },
-  {
-    name: 'the standby is frozen',
-    touches: 'standby',
-    happen: async (system, random) => freeze(system, 'read', random.between(1_000, 5_000)),
-  },
-  {
-    name: 'the standby is killed',
-    touches: 'standby',
-    happen: async (system) => system.kill(system.databaseProcesses('read')),
-  },
-  { name: 'a worker is killed', touches: 'worker', happen: killWorker },
-  {
-    name: 'others take all connections of the primary',
-    touches: 'primary',
-    happen: async (system) => takeAllConnections(system, 'write'),
-  },
-  {
-    name: 'others take all connections of the standby',
-    touches: 'standby',
-    happen: async (system) => takeAllConnections(system, 'read'),
-  },
-];
+    {
+      name: 'the primary is killed',
+      touches: 'primary',
+      happen: async (system) => system.kill(system.databaseProcesses('write')),
+    },
+    {
+      name: 'the primary is frozen',
+      touches: 'primary',
+      happen: async (system) => freeze(system, 'write', frozenPrimaryMs),
+    },
+    {
+      name: 'the standby is frozen',
+      touches: 'standby',
+      happen: async (system, random) => freeze(system, 'read', random.between(1_000, 5_000)),
+    },
+    {
+      name: 'the standby is killed',
+      touches: 'standby',
+      happen: async (system) => system.kill(system.databaseProcesses('read')),
+    },
+    { name: 'a worker is killed', touches: 'worker', happen: killWorker },
+    {
+      name: 'others take all connections of the primary',
+      touches: 'primary',
+      happen: async (system) => takeAllConnections(system, 'write', exhaustedMs),
+    },
+    {
+      name: 'others take all connections of the standby',
+      touches: 'standby',
+      happen: async (system) => takeAllConnections(system, 'read', exhaustedMs),
+    },
+  ];
+}
 
 async function freeze(system: System, role: Role, ms: number): Promise<void> {
   const thaw = system.freeze(role);
@@ -82,9 +93,10 @@ async function killWorker(system: System, random: Random): Promise<Aftermath> {
 }
 
 /** Ends the server's own sessions, and is faster than it to take their places. */
-async function takeAllConnections(system: System, role: Role): Promise<void> {
+async function takeAllConnections(system: System, role: Role, exhaustedMs: number): Promise<void> {
   const held: Session[] = [];
-  const until = performance.now() + exhaustedMs;
+  let until = performance.now() + crowdMs;
+  let isFull = false;
   const endpoint = await system.endpoint(role);
   const take = async (): Promise<boolean> => {
     const session = new Session(
@@ -96,6 +108,7 @@ async function takeAllConnections(system: System, role: Role): Promise<void> {
       () => false,
     );
     if (isIn) held.push(session);
+    else isFull = true;
     return isIn;
   };
   await take();
@@ -103,7 +116,8 @@ async function takeAllConnections(system: System, role: Role): Promise<void> {
   const crowd = Array.from({ length: 8 }, async () => {
     while (performance.now() < until) if (!(await take())) await sleep(20);
   });
-  await waitFor('a crowd', async () => held.length >= 300 || performance.now() > until);
+  await waitFor('a crowd', () => isFull, crowdMs);
+  until = performance.now() + exhaustedMs;
   while (performance.now() < until) {
     await held[0]?.query(evict);
     await sleep(200);

@@ -28,7 +28,8 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
     proveFreshness({ reads: Number(values.reads) / 5, clients: 128, countsShare: false, standbys: 2 }, run),
   durability: async (run) =>
     proveDurability({ victims: pickVictims(Number(values.kills), run.random), clients: 48 }, run),
-  answers: async (run) => withSystem(async (system) => proveAnswers(system, { causes, clients: 24 }, run)),
+  answers: async (run) =>
+    withSystem(async (system) => proveAnswers(system, { causes, clients: 24, isShort: false }, run)),
   hygiene: async (run) =>
     withSystem(
       async (system) =>
