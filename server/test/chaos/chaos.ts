@@ -33,7 +33,7 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
   hygiene: async (run) =>
     withSystem(
       async (system) =>
-        proveHygiene(system, { minutes: Number(values.minutes), samples: 30, clients: 16, judgesTimes: true }, run),
+        proveHygiene(system, { minutes: Number(values.minutes), samples: 30, clients: 16, isAlone: true }, run),
       inspectable,
     ),
 };
