@@ -4,8 +4,10 @@ import { before, beforeEach, describe, test } from 'node:test';
 
 import { createTestApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
+import { someone, usersOf } from '../../test/users.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import type { App } from '../app.ts';
+import { encodeCursor } from './page-cursor.ts';
 
 const database = useDatabase();
 const firstPage = '/api/v1/users?limit=20';
@@ -33,9 +35,10 @@ before(async () => {
   const [table] = await own.sql<{ reloptions: string[] }>("select reloptions from pg_class where relname = 'users'");
   assert(table);
   tableOptions = table.reloptions.join(', ');
+  const options = { env: { DB_BATCHING: 'on' } };
   apps = {
-    primary: await createTestApp({ write: own.endpoints.write, read: own.endpoints.write }),
-    standby: await createTestApp(own.endpoints),
+    primary: await createTestApp({ write: own.endpoints.write, read: own.endpoints.write }, options),
+    standby: await createTestApp(own.endpoints, options),
   };
 });
 
@@ -73,16 +76,45 @@ async function counters(server: Server): Promise<Counters> {
   return row;
 }
 
-/** Shared buffers that the statements of one request touch. When another test resets the counters, it is asked again. */
-async function buffers(server: Server, url: string): Promise<number> {
+/** Shared buffers that the one statement touches which this makes. When another test resets the counters, it is made again. */
+async function buffers(server: Server, act: () => Promise<unknown>, attempts = 10): Promise<number> {
   const began = await counters(server);
-  assert.equal((await apps?.[server].http.inject({ url }))?.statusCode, 200);
+  await act();
   const ended = await counters(server);
-  return ended.calls === began.calls + 1 ? ended.buffers - began.buffers : buffers(server, url);
+  if (ended.calls === began.calls + 1) return ended.buffers - began.buffers;
+  assert(attempts > 1, `${ended.calls - began.calls} statements in place of one`);
+  return await buffers(server, act, attempts - 1);
 }
 
-async function onBoth(url: string): Promise<PerServer> {
-  return { primary: await buffers('primary', url), standby: await buffers('standby', url) };
+async function buffersOf(server: Server, url: string): Promise<number> {
+  return await buffers(server, async () => {
+    assert.equal((await apps?.[server].http.inject({ url }))?.statusCode, 200);
+  });
+}
+
+const batchSize = 10;
+
+/** Of so many pages that differ, asked for in one turn: from the first user on, or behind this cursor. */
+async function buffersOfBatch(server: Server, after?: string): Promise<number> {
+  assert(apps);
+  const users = usersOf(apps[server]);
+  const place = after === undefined ? {} : { after };
+  const limits = Array.from({ length: batchSize }, (_, n) => 20 - n);
+  return await buffers(server, async () =>
+    Promise.all(limits.map(async (limit) => users.list({ limit, ...place }, someone()))),
+  );
+}
+
+async function onBoth(read: (server: Server) => Promise<number>): Promise<PerServer> {
+  return { primary: await read('primary'), standby: await read('standby') };
+}
+
+async function firstPageOnBoth(): Promise<PerServer> {
+  return await onBoth(async (server) => buffersOf(server, firstPage));
+}
+
+function cursorIn(url: string): string {
+  return new URL(url, 'http://x').searchParams.get('after') ?? '';
 }
 
 /** Users come and go. Resolves with the address of the page that follows the first one while they are there. */
@@ -120,30 +152,43 @@ async function autovacuumHasCome(): Promise<void> {
 describe('after many users have come and gone, pages', () => {
   for (const count of [manyUsers, fewUsers]) {
     test(`cost again what they cost before, on both servers (${count} users)`, async () => {
-      const fresh = await onBoth(firstPage);
+      const fresh = await firstPageOnBoth();
       const next = await churn(count);
       for (const server of servers) {
         for (const url of [firstPage, next]) {
-          const isFlat = async (): Promise<boolean> => (await buffers(server, url)) <= fresh[server] + 2;
+          const isFlat = async (): Promise<boolean> => (await buffersOf(server, url)) <= fresh[server] + 2;
           await waitFor(`${url} on the ${server} to touch ${fresh[server]} buffers`, isFlat, vacuumMs);
         }
       }
     });
   }
 
+  test('cost again what they cost before when ten that differ are read in one statement, on both servers', async () => {
+    const fresh = await onBoth(async (server) => buffersOfBatch(server));
+    const next = await churn(manyUsers);
+    for (const server of servers) {
+      for (const after of [undefined, cursorIn(next)]) {
+        const isFlat = async (): Promise<boolean> =>
+          (await buffersOfBatch(server, after)) <= fresh[server] + 2 * batchSize;
+        await waitFor(`ten pages on the ${server} to touch ${fresh[server]} buffers`, isFlat, vacuumMs);
+      }
+    }
+  });
+
   test('stay many times as dear on the standby without the settings of the table', async () => {
-    const fresh = await onBoth(firstPage);
+    const fresh = await firstPageOnBoth();
     await database().sql('alter table users reset (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)');
     const next = await churn(manyUsers);
     await autovacuumHasCome();
+    assert.ok((await buffersOfBatch('standby')) > 5 * fresh.standby * batchSize);
     for (const url of [firstPage, next]) {
-      const after = await buffers('standby', url);
+      const after = await buffersOf('standby', url);
       assert.ok(after > 5 * fresh.standby, `${after} buffers, ${fresh.standby} when fresh`);
     }
   });
 
   test('stay dearer on the standby when vacuum may leave the indexes alone', async () => {
-    const fresh = await onBoth(firstPage);
+    const fresh = await firstPageOnBoth();
     await database().sql('alter table users reset (vacuum_index_cleanup)');
     const { vacuums } = await vacuumsOf('users');
     await churn(fewUsers);
@@ -156,7 +201,36 @@ describe('after many users have come and gone, pages', () => {
       vacuumMs,
     );
     await database().replicated();
-    const after = await buffers('standby', firstPage);
+    const after = await buffersOf('standby', firstPage);
     assert.ok(after > 2 * fresh.standby, `${after} buffers, ${fresh.standby} when fresh`);
   });
+});
+
+/** As the server was sent them: by the begin of their texts. */
+const pageStatements = ['select id, %', 'select wanted.page%'];
+
+test('every page is read from the index, however deep: alone, and with others in one statement', async () => {
+  const own = database();
+  const [deep] = await own.sql<{ created_at: string; id: string }>(
+    `select created_at, id from users order by created_at desc, id desc limit 1 offset ${settledUsers - 1_000}`,
+  );
+  assert(deep);
+  const after = encodeCursor({ createdAt: deep.created_at, id: deep.id });
+  const fresh = await firstPageOnBoth();
+  for (const server of servers) {
+    assert.ok((await buffersOf(server, `${firstPage}&after=${after}`)) <= fresh[server] + 2);
+    assert.ok((await buffersOfBatch(server)) <= batchSize * (fresh[server] + 2));
+    assert.ok((await buffersOfBatch(server, after)) <= batchSize * (fresh[server] + 2));
+  }
+  const sent = await own.sqlOnStandby<{ query: string }>(
+    `select distinct query from pg_stat_statements join pg_database on dbid = pg_database.oid
+      where datname = current_database() and query like any($1) and query like '%order by created_at desc%'`,
+    [pageStatements],
+  );
+  assert.equal(sent.length, 4, sent.map(({ query }) => query).join('\n'));
+  for (const { query } of sent) {
+    const plan = JSON.stringify(await own.sql(`explain (generic_plan, format json) ${query}`));
+    assert.match(plan, /"Index Name":"users_newest_idx"/u, query);
+    assert.doesNotMatch(plan, /Seq Scan|Bitmap/u, query);
+  }
 });

@@ -291,24 +291,6 @@ describe('the list', () => {
     assert.deepEqual(walked, (await list(`${users}?limit=1000`)).rows);
     assert.equal(new Set(walked.map((user) => user.id)).size, 50);
   });
-
-  test('reads by its index: a page touches no more of the table than it has rows, however deep', async () => {
-    await database().sql(
-      "insert into users (first_name, last_name) select 'n' || n, 'x' from generate_series(1, 20000) n",
-    );
-    await database().sql('analyze users');
-    const [deep] = await database().sql<{ created_at: string; id: string }>(
-      'select created_at, id from users order by created_at desc, id desc limit 1 offset 15000',
-    );
-    assert(deep);
-    const plan = await database().sql<{ 'QUERY PLAN': unknown }>(
-      `explain (format json) select id from users where (created_at, id) < ($1, $2)
-        order by created_at desc, id desc limit 10`,
-      [deep.created_at, deep.id],
-    );
-    assert.match(JSON.stringify(plan), /"Index Name":"users_newest_idx"/u);
-    assert.doesNotMatch(JSON.stringify(plan), /Seq Scan|"Sort"/u);
-  });
 });
 
 test('what the reference page refuses to serve is no defect', async () => {
