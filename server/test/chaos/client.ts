@@ -49,7 +49,8 @@ export class Client {
       return { request, startedAt, ms: performance.now() - startedAt, worker: connection?.worker, ...rest };
     };
     try {
-      connection = await withDeadline(this.#connectionAt(place), answerMs);
+      const open = this.#connections[place];
+      connection = open?.isOpen === true ? open : await withDeadline(this.#open(place), answerMs);
       const { status, body, token } = await withDeadline(connection.send(request), answerMs);
       return end({ status, body, token, failure: undefined });
     } catch (error) {
@@ -63,10 +64,8 @@ export class Client {
   }
 
   /** A new connection asks who is there before it is used, so that it is known whose end may cut it. */
-  async #connectionAt(place: number): Promise<HttpConnection> {
-    const open = this.#connections[place];
-    if (open?.isOpen === true) return open;
-    open?.close();
+  async #open(place: number): Promise<HttpConnection> {
+    this.#connections[place]?.close();
     const connection = await HttpConnection.open(this.#url);
     this.#connections[place] = connection;
     await connection.send({ method: 'GET', path: '/livez' });

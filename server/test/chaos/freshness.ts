@@ -8,6 +8,8 @@ import { TwoStandbys } from './two-standbys.ts';
 
 export interface FreshnessOptions {
   readonly reads: number;
+  /** Where time is short: it ends after this, if there were at least so many reads. Without it, it takes what it takes. */
+  readonly limit?: { readonly seconds: number; readonly leastReads: number };
   readonly clients: number;
   /** Whether PostgreSQL is to count where reads were answered; takes a restart at the begin. */
   readonly countsShare: boolean;
@@ -73,6 +75,7 @@ class Freshness {
   readonly #shared: { readonly id: string; version: number }[] = [];
   readonly #violations: string[] = [];
   readonly #counts: Counts = { reads: 0, writes: 0, refused: 0, pauses: 0, longestMs: 0 };
+  #startedAt = 0;
 
   constructor(system: System, both: TwoStandbys | undefined, options: FreshnessOptions, run: Run) {
     this.#system = system;
@@ -83,15 +86,15 @@ class Freshness {
   }
 
   async prove(): Promise<Finding> {
-    const startedAt = performance.now();
     await this.#prepare();
+    this.#startedAt = performance.now();
     const over = new AbortController();
     const living = Promise.all(this.#readers.map(async (reader) => this.#live(reader))).finally(() => over.abort());
     const [both, signal] = [this.#both, over.signal];
     const pausing = [this.#pauseReplay(async (text) => this.#system.sql('read', text), signal)];
     if (both !== undefined) pausing.push(this.#pauseReplay(async (text) => both.sql(text), signal));
     await Promise.all([living, ...pausing, this.#tell(signal)]);
-    const figures = await this.#figures((performance.now() - startedAt) / 1000);
+    const figures = await this.#figures((performance.now() - this.#startedAt) / 1000);
     for (const { client } of this.#readers) client.close();
     return { figures, violations: this.#violations };
   }
@@ -112,11 +115,18 @@ class Freshness {
   }
 
   async #live(reader: Reader): Promise<void> {
-    while (this.#counts.reads < this.#options.reads && !this.#run.signal.aborted && this.#violations.length < 20) {
+    while (!this.#isEnough() && !this.#run.signal.aborted && this.#violations.length < 20) {
       await this.#write(reader);
       const reads = this.#random.between(4, 16);
       for (let read = 0; read < reads; read += 1) await this.#read(reader);
     }
+  }
+
+  #isEnough(): boolean {
+    const { reads, limit } = this.#options;
+    if (this.#counts.reads >= reads) return true;
+    if (limit === undefined || this.#counts.reads < limit.leastReads) return false;
+    return performance.now() - this.#startedAt > limit.seconds * 1_000;
   }
 
   async #write(reader: Reader): Promise<void> {
