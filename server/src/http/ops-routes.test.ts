@@ -133,6 +133,17 @@ test('a page hears what is known at once, however long it listens, and a server 
   await close(app);
 });
 
+test('a HEAD of the stream is answered, though the stream itself has no end', async () => {
+  const app = await create();
+  try {
+    const stream = `http://127.0.0.1:${await listen(app)}/ops/stream`;
+    const head = await fetch(stream, { method: 'HEAD', signal: AbortSignal.timeout(5_000) });
+    assert.equal(head.status, 404);
+  } finally {
+    await close(app);
+  }
+});
+
 test('a page is told nothing, and stays, while the supervisor does not answer', async () => {
   let isAway = true;
   const app = await create({ collect: async () => (isAway ? Promise.reject(new Error('late')) : noCollection) });

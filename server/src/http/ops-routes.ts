@@ -27,7 +27,9 @@ export async function opsRoutes(app: HttpServer, { guard, ...options }: OpsRoute
   pageRoutes(app, assets, guard);
 
   const feed = new LiveFeed(options);
-  app.get('/ops/stream', { ...hidden, onRequest, config: { endless: true } }, (_request, reply) => {
+  // Without HEAD: what has no end has nothing to say before it.
+  const endless = { ...hidden, onRequest, exposeHeadRoute: false, config: { endless: true } };
+  app.get('/ops/stream', endless, (_request, reply) => {
     reply.hijack();
     feed.add(reply.raw);
     if (reply.raw instanceof SecuredResponse) endObservation(reply.raw);
