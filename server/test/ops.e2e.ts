@@ -15,6 +15,8 @@ const browser = useBrowser();
 const seenMs = 2_000;
 const phone = { width: 360, height: 740 };
 
+const chooseSpan = "document.querySelector('#span').dispatchEvent(new Event('change'))";
+
 /** What the browser says of a stream whose worker was killed. */
 const cutStream = 'Failed to load resource: net::ERR_INCOMPLETE_CHUNKED_ENCODING';
 
@@ -33,6 +35,32 @@ async function untilWell(page: Page): Promise<void> {
 /** Everything that is said to be wrong. */
 async function verdict(page: Page): Promise<string> {
   return await page.locator('#verdict').innerText();
+}
+
+/** Their process ids. */
+async function workersShown(page: Page): Promise<readonly string[]> {
+  return await page.locator('#workers tbody tr td:nth-child(3)').allInnerTexts();
+}
+
+async function untilListedWithout(page: Page, victim: number): Promise<void> {
+  await waitFor('two others to be listed', async () => {
+    const pids = await workersShown(page);
+    return pids.length === 2 && !pids.includes(String(victim)) && !pids.includes('–');
+  });
+}
+
+/** Resolves when the page was sent three more samples. */
+async function threeSamples(page: Page): Promise<void> {
+  await page.evaluate(`new Promise((done) => {
+    let left = 4; // The first is the newest that there was.
+    const stream = new EventSource('/ops/stream');
+    stream.onmessage = () => { if ((left -= 1) === 0) { stream.close(); done(); } };
+  })`);
+}
+
+/** What the page says right after this, before it looks at its connection again. */
+async function saidAfter(page: Page, script: string): Promise<unknown> {
+  return await page.evaluate(`${script}; document.querySelector('#headline').textContent`);
 }
 
 async function untilSaid(page: Page, pattern: RegExp): Promise<void> {
@@ -63,7 +91,7 @@ describe('the live page', { skip: noBrowser }, () => {
     assert.deepEqual(await page.locator('#servers tbody th').allInnerTexts(), ['Primary', 'Standby']);
     assert.match(await page.locator('#servers').innerText(), /streaming/u);
     assert.deepEqual(await page.locator('#pools tbody th').allInnerTexts(), ['Write', 'Read']);
-    const pids = await page.locator('#workers tbody tr td:nth-child(3)').allInnerTexts();
+    const pids = await workersShown(page);
     assert.deepEqual(new Set(pids.map(Number)), new Set(workersOf(server.pid)));
     const loaded = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
     assert.deepEqual(
@@ -94,10 +122,7 @@ describe('the live page', { skip: noBrowser }, () => {
     assert(victim !== undefined);
     process.kill(victim, 'SIGKILL');
     await untilSaid(page, /worker (?:is starting|was restarted)/u);
-    await waitFor('the other one to be listed', async () => {
-      const pids = await page.locator('#workers tbody tr td:nth-child(3)').allInnerTexts();
-      return pids.length === 2 && !pids.includes(String(victim)) && !pids.includes('–');
-    });
+    await untilListedWithout(page, victim);
   });
 
   test('shows a stopped standby within two seconds, and its return', async () => {
@@ -112,20 +137,45 @@ describe('the live page', { skip: noBrowser }, () => {
     await waitFor('it to be back', async () => !(await verdict(page)).includes('Standby'));
   });
 
-  test('is used by keyboard: the first key skips to the figures, p holds the page still', async () => {
+  test('is used by keyboard: the first key skips to the figures, the arrows choose the span', async () => {
     await page.locator('body').press('Tab');
     assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the figures');
     await page.keyboard.press('Enter');
     assert.equal(await page.evaluate('document.activeElement.id'), 'figures');
-    await page.keyboard.press('p');
-    assert.equal(await page.locator('#pause').getAttribute('aria-pressed'), 'true');
-    const shown = await page.locator('#about').innerText();
-    await page.keyboard.press('p');
-    assert.equal(await page.locator('#pause').getAttribute('aria-pressed'), 'false');
-    assert.match(shown, /up for/u);
     await page.locator('#span').focus();
     await page.keyboard.press('ArrowUp');
     assert.equal(await page.locator('#span').inputValue(), '60');
+  });
+
+  test('p holds the page still, whatever happens, until the next p', async () => {
+    const shown = async (): Promise<string> => page.locator('main').innerText();
+    const load = readUsers(server, 5_000);
+    await waitFor('the load to show', async () => (await figure(page, 'Requests/s')) > 50, seenMs);
+    await page.locator('#figures').press('p');
+    assert.equal(await page.locator('#pause').getAttribute('aria-pressed'), 'true');
+    const held = await shown();
+    await threeSamples(page);
+    assert.equal(await shown(), held);
+    await page.selectOption('#span', '900');
+    assert.equal(await shown(), held, 'another span is of the same figures');
+    await page.locator('#figures').press('p');
+    assert.notEqual(await shown(), held);
+    await load;
+  });
+
+  test('says a finding aloud once, and not again for each of its numbers', async () => {
+    const said = page.locator('[role=status]');
+    const [victim] = workersOf(server.pid);
+    assert(victim !== undefined);
+    process.kill(victim, 'SIGKILL');
+    await untilListedWithout(page, victim);
+    const number = async (): Promise<string | undefined> =>
+      /^A worker was restarted (.+) ago$/u.exec(await verdict(page))?.[1];
+    await waitFor('the only finding', async () => (await number()) !== undefined);
+    const [aloud, seen] = [await said.textContent(), await number()];
+    assert.match(aloud ?? '', /^A worker was restarted/u);
+    await waitFor('the number to go on', async () => (await number()) !== seen);
+    assert.equal(await said.textContent(), aloud);
   });
 
   test('fits on a phone, and is dark where one likes it dark', async () => {
@@ -136,30 +186,47 @@ describe('the live page', { skip: noBrowser }, () => {
     await small.close();
   });
 
-  test('says that the server is gone, and the server does not wait for the page', async () => {
+  test('says that the server is gone, also to who has paused it, and the server does not wait for the page', async () => {
     const errors = browser.errors.filter((error) => error !== cutStream);
     assert.deepEqual(errors, [], 'nothing was blocked, missing or wrong until now');
+    await page.click('#pause');
     const began = performance.now();
     server.kill('SIGTERM');
     assert.equal(await server.ended(), 0);
     assert.ok(performance.now() - began < 20_000, 'no page holds the end up until its limit');
     await waitFor('the page to say so', async () => /does not answer/u.test(await headline(page)), 5_000);
+    for (const used of [
+      "document.querySelector('#pause').click()",
+      chooseSpan,
+      "document.querySelector('#pause').click()",
+    ])
+      assert.match(String(await saidAfter(page, used)), /does not answer/u, used);
   });
 });
 
-test('with a token the page asks for it once, and refuses what is not the token', { skip: noBrowser }, async () => {
-  const token = 'a-token-of-some-length';
-  const dataDir = join(await servers.folder(), 'data');
-  const server = await servers.start(dataDir, { env: { METRICS_TOKEN: token } });
-  const page = await browser.open(`${server.url}/ops`);
-  await page.fill('#token', 'something else');
-  await page.keyboard.press('Enter');
-  await waitFor('the refusal', async () => (await page.locator('#problem').innerText()) === 'This is not the token.');
-  assert.equal((await fetch(`${server.url}/ops/stream`)).status, 404);
-  await page.fill('#token', token);
-  await page.keyboard.press('Enter');
-  await untilWell(page);
-  assert.equal(await page.evaluate('document.cookie'), '', 'scripts do not see the session');
-  await page.click('#leave');
-  await page.waitForSelector('#token');
-});
+test(
+  'with a token the page asks for it once, and again when its session has ended, and refuses what is not the token',
+  { skip: noBrowser },
+  async () => {
+    const token = 'a-token-of-some-length';
+    const dataDir = join(await servers.folder(), 'data');
+    const server = await servers.start(dataDir, { env: { METRICS_TOKEN: token } });
+    const page = await browser.open(`${server.url}/ops`);
+    await page.fill('#token', 'something else');
+    await page.keyboard.press('Enter');
+    await waitFor('the refusal', async () => (await page.locator('#problem').innerText()) === 'This is not the token.');
+    assert.equal((await fetch(`${server.url}/ops/stream`)).status, 404);
+    await page.fill('#token', token);
+    await page.keyboard.press('Enter');
+    await untilWell(page);
+    assert.equal(await page.evaluate('document.cookie'), '', 'scripts do not see the session');
+    await page.context().clearCookies();
+    for (const pid of workersOf(server.pid)) process.kill(pid, 'SIGKILL');
+    await page.waitForSelector('#token');
+    await page.fill('#token', token);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#headline');
+    await page.click('#leave');
+    await page.waitForSelector('#token');
+  },
+);

@@ -14,6 +14,7 @@ const files: Readonly<Record<string, string>> = {
   'login.html': '../ops-page/login.html',
   'style.css': '../ops-page/style.css',
   'page.js': '../ops-page/page.js',
+  'series.js': '../ops-page/series.js',
   'view.js': '../ops-page/view.js',
   'format.js': '../ops-page/format.js',
   'charts.js': '../ops-page/charts.js',

@@ -68,7 +68,7 @@ test('a file that a browser has is not sent again, and one that has changed is',
 
 test('the scripts of the page import what is served beside them, and nothing else', async () => {
   const app = await create();
-  for (const name of ['page.js', 'view.js', 'charts.js', 'format.js', 'login.js', 'uplot.js']) {
+  for (const name of ['page.js', 'series.js', 'view.js', 'charts.js', 'format.js', 'login.js', 'uplot.js']) {
     const { body } = await app.inject(`/ops/${name}`);
     for (const [, address = ''] of body.matchAll(/^import [^'"]*['"]([^'"]+)['"]/gmu)) {
       assert.match(address, /^\.\/[a-z]+\.js$/u);

@@ -35,3 +35,8 @@ export function formatPercent(part) {
   if (percent > 99.9 && percent < 100) return '> 99.9 %';
   return `${threeFigures(percent)} %`;
 }
+
+/** What a text says, whatever its numbers are: to tell a change of what is wrong from one of how much. @param {string} text */
+export function withoutNumbers(text) {
+  return text.replaceAll(/(?:> )?\d[\d.,]*(?: (?:ms|s|min|h|d|k|%|B|[KMGT]iB)(?![a-z]))?/gu, '#');
+}

@@ -1,13 +1,12 @@
 /** `/ops` in the browser: listens to the stream, and shows what `view.js` makes of it. */
 import { createCharts } from './charts.js';
-import { formatBytes, formatCount, formatDuration, formatPercent } from './format.js';
-import { figuresOf, judge, titleOf } from './view.js';
+import { formatBytes, formatCount, formatDuration, formatPercent, withoutNumbers } from './format.js';
+import { follow, nothingYet } from './series.js';
+import { judge, titleOf } from './view.js';
 
 /** @import { LiveSample } from '../telemetry/live-sample.ts' */
 /** @import { Figures, Verdict } from './view.js' */
 
-/** Of figures that are kept, in milliseconds: the longest span that can be shown. */
-const keptMs = 900_000;
 /** Without news for so long the figures are old. */
 const staleMs = 3_000;
 
@@ -19,32 +18,30 @@ function find(id) {
 }
 
 const charts = createCharts(find);
-/** @type {Figures[]} */
-let history = [];
-/** @type {LiveSample | undefined} */
-let newest;
-/** @type {number | undefined} */
-let restartedAtMs;
+/** What was heard, and what of it is shown: the same, but for a pause. */
+let heard = nothingYet;
+let shown = nothingYet;
 let heardAtMs = performance.now();
 let isPaused = false;
 
 /** @param {LiveSample} sample */
 function take(sample) {
+  const before = heard;
+  heard = follow(heard, sample);
+  if (heard === before) return;
   heardAtMs = performance.now();
-  if (newest !== undefined && sample.atMs <= newest.atMs) return; // Another worker's newest, once more.
-  const figures = newest && figuresOf(newest, sample);
-  if (newest !== undefined && sample.workers.restarts > newest.workers.restarts) restartedAtMs = sample.atMs;
-  newest = sample;
-  if (figures !== undefined) history = [...history.filter(({ atMs }) => atMs > sample.atMs - keptMs), figures];
-  if (!isPaused) show();
+  if (isPaused) showState();
+  else show();
 }
 
 function show() {
+  if (!isPaused) shown = heard;
+  const { newest, history } = shown;
+  showState();
   if (newest === undefined) return;
   const figures = history.at(-1);
   const upSeconds = (newest.atMs - newest.startedAtMs) / 1_000;
   setText(find('about'), `${newest.version}, up for ${formatDuration(upSeconds)}`);
-  showVerdict(judge(newest, figures, restartedAtMs));
   if (figures !== undefined) showFigures(figures);
   const span = find('span');
   for (const chart of charts) chart.show(history, span instanceof HTMLSelectElement ? Number(span.value) : 300);
@@ -54,25 +51,44 @@ function show() {
   showSlowStatements(newest);
 }
 
+/** The stream comes back by itself; until then what is shown is old, and nobody knows how the server is. */
+function showState() {
+  const isStale = performance.now() - heardAtMs >= staleMs;
+  document.body.classList.toggle('stale', isStale);
+  const { newest, history, restartedAtMs } = shown;
+  const figures = history.at(-1);
+  if (isStale) showVerdict(noAnswer);
+  else if (newest !== undefined) showVerdict(judge(newest, figures, restartedAtMs));
+}
+
+/** @type {Verdict} */
+const noAnswer = { level: 'bad', findings: [{ level: 'bad', text: 'The server does not answer. Trying again …' }] };
+
 /** @param {Verdict} verdict */
 function showVerdict({ level, findings }) {
-  document.body.classList.remove('stale');
   const [worst, ...others] = findings;
   find('verdict').dataset['level'] = level;
   setText(find('headline'), worst?.text ?? 'All is well');
   const list = others.map(({ text }) => element('li', text));
   if (list.map((item) => item.textContent).join('\n') !== find('findings').innerText)
     find('findings').replaceChildren(...list);
+  announce([worst?.text ?? 'All is well', ...others.map(({ text }) => text)].join('. '));
 }
 
-/** A screen reader reads what changes: so only what does is changed. @param {Element} place @param {string} text */
+/** Says something to a screen reader, which reads what changes: not each second, because a number has. @param {string} text */
+function announce(text) {
+  const place = find('announced');
+  if (withoutNumbers(place.textContent) !== withoutNumbers(text)) place.textContent = text;
+}
+
+/** @param {Element} place @param {string} text */
 function setText(place, text) {
   if (place.textContent !== text) place.textContent = text;
 }
 
 /** @param {Figures} figures */
 function showFigures(figures) {
-  const shown = {
+  const texts = {
     'Requests/s': formatCount(figures.perSecond),
     Errors: formatPercent(figures.errorPart),
     p50: orDash(figures.p50, formatDuration),
@@ -82,7 +98,7 @@ function showFigures(figures) {
     'Refused/s': formatCount(figures.refusedPerSecond),
     'Read from standbys': orDash(figures.byStandby, formatPercent),
   };
-  const pairs = Object.entries(shown).map(([name, value]) => element('div', element('dt', name), element('dd', value)));
+  const pairs = Object.entries(texts).map(([name, value]) => element('div', element('dt', name), element('dd', value)));
   find('figures').replaceChildren(...pairs);
 }
 
@@ -205,15 +221,6 @@ function pause() {
   show();
 }
 
-/** The stream comes back by itself; until then what is shown is old. */
-function watchConnection() {
-  if (isPaused || performance.now() - heardAtMs < staleMs) return;
-  document.body.classList.add('stale');
-  find('verdict').dataset['level'] = 'bad';
-  setText(find('headline'), 'The server does not answer. Trying again …');
-  find('findings').replaceChildren();
-}
-
 async function leave() {
   await fetch('/ops/session', { method: 'DELETE' });
   localStorage.removeItem('has-session');
@@ -228,8 +235,15 @@ function listen() {
   });
   // Refused, not lost: a browser does not try that again by itself.
   stream.addEventListener('error', () => {
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 2_000);
+    if (stream.readyState === EventSource.CLOSED) void comeBack();
   });
+}
+
+/** Refused may mean that the session has ended: then the same address has the form that asks for the token. */
+async function comeBack() {
+  const page = await fetch('/ops', { method: 'HEAD' }).catch(() => undefined);
+  if (page?.status === 401) location.reload();
+  else setTimeout(listen, 2_000);
 }
 
 find('pause').addEventListener('click', pause);
@@ -239,5 +253,5 @@ find('leave').addEventListener('click', () => void leave());
 document.addEventListener('keydown', ({ key, target, ctrlKey, metaKey, altKey }) => {
   if (key === 'p' && !ctrlKey && !metaKey && !altKey && !(target instanceof HTMLSelectElement)) pause();
 });
-setInterval(watchConnection, 500);
+setInterval(showState, 500);
 listen();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { LiveSample, LiveServer } from '../telemetry/live-sample.ts';
-import { formatBytes, formatCount, formatDuration, formatPercent } from './format.js';
+import { formatBytes, formatCount, formatDuration, formatPercent, withoutNumbers } from './format.js';
 import { figuresOf, judge, quantileOf } from './view.js';
 
 const primary: LiveServer = { name: 'primary', up: true, connections: 8, maxConnections: 100, lockWaits: 0 };
@@ -128,4 +128,13 @@ test('numbers are written for people', () => {
   ]);
   assert.deepEqual([0, 1_023, 1_536, 2 ** 31].map(formatBytes), ['0 B', '1,023 B', '1.5 KiB', '2 GiB']);
   assert.deepEqual([0, 0.0123, 0.999_99, 1].map(formatPercent), ['0 %', '1.23 %', '> 99.9 %', '100 %']);
+});
+
+test('another number is told from another finding', () => {
+  const same = (one: string, other: string): boolean => withoutNumbers(one) === withoutNumbers(other);
+  assert.ok(same('A worker was restarted 10 s ago', 'A worker was restarted 2 min ago'));
+  assert.ok(same('Standby is 950 ms (1,023 B) behind', 'Standby is 1.5 s (2 MiB) behind'));
+  assert.ok(same('> 99.9 % of the requests fail', '0.1 % of the requests fail'));
+  assert.ok(!same('1 worker is starting', '1 worker does not answer'));
+  assert.ok(!same('5 sessions wait', '5 standbys wait'));
 });
