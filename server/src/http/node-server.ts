@@ -39,7 +39,8 @@ const healthAddresses: ReadonlySet<string> = new Set(['/livez', '/readyz', '/hea
 
 /** Who asks there asks how the server is, and must hear it also when it has too much to do. */
 export function isAlwaysAnswered(url: string): boolean {
-  return healthAddresses.has(url) || /^\/ops(?:\/|$)/u.test(url);
+  const path = url.replace(/\/?(?:\?.*)?$/u, '');
+  return healthAddresses.has(path) || /^\/ops(?:\/|$)/u.test(path);
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;

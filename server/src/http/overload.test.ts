@@ -38,7 +38,7 @@ beforeEach(async () => {
     return {};
   });
   app.post('/things', async () => ({}));
-  app.get('/livez', async () => ({}));
+  for (const url of ['/livez', '/readyz', '/health', '/metrics', '/ops', '/ops/stream']) app.get(url, async () => ({}));
   port = await listen(app);
   lines.length = 0;
   stuck = [];
@@ -92,10 +92,14 @@ test('those who are refused are told to come back after one to five seconds, eac
   assert.deepEqual(told, ['1', '1', '2', '3', '4', '5', '5']);
 });
 
-test('it says that it lives all the same', async () => {
+test('it says how it is all the same, however its address is written', async () => {
   await overload();
-  const answer = await sendRaw(port, `GET /livez ${head}Connection: close\r\n\r\n`);
-  assert.equal(answer.statusCode, 200);
+  const statusOf = async (address: string): Promise<number> =>
+    (await sendRaw(port, `GET ${address} ${head}Connection: close\r\n\r\n`)).statusCode;
+  for (const path of ['/livez', '/readyz', '/health', '/metrics', '/ops', '/ops/stream'])
+    for (const end of ['', '/', '?x', '/?x=/']) assert.equal(await statusOf(path + end), 200, path + end);
+  for (const address of ['/things?/livez', '/opsx', '/livez/x', '/?/ops'])
+    assert.equal(await statusOf(address), 503, address);
 });
 
 test('a refused connection goes on, past the body that nobody read', async () => {
