@@ -4,13 +4,14 @@ import type { Config } from './config.ts';
 import { listOptions, variablesOf } from './lib/options.ts';
 import type { OptionSources, ValueSources } from './lib/read-options.ts';
 
-/** Settings that are fine alone but not together, a sentence each. */
+/** Settings that are fine alone but not together, or that nobody could use; a sentence each. */
 export function findConflicts(config: Config, sources: ValueSources): string[] {
   return [
     ...findPoolConflicts('writeDb', config, sources),
     ...findPoolConflicts('readDb', config, sources),
     ...findTraceConflicts(config, sources),
     ...findMetricsConflicts(config, sources),
+    ...findTokenProblems(config, sources),
     ...findReadHostConflicts(config, sources),
   ];
 }
@@ -40,6 +41,14 @@ function findTraceConflicts({ otel }: Config, sources: ValueSources): string[] {
   return (['endpoint', 'tracesEndpoint'] as const)
     .filter((key) => otel[key] !== undefined && !/^https?:$/u.test(URL.parse(otel[key])?.protocol ?? ''))
     .map((key) => `${sources[`otel.${key}`]}: must be the URL of a collector that speaks OTLP over HTTP`);
+}
+
+/** What a header can carry as one word; a browser's form has as much room. */
+const sendableToken = /^[!-~]{1,1024}$/u;
+
+function findTokenProblems({ metrics: { token } }: Config, sources: ValueSources): string[] {
+  if (token === undefined || sendableToken.test(token)) return [];
+  return [`${sources['metrics.token']}: must be 1 to 1024 letters, digits and signs of ASCII, without spaces`];
 }
 
 function findMetricsConflicts({ metrics, server }: Config, sources: ValueSources): string[] {

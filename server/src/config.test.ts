@@ -199,6 +199,16 @@ test('settings that contradict one another are refused', () => {
   assert.match(problemsOf({ env: tls }).join(), /^DB_WRITE_TLS_CA: is used only when DB_WRITE_TLS is verify-full/u);
 });
 
+test('a token that no client could send is refused, and not shown', () => {
+  for (const METRICS_TOKEN of ['correct horse', 'clé', ' x', 'x\n', 'x'.repeat(1_025)]) {
+    const [problem = '', ...others] = problemsOf({ env: { METRICS_TOKEN } });
+    assert.match(problem, /^METRICS_TOKEN: must be 1 to 1024 letters, digits and signs of ASCII, without spaces$/u);
+    assert.deepEqual(others, []);
+  }
+  for (const METRICS_TOKEN of ['x', 'aZ09-._~+/=', '"!{}"', 'x'.repeat(1_024)])
+    assert.deepEqual(problemsOf({ env: { METRICS_TOKEN } }), []);
+});
+
 test('several read servers have one port for all of them, or one for each', () => {
   const readDbOf = (env: Readonly<Record<string, string>>): Config['readDb'] =>
     load({ env: { DB_WRITE_HOST: 'primary', ...env } }).config.readDb;
