@@ -100,7 +100,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     check: async (signal) => checkPrimary(writePool, signal),
   });
   if (config.metrics.enabled && config.metrics.port === undefined) {
-    const forOperator = { collect: services.collect, guard: { token: config.metrics.token, isOwnPort: false } };
+    const forOperator = { collect: services.collect, guard: { token: config.metrics.token, isOpen: false } };
     metricsRoute(http, forOperator);
     await opsRoutes(http, { ...forOperator, isDraining: () => drain.draining });
   }

@@ -240,23 +240,23 @@ export const optionTable = {
     enabled: boolean({
       env: 'METRICS_ENABLED',
       default: true,
-      help: '`false` counts nothing, and there is no /metrics',
+      help: '`false` counts nothing, and there is no /metrics and no /ops',
     }),
     token: optionalText({
       env: 'METRICS_TOKEN',
       secret: true,
-      help: 'Whoever sends it as `Authorization: Bearer …` may read /metrics, from anywhere, and nobody else; when it is not set, programs on this machine may',
+      help: 'Whoever sends it as `Authorization: Bearer …` may read /metrics, from anywhere, and nobody else; /ops asks for it; when it is not set, programs on this machine may',
     }),
     port: optionalInteger({
       env: 'METRICS_PORT',
       min: 1,
       max: 65_535,
-      help: 'Port of its own for /metrics, which the main port then does not have',
+      help: 'Port of its own for /metrics and /ops, which the main port then does not have',
     }),
     host: text({
       env: 'METRICS_HOST',
       default: '127.0.0.1',
-      help: 'Address of that port; whoever reaches it may read, unless METRICS_TOKEN is set',
+      help: 'Address of that port; on one that other machines reach, whoever does may read, unless METRICS_TOKEN is set',
     }),
   },
   embedded: {

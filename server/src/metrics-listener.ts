@@ -22,6 +22,7 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
   // Loaded only here: without this port the supervisor needs no HTTP.
   const { createHttpServer } = await import('./http/server.ts');
   const { metricsRoute } = await import('./http/metrics-route.ts');
+  const { isLoopback } = await import('./http/operator-guard.ts');
   const { opsRoutes } = await import('./http/ops-routes.ts');
   await findPort(host, port, '--metrics-port');
   let requests = 0;
@@ -33,7 +34,7 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
     log: options.log,
     newRequestId: () => `metrics-${(requests += 1).toString(36)}`,
   });
-  const forOperator = { collect: options.collect, guard: { token, isOwnPort: true } };
+  const forOperator = { collect: options.collect, guard: { token, isOpen: !isLoopback(host) } };
   metricsRoute(app, forOperator);
   // Its end cuts all connections: no page has to be told.
   await opsRoutes(app, { ...forOperator, isDraining: () => false });

@@ -49,6 +49,16 @@ async function untilListedWithout(page: Page, victim: number): Promise<void> {
   });
 }
 
+/** To a browser, another name of this machine is another site. */
+function otherSite({ url }: Run): string {
+  return url.replace('127.0.0.1', 'localhost');
+}
+
+async function followLink(page: Page, { url }: Run): Promise<void> {
+  await page.evaluate(`location.href = '${url}/ops'`);
+  await page.waitForURL(`${url}/ops`);
+}
+
 /** Resolves when the page was sent three more samples. */
 async function threeSamples(page: Page): Promise<void> {
   await page.evaluate(`new Promise((done) => {
@@ -178,6 +188,13 @@ describe('the live page', { skip: noBrowser }, () => {
     assert.equal(await said.textContent(), aloud);
   });
 
+  test('is opened by a link on another site', async () => {
+    const other = await browser.open(otherSite(server));
+    await followLink(other, server);
+    await untilWell(other);
+    await other.close();
+  });
+
   test('fits on a phone, and is dark where one likes it dark', async () => {
     const small = await browser.open(`${server.url}/ops`, { viewport: phone, colorScheme: 'dark' });
     await waitFor('its figures', async () => (await small.locator('#figures dd').count()) > 0);
@@ -220,6 +237,9 @@ test(
     await page.keyboard.press('Enter');
     await untilWell(page);
     assert.equal(await page.evaluate('document.cookie'), '', 'scripts do not see the session');
+    await page.goto(otherSite(server));
+    await followLink(page, server);
+    await untilWell(page);
     await page.context().clearCookies();
     for (const pid of workersOf(server.pid)) process.kill(pid, 'SIGKILL');
     await page.waitForSelector('#token');

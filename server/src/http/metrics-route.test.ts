@@ -19,7 +19,7 @@ async function ask(guard: Partial<OperatorGuardOptions>, { from = '127.0.0.1', h
   const app = await createTestServer({ corsOrigins: ['*'] });
   metricsRoute(app, {
     collect: async () => ({ ...noCollection, metrics: restarts }),
-    guard: { token: undefined, isOwnPort: false, ...guard },
+    guard: { token: undefined, isOpen: false, ...guard },
   });
   const answer = await app.inject({ url: '/metrics', remoteAddress: from, headers });
   await app.close();
@@ -58,17 +58,19 @@ test('what a proxy on this machine passes on is not from this machine', async ()
 test('a page of another site in a browser on this machine cannot read them', async () => {
   for (const site of ['cross-site', 'same-site']) {
     await assertRefused({}, { headers: { 'sec-fetch-site': site } });
-    await assertRefused({ isOwnPort: true }, { headers: { 'sec-fetch-site': site } });
+    await assertRefused({ isOpen: true }, { headers: { 'sec-fetch-site': site } });
   }
+  const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+  await assertRefused({}, { headers: link });
   for (const site of ['same-origin', 'none']) await assertServed({}, { headers: { 'sec-fetch-site': site } });
 });
 
 test('with a token, whoever has it may read them from anywhere, and nobody else from nowhere', async () => {
   const token = 'correct horse'.replace(' ', '-');
-  for (const isOwnPort of [true, false]) {
+  for (const isOpen of [true, false]) {
     const from = '192.0.2.7';
     for (const authorization of [`Bearer ${token}`, `bearer  ${token}`])
-      await assertServed({ token, isOwnPort }, { from, headers: { authorization, host: 'x.example' } });
+      await assertServed({ token, isOpen }, { from, headers: { authorization, host: 'x.example' } });
     for (const authorization of [
       '',
       'Bearer',
@@ -78,13 +80,13 @@ test('with a token, whoever has it may read them from anywhere, and nobody else 
       token,
       `Bearer ${token.slice(1)}`,
     ])
-      await assertRefused({ token, isOwnPort }, { headers: { authorization } });
-    await assertRefused({ token, isOwnPort }, {});
+      await assertRefused({ token, isOpen }, { headers: { authorization } });
+    await assertRefused({ token, isOpen }, {});
   }
 });
 
-test('on a port of its own, whoever gets there may read them', async () => {
-  await assertServed({ isOwnPort: true }, { from: '192.0.2.7', headers: { host: 'metrics.example' } });
+test('on an address of its own that others reach, whoever gets there may read them', async () => {
+  await assertServed({ isOpen: true }, { from: '192.0.2.7', headers: { host: 'metrics.example' } });
 });
 
 test('OpenMetrics is given to those who ask for it', async () => {
@@ -101,7 +103,7 @@ test('a supervisor that does not answer is told, and not waited for without end'
     collect: async () => {
       throw new Error('not done within 4000 ms');
     },
-    guard: { token: undefined, isOwnPort: false },
+    guard: { token: undefined, isOpen: false },
   });
   assert.equal(codeOf(await app.inject('/metrics')), 'not_ready');
   await app.close();

@@ -8,13 +8,13 @@ import { isSession, sessionOf } from './operator-session.ts';
 export interface OperatorGuardOptions {
   /** Whoever has it may come in, from anywhere; without it nobody may, also on this machine. */
   readonly token: string | undefined;
-  /** Whether only the operator can reach this listener: then, without a token, everyone may come in who gets there. */
-  readonly isOwnPort: boolean;
+  /** Whether the operator chose whom this listener reaches: then, without a token, everyone may come in who gets there. */
+  readonly isOpen: boolean;
 }
 
 /**
  * For what only the operator may see. An `onRequest` hook that answers everyone else as if there was nothing at the address.
- * Without a token and a port of its own, who connects from this machine is the operator: by the address of the connection,
+ * Without a token, and where it is not open, who connects from this machine is the operator: by the address of the connection,
  * never by what a header says. What came through a proxy has a local address, too, so everything that looks forwarded is
  * refused; a proxy that says nothing of itself has to keep these addresses closed. A page of another site that a browser on this
  * machine shows is a stranger as well.
@@ -26,13 +26,23 @@ export function onlyOperator(options: OperatorGuardOptions): (request: FastifyRe
 }
 
 /** Who has the token shows it with each request, or has shown it in a browser, which keeps a session. */
-export function mayEnter(request: FastifyRequest, { token, isOwnPort }: OperatorGuardOptions): boolean {
+function mayEnter(request: FastifyRequest, options: OperatorGuardOptions): boolean {
+  const { token } = options;
   if (token !== undefined && isToken(bearerOf(request), token)) return true;
-  if (isFromAnotherSite(request)) return false;
+  return !isFromAnotherSite(request) && isKnown(request, options);
+}
+
+/**
+ * The same for a page that holds no data and cannot be framed: a link may lead there from anywhere. The requests of its
+ * scripts are then those of our own site.
+ */
+export function mayOpen(request: FastifyRequest, options: OperatorGuardOptions): boolean {
+  return mayEnter(request, options) || (isNavigation(request) && isKnown(request, options));
+}
+
+function isKnown(request: FastifyRequest, { token, isOpen }: OperatorGuardOptions): boolean {
   if (token !== undefined) return isSession(sessionOf(request.headers.cookie), token, Date.now());
-  return (
-    isOwnPort || (isLoopback(request.raw.socket.remoteAddress) && isForThisMachine(request) && !isForwarded(request))
-  );
+  return isOpen || (isLoopback(request.raw.socket.remoteAddress) && isForThisMachine(request) && !isForwarded(request));
 }
 
 function bearerOf({ headers }: FastifyRequest): string | undefined {
@@ -48,8 +58,9 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function isLoopback(address: string | undefined): boolean {
-  return address === '::1' || /^(?:::ffff:)?127\./u.test(address ?? '');
+/** Whether only programs of this machine reach this address. */
+export function isLoopback(address: string | undefined): boolean {
+  return address === '::1' || address === 'localhost' || /^(?:::ffff:)?127\./u.test(address ?? '');
 }
 
 /** The name of another host leads here when its owner says so (DNS rebinding), or through a proxy. */
@@ -67,4 +78,9 @@ function isForwarded({ headers }: FastifyRequest): boolean {
 function isFromAnotherSite({ headers }: FastifyRequest): boolean {
   const site = headers['sec-fetch-site'];
   return site !== undefined && site !== 'same-origin' && site !== 'none';
+}
+
+/** To a page as a whole: no frame, no script, nothing that another page could look into. */
+function isNavigation({ headers }: FastifyRequest): boolean {
+  return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
 }

@@ -23,7 +23,7 @@ interface Options {
 
 async function create({ collect = async () => noCollection, isDraining = () => false, http, ...guard }: Options = {}) {
   const app = await createTestServer(http);
-  await opsRoutes(app, { collect, isDraining, guard: { token: guard.token, isOwnPort: false } });
+  await opsRoutes(app, { collect, isDraining, guard: { token: guard.token, isOpen: false } });
   return app;
 }
 
@@ -54,6 +54,31 @@ test('the page and its files are given to programs on this machine, and to nobod
   for (const url of ['/ops/index.html', '/ops/view.test.ts', '/ops/../package.json', '/ops/session'])
     assert.equal(codeOf(await app.inject(url)), 'not_found', url);
   await close(app);
+});
+
+test('a link on another site leads to the page; what is in it is asked for by the page itself, and by no other', async () => {
+  const link = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+  const frame = { ...link, 'sec-fetch-dest': 'iframe' };
+  const script = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' };
+  const app = await create();
+  const guarded = await create({ token });
+  for (const site of ['cross-site', 'same-site']) {
+    const from = (headers: Record<string, string>) => ({ ...headers, 'sec-fetch-site': site });
+    assert.match((await app.inject({ url: '/ops', headers: from(link) })).body, /id="headline"/u);
+    assert.equal((await guarded.inject({ url: '/ops', headers: from(link) })).statusCode, 401);
+    for (const [url, headers] of [
+      ['/ops', from(script)],
+      ['/ops', from(frame)],
+      ['/ops', { ...from(link), host: 'rebound.example' }],
+      ['/ops', { ...from(link), 'x-forwarded-for': '192.0.2.7' }],
+      ['/ops/stream', from(script)],
+      ['/ops/stream', from(link)],
+      ['/ops/page.js', from(script)],
+    ] as const)
+      assert.equal(codeOf(await app.inject({ url, headers })), 'not_found', `${url} ${JSON.stringify(headers)}`);
+  }
+  await close(app);
+  await close(guarded);
 });
 
 test('a file that a browser has is not sent again, and one that has changed is', async () => {

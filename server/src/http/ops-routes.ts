@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { AppError } from '../lib/app-error.ts';
 import { LiveFeed, type LiveFeedOptions } from './live-feed.ts';
 import { endObservation } from './observer.ts';
-import { isToken, mayEnter, onlyOperator, type OperatorGuardOptions } from './operator-guard.ts';
+import { isToken, mayOpen, onlyOperator, type OperatorGuardOptions } from './operator-guard.ts';
 import { closeSession, openSession } from './operator-session.ts';
 import { loadOpsAssets, type OpsAsset } from './ops-assets.ts';
 import { SecuredResponse } from './security-headers.ts';
@@ -49,8 +49,9 @@ export async function opsRoutes(app: HttpServer, { guard, ...options }: OpsRoute
 /** The page itself, or the form that asks for the token. The other files hold no secret, and the form needs some of them. */
 function pageRoutes(app: HttpServer, assets: ReadonlyMap<string, OpsAsset>, guard: OperatorGuardOptions): void {
   const onRequest = guard.token === undefined ? onlyOperator(guard) : async () => undefined;
-  app.get('/ops', { ...hidden, onRequest }, async (request, reply) => {
-    const isIn = mayEnter(request, guard);
+  app.get('/ops', hidden, async (request, reply) => {
+    const isIn = mayOpen(request, guard);
+    if (!isIn && guard.token === undefined) throw new AppError('not_found');
     if (!isIn) reply.code(401);
     return await sendAsset(request, reply, assets.get(isIn ? 'index.html' : 'login.html'));
   });

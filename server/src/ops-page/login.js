@@ -17,6 +17,16 @@ async function signIn(filled) {
   location.reload();
 }
 
+/**
+ * Whoever follows a link on another site comes without the session that there may be, because it is `SameSite=Strict`. For this
+ * page the browser sends it.
+ */
+async function useSession() {
+  const page = await fetch('/ops', { method: 'HEAD' });
+  if (page.ok) location.replace('/ops');
+}
+
+if (localStorage.getItem('has-session') !== null) useSession().catch(() => undefined);
 form?.addEventListener('submit', (event) => {
   event.preventDefault();
   signIn(form).catch((/** @type {unknown} */ error) => {

@@ -242,8 +242,10 @@ function listen() {
 /** Refused may mean that the session has ended: then the same address has the form that asks for the token. */
 async function comeBack() {
   const page = await fetch('/ops', { method: 'HEAD' }).catch(() => undefined);
-  if (page?.status === 401) location.reload();
-  else setTimeout(listen, 2_000);
+  if (page?.status === 401) {
+    localStorage.removeItem('has-session');
+    location.reload();
+  } else setTimeout(listen, 2_000);
 }
 
 find('pause').addEventListener('click', pause);
