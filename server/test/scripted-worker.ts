@@ -3,7 +3,7 @@ import { runWorkerProcess } from '../src/process/worker-process.ts';
 
 export interface Script {
   readonly worker: number;
-  readonly do: 'serve' | 'fail to start' | 'die at the start' | 'hang when stopped';
+  readonly do: 'serve' | 'fail to start' | 'die at the start' | 'hang when stopped' | 'ask what all have counted';
 }
 
 runWorkerProcess<Script>(
@@ -13,7 +13,8 @@ runWorkerProcess<Script>(
     onDisconnect: (listener) => process.on('disconnect', listener),
     exit: (code) => process.exit(code),
   },
-  async (script) => {
+  async (script, collect) => {
+    if (script.do === 'ask what all have counted') collect().catch(() => undefined);
     if (script.do === 'fail to start') throw new Error('no room');
     if (script.do === 'die at the start') process.kill(process.pid, 'SIGKILL');
     process.on('SIGTERM', () => process.exit(0));

@@ -6,6 +6,7 @@ import type { Script } from '../../test/scripted-worker.ts';
 import { noCollection } from '../../test/collections.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { OperatorError } from '../lib/operator-error.ts';
+import type { Collect } from '../telemetry/collection.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Workers } from './workers.ts';
 
@@ -20,8 +21,10 @@ afterEach(async () => {
   fatal.length = 0;
 });
 
+const collectNothing: Collect = async () => noCollection;
+
 /** Two workers, unless told otherwise; `act` says what the worker of each launch does, in order. */
-function create(act: (launch: number) => Script['do'], count = 2): Workers<Script> {
+function create(act: (launch: number) => Script['do'], count = 2, collect = collectNothing): Workers<Script> {
   let launches = 0;
   workers = new Workers<Script>({
     count,
@@ -29,7 +32,7 @@ function create(act: (launch: number) => Script['do'], count = 2): Workers<Scrip
     settings: (worker) => ({ worker, do: act((launches += 1)) }),
     onFatal: (reason) => fatal.push(reason),
     clock: { now: () => 0 },
-    collect: async () => noCollection,
+    collect,
     heartbeat: { everyMs: 100, mostMissed: 5, mostMissedAtStart: 100 },
     log: createLog({ level: 'info', name: 'test', pretty: false }, { write: (line: string) => void lines.push(line) }),
   });
@@ -163,6 +166,17 @@ test('a worker that cannot be born when it is to replace another one is tried ag
   await waitFor('the failure to be told', () => lines.some((line) => line.includes('ENOENT')));
   allowForks();
   await replaced;
+});
+
+test('what all have counted may fail to be collected: the supervisor says so, and goes on', async () => {
+  const fail: Collect = async () => {
+    throw new Error('nobody counts');
+  };
+  const group = create(() => 'ask what all have counted', 1, fail);
+  await group.start(never);
+  await waitFor('the failure to be told', () => lines.length > 0);
+  assert.match(lines.join(''), /nobody counts.*what all have counted could not be collected/u);
+  assert.equal(group.state(), 'running');
 });
 
 test('a worker that hangs is killed and replaced', async () => {

@@ -170,8 +170,13 @@ export class Workers<Settings> implements Service {
   }
 
   async #collectFor(worker: Worker, { question, maxAgeMs }: { question: number; maxAgeMs: number }): Promise<void> {
-    const collection = await this.#options.collect(maxAgeMs);
-    send(worker, { type: 'collected', question, collection });
+    const { collect, log } = this.#options;
+    try {
+      send(worker, { type: 'collected', question, collection: await collect(maxAgeMs) });
+    } catch (err) {
+      // The worker's question ends by its deadline.
+      log.error({ err }, 'what all have counted could not be collected');
+    }
   }
 
   async #replace(n: number, delayMs: number): Promise<void> {
