@@ -19,8 +19,8 @@ export interface ReceivedSpan {
   /** Span ids. */
   readonly links: readonly string[];
   readonly isError: boolean;
-  /** Keys of its attributes. */
-  readonly attributes: readonly string[];
+  /** Without those that are no text: they are empty. */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 /** Takes OTLP over HTTP (protobuf) until the tests of the file end; `answers` false never answers. */
@@ -65,11 +65,17 @@ function spansOf(body: Buffer): ReceivedSpan[] {
         spanId: hex(2),
         parentSpanId: hex(4),
         name: bytesAt(span, 5)[0]?.toString() ?? '',
-        attributes: bytesAt(span, 9).map((pair) => bytesAt(pair, 1)[0]?.toString() ?? ''),
+        attributes: Object.fromEntries(bytesAt(span, 9).map(attributeOf)),
         links: bytesAt(span, 13).map((link) => bytesAt(link, 2)[0]?.toString('hex') ?? ''),
         isError: bytesAt(span, 15).some((status) => status.includes(Buffer.from([0x18, 0x02]))),
       };
     });
+}
+
+/** Of opentelemetry/proto/common/v1/common.proto: a key, and a value of which we read the text. */
+function attributeOf(pair: Buffer): [string, string] {
+  const [key, value] = [bytesAt(pair, 1)[0], bytesAt(pair, 2)[0]];
+  return [key?.toString() ?? '', (value && bytesAt(value, 1)[0]?.toString()) ?? ''];
 }
 
 /** The length-delimited values of one field of a protobuf message. */

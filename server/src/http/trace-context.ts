@@ -50,6 +50,11 @@ export function carryTrace(app: FastifyInstance, traces: RequestTraces | undefin
 
 function traceRequests(app: FastifyInstance, traces: RequestTraces): void {
   const spans = new WeakMap<FastifyRequest, Span>();
+  const end = (request: FastifyRequest, status: number): void => {
+    const span = spans.get(request);
+    if (span !== undefined) traces.end(span, status);
+    spans.delete(request);
+  };
   app.addHook('onRequest', (request, { raw }, done) => {
     const { method, headers, protocol: scheme, is404, routeOptions } = request;
     const route = is404 ? undefined : routeOptions.url;
@@ -59,13 +64,17 @@ function traceRequests(app: FastifyInstance, traces: RequestTraces): void {
     );
     spans.set(request, span);
     request.traceId = span.spanContext().traceId;
-    raw.on('close', () => traces.end(span, raw.writableFinished ? raw.statusCode : clientGone));
+    raw.on('close', () => end(request, raw.writableFinished ? raw.statusCode : clientGone));
     done();
   });
   app.addHook('onRoute', (route) => {
     const { handler } = route;
+    const isEndless = route.config?.endless === true;
     route.handler = function (request, reply) {
-      return traces.within(spans.get(request), () => handler.call(this, request, reply));
+      const answer = traces.within(spans.get(request), () => handler.call(this, request, reply));
+      // As for the observer: a request has ended when an answer that goes on has begun.
+      if (isEndless) end(request, reply.raw.statusCode);
+      return answer;
     };
   });
 }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import { User } from '@messenger/protocol/users';
+import { Value } from 'typebox/value';
+
 import { createTestApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
 import { listen } from '../../test/http-server.ts';
@@ -16,6 +19,7 @@ const users = '/api/v1/users';
 const session = { applicationName: 'test', connectTimeoutMs: 1_000, statementTimeoutMs: 0 };
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const parentId = '00f067aa0ba902b7';
+const unknown = '019a0000-0000-7000-8000-000000000000';
 
 interface Traced {
   readonly url: string;
@@ -53,14 +57,26 @@ async function serveTraced(collector: string, timeoutMs = 10_000): Promise<Trace
   return { url, text, writes, close };
 }
 
-async function create(url: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+async function create(url: string, headers: Readonly<Record<string, string>> = {}): Promise<User> {
   const answer = await fetch(url + users, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ first_name: 'hunter2', last_name: 'hunter2' }),
   });
   assert.equal(answer.status, 201);
-  await answer.text();
+  return Value.Parse(User, await answer.json());
+}
+
+/** The batches and statements of a request, in their order, with their pools. */
+function below(collector: Collector, { spanId }: ReceivedSpan): string[] {
+  const childrenOf = (id: string): ReceivedSpan[] =>
+    collector.spans().filter(({ parentSpanId }) => parentSpanId === id);
+  return childrenOf(spanId).flatMap((batch) =>
+    childrenOf(batch.spanId).map((statement) => {
+      assert.equal(statement.attributes['messenger.pool'], batch.attributes['messenger.pool']);
+      return `${batch.attributes['messenger.pool']}: ${batch.name} > ${statement.name}`;
+    }),
+  );
 }
 
 function only(collector: Collector, name: string): ReceivedSpan {
@@ -91,8 +107,8 @@ describe('a traced request', () => {
     assert.partialDeepStrictEqual(request, { traceId, parentSpanId: parentId, isError: false });
     assert.partialDeepStrictEqual(batch, { traceId, parentSpanId: request.spanId, links: [] });
     assert.partialDeepStrictEqual(statement, { traceId, parentSpanId: batch.spanId });
-    assert.ok(['http.request.method', 'http.route', 'url.scheme'].every((key) => request.attributes.includes(key)));
-    assert.ok(['db.system.name', 'db.query.summary'].every((key) => statement.attributes.includes(key)));
+    assert.ok(['http.request.method', 'http.route', 'url.scheme'].every((key) => key in request.attributes));
+    assert.ok(['db.system.name', 'db.query.summary'].every((key) => key in statement.attributes));
     assert.match(server.text(), new RegExp(`"status":201.*"traceId":"${traceId}"`, 'u'));
     assert.equal(collector.headers()['x-key'], 'hunter 2');
     assert.doesNotMatch(server.text() + collector.text(), /hunter2|insert into/u);
@@ -103,7 +119,7 @@ describe('a traced request', () => {
     const server = await serveTraced(collector.url);
     await withClient(database().endpoints.write, session, async (holder) => {
       await holder.query('begin; lock table users in share mode');
-      const creating: Promise<void>[] = [];
+      const creating: Promise<User>[] = [];
       for (const inFlight of [1, 2]) {
         creating.push(create(server.url));
         await waitFor('one to be sent alone', () => server.writes().inFlight === inFlight);
@@ -131,6 +147,40 @@ describe('a traced request', () => {
       assert.ok(batch?.links.includes(parentSpanId), 'each points at the other');
     }
     assert.equal(calls.length + batches.length, 40);
+  });
+
+  test('that reads is request, batch and statement, too: on the standby, and once more on the primary when that is asked', async () => {
+    const collector = await startCollector({ answers: true });
+    const server = await serveTraced(collector.url);
+    const { id } = await create(server.url);
+    await database().replicated();
+    for (const [path, status] of [
+      [`/${id}`, 200],
+      ['', 200],
+      [`/${unknown}`, 404],
+    ] as const)
+      assert.equal((await fetch(server.url + users + path)).status, status);
+    await server.close();
+    const [found, doubted] = collector.spans().filter(({ name }) => name === `GET ${users}/:id`);
+    assert(found && doubted);
+    assert.deepEqual(below(collector, found), ['read: batch users.find > users.find']);
+    assert.deepEqual(below(collector, only(collector, `GET ${users}`)), ['read: batch users.page > users.page']);
+    assert.deepEqual(below(collector, doubted), [
+      'read: batch users.find > users.find',
+      'write: batch users.find > users.find',
+    ]);
+  });
+
+  test('that listens without end has its span when it is answered, and not when it goes', async () => {
+    const collector = await startCollector({ answers: true });
+    const server = await serveTraced(collector.url);
+    const page = new AbortController();
+    const stream = await fetch(`${server.url}/ops/stream`, { signal: page.signal });
+    assert.equal(stream.status, 200);
+    await waitFor('its span', () => collector.spans().some(({ name }) => name === 'GET /ops/stream'));
+    page.abort();
+    await server.close();
+    only(collector, 'GET /ops/stream');
   });
 
   test('is not recorded when its client says so, and has its trace id in the log all the same', async () => {
