@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { Poison, scriptBatch, settle } from '../../test/scripted-batch.ts';
 import { refusedWith } from '../../test/pools.ts';
 import { alone, type Batch } from './batch.ts';
+import type { Asker } from './caller.ts';
 
 const patient = new AbortController().signal;
 const gone = new Error('the client went away');
@@ -65,6 +66,23 @@ describe('calls', () => {
     sent[0]?.answer();
     sent[2]?.answer();
     assert.deepEqual(await Promise.all(answers), ['a!', 'b!', 'c!', 'd!']);
+  });
+
+  test('that were left by who came first are told to be of who came next', async () => {
+    const askers: unknown[] = [];
+    const one = async (call: string, _interrupt: AbortSignal, asker?: Asker): Promise<string> => {
+      askers.push(asker?.requestId);
+      return call;
+    };
+    const { batch } = scriptBatch({ shareBy: (call) => call, one });
+    const leaving = new AbortController();
+    const left = batch.call('a', leaving.signal, { requestId: 'first' });
+    const stayed = batch.call('a', patient, { requestId: 'second' });
+    leaving.abort(gone);
+    await assert.rejects(left, gone);
+    assert.equal(await stayed, 'a');
+    await batch.call('b', patient, { requestId: 'third' });
+    assert.deepEqual(askers, ['second', 'third']);
   });
 
   test('are not more in one statement than its size allows', async () => {

@@ -1,6 +1,7 @@
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { BatchTrace, TracedCall } from '../telemetry/batch-trace.ts';
+import type { Asker } from './caller.ts';
 
 /** In place of a result: this call was left out, and is to be made alone. */
 export const alone: unique symbol = Symbol('alone');
@@ -21,12 +22,16 @@ export interface BatchLimits {
 }
 
 export interface BatchOptions<Call, Result> extends BatchLimits {
-  /** Makes the only call there is; `interrupt` aborts when nobody waits for its result any more. */
-  readonly one: (call: Call, interrupt: AbortSignal) => Promise<Result | typeof alone>;
+  /** Makes the only call there is; `interrupt` aborts when nobody waits for its result any more; `asker` is its first caller. */
+  readonly one: (call: Call, interrupt: AbortSignal, asker?: Asker) => Promise<Result | typeof alone>;
   /** Makes several calls in one statement; results come in the order of the calls. */
-  readonly many: (calls: readonly Call[], interrupt: AbortSignal) => Promise<readonly (Result | typeof alone)[]>;
+  readonly many: (
+    calls: readonly Call[],
+    interrupt: AbortSignal,
+    asker?: Asker,
+  ) => Promise<readonly (Result | typeof alone)[]>;
   /** Makes a call that was left out. */
-  readonly rest: (call: Call, interrupt: AbortSignal) => Promise<Result>;
+  readonly rest: (call: Call, interrupt: AbortSignal, asker?: Asker) => Promise<Result>;
   /** Calls with the same key share one place, and its result, until they are sent. */
   readonly shareBy?: ((call: Call) => string) | undefined;
   /** Whether the failure is that of the calls, so that a part of them may succeed without the others. */
@@ -46,6 +51,7 @@ interface Waiter<Result> {
   readonly resolve: (result: Result) => void;
   readonly reject: (reason: unknown) => void;
   readonly signal: AbortSignal;
+  readonly asker: Asker | undefined;
   readonly onAbort: () => void;
 }
 
@@ -90,7 +96,7 @@ export class Batch<Call, Result> {
     return { waiting: this.#waiting, inFlight: this.#inFlight };
   }
 
-  async call(call: Call, signal: AbortSignal): Promise<Result> {
+  async call(call: Call, signal: AbortSignal, asker?: Asker): Promise<Result> {
     signal.throwIfAborted();
     if (this.#waiting >= this.#options.maxWaiting) throw new AppError('pool_exhausted');
     const entry = this.#entryFor(call);
@@ -98,7 +104,7 @@ export class Batch<Call, Result> {
     const since = this.#options.clock.now();
     const traced = this.#options.trace?.begin();
     const onAbort = (): void => this.#leave(entry, waiter);
-    const waiter: Waiter<Result> = { since, traced, resolve, reject, signal, onAbort };
+    const waiter: Waiter<Result> = { since, traced, resolve, reject, signal, asker, onAbort };
     signal.addEventListener('abort', waiter.onAbort, { once: true });
     entry.waiters.add(waiter);
     this.#waiting += 1;
@@ -190,9 +196,10 @@ export class Batch<Call, Result> {
     if (first === undefined) return;
     const traced = trace === undefined ? untraced : trace.over(tracedOf(entries), entries.length);
     const interrupt = this.#flightOf(entries);
+    const asker = askerOf(first);
     try {
-      if (entries.length === 1) this.#settleAll(entries, [await traced(async () => one(first.call, interrupt))]);
-      else this.#settleAll(entries, await traced(async () => many(callsOf(entries), interrupt)));
+      if (entries.length === 1) this.#settleAll(entries, [await traced(async () => one(first.call, interrupt, asker))]);
+      else this.#settleAll(entries, await traced(async () => many(callsOf(entries), interrupt, asker)));
     } catch (error) {
       if (entries.length > 1 && isFaultOfCalls(error)) await this.#sendHalves(entries);
       else for (const entry of entries) this.#reject(entry, error);
@@ -201,7 +208,7 @@ export class Batch<Call, Result> {
 
   async #sendRest(entry: Entry<Call, Result>): Promise<void> {
     try {
-      this.#settle(entry, await this.#options.rest(entry.call, this.#flightOf([entry])));
+      this.#settle(entry, await this.#options.rest(entry.call, this.#flightOf([entry]), askerOf(entry)));
     } catch (error) {
       this.#reject(entry, error);
     }
@@ -271,6 +278,11 @@ export class Batch<Call, Result> {
 function sinceOf<Call, Result>([oldest]: readonly Entry<Call, Result>[]): number {
   const [waiter] = oldest?.waiters ?? [];
   return waiter?.since ?? 0;
+}
+
+function askerOf<Call, Result>({ waiters }: Entry<Call, Result>): Asker | undefined {
+  const [waiter] = waiters;
+  return waiter?.asker;
 }
 
 async function untraced<T>(work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { Batch, type BatchLimits } from './batch.ts';
 import type { BatchableRead } from './batchable.ts';
+import type { Asker } from './caller.ts';
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
 import { isFaultOfCalls } from './errors.ts';
 import type { DbObserver } from './observer.ts';
@@ -15,7 +16,7 @@ export interface Positioned<Result> {
 }
 
 /** Makes one call. Rejects as `Batch` does. */
-export type Send<Call, Result> = (call: Call, signal: AbortSignal) => Promise<Positioned<Result>>;
+export type Send<Call, Result> = (call: Call, signal: AbortSignal, asker?: Asker) => Promise<Positioned<Result>>;
 
 export interface BatchedPoolOptions {
   readonly limits: BatchLimits;
@@ -62,8 +63,8 @@ export class BatchedPool implements BatchLoads {
     const { limits, clock, observer, traces } = this.#options;
     const { role: pool } = this.#pool;
     const { name } = kind;
-    const one = async (call: Call, interrupt: AbortSignal): Promise<Positioned<Result>> =>
-      this.#send(async (db) => kind.one(db, call), withPosition, interrupt);
+    const one = async (call: Call, interrupt: AbortSignal, asker?: Asker): Promise<Positioned<Result>> =>
+      this.#send(async (db) => kind.one(db, call), { withPosition, signal: interrupt, asker });
     const batch = new Batch<Call, Positioned<Result>>({
       ...limits,
       clock,
@@ -73,15 +74,15 @@ export class BatchedPool implements BatchLoads {
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool, name, size, waitMs })),
       isFaultOfCalls,
       one,
-      many: async (calls, interrupt) => {
+      many: async (calls, interrupt, asker) => {
         const send = async (db: Queryable): Promise<readonly Result[]> => kind.many(forCalls(db, calls.length), calls);
-        const { result, position } = await this.#send(send, withPosition, interrupt);
+        const { result, position } = await this.#send(send, { withPosition, signal: interrupt, asker });
         return result.map((each) => ({ result: each, position }));
       },
       rest: one,
     });
     this.#batches.push({ name: kind.name, batch });
-    return async (call, signal) => batch.call(call, signal);
+    return async (call, signal, asker) => batch.call(call, signal, asker);
   }
 
   /** Every call rejects with this at once: the server is known to be away. */
@@ -91,13 +92,12 @@ export class BatchedPool implements BatchLoads {
 
   async #send<Result>(
     send: (db: Queryable) => Promise<Result>,
-    withPosition: boolean,
-    signal: AbortSignal,
+    { withPosition, signal, asker }: { withPosition: boolean; signal: AbortSignal; asker: Asker | undefined },
   ): Promise<Positioned<Result>> {
     const { limits, position } = this.#options;
     const behind = withPosition ? position : undefined;
     const timeoutMs = limits.maxWaitMs;
-    const { result, after } = await this.#pool.queryThen(send, { behind, isRead: true, timeoutMs, signal });
+    const { result, after } = await this.#pool.queryThen(send, { behind, isRead: true, timeoutMs, signal, asker });
     return { result, position: after?.[0] };
   }
 }

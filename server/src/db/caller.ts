@@ -1,7 +1,15 @@
 import type { Position } from './position.ts';
 
+/** Who waits for a statement, for the log. */
+export interface Asker {
+  /** Undefined when it is no request. */
+  readonly requestId?: string;
+  /** In hex; undefined when the request belongs to no trace. */
+  readonly traceId?: string | undefined;
+}
+
 /** What a request brings to the databases, and takes away from them. */
-export interface Caller {
+export interface Caller extends Asker {
   /** Aborts when nobody waits for the answer any more. */
   readonly lifetime: AbortSignal;
   /** What the client has seen: its reads are at least that fresh. Undefined for clients that do not carry a token. */

@@ -4,6 +4,7 @@ import type { PoolClient, QueryResult, QueryResultRow } from 'pg';
 
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Asker } from './caller.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { DbObserver } from './observer.ts';
 import type { Role } from './pool.ts';
@@ -18,6 +19,8 @@ export interface RunLimits {
   readonly timeoutMs: number;
   /** When it aborts, the statement is cancelled on the server, and rejects with the signal's reason. */
   readonly interrupt?: AbortSignal | undefined;
+  /** For the observer. */
+  readonly asker?: Asker | undefined;
 }
 
 export interface ConnectionOptions {
@@ -51,7 +54,7 @@ export class Connection {
   async run<Row extends QueryResultRow>(
     wanted: { readonly name: string; readonly text: string; readonly calls?: number },
     values: readonly unknown[],
-    { timeoutMs, interrupt }: RunLimits,
+    { timeoutMs, interrupt, asker }: RunLimits,
   ): Promise<QueryResult<Row>> {
     interrupt?.throwIfAborted();
     const outcome = { isLate: false };
@@ -85,6 +88,7 @@ export class Connection {
         durationMs: clock.now() - beganMs,
         deadlineMs: timeoutMs,
         batchSize: wanted.calls ?? 1,
+        asker,
         failed,
       });
     }

@@ -2,9 +2,10 @@ import { AppError } from '../lib/app-error.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
 import { alone, Batch, isAlone } from './batch.ts';
 import type { BatchableWrite } from './batchable.ts';
+import type { Asker } from './caller.ts';
 import type { BatchedPoolOptions, BatchLoads, Send } from './batched-pool.ts';
 import { isFaultOfCalls } from './errors.ts';
-import type { Pool } from './pool.ts';
+import type { Pool, QueryThenOptions } from './pool.ts';
 import type { PositionRow } from './position.ts';
 import { forCalls, type Queryable } from './statement.ts';
 
@@ -62,9 +63,9 @@ export class GroupCommit implements BatchLoads {
       trace: traces?.ofBatches(name, this.role),
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool: this.role, name, size, waitMs })),
       isFaultOfCalls,
-      one: async (call, signal) => this.#one(call, signal),
-      many: async (calls, signal) => this.#many(calls, signal),
-      rest: async (call, signal) => this.#restInTurn(call, signal),
+      one: async (call, signal, asker) => this.#one(call, signal, asker),
+      many: async (calls, signal, asker) => this.#many(calls, signal, asker),
+      rest: async (call, signal, asker) => this.#restInTurn(call, signal, asker),
     });
   }
 
@@ -76,35 +77,39 @@ export class GroupCommit implements BatchLoads {
   open<Call, Result>(wanted: BatchableWrite<Call, Result>): Send<Call, Result> {
     const kind: Kind = kindOf(wanted);
     this.#kinds.push(kind);
-    return async (call, signal) => {
+    return async (call, signal, asker) => {
       const mine: KindCall<Call, Result> = { kind, call, result: alone };
-      const position = await this.#batch.call(mine, signal);
+      const position = await this.#batch.call(mine, signal, asker);
       if (isAlone(mine.result)) throw new Error('a write ended without its result');
       return { result: mine.result, position };
     };
   }
 
   /** With batches, like several: what would wait for a lock is left out, and waits where it keeps nobody else waiting. */
-  async #one(call: AnyCall, signal: AbortSignal): Promise<Position | typeof alone> {
-    const { maxSize, maxWaitMs } = this.#options.limits;
-    if (maxSize === 1) return await this.#rest(call, signal, maxWaitMs);
-    return (await this.#many([call], signal))[0];
+  async #one(call: AnyCall, signal: AbortSignal, asker?: Asker): Promise<Position | typeof alone> {
+    const { maxSize, maxWaitMs: timeoutMs } = this.#options.limits;
+    if (maxSize === 1) return await this.#rest(call, { signal, asker, timeoutMs });
+    return (await this.#many([call], signal, asker))[0];
   }
 
-  async #many(calls: readonly AnyCall[], signal: AbortSignal): Promise<readonly (Position | typeof alone)[]> {
+  async #many(
+    calls: readonly AnyCall[],
+    signal: AbortSignal,
+    asker?: Asker,
+  ): Promise<readonly (Position | typeof alone)[]> {
     const groups = this.#kinds
       .map((kind) => ({ kind, mine: calls.filter((call) => call.kind === kind) }))
       .filter(({ mine }) => mine.length > 0);
     const { result, after } = await this.#pool.queryThen(
       async (db) => Promise.all(groups.map(async ({ kind, mine }) => kind.many(forCalls(db, mine.length), mine))),
-      { behind: this.#options.position, isTransaction: groups.length > 1, signal },
+      { behind: this.#options.position, isTransaction: groups.length > 1, signal, asker },
     );
     const outcomes = new Map(groups.flatMap(({ mine }, n) => mine.map((call, m) => [call, result[n]?.[m]] as const)));
     return calls.map((call) => (outcomes.get(call) === 'done' ? after?.[0] : alone));
   }
 
   /** Rows that are held must not keep all connections waiting: the other writes need them. */
-  async #restInTurn(call: AnyCall, signal: AbortSignal): Promise<Position> {
+  async #restInTurn(call: AnyCall, signal: AbortSignal, asker?: Asker): Promise<Position> {
     const { clock, limits } = this.#options;
     const deadline = clock.now() + limits.maxWaitMs;
     try {
@@ -113,17 +118,19 @@ export class GroupCommit implements BatchLoads {
       throw error instanceof GateRefusal ? new AppError('pool_exhausted', { cause: error }) : error;
     }
     try {
-      return await this.#rest(call, signal, Math.max(0, deadline - clock.now()));
+      return await this.#rest(call, { signal, asker, timeoutMs: Math.max(0, deadline - clock.now()) });
     } finally {
       this.#alone.leave();
     }
   }
 
-  async #rest(call: AnyCall, signal: AbortSignal, timeoutMs: number): Promise<Position> {
+  async #rest(
+    call: AnyCall,
+    limits: Pick<QueryThenOptions<PositionRow>, 'signal' | 'asker' | 'timeoutMs'>,
+  ): Promise<Position> {
     const { after } = await this.#pool.queryThen(async (db) => call.kind.one(db, call), {
+      ...limits,
       behind: this.#options.position,
-      timeoutMs,
-      signal,
     });
     return after?.[0];
   }

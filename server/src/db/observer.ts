@@ -1,3 +1,4 @@
+import type { Asker } from './caller.ts';
 import type { Role } from './pool.ts';
 
 export interface EndedStatement {
@@ -11,6 +12,8 @@ export interface EndedStatement {
   readonly deadlineMs: number;
   /** Calls that it made; 1 when it was not a batch's. */
   readonly batchSize: number;
+  /** Whose call came first of them; undefined when nobody in particular waits. */
+  readonly asker?: Asker | undefined;
   readonly failed: boolean;
 }
 

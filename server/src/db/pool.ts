@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Asker } from './caller.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { describeFailure, withOutcome } from './errors.ts';
@@ -52,6 +53,7 @@ export interface QueryThenOptions<After extends QueryResultRow> {
   /** Instead of `statementTimeoutMs`; waiting for a connection counts here, too. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
+  readonly asker?: Asker | undefined;
 }
 
 const ping = statement<{ ok: number }>('pool.ping', 'select 1 as ok');
@@ -121,10 +123,10 @@ export class Pool<R extends Role = Role> implements Queryable {
     send: (db: Queryable) => Promise<T>,
     options: QueryThenOptions<After>,
   ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
-    const { behind, isTransaction = false, isRead = this.role === 'read', signal } = options;
+    const { behind, isTransaction = false, isRead = this.role === 'read', signal, asker } = options;
     const interrupt = isRead ? signal : undefined;
     return await this.#lend(options, async (connection, deadline) => {
-      const limits = { timeoutMs: this.#left(deadline), interrupt };
+      const limits = { timeoutMs: this.#left(deadline), interrupt, asker };
       const runBehind = async (): Promise<After[] | undefined> =>
         behind && (await settled(connection.run<After>(behind, [], limits)))?.rows;
       if (this.#options.wrap) {

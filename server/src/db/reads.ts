@@ -93,7 +93,7 @@ export class Reads {
       this.outcomes.standby += 1;
       return answer.result;
     }
-    return (await reader.onPrimary.plain(call, caller.lifetime)).result;
+    return (await reader.onPrimary.plain(call, caller.lifetime, caller)).result;
   }
 
   async #readFresh<Call, Result>(
@@ -117,7 +117,7 @@ export class Reads {
       caller.seen = latest(token, toPosition(answer.position) ?? token);
       return answer.result;
     } else this.outcomes[isBehind ? 'primaryForToken' : 'primaryForAbsence'] += 1;
-    const { result, position } = await reader.onPrimary.positioned(call, caller.lifetime);
+    const { result, position } = await reader.onPrimary.positioned(call, caller.lifetime, caller);
     caller.seen = toPosition(position) ?? onlyOnPrimary;
     return result;
   }
@@ -129,8 +129,9 @@ export class Reads {
   async #tryStandbys<Call, Result>(
     { onStandby }: Reader<Call, Result>,
     call: Call,
-    { token, lifetime }: Caller,
+    caller: Caller,
   ): Promise<StandbyAnswer<Result> | undefined> {
+    const { token, lifetime } = caller;
     const { standbys, onFailure } = this.#options;
     const failed: Standby[] = [];
     for (;;) {
@@ -141,7 +142,7 @@ export class Reads {
       const { incarnation } = standby;
       standby.load.inFlight += 1;
       try {
-        const { result, position } = await send(call, lifetime);
+        const { result, position } = await send(call, lifetime, caller);
         standby.load.answered += 1;
         return { result, position, standby, incarnation };
       } catch (error) {

@@ -43,8 +43,8 @@ export async function sendTransaction<T>(
 }
 
 /** PostgreSQL commits nothing after a failed statement, and says so where it should say COMMIT. */
-async function commitOn(connection: Connection, { timeoutMs }: RunLimits): Promise<void> {
-  const { command } = await connection.run(commit, [], { timeoutMs });
+async function commitOn(connection: Connection, { timeoutMs, asker }: RunLimits): Promise<void> {
+  const { command } = await connection.run(commit, [], { timeoutMs, asker });
   if (command !== 'COMMIT') throw new Error('a statement failed and its error was swallowed: nothing was written');
 }
 

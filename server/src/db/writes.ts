@@ -22,7 +22,7 @@ export class Writes {
   prepare<Call, Result>(kind: BatchableWrite<Call, Result>): Write<Call, Result> {
     const send = this.#commits.open(kind);
     const write: Write<Call, Result> = async (call, caller) => {
-      const { result, position } = await send(call, caller.lifetime);
+      const { result, position } = await send(call, caller.lifetime, caller);
       // The write is on disk also when its position could not be learnt: then only the primary surely has it.
       caller.seen = toPosition(position) ?? onlyOnPrimary;
       return result;

@@ -32,9 +32,11 @@ declare module 'fastify' {
 export function carryConsistency(app: FastifyInstance): void {
   app.decorateRequest('caller');
   app.addHook('onRequest', (request, _reply, done) => {
-    const token = readToken(request.headers[tokenHeader]);
-    request.caller = { lifetime: request.lifetime, token: token === 'invalid' ? undefined : token, seen: undefined };
-    done(token === 'invalid' ? invalidToken() : undefined);
+    const read = readToken(request.headers[tokenHeader]);
+    const token = read === 'invalid' ? undefined : read;
+    const { lifetime, id: requestId, traceId } = request;
+    request.caller = { lifetime, token, seen: undefined, requestId, traceId };
+    done(read === 'invalid' ? invalidToken() : undefined);
   });
   app.addHook('onSend', (request, reply, _payload, done) => {
     const { seen } = request.caller;

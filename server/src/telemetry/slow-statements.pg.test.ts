@@ -14,6 +14,9 @@ import { SlowStatements } from './slow-statements.ts';
 const database = useDatabase();
 const openPool = usePools(database);
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+const locked = "select 1 from pg_locks where mode = 'AccessExclusiveLock' and relation = 'users'::regclass";
 const told = 'a statement was slow';
 
 describe('a slow statement', () => {
@@ -39,29 +42,59 @@ describe('a slow statement', () => {
     assert.partialDeepStrictEqual(slow.recent, [{ atMs: 1_000, statement: 'test.sleep' }]);
   });
 
-  test('that waits for a row which somebody holds is told with the size of its batch, and the names of nobody', async () => {
+  test('that waits for a row which somebody holds is told with the size of its batch, the request and its trace, and the names of nobody', async () => {
     const { log, lines, text } = recordLog();
     const app = await createTestApp(database().endpoints, { log, env: { SLOW_STATEMENT_MS: '150' } });
     const users = usersOf(app);
+    let requestId: unknown;
     const { id } = await users.create({ first_name: 'hunter2', last_name: 'x' }, someone());
     await withClient(database().endpoints.write, session, async (client) => {
       await client.query('begin');
       await client.query('select 1 from users where id = $1 for update', [id]);
-      const renaming = users.rename(id, { last_name: 'hunter2' }, someone());
-      await waitFor('the statement to wait', async () => {
-        const rows = await database().sql(
-          "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
-        );
-        return rows.length > 0;
-      });
+      const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
+      const change = {
+        method: 'PATCH',
+        url: `/api/v1/users/${id}`,
+        payload: { last_name: 'hunter2' },
+        headers,
+      } as const;
+      const renaming = app.http.inject(change).then((answer) => answer.headers['request-id']);
+      await waitFor('the statement to wait', async () => (await database().sql(waiting)).length > 0);
       await client.query('select pg_sleep(0.2)');
       await client.query('commit');
-      await renaming;
+      requestId = await renaming;
     });
     await app.http.close();
     await app.close();
-    assert.partialDeepStrictEqual(lines(told), [{ pool: 'write', statement: 'users.update', batchSize: 1 }]);
+    assert.partialDeepStrictEqual(lines(told), [
+      { pool: 'write', statement: 'users.update', batchSize: 1, requestId, traceId },
+    ]);
     assert.doesNotMatch(text(), new RegExp(`hunter2|${id}`, 'u'));
+  });
+
+  test('of reads on the standby is told with the request that came first', async () => {
+    const { log, lines } = recordLog();
+    const app = await createTestApp(database().endpoints, {
+      log,
+      env: { SLOW_STATEMENT_MS: '150', DB_BATCHING: 'on' },
+    });
+    let requestIds: unknown[] = [];
+    await withClient(database().endpoints.write, session, async (client) => {
+      await client.query('begin; lock table users in access exclusive mode');
+      // The lock reaches the standby with the next commit.
+      await database().sql("select pg_logical_emit_message(true, 'test', '')");
+      await waitFor('the standby to have the lock', async () => (await database().sqlOnStandby(locked)).length > 0);
+      const lists = [1, 2].map(async () => app.http.inject('/api/v1/users'));
+      await waitFor('the reads to wait', async () => (await database().sqlOnStandby(waiting)).length > 0);
+      await client.query('select pg_sleep(0.2)');
+      await client.query('commit');
+      requestIds = (await Promise.all(lists)).map(({ headers }) => headers['request-id']);
+    });
+    await app.http.close();
+    await app.close();
+    const line = lines(told).find(({ statement }) => statement === 'users.page') ?? {};
+    assert.partialDeepStrictEqual(line, { pool: 'read', requestId: requestIds[0] });
+    assert.ok(!('traceId' in line));
   });
 
   test('is kept for who watches the server: the last twenty, whatever the log can take', () => {

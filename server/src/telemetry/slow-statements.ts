@@ -28,7 +28,7 @@ export interface SlowStatementsOptions {
 export const mostRecent = 20;
 const mostPerSecond = 10;
 
-/** Writes a line for each slow statement, ten a second at most, and keeps the last twenty for who watches the server. */
+/** Writes a line for each slow statement and who waited for it, ten a second at most, and keeps the last twenty for who watches the server. */
 export class SlowStatements implements Pick<DbObserver, 'statementEnded'> {
   readonly #log: Log;
   readonly #options: SlowStatementsOptions;
@@ -46,13 +46,14 @@ export class SlowStatements implements Pick<DbObserver, 'statementEnded'> {
     return this.#recent;
   }
 
-  statementEnded({ pool, name, durationMs, batchSize, deadlineMs, failed }: EndedStatement): void {
+  statementEnded({ pool, name, durationMs, batchSize, deadlineMs, failed, asker }: EndedStatement): void {
     if (durationMs < this.#options.slowMs) return;
     const rounded = { durationMs: Math.round(durationMs), deadlineMs: Math.round(deadlineMs) };
     const slow = { pool, statement: name, ...rounded, batchSize, failed };
     this.#recent.push({ atMs: this.#options.now(), ...slow });
     if (this.#recent.length > mostRecent) this.#recent.shift();
-    if (this.#sample.take()) this.#log.warn(slow, 'a statement was slow');
+    if (!this.#sample.take()) return;
+    this.#log.warn({ ...slow, requestId: asker?.requestId, traceId: asker?.traceId }, 'a statement was slow');
   }
 
   /** Tells what was left out. */
