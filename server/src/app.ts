@@ -94,12 +94,13 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     version: settings.version,
     description: 'Errors are RFC 9457 problems; switch on their `code`.',
   });
-  homePage(http, settings);
+  const hasOps = config.metrics.enabled && config.metrics.port === undefined;
+  homePage(http, { ...settings, hasOps });
   healthRoutes(http, {
     isDraining: () => drain.draining,
     check: async (signal) => checkPrimary(writePool, signal),
   });
-  if (config.metrics.enabled && config.metrics.port === undefined) {
+  if (hasOps) {
     const forOperator = { collect: services.collect, guard: { token: config.metrics.token, isOpen: false } };
     metricsRoute(http, forOperator);
     await opsRoutes(http, { ...forOperator, isDraining: () => drain.draining });

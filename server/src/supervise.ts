@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-import type { LoadedConfig } from './config.ts';
+import type { Config, LoadedConfig } from './config.ts';
 import { listOf, placeOf, type Endpoint, type Endpoints } from './db/endpoint.ts';
 import { migrateUp } from './db/migrations.ts';
 import type { Role } from './db/pool.ts';
@@ -50,6 +50,8 @@ export interface Supervisor {
 
 export interface Summary {
   readonly url: string;
+  /** Of the live page; undefined when there is none. */
+  readonly opsUrl: string | undefined;
   readonly workers: number;
   readonly routes: readonly string[];
   readonly endpoints: Endpoints;
@@ -134,6 +136,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
     ],
     summary: () => ({
       url: url(),
+      opsUrl: opsUrl(config.metrics, url()),
       workers,
       routes: serving.report.routes,
       endpoints: endpoints(),
@@ -154,6 +157,11 @@ const systemHasReusePort = process.platform === 'linux' || process.platform === 
 
 function createPair({ config }: LoadedConfig, { log, clock, onFatal }: SupervisorServices): EmbeddedPair {
   return new EmbeddedPair({ ...config.embedded, log, clock, onFatal });
+}
+
+function opsUrl({ enabled, port, host }: Config['metrics'], url: string): string | undefined {
+  if (!enabled) return undefined;
+  return port === undefined ? `${url}/ops` : `http://${urlHost(host)}:${port}/ops`;
 }
 
 function urlHost(host: string): string {

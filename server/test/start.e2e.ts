@@ -29,7 +29,13 @@ async function stop(server: Run): Promise<number | string> {
 test('a new data folder becomes a server that creates, lists, reads, updates and deletes; its data outlives it', async () => {
   const dataDir = join(await servers.folder(), 'data');
   const first = await servers.start(dataDir);
-  for (const told of [/^ +data +\//mu, /POST, GET \/api\/v1\/users/u, /Ctrl-C/u, /allows [\d,]+ open files/u]) {
+  for (const told of [
+    /^ +live +http:\S+\/ops says/mu,
+    /^ +data +\//mu,
+    /POST, GET \/api\/v1\/users/u,
+    /Ctrl-C/u,
+    /allows [\d,]+ open files/u,
+  ]) {
     assert.match(first.stdout, told);
   }
   const user = await createUser(first, 'Ada');

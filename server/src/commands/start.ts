@@ -75,11 +75,12 @@ async function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function renderSummary(summary: Summary, { config }: LoadedConfig, version: string): string {
-  const { url, workers, routes, endpoints, maxOpen, embedded } = summary;
+  const { url, opsUrl, workers, routes, endpoints, maxOpen, embedded } = summary;
   const connections = config.server.maxConnections.toLocaleString('en');
   const open = openFilesLimit()?.toLocaleString('en') ?? 'unlimited';
   const lines = [
     ['URL', url],
+    ...(opsUrl === undefined ? [] : [['live', `${opsUrl} says in words what is wrong`]]),
     ['workers', config.server.enablePrefork ? String(workers) : 'none, prefork is off'],
     ...(embedded ? [['data', resolve(config.embedded.dataDir)]] : []),
     ['writes', `${placeOf(endpoints.write)}, up to ${maxOpen.write} connections a worker`],

@@ -4,9 +4,12 @@ export interface HomePage {
   readonly version: string;
   /** Where this server is reached, for examples: `http://127.0.0.1:8080`. */
   readonly url: string;
+  /** Whether `/ops` is on this port. */
+  readonly hasOps: boolean;
 }
 
-function render({ version, url }: HomePage): string {
+function render({ version, url, hasOps }: HomePage): string {
+  const ops = hasOps ? '\n      <li><a href="/ops">What it is doing</a>, live, for its operator</li>' : '';
   return `<!doctype html>
 <html lang="en">
   <head>
@@ -29,8 +32,7 @@ function render({ version, url }: HomePage): string {
     <p class="lead">A self-hosted messaging server. It is running, and this is its API.</p>
     <ul>
       <li><a href="/docs">API reference</a> (<a href="/openapi.json">OpenAPI 3.1</a>)</li>
-      <li><a href="/api/v1/users">Users</a>, newest first</li>
-      <li><a href="/ops">What it is doing</a>, live, for its operator</li>
+      <li><a href="/api/v1/users">Users</a>, newest first</li>${ops}
       <li>Health: <a href="/readyz">ready</a>, <a href="/livez">alive</a>, <a href="/health">health</a></li>
     </ul>
     <pre>curl -i ${url}/api/v1/users \\
