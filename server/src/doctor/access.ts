@@ -16,13 +16,16 @@ interface Access {
   readonly ofDatabase: number;
 }
 
+/** What to do where something is hidden from this role, whose name is quoted. */
+export function grantSight(role: string): string {
+  return `On the primary: grant pg_monitor to ${role}.`;
+}
+
 /** What our role may see, and how many connections it and the database may have. */
 export const checkAccess: ServerCheck = async ({ where, role, ask }, { plannedConnections }) => {
   const [access] = await ask<Access>(accessSql);
   if (access === undefined) throw new Error('the server said nothing of our role');
-  const advice =
-    `On the primary: grant pg_monitor to ${access.role}. ` +
-    'Without it the other sessions are hidden, and lines of this report say too little.';
+  const advice = `${grantSight(access.role)} Without it the other sessions are hidden, and lines of this report say too little.`;
   const subject = { check: 'what we may see', where } as const;
   return [
     access.seesAll ? ok(subject, 'everything') : warn(subject, 'only our own sessions', advice),

@@ -4,10 +4,12 @@ import { grade, ok, type Limits } from './finding.ts';
 /** Shares of what PostgreSQL gives to ordinary roles. */
 const inUse: Limits = { warn: 0.8, fail: 0.95 };
 
-const clients = `from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`;
+/** Of the sessions of others, a role without `pg_monitor` is told that they are there, and no more. */
+const clients = `from pg_stat_activity
+  where datid is not null and coalesce(backend_type, 'client backend') = 'client backend' and pid <> pg_backend_pid()`;
 
 /** The guide's query by state. */
-const byStateSql = `select coalesce(state, 'unknown') as name, count(*)::int as count ${clients} group by 1 order by 2 desc, 1`;
+const byStateSql = `select coalesce(state, 'hidden') as name, count(*)::int as count ${clients} group by 1 order by 2 desc, 1`;
 
 /** The guide's query by application. Names are clipped: a client may choose any. */
 const byApplicationSql = `select left(coalesce(nullif(application_name, ''), 'unnamed'), 30) as name, count(*)::int as count

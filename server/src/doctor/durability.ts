@@ -1,9 +1,11 @@
 import type { Server, ServerCheck } from './about.ts';
+import { grantSight } from './access.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 const settingsSql = `select current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync,
   current_setting('full_page_writes') as pages, current_setting('synchronous_standby_names') as names,
-  (select count(*)::int from pg_stat_replication where sync_state in ('sync', 'quorum')) as confirming`;
+  (select count(*)::int from pg_stat_replication where sync_state in ('sync', 'quorum')) as confirming,
+  (select count(*)::int from pg_stat_replication where sync_state is null) as hidden, quote_ident(current_user) as "role"`;
 
 interface Durability {
   readonly commit: string;
@@ -13,6 +15,9 @@ interface Durability {
   readonly names: string;
   /** Those of them that are there. */
   readonly confirming: number;
+  /** Standbys that stream, and of which our role may not know more. */
+  readonly hidden: number;
+  readonly role: string;
 }
 
 /** What an acknowledged write is worth, in sessions like those of the server. */
@@ -42,11 +47,13 @@ function gradeCommit(where: Server['where'], commit: string): Finding {
 }
 
 /** A commit that waits for a standby waits for ever when none is there. */
-function gradeConfirming(where: Server['where'], { names, commit, confirming }: Durability): Finding {
+function gradeConfirming(where: Server['where'], { names, commit, confirming, hidden, role }: Durability): Finding {
   const subject = { check: 'synchronous standbys', where } as const;
   const waits = names !== '' && !['off', 'local'].includes(commit);
   if (!waits) return ok(subject, 'commits wait for none');
   if (confirming > 0) return ok(subject, `${confirming} confirm commits`);
+  if (hidden > 0)
+    return warn(subject, 'commits wait for a standby; who confirms is hidden from our role', grantSight(role));
   const advice =
     "Writes hang. Start the standby, or: alter system set synchronous_standby_names = ''; select pg_reload_conf().";
   return fail(subject, 'commits wait for a standby, and none is there', advice);

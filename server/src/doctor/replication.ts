@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { PairCheck, Server } from './about.ts';
+import { grantSight } from './access.ts';
 import { fail, grade, ok, warn, type Finding } from './finding.ts';
 
 /** Positions in the log as numbers, which are exact up to 8 PB of it. */
@@ -16,9 +17,13 @@ interface Primary {
   readonly followers: readonly string[];
 }
 
-/** Sub-selects give null when no receiver runs. The name is in the connection string, the primary's own last word first. */
+/**
+ * One row, also when no receiver runs. Of one that runs, a role without `pg_monitor` is told the pid alone. The name is in the
+ * connection string, the primary's own last word first.
+ */
 const receiverSql = `
-  select status, sender_host || ':' || sender_port as sender, received_tli as timeline,
+  select status, pid is not null as "isThere", quote_ident(current_user) as "role",
+         sender_host || ':' || sender_port as sender, received_tli as timeline,
          (regexp_match(conninfo, '(?:^| )application_name=([^ ]+)'))[1] as name,
          (regexp_match(conninfo, 'fallback_application_name=([^ ]+)'))[1] as "fallbackName",
          pg_get_wal_replay_pause_state() <> 'not paused' as paused,
@@ -26,8 +31,10 @@ const receiverSql = `
   from (values (1)) as one left join pg_stat_wal_receiver on true`;
 
 interface Receiver {
-  /** Null when it does not run. */
+  /** Null when it does not run, and when it is hidden from our role. */
   readonly status: string | null;
+  readonly isThere: boolean;
+  readonly role: string;
   readonly sender: string | null;
   readonly timeline: number | null;
   readonly name: string | null;
@@ -55,6 +62,8 @@ function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, f
   const subject = { check: 'replication', where } as const;
   const { paused, status, sender } = receiver;
   if (paused) return fail(subject, 'replay is paused', 'On the standby: select pg_wal_replay_resume().');
+  if (receiver.isThere && status === null)
+    return warn(subject, 'it receives; from whom and how far is hidden from our role', grantSight(receiver.role));
   if (status !== 'streaming')
     return fail(subject, `not streaming (${status ?? 'no receiver'})`, explainSilence(receiver));
   if (receiver.timeline !== null && receiver.timeline !== timeline) {
