@@ -56,6 +56,7 @@ export class MetricsService implements Service {
     const { config, servers } = this.#options;
     if (config.metrics.enabled) {
       this.#postgres = new PostgresMetrics(servers(), this.#options);
+      this.#postgres.start();
       this.#collector.start();
       this.#listener = await listenForMetrics({ ...this.#options, collect: this.collect });
     }

@@ -1,7 +1,11 @@
+import type { QueryResultRow } from 'pg';
+
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Pool, type PoolServices } from './pool.ts';
+import { flushedPosition, toPosition } from './position.ts';
 import { serverStatistics, type ServerStatistics } from './server-statistics.ts';
+import type { Statement } from './statement.ts';
 
 /** For all of it: connecting, asking, and the answer. */
 const answerMs = 900;
@@ -32,10 +36,20 @@ export class ServerObserver {
 
   /** Undefined when the server does not answer within a second. */
   async ask(): Promise<ServerStatistics | undefined> {
+    return await this.#ask(serverStatistics);
+  }
+
+  /** Bytes of log on the disk of a primary; undefined when it does not answer within a second. */
+  async askFlushed(): Promise<number | undefined> {
+    const position = toPosition(await this.#ask(flushedPosition));
+    return position === undefined ? undefined : Number(position.lsn);
+  }
+
+  async #ask<Row extends QueryResultRow>(question: Statement<Row, []>): Promise<Row | undefined> {
     try {
-      const asked = this.#pool.query(serverStatistics, [], AbortSignal.timeout(answerMs));
-      const [statistics] = await withDeadline(asked, answerMs + 50);
-      return statistics;
+      const asked = this.#pool.query(question, [], AbortSignal.timeout(answerMs));
+      const [row] = await withDeadline(asked, answerMs + 50);
+      return row;
     } catch {
       return undefined;
     }

@@ -1,7 +1,8 @@
+import { identityColumns, type Identity } from './identity.ts';
 import { statement } from './statement.ts';
 
 /** What PostgreSQL counts, of one server. Counts of `bigint` come as numbers: they stay exact up to 2^53. */
-export interface ServerStatistics {
+export interface ServerStatistics extends Identity {
   /** Whether our role may see what other roles do. */
   readonly monitored: boolean;
   readonly maxConnections: number;
@@ -17,10 +18,8 @@ export interface ServerStatistics {
   readonly deadRows: Readonly<Record<string, number>> | null;
   /** Bytes of log: on the disk of a primary, replayed by a standby; null where nothing was replayed yet. */
   readonly position: number | null;
-  readonly inRecovery: boolean;
-  /** Of a standby: what its receiver of log is doing, and how old its newest commit is; null before the first one. */
+  /** Of a standby: what its receiver of log is doing. */
   readonly receiver: string;
-  readonly newestCommitSeconds: number | null;
 }
 
 /**
@@ -50,7 +49,6 @@ export const serverStatistics = statement<ServerStatistics>(
              from pg_stat_user_tables where schemaname = current_schema()) as "deadRows",
           (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end
              - '0/0'::pg_lsn)::float8 as position,
-          pg_is_in_recovery() as "inRecovery",
           coalesce((select coalesce(status, 'hidden') from pg_stat_wal_receiver where pid is not null), 'none') as receiver,
-          extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8 as "newestCommitSeconds"`,
+          ${identityColumns}`,
 );

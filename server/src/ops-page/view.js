@@ -133,14 +133,26 @@ function judgeServer(server, bad, warn) {
     else warn(`${title} does not answer: others take its reads`);
     return;
   }
-  if (receiver !== undefined && receiver !== 'streaming' && receiver !== 'hidden')
-    warn(`${title} receives nothing from the primary (${receiver})`);
+  if (receiver !== undefined) judgeReceiver(title, receiver, bad, warn);
   if (lagSeconds >= 1) warn(`${title} is ${formatDuration(lagSeconds)} (${formatBytes(lagBytes)}) behind`);
   if (lockWaits >= 5) warn(`${lockWaits} sessions of the ${name} wait for locks`);
   if (oldestTransactionSeconds >= 60)
     warn(`${title} has a transaction open for ${formatDuration(oldestTransactionSeconds)}`);
   if ((server.connections ?? 0) >= 0.9 * (server.maxConnections ?? Number.POSITIVE_INFINITY))
     warn(`${title} has ${server.connections} of ${server.maxConnections} connections in use`);
+}
+
+/**
+ * @param {string} title
+ * @param {string} receiver
+ * @param {(text: string) => void} bad
+ * @param {(text: string) => void} warn
+ */
+function judgeReceiver(title, receiver, bad, warn) {
+  if (receiver === 'streaming' || receiver === 'hidden') return;
+  if (receiver === 'promoted') bad(`${title} was promoted: it takes writes of its own, and gets no reads`);
+  else if (receiver === 'foreign') bad(`${title} is no standby of the primary, and gets no reads`);
+  else warn(`${title} receives nothing from the primary (${receiver})`);
 }
 
 /**

@@ -80,6 +80,11 @@ test('databases that are away, late or held up are named, the primary first', ()
     'Standby receives nothing from the primary (none)',
     'Standby is 4 s (2 MiB) behind',
   ]);
+  for (const [receiver, text] of [
+    ['promoted', 'Standby was promoted: it takes writes of its own, and gets no reads'],
+    ['foreign', 'Standby is no standby of the primary, and gets no reads'],
+  ] as const)
+    assert.deepEqual(textsOf({ servers: [primary, { ...standby, receiver }] }), [text]);
   const busy = { ...primary, lockWaits: 9, oldestTransactionSeconds: 300, connections: 95 };
   assert.deepEqual(textsOf({ servers: [busy] }), [
     '9 sessions of the primary wait for locks',

@@ -165,7 +165,7 @@ export const metricTable = {
   messenger_postgres_replication_state: {
     kind: 'gauge',
     labels: ['standby', 'state'],
-    help: '1 for the state in which the standby says its WAL receiver is, `none` without one, `hidden` without `pg_monitor`',
+    help: '1 for the state in which the standby says its WAL receiver is, `none` without one, `hidden` without `pg_monitor`; `promoted` when it takes writes itself and follows no more, `foreign` when it is of another cluster: neither has a lag, and reads leave both',
   },
   messenger_postgres_replication_lag_bytes: {
     kind: 'gauge',
@@ -175,7 +175,7 @@ export const metricTable = {
   messenger_postgres_replication_lag_seconds: {
     kind: 'gauge',
     labels: ['standby'],
-    help: 'Age of the newest commit that the standby has replayed; 0 when it has replayed everything',
+    help: 'Age of the oldest log that the standby has not replayed, by the clock of this server alone, which samples the position of the primary twice a second; 0 when it has replayed everything, at most an hour, and never more than since this server started',
   },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 
