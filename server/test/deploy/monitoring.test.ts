@@ -93,6 +93,12 @@ test('alerts call where the server itself draws its lines', () => {
   assert.ok(exprOf('WalRetention').endsWith('> 512 * 1024 * 1024'), 'half of it');
 });
 
+test('a standby that is away now in this way, now in that, is away all the time, and named', () => {
+  const { expr = '', annotations } = rules.find(({ alert }) => alert === 'StandbyAway') ?? {};
+  assert.match(expr, /^max by \(instance, standby\) \([^]+\)\s*$/u);
+  assert.match(annotations?.summary ?? '', /\{\{ \$labels\.standby \}\}/u);
+});
+
 test('every graph asks for metrics and labels that there are', () => {
   assert.ok(graphs.length > 20);
   for (const { title, targets = [] } of graphs) {
