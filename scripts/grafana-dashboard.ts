@@ -1,4 +1,5 @@
 /** The Grafana dashboard of deploy/: what /ops shows, over days instead of minutes. */
+import { apiRoutes, trafficRoutes } from '../server/src/telemetry/traffic.ts';
 
 interface Panel {
   readonly title: string;
@@ -11,32 +12,35 @@ interface Panel {
   readonly isStacked?: boolean;
 }
 
+const traffic = `route=~"${trafficRoutes}"`;
+const api = `{route=~"${apiRoutes}"}`;
+
 const rate = (metric: string): string => `rate(${metric}[$__rate_interval])`;
 
-const quantile = (share: number, metric: string, by = ''): string =>
-  `histogram_quantile(${share}, sum by (le${by}) (${rate(`${metric}_bucket`)}))`;
+const quantile = (share: number, metric: string, by = '', matching = ''): string =>
+  `histogram_quantile(${share}, sum by (le${by}) (${rate(`${metric}_bucket${matching}`)}))`;
 
-const percentiles = (metric: string): Panel['queries'] =>
-  ([0.5, 0.95, 0.99] as const).map((share) => [`p${share * 100}`, quantile(share, metric)]);
+const percentiles = (metric: string, matching: string): Panel['queries'] =>
+  ([0.5, 0.95, 0.99] as const).map((share) => [`p${share * 100}`, quantile(share, metric, '', matching)]);
 
 /** Row by row, as /ops has them. */
 const rows: Readonly<Record<string, readonly Panel[]>> = {
   Requests: [
     {
       title: 'Request rate',
-      description: 'By status. 5xx are failures and refusals, 4xx the clients’ own.',
+      description: 'Of the API, by status. 5xx are failures and refusals, 4xx the clients’ own.',
       unit: 'reqps',
-      queries: [['{{status}}', `sum by (status) (${rate('messenger_http_requests_total')})`]],
+      queries: [['{{status}}', `sum by (status) (${rate(`messenger_http_requests_total{${traffic}}`)})`]],
       isStacked: true,
     },
     {
       title: 'Errors',
-      description: 'Part of the requests that ended with 5xx. Above 1 % MessengerErrors calls.',
+      description: 'Part of the requests of the API that ended with 5xx. Above 1 % MessengerErrors calls.',
       unit: 'percentunit',
       queries: [
         [
           '5xx',
-          `(sum(${rate('messenger_http_requests_total{status="5xx"}')}) or vector(0)) / sum(${rate('messenger_http_requests_total')})`,
+          `(sum(${rate(`messenger_http_requests_total{${traffic}, status="5xx"}`)}) or vector(0)) / sum(${rate(`messenger_http_requests_total{${traffic}}`)})`,
         ],
       ],
     },
@@ -44,7 +48,7 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       title: 'Response time',
       description: 'From the headers of a request to the last byte of its answer.',
       unit: 's',
-      queries: percentiles('messenger_http_request_duration_seconds'),
+      queries: percentiles('messenger_http_request_duration_seconds', api),
     },
     {
       title: 'In flight',
@@ -62,7 +66,20 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       title: 'p99 by route',
       description: 'Which call is slow.',
       unit: 's',
-      queries: [['{{method}} {{route}}', quantile(0.99, 'messenger_http_request_duration_seconds', ', method, route')]],
+      queries: [
+        ['{{method}} {{route}}', quantile(0.99, 'messenger_http_request_duration_seconds', ', method, route', api)],
+      ],
+    },
+    {
+      title: 'Probes, scrapes and pages',
+      description: 'Requests that are no traffic of the API, and are counted nowhere else here.',
+      unit: 'reqps',
+      queries: [
+        [
+          '{{route}} {{status}}',
+          `sum by (route, status) (${rate(`messenger_http_requests_total{route!~"${trafficRoutes}"}`)})`,
+        ],
+      ],
     },
   ],
   'Pools and batches': [

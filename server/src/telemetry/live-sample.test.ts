@@ -10,18 +10,33 @@ const { buckets } = metricTable.messenger_http_request_duration_seconds;
 
 test('requests are put together over methods and routes, and durations keep their buckets', () => {
   const metrics = new Metrics();
-  metrics.set('messenger_http_requests_total', 3, 'GET', '/a', '2xx');
-  metrics.set('messenger_http_requests_total', 4, 'POST', '/b', '2xx');
-  metrics.set('messenger_http_requests_total', 1, 'GET', '/a', '5xx');
+  metrics.set('messenger_http_requests_total', 3, 'GET', '/api/a', '2xx');
+  metrics.set('messenger_http_requests_total', 4, 'POST', '/api/b', '2xx');
+  metrics.set('messenger_http_requests_total', 1, 'GET', '/api/a', '5xx');
   metrics.set('messenger_http_requests_refused_total', 9, 'invalid_request');
   metrics.set('messenger_http_requests_refused_total', 2, 'overloaded');
-  for (const [route, seconds] of [['/a', 0.0004] as const, ['/b', 0.0004] as const, ['/b', 60] as const])
+  for (const [route, seconds] of [['/api/a', 0.0004] as const, ['/api/b', 0.0004] as const, ['/api/b', 60] as const])
     observe(metrics.series('messenger_http_request_duration_seconds', 'GET', route, '2xx'), buckets, seconds);
   const { http } = sampleOf({ ...noCollection, metrics: metrics.snapshot() });
   assert.deepEqual(http.ended, { '2xx': 7, '5xx': 1 });
   assert.equal(http.overloaded, 2);
   assert.deepEqual(http.durations.bounds, buckets);
   assert.deepEqual(http.durations.counts, [2, ...buckets.slice(1).map(() => 0), 1]);
+});
+
+test('probes, scrapes and pages are no traffic; what was refused before its route was known is', () => {
+  const metrics = new Metrics();
+  const durations = 'messenger_http_request_duration_seconds';
+  for (const route of ['/metrics', '/readyz', '/ops/:file', '/', 'none', '/api/v1/users']) {
+    metrics.set('messenger_http_requests_total', 1, 'GET', route, '5xx');
+    observe(metrics.series(durations, 'GET', route, '5xx'), buckets, 2);
+  }
+  const { http } = sampleOf({ ...noCollection, metrics: metrics.snapshot() });
+  assert.deepEqual(http.ended, { '5xx': 2 });
+  assert.equal(
+    http.durations.counts.reduce((sum, count) => sum + count),
+    1,
+  );
 });
 
 test('each database has its own numbers, and one that is away has none', () => {

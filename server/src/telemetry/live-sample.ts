@@ -2,6 +2,7 @@ import type { Collection, ObservedWorker } from './collection.ts';
 import { metricTable, type MetricName } from './metric-table.ts';
 import type { Series, Snapshot } from './metrics.ts';
 import type { SlowStatement } from './slow-statements.ts';
+import { apiRoutes, trafficRoutes } from './traffic.ts';
 
 /** What `/ops` is told again and again: a collection, brought down to what the page shows. Durations in seconds. */
 export interface LiveSample {
@@ -10,11 +11,11 @@ export interface LiveSample {
   readonly version: string;
   readonly startedAtMs: number;
   readonly http: {
-    /** Requests that have ended so far, by the class of their status (`2xx`). */
+    /** Requests of the API that have ended so far, by the class of their status (`2xx`); also those that were refused early. */
     readonly ended: Readonly<Record<string, number>>;
     readonly overloaded: number;
     readonly inFlight: number;
-    /** Requests by duration so far: `counts[n]` took at most `bounds[n]` seconds, the last count more. */
+    /** Requests of the API by duration so far: `counts[n]` took at most `bounds[n]` seconds, the last count more. */
     readonly durations: { readonly bounds: readonly number[]; readonly counts: readonly number[] };
   };
   /** Reads so far, by who answered. */
@@ -71,6 +72,14 @@ interface LiveWorker {
 
 const durationMetric = 'messenger_http_request_duration_seconds';
 
+const ofApi = new RegExp(`^(?:${apiRoutes})$`, 'u');
+const ofTraffic = new RegExp(`^(?:${trafficRoutes})$`, 'u');
+
+/** Metrics of requests have the route as their second label. */
+function onRoutes(routes: RegExp, series: readonly Series[] = []): readonly Series[] {
+  return series.filter(({ labels }) => routes.test(labels[1] ?? ''));
+}
+
 export function sampleOf({ atMs, metrics, workers, slowStatements }: Collection): LiveSample {
   const { buckets: bounds } = metricTable[durationMetric];
   const sum = (name: MetricName, ...labels: readonly string[]): number => sumOf(matching(metrics, name, labels));
@@ -79,12 +88,12 @@ export function sampleOf({ atMs, metrics, workers, slowStatements }: Collection)
     version: metrics.messenger_build_info?.[0]?.labels[0] ?? '',
     startedAtMs: sum('messenger_start_time_seconds') * 1_000,
     http: {
-      ended: byLabel(metrics, 'messenger_http_requests_total', 2),
+      ended: byLabel(2, onRoutes(ofTraffic, metrics.messenger_http_requests_total)),
       overloaded: sum('messenger_http_requests_refused_total', 'overloaded'),
       inFlight: sum('messenger_http_requests_in_flight'),
-      durations: { bounds, counts: countsOf(metrics[durationMetric] ?? [], bounds.length + 1) },
+      durations: { bounds, counts: countsOf(onRoutes(ofApi, metrics[durationMetric]), bounds.length + 1) },
     },
-    reads: byLabel(metrics, 'messenger_reads_total', 0),
+    reads: byLabel(0, metrics.messenger_reads_total),
     pools: ['write', 'read'].map((name) => ({
       name,
       open: sum('messenger_db_connections', name, 'open'),
@@ -93,7 +102,7 @@ export function sampleOf({ atMs, metrics, workers, slowStatements }: Collection)
       waits: sum('messenger_db_waits_total', name),
       waitSeconds: sum('messenger_db_wait_seconds_total', name),
     })),
-    servers: Object.keys(byLabel(metrics, 'messenger_postgres_up', 0)).map((name) => serverOf(metrics, name)),
+    servers: Object.keys(byLabel(0, metrics.messenger_postgres_up)).map((name) => serverOf(metrics, name)),
     workers: {
       serving: sum('messenger_workers', 'serving'),
       silent: sum('messenger_workers', 'silent'),
@@ -153,11 +162,11 @@ function sumOf(series: readonly Series[]): number {
 }
 
 /** Counters or gauges by one of their labels. */
-function byLabel(metrics: Snapshot, name: MetricName, position: number): Record<string, number> {
+function byLabel(position: number, all: readonly Series[] = []): Record<string, number> {
   const sums: Record<string, number> = {};
-  for (const series of metrics[name] ?? []) {
-    const label = series.labels[position] ?? '';
-    sums[label] = (sums[label] ?? 0) + (series.values[0] ?? 0);
+  for (const { labels, values } of all) {
+    const label = labels[position] ?? '';
+    sums[label] = (sums[label] ?? 0) + (values[0] ?? 0);
   }
   return sums;
 }

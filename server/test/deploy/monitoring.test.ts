@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { optionTable } from '../../src/config.ts';
 import { postgresSettings } from '../../src/embedded/settings.ts';
 import { metricTable, type MetricDeclaration } from '../../src/telemetry/metric-table.ts';
+import { apiRoutes, trafficRoutes } from '../../src/telemetry/traffic.ts';
 import { read, readCompose } from './files.ts';
 
 interface Rule {
@@ -68,6 +69,24 @@ test('a metric or label that there is not is found', () => {
 
 test('every alert asks for metrics and labels that there are', () => {
   for (const { alert, expr } of rules) assert.deepEqual(problemsOf(expr), [], alert);
+});
+
+test('alerts and graphs of requests look at the API alone, and only probes of their own graph at the rest', () => {
+  const expressions = [
+    ...rules.map(({ alert, expr }) => [alert, expr] as const),
+    ...graphs.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => [title, expr] as const)),
+  ];
+  for (const [title, expr] of expressions) {
+    const selectors = [
+      ...expr.matchAll(/messenger_http_request(?:s_total|_duration_seconds_\w+)(?<labels>\{[^}]*\})?/gu),
+    ];
+    for (const { groups } of selectors) {
+      const route = /route(?<match>[=!]~"[^"]*")/u.exec(groups?.['labels'] ?? '')?.groups?.['match'];
+      const allowed = [`=~"${apiRoutes}"`, `=~"${trafficRoutes}"`];
+      const other = title === 'Probes, scrapes and pages' ? [`!~"${trafficRoutes}"`] : [];
+      assert.ok(route !== undefined && [...allowed, ...other].includes(route), `${title}: ${expr}`);
+    }
+  }
 });
 
 test('every alert has a section in the operations guide that says what to do', () => {
