@@ -55,10 +55,9 @@ function show() {
 function showState() {
   const isStale = performance.now() - heardAtMs >= staleMs;
   document.body.classList.toggle('stale', isStale);
-  const { newest, history, restartedAtMs } = shown;
-  const figures = history.at(-1);
+  const { newest, recent, restartedAtMs } = shown;
   if (isStale) showVerdict(noAnswer);
-  else if (newest !== undefined) showVerdict(judge(newest, figures, restartedAtMs));
+  else if (newest !== undefined) showVerdict(judge(recent, restartedAtMs));
 }
 
 /** @type {Verdict} */

@@ -1,5 +1,5 @@
 /** What the stream has told so far. Knows no page: it runs and is tested anywhere. */
-import { figuresOf } from './view.js';
+import { figuresOf, recentWith } from './view.js';
 
 /** @import { LiveSample } from '../telemetry/live-sample.ts' */
 /** @import { Figures } from './view.js' */
@@ -7,12 +7,13 @@ import { figuresOf } from './view.js';
 /**
  * @typedef {object} Series Never changed: each sample makes a new one, so one that is kept stays as it was.
  * @property {LiveSample | undefined} newest
+ * @property {readonly LiveSample[]} recent To be judged together, the newest last.
  * @property {readonly Figures[]} history Oldest first.
  * @property {number | undefined} restartedAtMs When a worker was last seen to be replaced.
  */
 
 /** @type {Series} */
-export const nothingYet = { newest: undefined, history: [], restartedAtMs: undefined };
+export const nothingYet = { newest: undefined, recent: [], history: [], restartedAtMs: undefined };
 
 /** Of figures that are kept, in milliseconds: the longest span that can be shown. */
 const keptMs = 900_000;
@@ -26,12 +27,14 @@ const oldestOfOtherMs = 3_000;
  * @returns {Series}
  */
 export function follow(series, sample) {
-  const { newest, history, restartedAtMs } = series;
-  if (newest === undefined || sample.atMs < newest.atMs - oldestOfOtherMs) return { ...nothingYet, newest: sample };
+  const { newest, recent, history, restartedAtMs } = series;
+  if (newest === undefined || sample.atMs < newest.atMs - oldestOfOtherMs)
+    return { ...nothingYet, newest: sample, recent: [sample] };
   if (sample.atMs <= newest.atMs) return series;
   const isRestart = sample.workers.restarts > newest.workers.restarts;
   return {
     newest: sample,
+    recent: recentWith(recent, sample),
     history: [...history.filter(({ atMs }) => atMs > sample.atMs - keptMs), figuresOf(newest, sample)],
     restartedAtMs: isRestart ? sample.atMs : restartedAtMs,
   };

@@ -6,11 +6,12 @@ import { formatBytes, formatDuration, formatPercent } from './format.js';
 /**
  * @typedef {object} Figures What happened between two samples, or how it was at the second.
  * @property {number} atMs
- * @property {number} perSecond Requests.
+ * @property {number} perSecond Requests of the API.
  * @property {Record<string, number>} perSecondByClass `2xx` and so on.
  * @property {number} refusedPerSecond Refused early, to save the others.
  * @property {number} errorPart Answers that were 5xx, of all; 0 to 1.
  * @property {number} inFlight
+ * @property {number} timed Requests of which the percentiles are.
  * @property {number | undefined} p50 Seconds; undefined when nothing ended.
  * @property {number | undefined} p95
  * @property {number | undefined} p99
@@ -49,6 +50,7 @@ export function figuresOf(previous, current) {
     refusedPerSecond: rise(now.overloaded, before.overloaded) / seconds,
     errorPart: total === 0 ? 0 : (byClass['5xx'] ?? 0) / total,
     inFlight: now.inFlight,
+    timed: sum(counts),
     p50: quantile(0.5),
     p95: quantile(0.95),
     p99: quantile(0.99),
@@ -96,14 +98,29 @@ function standbysOf({ servers }) {
 /** How long a restart of a worker is news, in milliseconds. */
 const newsMs = 60_000;
 
+/** What happened is told for so long, in milliseconds: what lasts one sample is gone before anybody has read it. */
+const judgedMs = 10_000;
+
 /**
- * What is wrong, in words.
+ * The samples to be judged together, oldest first: the new one, and those of the same server that are not too old.
+ * @param {readonly LiveSample[]} recent
  * @param {LiveSample} sample
- * @param {Figures | undefined} figures
+ * @returns {readonly LiveSample[]}
+ */
+export function recentWith(recent, sample) {
+  const { atMs, startedAtMs } = sample;
+  return [...recent.filter((one) => one.atMs >= atMs - judgedMs && one.startedAtMs === startedAtMs), sample];
+}
+
+/**
+ * What is wrong, in words: how it is now, and what happened since the oldest of these samples.
+ * @param {readonly LiveSample[]} recent Of `recentWith`.
  * @param {number | undefined} restartedAtMs When a worker was last seen to be replaced.
  * @returns {Verdict}
  */
-export function judge(sample, figures, restartedAtMs) {
+export function judge(recent, restartedAtMs) {
+  const [oldest, sample] = [recent[0], recent.at(-1)];
+  if (oldest === undefined || sample === undefined) return { level: 'ok', findings: [] };
   /** @type {{ level: 'warn' | 'bad', text: string }[]} */
   const findings = [];
   const bad = (/** @type {string} */ text) => findings.push({ level: 'bad', text });
@@ -115,7 +132,11 @@ export function judge(sample, figures, restartedAtMs) {
   if (silent > 0) warn(`${howMany(silent, 'worker does', 'workers do')} not answer`);
   if (restartedAtMs !== undefined && sample.atMs - restartedAtMs < newsMs)
     warn(`A worker was restarted ${formatDuration((sample.atMs - restartedAtMs) / 1_000)} ago`);
-  if (figures !== undefined) judgeRequests(figures, bad, warn);
+  if (oldest !== sample) {
+    const figures = figuresOf(oldest, sample);
+    judgeRequests(figures, bad, warn);
+    judgePools(recent, figures.perSecond, warn);
+  }
   findings.sort((a, b) => Number(b.level === 'bad') - Number(a.level === 'bad'));
   return { level: findings[0]?.level ?? 'ok', findings };
 }
@@ -160,10 +181,30 @@ function judgeReceiver(title, receiver, bad, warn) {
  * @param {(text: string) => void} bad
  * @param {(text: string) => void} warn
  */
-function judgeRequests({ refusedPerSecond, errorPart, p99 }, bad, warn) {
+function judgeRequests({ refusedPerSecond, errorPart, timed, p50 = 0, p99 = 0 }, bad, warn) {
   if (refusedPerSecond > 0) bad(`Overloaded: ${Math.ceil(refusedPerSecond)} requests a second are refused`);
   else if (errorPart > 0) bad(`${formatPercent(errorPart)} of the requests fail`);
-  if (p99 !== undefined && p99 > 0.5) warn(`Slow: 1 in 100 requests takes ${formatDuration(p99)} or more`);
+  if (timed >= 10 && p50 > slowSeconds) warn(`Slow: half of the requests take ${formatDuration(p50)} or more`);
+  else if (timed >= 100 && p99 > slowSeconds) warn(`Slow: 1 in 100 requests takes ${formatDuration(p99)} or more`);
+}
+
+/** The alert MessengerSlow has the same. */
+const slowSeconds = 0.5;
+
+/**
+ * Under load some calls always wait for a place in a statement, for milliseconds. Too many are what the requests of half a second
+ * could not have brought.
+ * @param {readonly LiveSample[]} recent
+ * @param {number} perSecond Requests.
+ * @param {(text: string) => void} warn
+ */
+function judgePools(recent, perSecond, warn) {
+  for (const { name } of recent.at(-1)?.pools ?? []) {
+    const counts = recent.map(({ pools }) => pools.find((pool) => pool.name === name)?.waiting ?? 0);
+    const waiting = Math.round(sum(counts) / counts.length);
+    if (waiting >= 10 && waiting > slowSeconds * perSecond)
+      warn(`${waiting} calls wait for connections of the ${name} pool`);
+  }
 }
 
 /** @param {number} count @param {string} one @param {string} many */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import type { LiveSample, LiveServer } from '../telemetry/live-sample.ts';
 import { formatBytes, formatCount, formatDuration, formatPercent, withoutNumbers } from './format.js';
-import { figuresOf, judge, quantileOf } from './view.js';
+import { figuresOf, judge, quantileOf, recentWith } from './view.js';
 
 const primary: LiveServer = { name: 'primary', up: true, connections: 8, maxConnections: 100, lockWaits: 0 };
 const standby: LiveServer = { name: 'standby', up: true, receiver: 'streaming', lagBytes: 0, lagSeconds: 0 };
@@ -26,8 +26,14 @@ function sample(changes: Partial<LiveSample> = {}, http: Partial<LiveSample['htt
 
 const quiet = figuresOf(sample(), sample({ atMs: 1_001_000 }));
 
-function textsOf(changes: Partial<LiveSample>, figures = quiet, restartedAtMs?: number): readonly string[] {
-  return judge(sample(changes), figures, restartedAtMs).findings.map(({ text }) => text);
+/** What is said of a server that was well a second ago. */
+function textsOf(
+  changes: Partial<LiveSample>,
+  http: Partial<LiveSample['http']> = {},
+  restartedAtMs?: number,
+): readonly string[] {
+  const now = sample({ atMs: 1_001_000, ...changes }, http);
+  return judge([sample(), now], restartedAtMs).findings.map(({ text }) => text);
 }
 
 test('figures are what happened between two samples, by the second', () => {
@@ -59,8 +65,8 @@ test('above the last bound of a histogram nothing is known but the bound', () =>
 });
 
 test('all is well when nothing is wrong', () => {
-  assert.deepEqual(judge(sample(), quiet, undefined), { level: 'ok', findings: [] });
-  assert.deepEqual(judge(sample(), undefined, undefined), { level: 'ok', findings: [] });
+  assert.deepEqual(judge([sample(), sample({ atMs: 1_001_000 })], undefined), { level: 'ok', findings: [] });
+  assert.deepEqual(judge([sample()], undefined), { level: 'ok', findings: [] });
 });
 
 test('databases that are away, late or held up are named, the primary first', () => {
@@ -74,7 +80,7 @@ test('databases that are away, late or held up are named, the primary first', ()
     'The primary does not answer: nothing can be written',
     'Standby does not answer: others take its reads',
   ]);
-  assert.equal(judge(sample(away), quiet, undefined).level, 'bad');
+  assert.equal(judge([sample(away)], undefined).level, 'bad');
   const late = { ...standby, lagSeconds: 4, lagBytes: 2_097_152, receiver: 'none' };
   assert.deepEqual(textsOf({ servers: [primary, late] }), [
     'Standby receives nothing from the primary (none)',
@@ -95,21 +101,62 @@ test('databases that are away, late or held up are named, the primary first', ()
 
 test('workers that start, are silent or were just restarted are told of, and an old restart is no news', () => {
   const workers = { serving: 0, silent: 1, missing: 2, restarts: 1, each: [] };
-  assert.deepEqual(textsOf({ workers }, quiet, 990_000), [
+  assert.deepEqual(textsOf({ workers }, {}, 991_000), [
     'No worker serves',
     '2 workers are starting',
     '1 worker does not answer',
     'A worker was restarted 10 s ago',
   ]);
-  assert.deepEqual(textsOf({}, quiet, 900_000), []);
+  assert.deepEqual(textsOf({}, {}, 900_000), []);
 });
 
+const bounds = [0.01, 0.1, 1];
+
 test('refusals, failures and slowness are told in numbers', () => {
-  assert.deepEqual(textsOf({}, { ...quiet, refusedPerSecond: 11.2, errorPart: 0.5, p99: 2 }), [
+  const slow = { durations: { bounds, counts: [97, 0, 0, 3] } };
+  assert.deepEqual(textsOf({}, { ended: { '2xx': 10, '5xx': 12 }, overloaded: 12, ...slow }), [
     'Overloaded: 12 requests a second are refused',
-    'Slow: 1 in 100 requests takes 2 s or more',
+    'Slow: 1 in 100 requests takes 1 s or more',
   ]);
-  assert.deepEqual(textsOf({}, { ...quiet, errorPart: 0.031 }), ['3.1 % of the requests fail']);
+  assert.deepEqual(textsOf({}, { ended: { '2xx': 969, '5xx': 31 } }), ['3.1 % of the requests fail']);
+});
+
+test('a few slow requests are not 1 in 100; when most of them are slow, a few will do', () => {
+  assert.deepEqual(textsOf({}, { durations: { bounds, counts: [1, 0, 0, 1] } }), []);
+  assert.deepEqual(textsOf({}, { durations: { bounds, counts: [9, 0, 0, 20] } }), [
+    'Slow: half of the requests take 1 s or more',
+  ]);
+});
+
+test('what happened is told for ten seconds, and forgotten with a server that began anew', () => {
+  const failed = { ended: { '5xx': 3 } };
+  let recent = recentWith([], sample());
+  const texts: string[] = [];
+  for (let seconds = 1; seconds <= 13; seconds += 1) {
+    recent = recentWith(recent, sample({ atMs: 1_000_000 + seconds * 1_000 }, seconds < 2 ? {} : failed));
+    texts.push(
+      judge(recent, undefined)
+        .findings.map(({ text }) => text)
+        .join(),
+    );
+  }
+  const told = '100 % of the requests fail';
+  assert.deepEqual(texts, ['', ...Array.from({ length: 10 }, () => told), '', '']);
+  const again = recentWith(recent, sample({ atMs: 1_014_000, startedAtMs: 1_013_500 }, failed));
+  assert.deepEqual(again.length, 1);
+});
+
+test('calls that wait for connections are told when they are many for the load, and not when a full server has some', () => {
+  const pools = [{ name: 'read', open: 8, idle: 0, waiting: 300, waits: 0, waitSeconds: 0 }];
+  const told = ['300 calls wait for connections of the read pool'];
+  const judgeFor = (perSecond: number): readonly string[] => {
+    const before = sample({ pools });
+    const now = sample({ pools, atMs: 1_001_000 }, { ended: { '2xx': perSecond } });
+    return judge([before, now], undefined).findings.map(({ text }) => text);
+  };
+  assert.deepEqual(judgeFor(0), told);
+  assert.deepEqual(judgeFor(200), told);
+  assert.deepEqual(judgeFor(5_000), []);
 });
 
 test('numbers are written for people', () => {
