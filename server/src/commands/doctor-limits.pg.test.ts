@@ -26,6 +26,7 @@ async function examineWith(limits: Partial<DoctorLimits>, maxLagMs = 5_000, twic
     migrationsDir,
     indexes: [],
     planPools: () => [],
+    machineOf: () => ({}),
     limits: { ...doctorLimits, ...limits },
   };
   const { write, read } = patient().pair.endpoints;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { eventually } from '../embedded/test-pair.ts';
 import { exitCodes } from './io.ts';
-import { readReport, runDoctor, usePatient, worstLine } from './test-doctor.ts';
+import { guideMachine, readReport, runDoctor, usePatient, worstLine } from './test-doctor.ts';
 
 /** Few connections, so that they can be used up. */
 const maxConnections = 30;
@@ -22,7 +22,7 @@ test('a healthy system has nothing to fail, and each server is looked at', async
 
 test('a terminal gets a table with the advice below each complaint, and a sum', async () => {
   const { environment } = patient();
-  const { code, out } = await runDoctor(environment());
+  const { code, out } = await runDoctor(environment(), ...guideMachine);
   assert.equal(code, exitCodes.ok);
   assert.match(out, /^primary\n(?: .*\n)+\nstandby\n(?: .*\n)+\nall servers together\n/mu);
   assert.match(

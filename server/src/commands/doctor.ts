@@ -1,5 +1,7 @@
 import { styleText } from 'node:util';
 
+import type { Command } from 'commander';
+
 import type { LoadedConfig } from '../config.ts';
 import { listOf, type Endpoints } from '../db/endpoint.ts';
 import type { About } from '../doctor/about.ts';
@@ -7,6 +9,7 @@ import { examine, type Examined } from '../doctor/examine.ts';
 import { listExpectedIndexes } from '../doctor/expected-indexes.ts';
 import { fail, type Finding, type Status } from '../doctor/finding.ts';
 import { doctorLimits } from '../doctor/limits.ts';
+import { machineOf } from '../doctor/machine.ts';
 import { checkOpenFiles } from '../doctor/open-files.ts';
 import { checkBatching } from '../doctor/pools.ts';
 import { makeReport, renderReport } from '../doctor/report.ts';
@@ -17,7 +20,9 @@ import { OperatorError } from '../lib/operator-error.ts';
 import { openFilesLimit } from '../process/open-files-limit.ts';
 import { planPools } from '../plan-pools.ts';
 import { migrationsDir } from '../supervise.ts';
+import { detectMachine, systemFacts } from '../tuning/machine.ts';
 import { exitCodes, type Io } from './io.ts';
+import { machineFlags, type MachineFlags } from './machine-flags.ts';
 
 /** For one question; a healthy server answers each of ours in a few ms. */
 const statementTimeoutMs = 5_000;
@@ -27,21 +32,32 @@ const answerTimeoutMs = 6_000;
 
 const colours = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
+export interface DoctorFlags extends MachineFlags {
+  readonly json: boolean;
+}
+
+export function addDoctorFlags(command: Command): Command {
+  const otherwise = 'what is seen of a server on this machine; elsewhere what depends on it is not judged';
+  for (const option of machineFlags({ memory: otherwise, cpus: 'as of the memory', storage: 'as of the memory' }))
+    command.addOption(option);
+  return command.option('--json', 'for programs', false);
+}
+
 /** `messenger doctor`: prints what is right and what is wrong. Resolves with the exit code. */
-export async function doctor(loaded: LoadedConfig, options: { readonly json: boolean }, io: Io): Promise<number> {
-  const report = makeReport([...(await examineServers(loaded)), ...examineHere(loaded)]);
+export async function doctor(loaded: LoadedConfig, options: DoctorFlags, io: Io): Promise<number> {
+  const report = makeReport([...(await examineServers(loaded, options)), ...examineHere(loaded)]);
   const paint = (text: string, status: Status): string =>
     io.outHasColours === true ? styleText(colours[status], text, { validateStream: false }) : text;
   io.out(options.json ? `${JSON.stringify(report, undefined, 2)}\n` : renderReport(report, paint));
   return report.status === 'fail' ? exitCodes.failed : exitCodes.ok;
 }
 
-async function examineServers(loaded: LoadedConfig): Promise<Finding[]> {
+async function examineServers(loaded: LoadedConfig, flags: MachineFlags): Promise<Finding[]> {
   const servers = await findServers(loaded);
   if ('check' in servers) return [servers];
   const { connectTimeoutMs } = loaded.config.db;
   const session = { applicationName: 'messenger doctor', connectTimeoutMs, statementTimeoutMs, answerTimeoutMs };
-  return await examine(servers, session, await describe(loaded, servers.standbys.length > 0));
+  return await examine(servers, session, await describe(loaded, servers, flags));
 }
 
 /** The operator's servers, or the embedded ones of the server that runs on the data folder; or why there are none. */
@@ -72,9 +88,24 @@ function examineHere({ config }: LoadedConfig): Finding[] {
   return [checkBatching(db.batching === 'on'), checkOpenFiles(openFilesLimit(), connectionsOfWorker)];
 }
 
-async function describe(loaded: LoadedConfig, hasStandbys: boolean): Promise<About> {
+async function describe(
+  loaded: LoadedConfig,
+  { primary, standbys }: Examined,
+  { memory, cpus, storage }: MachineFlags,
+): Promise<About> {
   const { server, db, writeDb, readDb } = loaded.config;
   const workers = server.enablePrefork ? server.workers : 1;
+  const hasStandbys = standbys.length > 0;
+  const facts = {
+    given: {
+      ...(memory === undefined ? {} : { memoryBytes: memory }),
+      ...(cpus === undefined ? {} : { cpus }),
+      ...(storage === undefined ? {} : { storage }),
+    },
+    detected: await detectMachine(systemFacts('.')),
+    isEmbedded: writeDb.host === undefined,
+    endpoints: [primary, ...standbys],
+  };
   return {
     maxLagMs: db.readMaxLagMs,
     workers,
@@ -85,6 +116,7 @@ async function describe(loaded: LoadedConfig, hasStandbys: boolean): Promise<Abo
     migrationsDir,
     indexes: await listExpectedIndexes(migrationsDir),
     planPools: (write, reads) => planPools(loaded, workers, { write, reads }),
+    machineOf: (endpoint) => machineOf(endpoint, facts),
     limits: doctorLimits,
   };
 }

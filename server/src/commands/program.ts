@@ -6,7 +6,7 @@ import { monotonicClock } from '../lib/clock.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { addConfigFlags, readConfig } from './config-flags.ts';
 import { printDatabaseUrl } from './db-url.ts';
-import { doctor } from './doctor.ts';
+import { addDoctorFlags, doctor, type DoctorFlags } from './doctor.ts';
 import { exitCodes, type Io } from './io.ts';
 import { migrate, type MigrateAction } from './migrate.ts';
 import { start } from './start.ts';
@@ -35,11 +35,10 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   addDatabaseCommands(program, load, io);
   addMigrateCommands(program, load, io);
   addTuneCommand(program, io);
-  addConfigFlags(program.command('doctor'), { inHelp: false })
+  addConfigFlags(addDoctorFlags(program.command('doctor')), { inHelp: false })
     .description('Look for what is wrong with the databases and this set-up; exit code 1 when something is.')
-    .option('--json', 'for programs', false)
-    .addHelpText('after', example('messenger doctor'))
-    .action(async (options: { json: boolean }, command: Command) => {
+    .addHelpText('after', example('messenger doctor --memory 16GB --cpus 8 --storage ssd'))
+    .action(async (options: DoctorFlags, command: Command) => {
       exitCode = await doctor(load(command), options, io);
     });
   for (const command of program.commands) for (const one of [command, ...command.commands]) silence(one, io);

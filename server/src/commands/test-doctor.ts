@@ -64,9 +64,15 @@ export async function runDoctor(env: Environment, ...flags: readonly string[]): 
   return { code, ...said };
 }
 
+/** The guide's machine, so that reports do not depend on that of the tests. */
+export const guideMachine = ['--memory', '1GB', '--cpus', '8', '--storage', 'ssd'] as const;
+
 /** The report for programs, its shape, and that the exit code agrees with it. */
-export async function readReport(env: Environment): Promise<readonly Finding[]> {
-  const { code, out, err } = await runDoctor(env, '--json');
+export async function readReport(
+  env: Environment,
+  flags: readonly string[] = guideMachine,
+): Promise<readonly Finding[]> {
+  const { code, out, err } = await runDoctor(env, '--json', ...flags);
   assert.equal(err, '');
   return parseReport(code, out);
 }

@@ -1,19 +1,17 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import { detectMachine, systemFacts, type Machine } from '../tuning/machine.ts';
-import { parseMemorySize, showMemorySize } from '../tuning/memory-size.ts';
+import { showMemorySize } from '../tuning/memory-size.ts';
 import { tunePools } from '../tuning/pools.ts';
 import { tunePostgres } from '../tuning/postgres.ts';
-import type { Profile, Storage } from '../tuning/profile.ts';
+import type { Profile } from '../tuning/profile.ts';
 import { adviceFormats, renderAdvice, type AdviceFormat } from '../tuning/render.ts';
 import type { Io } from './io.ts';
+import { count, machineFlags, type MachineFlags } from './machine-flags.ts';
 
-interface TuneFlags {
-  readonly memory?: number;
-  readonly cpus?: number;
+interface TuneFlags extends MachineFlags {
   readonly workers?: number;
   readonly instances: number;
-  readonly storage?: Storage;
   readonly durability: 'on' | 'off';
   readonly role: 'both' | 'primary' | 'standby';
   readonly format: AdviceFormat;
@@ -21,14 +19,14 @@ interface TuneFlags {
 
 /** Adds `messenger tune`: it computes and prints, connects to nothing and changes nothing. */
 export function addTuneCommand(program: Command, io: Io): void {
-  program
+  const command = program
     .command('tune')
-    .description('Print PostgreSQL settings and pool sizes for a machine, with the reason of each.')
-    .option('--memory <size>', 'memory of one database server, e.g. 16GB; default: that of this machine', memory)
-    .option('--cpus <count>', 'cores of one database server; default: those of this machine', count(1024))
+    .description('Print PostgreSQL settings and pool sizes for a machine, with the reason of each.');
+  const otherwise = { memory: 'that of this machine', cpus: 'those of this machine', storage: "this folder's" };
+  for (const option of machineFlags(otherwise)) command.addOption(option);
+  command
     .option('--workers <count>', 'workers of one instance of Messenger; default: one for each core', count(256))
     .option('--instances <count>', 'instances of Messenger on these databases', count(1000), 1)
-    .addOption(choice('--storage <kind>', "disk of the databases; default: this folder's", ['ssd', 'hdd']))
     .addOption(
       choice('--durability <on|off>', 'whether writes are on disk when they are answered', ['on', 'off']).default('on'),
     )
@@ -84,27 +82,6 @@ function sourceOf(flag: number | undefined): string {
 function storageSource({ storage }: Machine): string {
   if (storage === undefined) return ' (assumed: the system does not say)';
   return storage === 'hdd' ? ' (as the system says; it says so of many virtual disks, too)' : ' (detected here)';
-}
-
-/** Less than this, and PostgreSQL with the fewest connections does not fit. */
-const leastMemoryBytes = 256 * 2 ** 20;
-
-/** From 32TB on, a quarter of it would be more than PostgreSQL takes for shared_buffers. */
-const mostMemoryBytes = 2 ** 44;
-
-function memory(text: string): number {
-  const bytes = parseMemorySize(text);
-  if (bytes === undefined || bytes < leastMemoryBytes || bytes > mostMemoryBytes)
-    throw new InvalidArgumentError('must be a size from 256MB to 16TB, with its unit: 512MB, 16GB, 1.5TB.');
-  return bytes;
-}
-
-function count(most: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d{1,6}$/u.test(text) ? Number(text) : 0;
-    if (value < 1 || value > most) throw new InvalidArgumentError(`must be a whole number from 1 to ${most}.`);
-    return value;
-  };
 }
 
 function choice(flag: string, help: string, of: readonly string[]): Option {

@@ -4,6 +4,7 @@ import type { Endpoint } from '../db/endpoint.ts';
 import type { InspectedRead, ServerFacts } from '../db/server-facts.ts';
 import type { Finding, ServerPlace } from './finding.ts';
 import type { DoctorLimits } from './limits.ts';
+import type { KnownMachine } from './machine.ts';
 
 export type Role = 'primary' | 'standby';
 
@@ -20,6 +21,8 @@ export interface About {
   readonly indexes: readonly string[];
   /** How the pools of all workers fit into the servers, as the start counts it. Servers that are away are not counted. */
   readonly planPools: (write: ServerFacts, reads: readonly InspectedRead[]) => ConnectionBudget[];
+  /** What is known of the machine of a server. */
+  readonly machineOf: (endpoint: Endpoint) => KnownMachine;
   readonly limits: DoctorLimits;
 }
 

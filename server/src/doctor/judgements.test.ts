@@ -32,6 +32,7 @@ const about: About = {
   migrationsDir: '',
   indexes: [],
   planPools: () => [],
+  machineOf: () => ({}),
   limits: doctorLimits,
 };
 

@@ -1,8 +1,10 @@
 import { guideMemoryBytes } from '../tuning/connections.ts';
 import { tunePostgres } from '../tuning/postgres.ts';
-import type { Tuned } from '../tuning/profile.ts';
+import { showMemorySize } from '../tuning/memory-size.ts';
+import type { Profile, Tuned } from '../tuning/profile.ts';
 import type { Server, ServerCheck } from './about.ts';
 import { ok, warn, type Finding } from './finding.ts';
+import type { KnownMachine } from './machine.ts';
 
 /** How a server's value may differ from the profile's. */
 type Fit = (value: number, wanted: number) => boolean;
@@ -11,7 +13,7 @@ const atLeast: Fit = (value, wanted) => value >= wanted;
 const atMost: Fit = (value, wanted) => value > 0 && value <= wanted;
 
 /** What is not here has to be equal, or is looked at by another check. */
-const fits: Readonly<Record<string, Fit>> = {
+const relations: Readonly<Record<string, Fit>> = {
   max_connections: atLeast,
   shared_buffers: atLeast,
   work_mem: atLeast,
@@ -20,6 +22,7 @@ const fits: Readonly<Record<string, Fit>> = {
   max_replication_slots: atLeast,
   idle_in_transaction_session_timeout: atMost,
   random_page_cost: atMost,
+  max_parallel_workers: (value, wanted) => value <= wanted,
   autovacuum_naptime: atMost,
   wal_receiver_status_interval: atMost,
   wal_sender_timeout: atMost,
@@ -36,15 +39,20 @@ const elsewhere = new Set([
   'hot_standby',
 ]);
 
-/** The least machine that the table is for: the guide's. A larger one has more, which is as well. */
-const leastProfile = {
-  memoryBytes: guideMemoryBytes,
-  cpus: 8,
-  workers: 1,
-  instances: 1,
-  storage: 'ssd',
-  durability: 'on',
-} as const;
+/** What is only known with the machine. */
+const ofMachine: Readonly<Record<string, 'memoryBytes' | 'cpus' | 'storage'>> = {
+  max_connections: 'memoryBytes',
+  shared_buffers: 'memoryBytes',
+  work_mem: 'memoryBytes',
+  effective_cache_size: 'memoryBytes',
+  max_parallel_workers: 'cpus',
+  random_page_cost: 'storage',
+};
+
+/** With the fewest workers: whether the pools of ours fit is the line `pool budget`. What is not known stands for nothing. */
+function profileFor({ memoryBytes = guideMemoryBytes, cpus = 8, storage = 'ssd' }: KnownMachine): Profile {
+  return { memoryBytes, cpus, storage, workers: 1, instances: 1, durability: 'on' };
+}
 
 interface Setting {
   readonly name: string;
@@ -59,17 +67,31 @@ interface Setting {
 const settingsSql = `select name, setting as value, unit, context = 'postmaster' as "needsRestart",
     source = 'command line' as "isOnCommandLine" from pg_settings where name = any($1)`;
 
-/** The server's settings against the tuned profile. Settings that only sessions see (`alter role … set`) count, too. */
-export const checkSettings: ServerCheck = async ({ where, role, ask }) => {
-  const wanted = tunePostgres(role, leastProfile).filter(({ name }) => !elsewhere.has(name));
+/** The server's settings against the profile for its machine. Settings that only sessions see (`alter role … set`) count, too. */
+export const checkSettings: ServerCheck = async ({ where, role, endpoint, ask }, about) => {
+  const machine = about.machineOf(endpoint);
+  const isKnown = (name: string): boolean => {
+    const fact = ofMachine[name];
+    return fact === undefined || machine[fact] !== undefined;
+  };
+  const wanted = tunePostgres(role, profileFor(machine)).filter(({ name }) => !elsewhere.has(name) && isKnown(name));
   const settings = await ask<Setting>(settingsSql, [wanted.map(({ name }) => name)]);
   const findings = wanted.flatMap((one) => {
     const setting = settings.find(({ name }) => name === one.name);
-    return setting === undefined || isFit(setting, one) ? [] : [differs(where, setting, one)];
+    return setting === undefined || isFit(setting, one, machine) ? [] : [differs(where, setting, one, machine)];
   });
-  const fit = ok({ check: 'settings', where }, 'as in the tuned profile, or more');
-  return [...(findings.length > 0 ? findings : [fit]), await findPending(where, ask)];
+  return [...(findings.length > 0 ? findings : [fits(where, machine)]), await findPending(where, ask)];
 };
+
+function fits(where: Server['where'], { memoryBytes, cpus, storage }: KnownMachine): Finding {
+  const flags = [
+    ...(memoryBytes === undefined ? ['--memory'] : []),
+    ...(cpus === undefined ? ['--cpus'] : []),
+    ...(storage === undefined ? ['--storage'] : []),
+  ];
+  const left = flags.length === 0 ? '' : `; what depends on its machine is compared with ${flags.join(', ')}`;
+  return ok({ check: 'settings', where }, `as in the tuned profile, or more${left}`);
+}
 
 /** Settings of the file that are not in force yet. */
 const pendingSql = `select name from pg_settings where pending_restart order by 1`;
@@ -85,13 +107,14 @@ async function findPending(where: Server['where'], ask: Server['ask']): Promise<
   );
 }
 
-function differs(where: Server['where'], setting: Setting, wanted: Tuned): Finding {
+function differs(where: Server['where'], setting: Setting, wanted: Tuned, machine: KnownMachine): Finding {
   const { value, unit, name } = setting;
   const found = `${name} is ${value}${unit === null ? '' : ` × ${unit}`}, the profile has ${wanted.value}`;
   return warn(
     { check: 'settings', where },
     found,
-    `${change(setting, wanted)}. Why: ${wanted.reason}. \`messenger tune\` prints all settings for a machine.`,
+    `${change(setting, wanted)}. Why: ${wanted.reason}. ` +
+      `${explainGuess(name, machine)}\`messenger tune\` prints all settings for a machine.`,
   );
 }
 
@@ -101,11 +124,17 @@ function change({ name, needsRestart, isOnCommandLine }: Setting, { value }: Tun
   return `alter system set ${name} = '${value}'${needsRestart ? ', and restart it' : '; select pg_reload_conf()'}`;
 }
 
-function isFit({ name, value, unit }: Setting, wanted: Tuned): boolean {
+function explainGuess(name: string, { memoryBytes = 0, isGuess = false }: KnownMachine): string {
+  if (!isGuess || ofMachine[name] !== 'memoryBytes') return '';
+  return `It was taken to have ${showMemorySize(memoryBytes)}, its share of this machine: --memory corrects that. `;
+}
+
+function isFit({ name, value, unit }: Setting, wanted: Tuned, { isGuess = false }: KnownMachine): boolean {
   const [is, should] = [toNumber(value, unit), toNumber(wanted.value, unit)];
   if (is === undefined || should === undefined) return value === wanted.value;
-  const fit = fits[name];
-  return fit === undefined ? is === should : fit(is, should);
+  const relation = relations[name];
+  const enough = isGuess && ofMachine[name] === 'memoryBytes' ? should / 2 : should;
+  return relation === undefined ? is === should : relation(is, enough);
 }
 
 const factors: Readonly<Record<string, number>> = {

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { Endpoint } from '../db/endpoint.ts';
+import { tunePostgres } from '../tuning/postgres.ts';
+import type { Profile } from '../tuning/profile.ts';
+import type { About, Role, Server } from './about.ts';
+import type { Finding } from './finding.ts';
+import { doctorLimits } from './limits.ts';
+import { machineOf, type KnownMachine } from './machine.ts';
+import { checkSettings } from './settings.ts';
+
+const gigabyte = 2 ** 30;
+const there: Endpoint = { host: 'db.internal', port: 5432, user: 'u', database: 'd' };
+const here: Endpoint = { ...there, host: '/run/postgresql' };
+const detected = { memoryBytes: 24 * gigabyte, cpus: 4, storage: 'hdd' } as const;
+
+test('of a server elsewhere nothing is known but what was given', () => {
+  const facts = { given: { cpus: 2 }, detected, isEmbedded: false, endpoints: [there] };
+  assert.deepEqual(machineOf(there, facts), { cpus: 2 });
+});
+
+test('servers on this machine share its memory with each other and with us, and what was given counts more', () => {
+  for (const host of ['/run/postgresql', '127.0.0.1', '::1', 'localhost']) {
+    const endpoint = { ...here, host };
+    const facts = { given: {}, detected, isEmbedded: false, endpoints: [endpoint, here, there] };
+    assert.deepEqual(machineOf(endpoint, facts), { ...detected, memoryBytes: 8 * gigabyte, isGuess: true });
+    const given = { memoryBytes: gigabyte, storage: 'ssd' } as const;
+    const told = machineOf(endpoint, { ...facts, given });
+    assert.deepEqual(told, { ...given, cpus: 4, isGuess: false });
+  }
+});
+
+test('embedded servers are judged by the table that they were given', () => {
+  const facts = { given: {}, detected, isEmbedded: true, endpoints: [here] };
+  assert.deepEqual(machineOf(here, facts), { memoryBytes: gigabyte, storage: 'ssd' });
+});
+
+interface Values {
+  readonly [name: string]: string;
+}
+
+/** What is said of the settings of a server with these values, on a machine of which this is known. */
+async function judge(values: Values, machine: KnownMachine, role: Role = 'primary'): Promise<readonly Finding[]> {
+  const settings = Object.entries(values).map(([name, value]) => ({ name, value, unit: null, needsRestart: false }));
+  const server: Server = {
+    where: 'primary',
+    role,
+    endpoint: there,
+    ask: async <Row>(_sql: string, names?: readonly unknown[]) =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The rows are those that the check asks for.
+      (names === undefined ? [] : settings) as Row[],
+    facts: async () => ({ version: 180_004 }),
+    migrations: async () => [],
+    isLost: () => false,
+    close: async () => undefined,
+  };
+  const about: About = {
+    maxLagMs: 5_000,
+    workers: 1,
+    plannedConnections: { primary: 1, standby: 1 },
+    migrationsDir: '',
+    indexes: [],
+    planPools: () => [],
+    machineOf: () => machine,
+    limits: doctorLimits,
+  };
+  return (await checkSettings(server, about)).filter(({ check }) => check === 'settings');
+}
+
+function tuned(profile: Partial<Profile>, role: Role = 'primary'): Values {
+  const guide = { memoryBytes: gigabyte, cpus: 8, workers: 8, instances: 1, storage: 'ssd', durability: 'on' } as const;
+  return Object.fromEntries(tunePostgres(role, { ...guide, ...profile }).map(({ name, value }) => [name, value]));
+}
+
+const lines = (findings: readonly Finding[]): readonly string[] => findings.map(({ found }) => found);
+
+async function assertAgreement(machine: Pick<Profile, 'memoryBytes' | 'cpus' | 'storage'>): Promise<void> {
+  const missing = 'what depends on its machine is compared with --memory, --cpus, --storage';
+  for (const role of ['primary', 'standby'] as const) {
+    const values = tuned(machine, role);
+    assert.deepEqual(lines(await judge(values, machine, role)), ['as in the tuned profile, or more']);
+    assert.deepEqual(lines(await judge(values, {}, role)), [`as in the tuned profile, or more; ${missing}`]);
+  }
+}
+
+test('what tune prints for a machine is right for doctor, told the same of it', async () => {
+  for (const memoryBytes of [gigabyte / 2, gigabyte, 16 * gigabyte, 64 * gigabyte])
+    for (const cpus of [1, 4, 32])
+      for (const storage of ['ssd', 'hdd'] as const) await assertAgreement({ memoryBytes, cpus, storage });
+});
+
+test('a large server with the settings of a small one is told, here also without flags', async () => {
+  const ofGuide = tuned({});
+  const machine = { memoryBytes: 64 * gigabyte, cpus: 8, storage: 'ssd' } as const;
+  const expected = [
+    'shared_buffers is 256MB, the profile has 16GB',
+    'work_mem is 16MB, the profile has 64MB',
+    'effective_cache_size is 512MB, the profile has 32GB',
+  ];
+  assert.deepEqual(lines(await judge(ofGuide, machine)), expected);
+  const guessed = await judge(ofGuide, { ...machine, isGuess: true });
+  assert.deepEqual(lines(guessed), expected);
+  assert.match(guessed[0]?.advice ?? '', /taken to have 64GB, its share of this machine: --memory/u);
+});
+
+test('a share of the memory that was only guessed is no reason to complain of half as much', async () => {
+  const machine = { memoryBytes: 8 * gigabyte, cpus: 8, storage: 'ssd' } as const;
+  const half = { ...tuned(machine), shared_buffers: '1GB', work_mem: '32MB', effective_cache_size: '2GB' };
+  assert.deepEqual(lines(await judge(half, { ...machine, isGuess: true })), ['as in the tuned profile, or more']);
+  assert.equal((await judge(half, machine)).length, 3);
+});
+
+test('a disk that seeks cheaply is told to the planner, where it is known to be one', async () => {
+  const values = { ...tuned({}, 'standby'), random_page_cost: '4' };
+  const found = ['random_page_cost is 4, the profile has 1.1'];
+  assert.deepEqual(lines(await judge(values, { memoryBytes: gigabyte, cpus: 8, storage: 'ssd' }, 'standby')), found);
+  assert.equal((await judge(values, {}, 'standby'))[0]?.status, 'ok');
+});
