@@ -1,5 +1,5 @@
 import type { LoadedConfig } from './config.ts';
-import { planConnections, type ConnectionBudget, type PoolWish } from './db/connection-budget.ts';
+import { openOf, planConnections, type ConnectionBudget, type PoolWish } from './db/connection-budget.ts';
 import { placeOf, type Endpoint } from './db/endpoint.ts';
 import { areOneServer } from './db/identity.ts';
 import type { Role } from './db/pool.ts';
@@ -31,9 +31,7 @@ export function fitPools(plans: readonly ConnectionBudget[], log: Log): Record<R
   const problems = plans.flatMap((one) => one.problems);
   if (problems.length > 0) throw new OperatorError(problems.join('\n'));
   for (const note of plans.flatMap((one) => one.notes)) log.warn(note);
-  // The least of all: what a read server that is away can give is not known, and the pools are alike.
-  const openOf = (role: Role): number => Math.min(...plans.map((one) => one.maxOpen[role] ?? Number.POSITIVE_INFINITY));
-  return { write: openOf('write'), read: openOf('read') };
+  return openOf(plans); // What a read server that is away can give is not known.
 }
 
 /** The pools that each worker opens to one server, and what that server can give. */

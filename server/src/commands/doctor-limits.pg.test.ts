@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { examine } from '../doctor/examine.ts';
-import type { About } from '../doctor/about.ts';
+import type { Configured } from '../doctor/about.ts';
 import type { CheckName } from '../doctor/check-names.ts';
 import type { Finding, Place } from '../doctor/finding.ts';
 import { doctorLimits, type DoctorLimits } from '../doctor/limits.ts';
@@ -19,10 +19,9 @@ const failAtOnce = { warn: 0, fail: 0 };
 
 /** The report with limits that would take hours or a billion transactions to reach. */
 async function examineWith(limits: Partial<DoctorLimits>, maxLagMs = 5_000, twice = false): Promise<Finding[]> {
-  const about: About = {
+  const about: Configured = {
     maxLagMs,
     workers: 1,
-    plannedConnections: { primary: 1, standby: 1 },
     migrationsDir,
     indexes: [],
     planPools: () => [],

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 
 import type { LoadedConfig } from '../config.ts';
 import { listOf, type Endpoints } from '../db/endpoint.ts';
-import type { About } from '../doctor/about.ts';
+import type { Configured } from '../doctor/about.ts';
 import { examine, type Examined } from '../doctor/examine.ts';
 import { listExpectedIndexes } from '../doctor/expected-indexes.ts';
 import { fail, type Finding, type Status } from '../doctor/finding.ts';
@@ -92,10 +92,9 @@ async function describe(
   loaded: LoadedConfig,
   { primary, standbys }: Examined,
   { memory, cpus, storage }: MachineFlags,
-): Promise<About> {
-  const { server, db, writeDb, readDb } = loaded.config;
+): Promise<Configured> {
+  const { server, db, writeDb } = loaded.config;
   const workers = server.enablePrefork ? server.workers : 1;
-  const hasStandbys = standbys.length > 0;
   const facts = {
     given: {
       ...(memory === undefined ? {} : { memoryBytes: memory }),
@@ -109,10 +108,6 @@ async function describe(
   return {
     maxLagMs: db.readMaxLagMs,
     workers,
-    plannedConnections: {
-      primary: (writeDb.maxOpenConns + (hasStandbys ? 0 : readDb.maxOpenConns)) * workers,
-      standby: readDb.maxOpenConns * workers,
-    },
     migrationsDir,
     indexes: await listExpectedIndexes(migrationsDir),
     planPools: (write, reads) => planPools(loaded, workers, { write, reads }),

@@ -33,6 +33,12 @@ export interface ConnectionBudget {
   readonly problems: readonly string[];
 }
 
+/** Connections of one worker to the write server, and to each read server: the least of all plans, because the pools are alike. */
+export function openOf(plans: readonly Pick<ConnectionBudget, 'maxOpen'>[]): Record<Role, number> {
+  const least = (role: Role): number => Math.min(...plans.map((one) => one.maxOpen[role] ?? Number.POSITIVE_INFINITY));
+  return { write: least('write'), read: least('read') };
+}
+
 /**
  * Fits the pools of all workers into what a server can give:
  * `max open × workers × roles ≤ max_connections − reserved`. Defaults shrink to fit; numbers that somebody asked for

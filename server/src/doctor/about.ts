@@ -8,13 +8,16 @@ import type { KnownMachine } from './machine.ts';
 
 export type Role = 'primary' | 'standby';
 
-/** What the checks have to know of the configuration. */
+/** What the checks have to know of the configuration, and of all servers together. */
 export interface About {
   /** Beyond it, reads go to the primary (`DB_READ_MAX_LAG_MS`). */
   readonly maxLagMs: number;
   readonly workers: number;
-  /** Most connections that all workers of this instance open to one server. */
-  readonly plannedConnections: Readonly<Record<Role, number>>;
+  /**
+   * Most connections that all workers of this instance open to one server, after what does not fit has shrunk; undefined while that
+   * is not known: without the primary, and when the start would refuse the pools.
+   */
+  readonly plannedConnections: Readonly<Record<Role, number | undefined>>;
   /** Folder of the migrations that this version has. */
   readonly migrationsDir: string;
   /** Indexes that they make. */
@@ -25,6 +28,9 @@ export interface About {
   readonly machineOf: (endpoint: Endpoint) => KnownMachine;
   readonly limits: DoctorLimits;
 }
+
+/** What is known before the servers are asked. */
+export type Configured = Omit<About, 'plannedConnections'>;
 
 /** A server that answered. */
 export interface Server extends AskedServer {

@@ -33,11 +33,16 @@ export const checkAccess: ServerCheck = async ({ where, role, ask }, { plannedCo
   ];
 };
 
-function gradeLimit(where: Server['where'], { role, database, ofRole, ofDatabase }: Access, planned: number): Finding {
+function gradeLimit(
+  where: Server['where'],
+  { role, database, ofRole, ofDatabase }: Access,
+  planned: number | undefined,
+): Finding {
   const subject = { check: 'connection limits', where } as const;
   const limits = [ofRole, ofDatabase].filter((limit) => limit >= 0);
   const least = Math.min(...limits);
   if (limits.length === 0) return ok(subject, 'none for our role and the database');
+  if (planned === undefined) return ok(subject, `our role and the database allow ${least}`);
   const found = `our role and the database allow ${least}, the workers may open ${planned}`;
   if (least >= planned) return ok(subject, found);
   const lift = ofRole === least ? `alter role ${role}` : `alter database ${database}`;

@@ -1,10 +1,10 @@
 import { openAskedServer } from '../db/asked-server.ts';
-import type { ConnectionBudget } from '../db/connection-budget.ts';
+import { openOf, type ConnectionBudget } from '../db/connection-budget.ts';
 import type { Endpoint } from '../db/endpoint.ts';
 import { describeFailure } from '../db/errors.ts';
 import { areOneServer } from '../db/identity.ts';
 import type { SessionOptions } from '../db/session.ts';
-import type { About, Role, Server } from './about.ts';
+import type { About, Configured, Role, Server } from './about.ts';
 import { explainNoAnswer } from './answers.ts';
 import { lookAtPair, lookAtServer } from './checks.ts';
 import { fail, ok, warn, type Finding, type ServerPlace } from './finding.ts';
@@ -34,7 +34,7 @@ interface Visit {
  * Looks at all servers. Never rejects: what cannot be reached or asked is a failure in the report. Bounded in time also
  * against servers that are frozen: each has `connectTimeoutMs` once, and `answerTimeoutMs` for the first question that it leaves open.
  */
-export async function examine(servers: Examined, session: SessionOptions, about: About): Promise<Finding[]> {
+export async function examine(servers: Examined, session: SessionOptions, configured: Configured): Promise<Finding[]> {
   const { standbys } = servers;
   const nameOf = (index: number): ServerPlace => (standbys.length === 1 ? 'standby' : `standby ${index + 1}`);
   const visits = await Promise.all([
@@ -42,7 +42,7 @@ export async function examine(servers: Examined, session: SessionOptions, about:
     ...standbys.map(async (endpoint, index) => visit(nameOf(index), 'standby', endpoint, session)),
   ]);
   try {
-    return await examineVisited(visits, about);
+    return await examineVisited(visits, configured);
   } finally {
     await Promise.all(visits.map(async ({ present }) => present?.server.close()));
   }
@@ -70,10 +70,13 @@ async function identify(server: Server): Promise<Visit> {
 }
 
 /** Each server alone, at the same time; then what concerns several, one after the other: a session takes one question at a time. */
-async function examineVisited(visits: readonly Visit[], about: About): Promise<Finding[]> {
+async function examineVisited(visits: readonly Visit[], configured: Configured): Promise<Finding[]> {
   const present = visits.flatMap((one) => one.present ?? []);
   const different = present.filter((one) => firstLike(one, present) === one);
   const primary = present.find(({ where }) => where === 'primary');
+  const reads = visits.length === 1 ? present : present.filter((one) => one !== primary);
+  const plans = primary === undefined ? [] : configured.planPools(primary.facts, reads);
+  const about: About = { ...configured, plannedConnections: countAll(plans, configured.workers) };
   const alone = await Promise.all(different.map(async ({ server, facts }) => lookAtServer(server, facts, about)));
   const findings = [
     ...visits.flatMap((one) => one.findings),
@@ -81,7 +84,7 @@ async function examineVisited(visits: readonly Visit[], about: About): Promise<F
     ...(visits.length === 1 ? [noStandby] : []),
     ...alone.flat(),
     ...(primary === undefined ? [] : await lookAtPairs(primary, different, about)),
-    ...(primary === undefined ? [] : checkPools(planAll(primary, present, visits.length, about), about.workers)),
+    ...(primary === undefined ? [] : checkPools(plans, about.workers)),
     ...(present.length < visits.length ? [] : await lookForUnused(different, about)),
   ];
   const places = [...visits.flatMap((one) => one.findings.slice(0, 1).map(({ where }) => where)), 'all'];
@@ -125,9 +128,14 @@ async function lookAtPairs(primary: Present, different: readonly Present[], abou
   return findings;
 }
 
-function planAll(primary: Present, present: readonly Present[], visited: number, about: About): ConnectionBudget[] {
-  const reads = visited === 1 ? [primary] : present.filter((one) => one !== primary);
-  return about.planPools(primary.facts, reads);
+/** The first plan is that of the primary, which may have reads, too. The pools of all standbys are alike. */
+function countAll(plans: readonly ConnectionBudget[], workers: number): About['plannedConnections'] {
+  const [ofPrimary] = plans;
+  if (ofPrimary === undefined || plans.some(({ problems }) => problems.length > 0))
+    return { primary: undefined, standby: undefined };
+  const open = openOf(plans);
+  const ofRoles = Object.keys(ofPrimary.maxOpen).map((role) => open[role === 'read' ? 'read' : 'write']);
+  return { primary: ofRoles.reduce((sum, count) => sum + count, 0) * workers, standby: open.read * workers };
 }
 
 async function lookForUnused(different: readonly Present[], about: About): Promise<Finding[]> {
