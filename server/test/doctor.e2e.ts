@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { parseReport } from '../src/commands/test-doctor.ts';
-import { run, useServers } from './start-server.ts';
+import { parseReport, worstLine } from '../src/commands/test-doctor.ts';
+import { main, run, useServers } from './start-server.ts';
 
 const servers = useServers();
 
@@ -18,6 +19,17 @@ test('doctor beside a running server finds its embedded databases by the data fo
     [],
   );
   assert.ok(findings.some(({ check, where, found }) => check === 'replication' && where === 'standby' && found !== ''));
+});
+
+test('doctor tells how many files the running server may open, and not the shell that it is asked from', async () => {
+  const dataDir = join(await servers.folder(), 'data');
+  await servers.start(dataDir);
+  const command = `ulimit -n 512 && exec "${process.execPath}" "${main}" doctor --json --data-dir "${dataDir}"`;
+  const { promise, resolve } = Promise.withResolvers<string>();
+  execFile('sh', ['-c', command], { env: { PATH: process.env['PATH'] ?? '' } }, (_error, out) => resolve(out));
+  const out = await promise;
+  const { found } = worstLine(parseReport(out.includes('"fail"') ? 1 : 0, out), 'open files');
+  assert.doesNotMatch(found, /allows 512 /u);
 });
 
 test('doctor without a running server says what to do, with exit code 1', async () => {

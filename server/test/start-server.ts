@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { testBinaries } from '../src/embedded/test-binaries.ts';
 import { waitFor } from './wait-for.ts';
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+export const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const startMs = 30_000;
 
 export interface RunOptions {

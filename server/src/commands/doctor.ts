@@ -13,11 +13,11 @@ import { machineOf } from '../doctor/machine.ts';
 import { checkOpenFiles } from '../doctor/open-files.ts';
 import { checkBatching } from '../doctor/pools.ts';
 import { makeReport, renderReport } from '../doctor/report.ts';
-import { findRunningServer } from '../embedded/server-record.ts';
+import { findRunningServer, type ServerRecord } from '../embedded/server-record.ts';
 import { endpointsIn } from '../embedded/socket-folder.ts';
 import { externalEndpoints } from '../endpoints.ts';
 import { OperatorError } from '../lib/operator-error.ts';
-import { openFilesLimit } from '../process/open-files-limit.ts';
+import { openFilesLimit, openFilesLimitOf } from '../process/open-files-limit.ts';
 import { planPools } from '../plan-pools.ts';
 import { migrationsDir } from '../supervise.ts';
 import { detectMachine, systemFacts } from '../tuning/machine.ts';
@@ -45,15 +45,22 @@ export function addDoctorFlags(command: Command): Command {
 
 /** `messenger doctor`: prints what is right and what is wrong. Resolves with the exit code. */
 export async function doctor(loaded: LoadedConfig, options: DoctorFlags, io: Io): Promise<number> {
-  const report = makeReport([...(await examineServers(loaded, options)), ...examineHere(loaded)]);
+  const { embedded, writeDb } = loaded.config;
+  const running = writeDb.host === undefined ? await findRunningServer(embedded.dataDir) : undefined;
+  const findings = await examineServers(loaded, running, options);
+  const report = makeReport([...findings, ...(await examineHere(loaded, running))]);
   const paint = (text: string, status: Status): string =>
     io.outHasColours === true ? styleText(colours[status], text, { validateStream: false }) : text;
   io.out(options.json ? `${JSON.stringify(report, undefined, 2)}\n` : renderReport(report, paint));
   return report.status === 'fail' ? exitCodes.failed : exitCodes.ok;
 }
 
-async function examineServers(loaded: LoadedConfig, flags: MachineFlags): Promise<Finding[]> {
-  const servers = await findServers(loaded);
+async function examineServers(
+  loaded: LoadedConfig,
+  running: ServerRecord | undefined,
+  flags: MachineFlags,
+): Promise<Finding[]> {
+  const servers = findServers(loaded, running);
   if ('check' in servers) return [servers];
   const { connectTimeoutMs } = loaded.config.db;
   const session = { applicationName: 'messenger doctor', connectTimeoutMs, statementTimeoutMs, answerTimeoutMs };
@@ -61,7 +68,7 @@ async function examineServers(loaded: LoadedConfig, flags: MachineFlags): Promis
 }
 
 /** The operator's servers, or the embedded ones of the server that runs on the data folder; or why there are none. */
-async function findServers({ config }: LoadedConfig): Promise<Examined | Finding> {
+function findServers({ config }: LoadedConfig, running: ServerRecord | undefined): Examined | Finding {
   const subject = { check: 'answers', where: 'primary' } as const;
   try {
     const external = externalEndpoints(config);
@@ -71,7 +78,6 @@ async function findServers({ config }: LoadedConfig): Promise<Examined | Finding
     return fail(subject, error.message, 'Correct DB_WRITE_TLS_CA or DB_READ_TLS_CA, or let doctor read the file.');
   }
   const { dataDir } = config.embedded;
-  const running = await findRunningServer(dataDir);
   if (running !== undefined) return toExamined(listOf(endpointsIn(running.sockets)));
   const advice =
     'Start the server (`npm start`), and run doctor beside it as the same user; or name its folder with --data-dir, or servers of your own with DB_WRITE_HOST.';
@@ -82,10 +88,12 @@ function toExamined({ write, reads }: Endpoints): Examined {
   return { primary: write, standbys: reads.filter((read) => read !== write) };
 }
 
-function examineHere({ config }: LoadedConfig): Finding[] {
+/** Of a server of ours that runs, what the system lets it open; this shell may be allowed something else. */
+async function examineHere({ config }: LoadedConfig, running: ServerRecord | undefined): Promise<Finding[]> {
   const { server, db, writeDb, readDb } = config;
   const connectionsOfWorker = server.maxConnections + writeDb.maxOpenConns + readDb.maxOpenConns;
-  return [checkBatching(db.batching === 'on'), checkOpenFiles(openFilesLimit(), connectionsOfWorker)];
+  const limit = running === undefined ? openFilesLimit() : await openFilesLimitOf(running.pid);
+  return [checkBatching(db.batching === 'on'), checkOpenFiles(limit, connectionsOfWorker)];
 }
 
 async function describe(

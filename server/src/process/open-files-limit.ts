@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+
 /**
  * How many files, sockets included, the system lets this process open; undefined when there is no limit or none is
  * known. Node raises the soft limit to the hard one when it starts.
@@ -8,6 +10,14 @@ export function openFilesLimit(): number | undefined {
   const limits = property(report, 'userLimits');
   const soft = property(property(limits, 'open_files'), 'soft');
   return typeof soft === 'number' ? soft : undefined;
+}
+
+/** The same of another process, where Linux tells; else of this one. */
+export async function openFilesLimitOf(pid: number): Promise<number | undefined> {
+  const limits = await readFile(`/proc/${pid}/limits`, 'utf8').catch(() => '');
+  const soft = /^Max open files +(?<soft>\w+)/mu.exec(limits)?.groups?.['soft'];
+  if (soft === undefined) return openFilesLimit();
+  return soft === 'unlimited' ? undefined : Number(soft);
 }
 
 function property(value: unknown, name: string): unknown {
