@@ -140,7 +140,7 @@ test('without processes of their own the workers are told of just the same, and 
     return seen.has('messenger_gc_runs_total');
   });
   assert.equal(usersRead(await scrape(server)), 40);
-  // What nobody had to wait for, and what did not fail, has nothing to tell.
+  // What nobody had to wait for, and what did not fail, has nothing to tell; see database-metrics.pg.test.ts.
   const quiet = new Set<string>([
     'messenger_db_waits_total',
     'messenger_db_wait_seconds_total',

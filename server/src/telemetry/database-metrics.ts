@@ -1,6 +1,7 @@
 import type { Databases } from '../db/databases.ts';
 import type { DbObserver } from '../db/observer.ts';
-import type { Role } from '../db/pool.ts';
+import type { Pool, Role } from '../db/pool.ts';
+import type { ReadOutcomes } from '../db/reads.ts';
 import { metricTable, type MetricName } from './metric-table.ts';
 import { add, observe, type Metrics, type Series } from './metrics.ts';
 
@@ -36,8 +37,14 @@ function seriesOf(metrics: Metrics, metric: MetricName): (pool: Role, name: stri
   };
 }
 
+/** What is looked at when somebody asks. */
+export interface WatchedDatabases extends Pick<Databases, 'batches'> {
+  readonly pools: readonly Pick<Pool, 'role' | 'connections'>[];
+  readonly reads: { readonly outcomes: ReadOutcomes };
+}
+
 /** Puts down how the pools are now, and who answered reads so far. */
-export function readDatabases(metrics: Metrics, { pools, batches, reads }: Databases): void {
+export function readDatabases(metrics: Metrics, { pools, batches, reads }: WatchedDatabases): void {
   for (const name of ['messenger_db_connections', 'messenger_db_waiting'] as const) metrics.clear(name);
   for (const { role, connections } of pools) {
     add(metrics.series('messenger_db_connections', role, 'open'), connections.open);

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { valueOf } from '../../test/metric-values.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import { Metrics } from './metrics.ts';
+import { readProcess, watchProcess } from './process-metrics.ts';
+
+const metrics = new Metrics();
+const watch = watchProcess(metrics);
+after(() => watch.stop());
+
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+/** Seconds, since it was last asked. */
+function delay(quantile: string): number {
+  watch.read();
+  return valueOf(metrics, 'messenger_event_loop_delay_seconds', quantile) ?? 0;
+}
+
+test('a blocked event loop is seen as a delay, in seconds, once', async () => {
+  // The first timer has none before it to be late after. Each fires before the second turn.
+  for (let timer = 0; timer < 2; timer += 1) {
+    block(300);
+    await nextTurn();
+    await nextTurn();
+  }
+  const longest = delay('1');
+  assert.ok(longest > 0.2 && longest < 5, `${longest} s`);
+  await waitFor('it to be forgotten', () => delay('1') < 0.2);
+});
+
+test('memory is told by its kind, in bytes', () => {
+  readProcess(metrics, 'worker');
+  const bytes = (kind: string): number => valueOf(metrics, 'messenger_process_memory_bytes', 'worker', kind) ?? 0;
+  assert.ok(bytes('heap_used') > 2 ** 20);
+  assert.ok(bytes('heap_total') > bytes('heap_used'));
+  assert.ok(bytes('rss') > bytes('heap_total'));
+  assert.ok(bytes('external') > 0);
+});
+
+test('CPU time rises with what is computed, in seconds', () => {
+  const seconds = (): number => {
+    readProcess(metrics, 'supervisor');
+    return valueOf(metrics, 'messenger_process_cpu_seconds_total', 'supervisor') ?? 0;
+  };
+  const before = seconds();
+  block(300);
+  const more = seconds() - before;
+  assert.ok(more > 0.02 && more < 5, `${more} s`);
+});
