@@ -96,6 +96,27 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       queries: [['{{pool}}', `sum by (pool) (${rate('messenger_db_wait_seconds_total')})`]],
     },
     {
+      title: 'Calls that wait',
+      description:
+        'For a connection, or for a place in a statement. Some do under load; many with few requests are a database that is stuck.',
+      unit: 'short',
+      queries: [['{{pool}}', 'sum by (pool) (messenger_db_waiting)']],
+    },
+    {
+      title: 'Statements that found no connection',
+      description: 'All were in use, and they had to wait.',
+      unit: 'ops',
+      queries: [['{{pool}}', `sum by (pool) (${rate('messenger_db_waits_total')})`]],
+    },
+    {
+      title: 'Statements that failed',
+      description: 'Cancelled ones, and those that lost their connection, too.',
+      unit: 'ops',
+      queries: [
+        ['{{pool}} {{statement}}', `sum by (pool, statement) (${rate('messenger_db_statement_failures_total')})`],
+      ],
+    },
+    {
       title: 'Statements, p99',
       description: 'From sending a statement to its result, by its name.',
       unit: 's',
@@ -136,8 +157,15 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       queries: [['{{server}}', 'min by (server) (messenger_postgres_up)']],
     },
     {
+      title: 'State of the standbys',
+      description:
+        '`streaming` is good; `promoted`, `foreign`, `none` and others for long are StandbyAway, which calls.',
+      unit: 'short',
+      queries: [['{{standby}} {{state}}', 'max by (standby, state) (messenger_postgres_replication_state)']],
+    },
+    {
       title: 'Replication lag',
-      description: 'Age of the newest commit that the standby has. Above 5 s StandbyLag calls, and reads leave it.',
+      description: 'Age of the oldest log that the standby lacks. Above 5 s StandbyLag calls, and reads leave it.',
       unit: 's',
       queries: [['{{standby}}', 'max by (standby) (messenger_postgres_replication_lag_seconds)']],
     },
@@ -153,6 +181,17 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       description: 'Of the server, by what they are doing.',
       unit: 'short',
       queries: [['{{server}} {{state}}', 'max by (server, state) (messenger_postgres_connections)']],
+    },
+    {
+      title: 'Sessions of those that there may be',
+      description: 'Of max_connections. From 90 % on /ops complains.',
+      unit: 'percentunit',
+      queries: [
+        [
+          '{{server}}',
+          'max by (server) (sum by (instance, server) (messenger_postgres_connections) / max by (instance, server) (messenger_postgres_max_connections))',
+        ],
+      ],
     },
     {
       title: 'Transactions',
@@ -207,6 +246,24 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       description: 'How late timers fire, in the worst worker. Above some 50 ms a worker has more to do than it can.',
       unit: 's',
       queries: [['{{quantile}}', 'max by (quantile) (messenger_event_loop_delay_seconds)']],
+    },
+    {
+      title: 'Memory of the workers',
+      description: 'Of all workers of an instance together, as the system counts it.',
+      unit: 'bytes',
+      queries: [['{{instance}}', 'sum by (instance) (messenger_process_memory_bytes{process="worker", kind="rss"})']],
+    },
+    {
+      title: 'Version',
+      description: 'Which instances run which one.',
+      unit: 'short',
+      queries: [['{{instance}} {{version}}', 'max by (instance, version) (messenger_build_info)']],
+    },
+    {
+      title: 'Up for',
+      description: 'Since the supervisor started.',
+      unit: 's',
+      queries: [['{{instance}}', 'time() - max by (instance) (messenger_start_time_seconds)']],
     },
   ],
 };
