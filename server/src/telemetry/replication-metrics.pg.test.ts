@@ -57,15 +57,37 @@ test('lag is the age, by our own clock, of what the standby lacks; one commit af
   await eventually(async () => (await lagSeconds()) === 0);
 });
 
+/** What the session of the metrics has asked the primary since then, while nobody reads them. */
+async function countSamples(since: unknown): Promise<number> {
+  const sql = `select query_start::text from pg_stat_activity where application_name = 'messenger metrics'
+    and state = 'idle' and query_start > '${String(since)}'`;
+  return (await ask(pair, 'write', sql)).length;
+}
+
+test('what the standby lacks is as old as it is, also when nobody has asked for the metrics meanwhile', async () => {
+  await ask(pair, 'read', 'select pg_wal_replay_pause()');
+  metrics.start();
+  const [, written] = await ask(
+    pair,
+    'write',
+    'insert into churned values (12), (13) returning clock_timestamp()::text',
+  );
+  await eventually(async () => (await countSamples(written)) > 0);
+  nowMs += 59_000;
+  assert.equal(await lagSeconds(), 60);
+  await ask(pair, 'read', 'select pg_wal_replay_resume()');
+  await eventually(async () => (await lagSeconds()) === 0);
+});
+
 test('a standby that was promoted is told to be, has no lag, and says nothing of the dead rows of the primary', async () => {
   await ask(pair, 'write', 'delete from churned');
   const deadRows = async (): Promise<number | undefined> => read1('messenger_postgres_dead_rows', 'churned');
-  await eventually(async () => (await deadRows()) === 11);
+  await eventually(async () => (await deadRows()) === 13);
   assert.equal(await read1('messenger_postgres_replication_state', 'standby', 'streaming'), 1);
   await ask(pair, 'read', 'select pg_promote()');
   assert.equal(await read1('messenger_postgres_replication_state', 'standby', 'promoted'), 1);
   const { messenger_postgres_replication_state: states, messenger_postgres_replication_lag_bytes: lag } =
     await metrics.read();
   assert.deepEqual([states?.length, lag], [1, undefined]);
-  assert.equal(await deadRows(), 11);
+  assert.equal(await deadRows(), 13);
 });
