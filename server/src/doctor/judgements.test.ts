@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { guideMemoryBytes } from '../tuning/connections.ts';
 import type { About, Server } from './about.ts';
 import { checkClocks } from './clock.ts';
 import { checkEncryption } from './encryption.ts';
@@ -75,8 +76,9 @@ test('a slot beyond its limit is told before its standby is cut off, and one wit
 
 test('a setting of the command line is to be changed there: `alter system` would not be heard', async () => {
   const setting = { name: 'max_connections', value: '30', unit: null, needsRestart: true };
+  const ofGuide: About = { ...about, machineOf: () => ({ memoryBytes: guideMemoryBytes }) };
   const adviceFor = async (isOnCommandLine: boolean): Promise<string | undefined> =>
-    (await checkSettings(serverThatSays({ ...setting, isOnCommandLine }, { name: 'x' }), about))[0]?.advice;
+    (await checkSettings(serverThatSays({ ...setting, isOnCommandLine }, { name: 'x' }), ofGuide))[0]?.advice;
   assert.match((await adviceFor(false)) ?? '', /^alter system set max_connections = '500', and restart it\. /u);
   assert.match(
     (await adviceFor(true)) ?? '',

@@ -21,17 +21,18 @@ const rising = (perSample: number): string => `0+${perSample}${hour}`;
 type Series = Readonly<Record<string, string>>;
 
 const request = 'method="GET",route="/api/v1/users"';
-const durations = (status: string): string =>
-  `messenger_http_request_duration_seconds_bucket{${request},status="${status}"`;
+const durations = 'messenger_http_request_duration_seconds';
+const succeeded = `${request},status="2xx"`;
 
 /** A server with its pair that does its work: by series, without the labels that a scrape adds. */
 const healthy: Series = {
   'up{}': always(1),
   [`messenger_http_requests_total{${request},status="2xx"}`]: rising(1_000),
   [`messenger_http_requests_total{${request},status="5xx"}`]: always(0),
-  [`${durations('2xx')},le="0.01"}`]: rising(1_000),
-  [`${durations('2xx')},le="10"}`]: rising(1_000),
-  [`${durations('2xx')},le="+Inf"}`]: rising(1_000),
+  [`${durations}_bucket{${succeeded},le="0.01"}`]: rising(1_000),
+  [`${durations}_bucket{${succeeded},le="10"}`]: rising(1_000),
+  [`${durations}_bucket{${succeeded},le="+Inf"}`]: rising(1_000),
+  [`${durations}_count{${succeeded}}`]: rising(1_000),
   'messenger_db_wait_seconds_total{pool="write"}': rising(0.01),
   'messenger_worker_restarts_total{}': always(1),
   'messenger_postgres_up{server="primary"}': always(1),
@@ -46,7 +47,7 @@ const healthy: Series = {
 const sick: Readonly<Record<string, Series>> = {
   MessengerDown: { 'up{}': always(0) },
   MessengerErrors: { [`messenger_http_requests_total{${request},status="5xx"}`]: rising(500) },
-  MessengerSlow: { [`${durations('2xx')},le="0.01"}`]: rising(100) },
+  MessengerSlow: { [`${durations}_bucket{${succeeded},le="0.01"}`]: rising(100) },
   MessengerPoolWaiting: { 'messenger_db_wait_seconds_total{pool="write"}': rising(150) },
   MessengerWorkerRestarts: { 'messenger_worker_restarts_total{}': rising(1) },
   PrimaryDown: { 'messenger_postgres_up{server="primary"}': always(0) },
