@@ -114,7 +114,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
     worker,
     url: url(),
     version: about.version,
-    listen: { host, port, reusePort: enablePrefork && systemHasReusePort },
+    listen: { host, port, reusePort: systemHasReusePort },
   });
   const servers = (): NamedServer[] => [{ name: 'primary', endpoint: endpoints().write }, ...nameStandbys(standbys)];
   const metrics = new MetricsService({ ...about, config, servers, workers: () => serving });

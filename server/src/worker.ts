@@ -1,20 +1,14 @@
-import { createApp, type App, type AppServices, type AppSettings } from './app.ts';
+import { createApp, type AppServices, type AppSettings } from './app.ts';
+import { Listeners, type ListenOptions } from './http/listeners.ts';
 import type { Served } from './process/worker-process.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 
 /** What a worker needs to serve; plain data. */
 export interface WorkerSettings extends AppSettings {
-  readonly listen: {
-    readonly host: string;
-    readonly port: number;
-    /** Each worker has its own listener, and the kernel spreads the connections; else they share the supervisor's. */
-    readonly reusePort: boolean;
-  };
+  readonly listen: ListenOptions;
 }
 
-/** Connections that the kernel keeps until we accept them; it caps this at `net.core.somaxconn`, usually 4,096. */
-const backlog = 4_096;
 /** The other workers close their listeners within a few milliseconds of ours; a busy machine makes them more. */
 const settleMs = 200;
 /** How long a silent connection may still bring the request that was on its way when we began to drain. */
@@ -24,8 +18,9 @@ const lingerMs = 500;
 export async function serve(settings: WorkerSettings, services: AppServices): Promise<Served> {
   const tracing = await loadTracing(settings, services.log);
   const app = await createApp(settings, { ...services, tracing });
+  const listeners = new Listeners(app.http.server);
   try {
-    await listen(app, settings.listen);
+    await listeners.listen(settings.listen);
   } catch (error) {
     await app.close();
     throw error;
@@ -35,19 +30,11 @@ export async function serve(settings: WorkerSettings, services: AppServices): Pr
     report: { routes: app.routes },
     measure: () => app.measure(),
     stop: async (signal) => {
-      await app.drain.run(app.http, { delayMs: drainDelayMs, settleMs, lingerMs }, signal);
+      await app.drain.run(app.http, listeners, { delayMs: drainDelayMs, settleMs, lingerMs }, signal);
       await app.close();
       await tracing?.close();
     },
   };
-}
-
-async function listen({ http: { server } }: App, { host, port, reusePort }: WorkerSettings['listen']): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen({ host, port, reusePort, backlog }, resolve);
-  await promise;
-  server.off('error', reject);
 }
 
 /** Undefined when nobody wants traces; then their packages are not even loaded. */

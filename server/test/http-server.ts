@@ -31,6 +31,13 @@ export async function listen(app: HttpServer): Promise<number> {
   return Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
 }
 
+/** Of a server that listens. */
+export function portOf(app: HttpServer): number {
+  const address = app.server.address();
+  assert(typeof address === 'object' && address !== null);
+  return address.port;
+}
+
 export interface RawAnswer {
   /** All that came back until the connection closed. */
   readonly text: string;

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, test } from 'node:test';
 
-import { createTestServer, listen } from '../../test/http-server.ts';
+import { createTestServer, portOf } from '../../test/http-server.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { Drain, type DrainOptions } from './drain.ts';
+import { Listeners } from './listeners.ts';
 import type { HttpServer } from './server.ts';
 
 const never = new AbortController().signal;
@@ -14,6 +15,7 @@ const longMs = 30_000;
 
 let app: HttpServer;
 let drain: Drain;
+let listeners: Listeners;
 let port = 0;
 /** Whether the handler of `/slow` runs, and what ends it. */
 let isRunning = false;
@@ -23,6 +25,7 @@ let clients: Socket[] = [];
 beforeEach(async () => {
   app = await createTestServer({ requestTimeoutMs: longMs });
   drain = new Drain(app);
+  listeners = new Listeners(app.server);
   isRunning = false;
   app.get('/fast', async () => ({ answer: 'fast' }));
   app.get('/slow', async () => {
@@ -32,7 +35,9 @@ beforeEach(async () => {
     await promise;
     return { answer: 'slow' };
   });
-  port = await listen(app);
+  await app.ready();
+  await listeners.listen({ host: '127.0.0.1', port: 0, reusePort: process.platform === 'linux' });
+  port = portOf(app);
   clients = [];
 });
 afterEach(async () => {
@@ -78,7 +83,7 @@ async function used(): Promise<Client> {
 /** What becomes of a drain: whether it is over, and how to wait for that. */
 function run(options: DrainOptions, signal: AbortSignal = never): { readonly over: Promise<void>; isOver: boolean } {
   const running = { isOver: false, over: Promise.resolve() };
-  running.over = drain.run(app, options, signal).then(() => {
+  running.over = drain.run(app, listeners, options, signal).then(() => {
     running.isOver = true;
   });
   return running;

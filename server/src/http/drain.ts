@@ -1,6 +1,6 @@
-import { Server as NetServer } from 'node:net';
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { Listeners } from './listeners.ts';
 import type { HttpServer } from './server.ts';
 
 export interface DrainOptions {
@@ -30,17 +30,15 @@ export class Drain {
   }
 
   /**
-   * Stops taking requests without failing one: readiness says no, then the listener closes, then (when those of the other
+   * Stops taking requests without failing one: readiness says no, then the listeners close, then (when those of the other
    * workers have closed, too) each connection closes with its next answer; silent ones are closed after a while. Resolves
    * when every request is answered, or when the signal aborts, which cuts the rest.
    */
-  async run(app: HttpServer, options: DrainOptions, signal: AbortSignal): Promise<void> {
+  async run(app: HttpServer, listeners: Listeners, options: DrainOptions, signal: AbortSignal): Promise<void> {
     this.#draining = true;
     await pause(options.delayMs, signal);
-    // What waits in the listener's queue at its end is reset; a whole turn of the event loop has just emptied it.
-    await nextTurn();
-    await nextTurn();
-    const closed = stopListening(app.server);
+    await listeners.emptyQueues();
+    const closed = listeners.close();
     await pause(options.settleMs, signal);
     this.#isClosingConnections = true;
     const cut = (): void => app.server.closeAllConnections();
@@ -56,12 +54,4 @@ export class Drain {
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => undefined);
-}
-
-/** Resolves when the last connection is closed. `http.Server.close` would cut silent connections at once. */
-async function stopListening(server: NetServer): Promise<void> {
-  if (!server.listening) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  NetServer.prototype.close.call(server, () => resolve());
-  await promise;
 }

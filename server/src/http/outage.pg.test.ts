@@ -9,6 +9,7 @@ import { Value } from 'typebox/value';
 import { createTestApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
 import { withClient } from '../db/session.ts';
+import { Listeners } from './listeners.ts';
 
 const database = useDatabase();
 const users = '/api/v1/users';
@@ -82,7 +83,12 @@ test('with both databases, readiness says yes; while draining it says no', async
   await withApp({}, {}, async ({ http, drain }) => {
     assert.deepEqual((await http.inject({ method: 'GET', url: '/readyz' })).json(), { status: 'ok' });
     assert.deepEqual((await http.inject({ method: 'GET', url: '/health' })).json(), { status: 'ok' });
-    const drained = drain.run(http, { delayMs: 100, settleMs: 0, lingerMs: 0 }, new AbortController().signal);
+    const drained = drain.run(
+      http,
+      new Listeners(http.server),
+      { delayMs: 100, settleMs: 0, lingerMs: 0 },
+      new AbortController().signal,
+    );
     const answer = await http.inject({ method: 'GET', url: '/readyz' });
     assert.equal(answer.statusCode, 503);
     assert.match(answer.body, /shutting down/u);

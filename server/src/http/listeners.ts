@@ -1,0 +1,104 @@
+import type { Server as HttpServer } from 'node:http';
+import { createServer, Server, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Whether several listeners may share the port, and the kernel spreads connections over them (`SO_REUSEPORT`). */
+  readonly reusePort: boolean;
+}
+
+/**
+ * Of each process. Node takes one connection of a listener per turn of its event loop, and the turns of a busy server are long: with a
+ * single listener new clients waited for seconds while those who were in had their answers within 40 ms, and no
+ * refusal, which needs a connection, could tell them (docs/decisions/0020-listeners.md).
+ */
+const listenersPerProcess = 32;
+
+/** Connections that the kernel keeps for each until we accept them; it caps this at `net.core.somaxconn`, usually 4,096. */
+const backlog = 4_096;
+
+/** Turns after which the listeners close though connections still come: no queue is that long. */
+const mostTurns = backlog;
+
+/**
+ * Where the connections of an HTTP server come from: its own listener and, where they can share a port, others that hand over
+ * what they accept. `server.maxConnections` counts for all together.
+ */
+export class Listeners {
+  readonly #server: HttpServer;
+  readonly #others: Server[] = [];
+  readonly #maxConnections: number;
+  #open = 0;
+  /** Since the start. */
+  #taken = 0;
+
+  constructor(server: HttpServer) {
+    this.#server = server;
+    this.#maxConnections = server.maxConnections;
+    server.on('connection', (socket) => {
+      this.#taken += 1;
+      this.#open += 1;
+      socket.once('close', () => (this.#open -= 1));
+    });
+  }
+
+  /** Resolves when connections are taken; rejects as `server.listen` fails, with nothing left open. */
+  async listen({ host, port, reusePort }: ListenOptions): Promise<void> {
+    await listening(this.#server, { host, port, reusePort, backlog });
+    if (!reusePort) return;
+    const address = this.#server.address();
+    const shared = typeof address === 'object' && address !== null ? address.port : port;
+    try {
+      while (this.#others.length < listenersPerProcess - 1) {
+        const other = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#handOver(socket));
+        await listening(other, { host, port: shared, reusePort, backlog });
+        this.#others.push(other);
+      }
+    } catch (error) {
+      void this.close();
+      throw error;
+    }
+  }
+
+  /** Those that wait in a queue when it closes are reset: this takes them first. */
+  async emptyQueues(): Promise<void> {
+    for (let turn = 0, before = -1; turn < mostTurns && before !== this.#taken; turn += 1) {
+      before = this.#taken;
+      await nextTurn();
+      await nextTurn();
+    }
+  }
+
+  /** Takes no more connections. Resolves when the last one is closed; `http.Server.close` would cut silent ones at once. */
+  async close(): Promise<void> {
+    await Promise.all([this.#server, ...this.#others].map(closed));
+  }
+
+  /** The server's own listener lets in what the others leave of its limit. */
+  #handOver(socket: Socket): void {
+    if (this.#open >= this.#maxConnections) {
+      socket.destroy();
+      return;
+    }
+    this.#server.maxConnections -= 1;
+    socket.once('close', () => (this.#server.maxConnections += 1));
+    this.#server.emit('connection', socket);
+  }
+}
+
+async function listening(server: Server, options: ListenOptions & { readonly backlog: number }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(options, resolve);
+  await promise;
+  server.off('error', reject);
+}
+
+async function closed(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  Server.prototype.close.call(server, () => resolve());
+  await promise;
+}
