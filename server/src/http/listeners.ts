@@ -14,7 +14,7 @@ export interface ListenOptions {
  * single listener new clients waited for seconds while those who were in had their answers within 40 ms, and no
  * refusal, which needs a connection, could tell them (docs/decisions/0020-listeners.md).
  */
-const listenersPerProcess = 32;
+const listenersPerProcess = 128;
 
 /** Connections that the kernel keeps for each until we accept them; it caps this at `net.core.somaxconn`, usually 4,096. */
 const backlog = 4_096;
