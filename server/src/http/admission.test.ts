@@ -130,21 +130,70 @@ describe('requests are refused', () => {
     assert.equal(admission.isOpen(), true);
   });
 
-  test('no longer than until nobody had to be refused for a tenth of a second', () => {
-    run(500, 10, 150);
-    const atWork = beginMany(many);
+  test('who come back at once, before a queue has come to stand again', () => {
+    cutDown();
+    run(1_000, 1, 1);
+    beginMany(2 * many);
     assert.equal(admission.isOpen(), false);
-    now += 50;
-    for (const began of atWork) admission.end(began);
-    now += 60;
-    const still = beginMany(many);
-    assert.equal(admission.isOpen(), false, 'somebody was refused a moment ago');
-    for (const began of still) admission.end(began);
-    now += 110;
-    admission.end(admission.begin());
-    now += 110;
-    admission.end(admission.begin());
+  });
+
+  test('the less the longer nobody had to be', () => {
+    cutDown();
+    now += 10_000;
+    run(200, 1, 1);
     beginMany(many);
     assert.equal(admission.isOpen(), true);
   });
+
+  test('no more than a few times while all others are quick', () => {
+    cutDown();
+    let refused = 0;
+    for (let n = 0; n < 100; n += 1) {
+      const burst = beginMany(300);
+      const isOpen = admission.isOpen();
+      if (!isOpen) refused += 1;
+      now += 10;
+      for (const began of burst) admission.end(began);
+      now += 40;
+    }
+    assert.ok(refused > 0 && refused < 50, `${refused} of 100`);
+    beginMany(300);
+    assert.equal(admission.isOpen(), true);
+  });
+
+  test('for as long as more come than get done: the queue stays as short as it was cut', () => {
+    cutDown();
+    const queue: number[] = [];
+    for (let ms = 0; ms < 5_000; ms += 1) {
+      now += 1;
+      for (const began of queue.splice(0, 10)) admission.end(began);
+      queue.push(...letIn());
+      assert.ok(queue.length < many);
+    }
+    assert.ok(queue.length <= (1.5 * 10 * maxQueueMs) / 4, `${queue.length}`);
+  });
+
+  test('no more once nothing stands still, but for what cannot be done in time', () => {
+    const held = beginMany(many);
+    stayStill();
+    for (const began of held) admission.end(began);
+    now += 300;
+    run(300, 40, 1);
+    assert.ok(letIn().length >= (40 * maxQueueMs) / 4);
+  });
 });
+
+/** Begins as many as may be; of endless ones, many. */
+function letIn(): number[] {
+  const all: number[] = [];
+  while (all.length < many && admission.isOpen()) all.push(admission.begin());
+  return all;
+}
+
+/** A queue stood, and is gone: no more than a few are let in now. */
+function cutDown(): void {
+  run(500, 10, 150);
+  const atWork = beginMany(many);
+  assert.equal(admission.isOpen(), false);
+  for (const began of atWork) admission.end(began);
+}

@@ -15,6 +15,9 @@ const leastAtWork = 64;
 /** While a queue is cut down, this part of `maxQueueMs` is left to it: enough to keep a server busy. */
 const shortQueue = 1 / 4;
 
+/** The limit's, per window, until there is none again: in three seconds to four times as much, for who was refused returns by then. */
+const growth = 1.05;
+
 /**
  * Decides whether one more request can be answered in time, from the requests themselves: how many are at work, how many
  * get done, and how long each took. What they wait for (connections, batches, the event loop) it need not know.
@@ -22,8 +25,8 @@ const shortQueue = 1 / 4;
  * A queue stands when, twice in a row, most requests of a tenth of a second took longer than `maxQueueMs`, or none got
  * done at all: a median, so that slow requests among quick ones mean nothing, and twice, so that what waited while the
  * machine or a disk stood still is answered and not refused. From then on no more are at work than get done within a
- * quarter of `maxQueueMs` (Little's law), until a tenth of a second passes in which nobody had to be refused.
- * `maxQueueMs` 0 takes everything.
+ * quarter of `maxQueueMs` (Little's law). That limit grows slowly while nobody is refused, or most get done sooner than that;
+ * else it is set again. `maxQueueMs` 0 takes everything.
  *
  * Technique: Controlled Delay (Nichols and Jacobson, RFC 8289), with a concurrency limit in place of drops, because what
  * was begun is paid for. Why and how well: docs/decisions/0010-overload.md.
@@ -36,7 +39,10 @@ export class Admission {
   #windowBegan: number;
   /** Since then. */
   #done = 0;
+  /** Took longer than `maxQueueMs`. */
   #slow = 0;
+  /** Took longer than a short queue. */
+  #queued = 0;
   #hasRefused = false;
   #wasSlow = false;
 
@@ -66,23 +72,30 @@ export class Admission {
     this.#judge(now);
     this.#atWork -= 1;
     this.#done += 1;
-    if (now - began > this.#maxQueueMs) this.#slow += 1;
+    const tookMs = now - began;
+    if (tookMs > this.#maxQueueMs) this.#slow += 1;
+    if (tookMs > this.#maxQueueMs * shortQueue) this.#queued += 1;
   }
 
   #judge(now: number): void {
     const elapsedMs = now - this.#windowBegan;
     if (elapsedMs < windowMs) return;
-    const isSlow = elapsedMs < longestWindowMs && (this.#done === 0 ? this.#atWork > 0 : this.#slow * 2 > this.#done);
-    const isStanding = isSlow && this.#wasSlow;
-    const perMs = this.#done / elapsedMs;
-    this.#limit =
-      isStanding || this.#hasRefused
-        ? Math.max(leastAtWork, perMs * this.#maxQueueMs * shortQueue)
-        : Number.POSITIVE_INFINITY;
+    const isSlow = this.#isMost(this.#slow, elapsedMs);
+    const isStanding = (isSlow && this.#wasSlow) || (this.#hasRefused && this.#isMost(this.#queued, elapsedMs));
+    const inShortQueue = Math.max(leastAtWork, (this.#done / elapsedMs) * this.#maxQueueMs * shortQueue);
+    const grown = this.#limit * growth ** (elapsedMs / windowMs);
+    this.#limit = isStanding ? inShortQueue : Math.max(grown, inShortQueue);
     this.#wasSlow = isSlow;
     this.#windowBegan = now;
     this.#done = 0;
     this.#slow = 0;
+    this.#queued = 0;
     this.#hasRefused = false;
+  }
+
+  /** Of a window in which nothing got done, all were too slow. */
+  #isMost(count: number, elapsedMs: number): boolean {
+    if (elapsedMs >= longestWindowMs) return false;
+    return this.#done === 0 ? this.#atWork > 0 : count * 2 > this.#done;
   }
 }
