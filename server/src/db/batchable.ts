@@ -13,6 +13,8 @@ interface Batchable<Call, Result, Left> {
 
 /** Calls with the same key get the same result from one place in the batch. */
 export interface BatchableRead<Call, Result> extends Batchable<Call, Result, never> {
+  /** Of one batch, where the answers are so large that the limit of all kinds is too much memory. */
+  readonly maxSize?: number;
   readonly keyOf: (call: Call) => string;
   /** Whether the primary is to be asked for a second opinion, for callers whose standby may just not know yet. */
   readonly isDoubtful?: (result: Result) => boolean;

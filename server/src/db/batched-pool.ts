@@ -67,6 +67,7 @@ export class BatchedPool implements BatchLoads {
       this.#send(async (db) => kind.one(db, call), { withPosition, signal: interrupt, asker });
     const batch = new Batch<Call, Positioned<Result>>({
       ...limits,
+      maxSize: Math.min(limits.maxSize, kind.maxSize ?? limits.maxSize),
       clock,
       shareBy: kind.keyOf,
       isInterruptible: true,

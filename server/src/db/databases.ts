@@ -44,8 +44,11 @@ export interface Databases {
  */
 const maxInFlight = 2;
 
-/** Larger batches save nothing more, and make the first of their calls wait for the last. */
-const maxSize = 128;
+/**
+ * Of one batch. A turn of a worker with too much to do takes so long that two batches per turn are all that gets done: small
+ * ones would be what it can do.
+ */
+const maxSize = 512;
 
 /** Of the connections to the primary, for writes that wait for a row that somebody else holds. */
 const shareOfAlone = 1 / 4;

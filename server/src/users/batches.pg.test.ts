@@ -102,6 +102,14 @@ describe('the calls of one turn', () => {
     assert.equal(callsOf(counted), 1);
   });
 
+  test('that ask for many different lists are several statements: the answers of one must fit in memory', async () => {
+    const counted = await statementsOn('standby', async () => {
+      const users = usersOf(app());
+      await Promise.all(Array.from({ length: 300 }, async (_, offset) => users.list({ limit: 5, offset }, someone())));
+    });
+    assert.equal(callsOf(counted, 'unnest'), 3);
+  });
+
   test('that ask for the same list get the same array, so that it is made once', async () => {
     const users = usersOf(app());
     const pages = await Promise.all(Array.from({ length: 50 }, async () => users.list({ limit: 5 }, someone())));

@@ -26,6 +26,9 @@ const find: BatchableRead<string, User | undefined> = {
   },
 };
 
+/** Of a thousand users each, those of one batch are 128,000 rows in memory. */
+const maxPages = 128;
+
 interface PageCall {
   readonly limit: number;
   readonly offset: number;
@@ -53,6 +56,7 @@ const pages = statement<PagedUser, [limits: readonly number[], offsets: readonly
 
 const page: BatchableRead<PageCall, User[]> = {
   name: 'users.page',
+  maxSize: maxPages,
   keyOf: ({ limit, offset }) => `${limit},${offset}`,
   one: async (db, { limit, offset }) => db.query(firstPage, [limit, offset]),
   many: async (db, calls) => {
@@ -89,6 +93,7 @@ const pagesAfter = statement<
 
 const after: BatchableRead<PageAfterCall, User[]> = {
   name: 'users.page_after',
+  maxSize: maxPages,
   keyOf: ({ limit, after: { createdAt, id } }) => `${limit},${createdAt},${id}`,
   one: async (db, { limit, after: { createdAt, id } }) => db.query(pageAfter, [limit, createdAt, id]),
   many: async (db, calls) => {
