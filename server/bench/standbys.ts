@@ -19,6 +19,7 @@ import { BenchServer } from './bench-server.ts';
 import { anySettledId } from './calls.ts';
 import { runInterruptibly } from './interruptible.ts';
 import { describeRun } from './machine.ts';
+import { Turn } from '../src/lib/turn.ts';
 import { median, medianRatio } from './statistics.ts';
 
 const rounds = 7;
@@ -61,16 +62,22 @@ function openPool(role: Role, endpoint: Endpoint, pools: Pool[]): Pool {
 async function measure(way: Way, write: Endpoint, reads: readonly Endpoint[], clients: number): Promise<Sample> {
   const pools: Pool[] = [];
   const { clock, log, random } = services;
+  const turn = new Turn(clock);
   const primaryLog = new PrimaryLog(clock, 10_000);
   const standbys = reads.slice(0, way.standbys).map((endpoint) => {
-    const batches = new BatchedPool(openPool('read', endpoint, pools), { limits, clock, position: replayPosition });
+    const batches = new BatchedPool(openPool('read', endpoint, pools), {
+      limits,
+      clock,
+      turn,
+      position: replayPosition,
+    });
     const options = { place: endpoint.host, primary: primaryLog, maxLagMs: 60_000, log };
     return new Standby(openPool('read', endpoint, pools), batches, options);
   });
   await Promise.all(standbys.map(async (standby) => standby.check()));
   const reader = new UserReader(
     new Reads({
-      primary: new BatchedPool(openPool('write', write, pools), { limits, clock, position: primaryPosition }),
+      primary: new BatchedPool(openPool('write', write, pools), { limits, clock, turn, position: primaryPosition }),
       standbys: new Standbys(standbys, { maxTogether: way.maxTogether, random }),
       maxCatchUpMs: 20,
       onFailure: () => undefined,

@@ -13,6 +13,7 @@ import { observeHttpBy } from './http/observer.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { AppError } from './lib/app-error.ts';
 import type { Clock } from './lib/clock.ts';
+import { Turn } from './lib/turn.ts';
 import { withDeadline } from './lib/with-deadline.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
@@ -73,8 +74,10 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   const slowStatements = new SlowStatements(services.log, { slowMs: slowStatementMs, now: Date.now });
   const { requests, statements } = services.tracing ?? {};
   const metrics = config.metrics.enabled ? createWorkerMetrics() : undefined;
+  const turn = new Turn(services.clock);
   const databases = await openDatabases(databaseOptions(settings), {
     ...services,
+    turn,
     observer: observeDbBy([slowStatements, statements, metrics?.db].filter((one) => one !== undefined)),
     traces: statements,
   });
@@ -83,6 +86,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   const http = await createHttpServer({
     ...config.server,
     ...services,
+    turn,
     observer: observeHttpBy([requestLog, metrics?.http].filter((one) => one !== undefined)),
     traces: requests,
     newRequestId: createRequestIds(settings.worker, services.random),

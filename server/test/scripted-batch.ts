@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { Turn } from '../src/lib/turn.ts';
 import { type alone, Batch, type BatchLimits, type BatchOptions } from '../src/db/batch.ts';
 
 /** A statement that a batch has sent, and that the test ends. */
@@ -49,6 +50,7 @@ export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {})
     isFaultOfCalls: (error) => error instanceof Poison,
     isInterruptible: true,
     clock: { now: () => clock.nowMs },
+    turn: new Turn(performance),
     ...changes,
   });
   return { batch, sent, clock };

@@ -5,6 +5,7 @@ import type { Identity } from '../src/db/identity.ts';
 import { replayPosition, type Position, type PositionRow } from '../src/db/position.ts';
 import type { QueryThenOptions } from '../src/db/pool.ts';
 import type { Queryable, Statement } from '../src/db/statement.ts';
+import { Turn } from '../src/lib/turn.ts';
 import { AppError } from '../src/lib/app-error.ts';
 
 const limits = { maxInFlight: 2, maxSize: 10, maxWaiting: 100, maxWaitMs: 5_000 };
@@ -36,7 +37,7 @@ export class ScriptedServer {
   }
 
   batches(): BatchedPool {
-    return new BatchedPool(this, { limits, clock: performance, position: replayPosition });
+    return new BatchedPool(this, { limits, clock: performance, turn: new Turn(performance), position: replayPosition });
   }
 
   async query<Row extends QueryResultRow>(

@@ -1,5 +1,6 @@
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Turn } from '../lib/turn.ts';
 import type { BatchTrace, TracedCall } from '../telemetry/batch-trace.ts';
 import type { Asker } from './caller.ts';
 
@@ -39,6 +40,7 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   /** Whether a sent call may be given up; if not, it answers its caller whatever happens. */
   readonly isInterruptible: boolean;
   readonly clock: Clock;
+  readonly turn: Turn;
   /** Undefined when there are to be no traces. */
   readonly trace?: BatchTrace | undefined;
   /** Told of each batch that leaves, and how long the first of its calls has waited. Its halves are not told. */
@@ -137,7 +139,7 @@ export class Batch<Call, Result> {
     if (this.#isScheduled || this.#inFlight >= this.#options.maxInFlight || this.#queue.size === 0) return;
     if (this.#options.maxSize === 1) return this.#fill();
     this.#isScheduled = true;
-    setImmediate(() => {
+    this.#options.turn.atEnd(() => {
       this.#isScheduled = false;
       this.#fill();
     });

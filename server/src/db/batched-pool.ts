@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import type { Turn } from '../lib/turn.ts';
 import { Batch, type BatchLimits } from './batch.ts';
 import type { BatchableRead } from './batchable.ts';
 import type { Asker } from './caller.ts';
@@ -21,6 +22,7 @@ export type Send<Call, Result> = (call: Call, signal: AbortSignal, asker?: Asker
 export interface BatchedPoolOptions {
   readonly limits: BatchLimits;
   readonly clock: Clock;
+  readonly turn: Turn;
   /** How this server tells its position. */
   readonly position: Statement<PositionRow, []>;
   readonly observer?: DbObserver | undefined;
@@ -60,7 +62,7 @@ export class BatchedPool implements BatchLoads {
     kind: BatchableRead<Call, Result>,
     { withPosition }: { readonly withPosition: boolean },
   ): Send<Call, Result> {
-    const { limits, clock, observer, traces } = this.#options;
+    const { limits, clock, turn, observer, traces } = this.#options;
     const { role: pool } = this.#pool;
     const { name } = kind;
     const one = async (call: Call, interrupt: AbortSignal, asker?: Asker): Promise<Positioned<Result>> =>
@@ -69,6 +71,7 @@ export class BatchedPool implements BatchLoads {
       ...limits,
       maxSize: Math.min(limits.maxSize, kind.maxSize ?? limits.maxSize),
       clock,
+      turn,
       shareBy: kind.keyOf,
       isInterruptible: true,
       trace: traces?.ofBatches(name, pool),

@@ -1,3 +1,4 @@
+import type { Turn } from '../lib/turn.ts';
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
 import type { BatchLimits } from './batch.ts';
 import { BatchedPool, type BatchLoads } from './batched-pool.ts';
@@ -58,6 +59,7 @@ const maxCatchUpMs = 20;
 
 /** What a worker's way to the databases needs. */
 export interface DatabasesServices extends PoolServices {
+  readonly turn: Turn;
   readonly traces?: StatementTraces | undefined;
 }
 

@@ -52,13 +52,14 @@ export class GroupCommit implements BatchLoads {
   readonly #alone: Gate;
 
   constructor(pool: Pool<'write'>, options: GroupCommitOptions) {
-    const { limits, clock, observer, traces } = options;
+    const { limits, clock, turn, observer, traces } = options;
     this.#pool = pool;
     this.#options = options;
     this.#alone = new Gate(options.maxAlone, limits.maxWaiting);
     this.#batch = new Batch<AnyCall, Position>({
       ...limits,
       clock,
+      turn,
       isInterruptible: false,
       trace: traces?.ofBatches(name, this.role),
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool: this.role, name, size, waitMs })),

@@ -16,6 +16,7 @@ import { Reads } from './reads.ts';
 import { Standby } from './standby.ts';
 import { Standbys } from './standbys.ts';
 import { statement } from './statement.ts';
+import { Turn } from '../lib/turn.ts';
 import { Writes } from './writes.ts';
 
 const services = {
@@ -90,10 +91,11 @@ function openPool<R extends Role>(role: R): Pool<R> {
 /** As a worker has it, but nobody looks after the standby: after the first look, what is known of it is known from reads. */
 beforeEach(async () => {
   const { clock, log } = services;
+  const turn = new Turn(clock);
   const writePool = openPool('write');
-  const primary = new BatchedPool(writePool, { limits, clock, position: primaryPosition });
-  const commits = new GroupCommit(writePool, { limits, clock, position: primaryPosition, maxAlone: 1 });
-  const onStandby = new BatchedPool(openPool('read'), { limits, clock, position: replayPosition });
+  const primary = new BatchedPool(writePool, { limits, clock, turn, position: primaryPosition });
+  const commits = new GroupCommit(writePool, { limits, clock, turn, position: primaryPosition, maxAlone: 1 });
+  const onStandby = new BatchedPool(openPool('read'), { limits, clock, turn, position: replayPosition });
   const primaryLog = new PrimaryLog(clock, 10_000);
   const standby = new Standby(openPool('read'), onStandby, {
     place: 'standby',

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { errorCodes } from '@messenger/protocol/errors';
 
 import type { Clock } from '../lib/clock.ts';
+import type { Turn } from '../lib/turn.ts';
 import type { Admission } from './admission.ts';
 import { observeRequest, type HttpObserver } from './observer.ts';
 import { problemType, renderProblem, retryAfterSeconds } from './problem.ts';
@@ -26,6 +27,7 @@ export interface NodeServerOptions {
   readonly newRequestId: () => string;
   readonly random: () => number;
   readonly clock: Clock;
+  readonly turn?: Turn | undefined;
   readonly observer?: HttpObserver | undefined;
 }
 
@@ -50,7 +52,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
  * body are looked at: what is refused in plenty has to be cheap.
  */
 export function createNodeServer(handle: Handler, options: NodeServerOptions): Server {
-  const { admission, observer, clock } = options;
+  const { admission, observer, clock, turn } = options;
   const observation = observer && { observer, clock };
   const server = createServer(
     {
@@ -62,6 +64,7 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
       keepAliveTimeout: keepAliveMs,
     },
     (request, response) => {
+      turn?.tick();
       request.socket.newestAnswer = response;
       response.on('close', forgetAnswer);
       if (observation !== undefined) observeRequest(response, observation);

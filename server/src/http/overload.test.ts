@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 
 import { codeOf, createTestServer, listen, sendRaw } from '../../test/http-server.ts';
 import { waitFor } from '../../test/wait-for.ts';
+import { Turn } from '../lib/turn.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { HttpServer } from './server.ts';
 
@@ -13,6 +14,15 @@ const log = createLog(
   { level: 'info', name: 'test', pretty: false },
   { write: (line: string) => void lines.push(line) },
 );
+class CountedTurn extends Turn {
+  ticks = 0;
+
+  override tick(): void {
+    this.ticks += 1;
+  }
+}
+
+const turn = new CountedTurn({ now: () => 0 });
 let app: HttpServer;
 let port = 0;
 let now = 0;
@@ -27,6 +37,7 @@ beforeEach(async () => {
     log,
     clock: { now: () => now },
     random: () => dice,
+    turn,
     maxQueueMs: 100,
   });
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -70,6 +81,15 @@ test('an overloaded server refuses early: 503, when to come back, and an id, wit
   assert.match(answer.head, /^Retry-After: 3$/mu);
   assert.match(answer.head, /^Request-Id: test-\d+$/mu);
   assert.match(answer.head, /^X-Content-Type-Options: nosniff$/mu);
+});
+
+test('each request ticks, so that refusals without a pause hold up nothing', async () => {
+  await overload();
+  turn.ticks = 0;
+  await (await fetch(`http://127.0.0.1:${port}/livez`)).text();
+  assert.equal(turn.ticks, 1);
+  assert.equal((await fetch(`http://127.0.0.1:${port}/things`, { method: 'POST' })).status, 503);
+  assert.equal(turn.ticks, 2);
 });
 
 test('a refusal is made at once: in the turn in which the request comes, with nothing read of its body', async () => {

@@ -13,6 +13,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Turn } from '../lib/turn.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { RequestTraces } from '../telemetry/request-traces.ts';
 import { Admission } from './admission.ts';
@@ -40,6 +41,8 @@ export interface HttpOptions {
   readonly corsOrigins: readonly string[];
   readonly log: Log;
   readonly clock: Clock;
+  /** Ticks with each request. */
+  readonly turn?: Turn | undefined;
   readonly random: () => number;
   /** Made anew for each request; also in the log. */
   readonly newRequestId: () => string;
