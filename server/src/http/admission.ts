@@ -15,7 +15,7 @@ const leastAtWork = 64;
 /** While a queue is cut down, this part of `maxQueueMs` is left to it: enough to keep a server busy. */
 const shortQueue = 1 / 4;
 
-/** The limit's, per window, until there is none again: in three seconds to four times as much, for who was refused returns by then. */
+/** Of the limit, per window: to four times as much in three seconds, as long as who was refused is asked to stay away. */
 const growth = 1.05;
 
 /**

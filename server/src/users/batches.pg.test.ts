@@ -1,6 +1,8 @@
 /** Who shares a statement with others must not notice, but for the speed. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { before, describe, test } from 'node:test';
 
 import type { User } from '@messenger/protocol/users';
@@ -100,6 +102,25 @@ describe('the calls of one turn', () => {
       assert.deepEqual(await Promise.all(made.map(async ({ id }) => users.get(id, someone()))), made);
     });
     assert.equal(callsOf(counted), 1);
+  });
+
+  test('leave also when it goes on for too long, because requests come without a pause', async () => {
+    const { http, databases } = app();
+    const inFlight = (): number =>
+      databases.batches.flatMap(({ loads }) => loads).reduce((sum, load) => sum + load.inFlight, 0);
+    const call = usersOf(app()).create({ first_name: 'Ada', last_name: 'x' }, someone());
+    // Microtasks alone, and a request that is emitted instead of read, are all in one turn.
+    for (let n = 0; n < 20; n += 1) await Promise.resolve();
+    assert.equal(inFlight(), 0);
+    const until = performance.now() + 25;
+    while (performance.now() < until);
+    const request = new IncomingMessage(new Socket());
+    Object.assign(request, { method: 'GET', url: '/livez' });
+    const response = new ServerResponse(request);
+    http.server.emit('request', request, response);
+    response.emit('close');
+    assert.equal(inFlight(), 1);
+    await call;
   });
 
   test('that ask for many different lists are several statements: the answers of one must fit in memory', async () => {
