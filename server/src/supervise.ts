@@ -17,6 +17,7 @@ import { InProcessWorker } from './process/in-process-worker.ts';
 import { oneOff } from './process/one-off.ts';
 import type { Service } from './process/service.ts';
 import { Workers } from './process/workers.ts';
+import { Events } from './telemetry/events.ts';
 import type { Log } from './telemetry/log.ts';
 import type { NamedServer } from './telemetry/postgres-metrics.ts';
 import { serve, type WorkerSettings } from './worker.ts';
@@ -63,6 +64,8 @@ export interface Summary {
 /** The whole server as services: port → databases → schema → workers. */
 export function createSupervisor({ config, sources }: LoadedConfig, about: SupervisorServices): Supervisor {
   const { log } = about;
+  const events = new Events(about.wallMs);
+  const { record } = events;
   const { host, enablePrefork } = config.server;
   const workers = enablePrefork ? config.server.workers : 1;
   const external = externalEndpoints(config);
@@ -120,7 +123,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   const metrics = new MetricsService({ ...about, config, servers, workers: () => serving });
   const { collect } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
-    ? new Workers({ ...about, count: workers, settings, collect })
+    ? new Workers({ ...about, count: workers, settings, collect, record })
     : new InProcessWorker(async () => serve(settings(1), { ...about, collect, log: about.workerLog(1) }));
   const announce = oneOff('announcement', async () => embedded?.announce(url()));
 

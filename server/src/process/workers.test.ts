@@ -13,12 +13,14 @@ import { Workers } from './workers.ts';
 const never = new AbortController().signal;
 const lines: string[] = [];
 const fatal: string[] = [];
+const events: string[] = [];
 let workers: Workers<Script> | undefined;
 
 afterEach(async () => {
   await workers?.stop(AbortSignal.abort());
   lines.length = 0;
   fatal.length = 0;
+  events.length = 0;
 });
 
 const collectNothing: Collect = async () => noCollection;
@@ -33,6 +35,7 @@ function create(act: (launch: number) => Script['do'], count = 2, collect = coll
     onFatal: (reason) => fatal.push(reason),
     clock: { now: () => 0 },
     collect,
+    record: ({ text }) => events.push(text),
     heartbeat: { everyMs: 100, mostMissed: 5, mostMissedAtStart: 100 },
     log: createLog({ level: 'info', name: 'test', pretty: false }, { write: (line: string) => void lines.push(line) }),
   });
@@ -114,6 +117,7 @@ test('a worker that crashes is replaced, also when its replacement cannot start;
   await replaced;
   assert.equal(pidOf(group, 2), other);
   assert.match(lines.join(''), /"reason":"no room"/u);
+  assert.deepEqual(events, ['Worker 1 ended by SIGKILL', 'Worker 1 ended with exit code 1: no room']);
 });
 
 test('workers that crash too often are fatal, once, and are not started again', async () => {

@@ -7,6 +7,7 @@ import { OperatorError } from '../lib/operator-error.ts';
 import { RestartBudget } from '../lib/restart-budget.ts';
 import type { Collect, Measurement } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
+import type { Occurrence, RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import { defaultHeartbeat, Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
 import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
@@ -26,6 +27,7 @@ export interface WorkersOptions<Settings> {
   readonly heartbeat?: HeartbeatLimits;
   /** What a worker gets that asks for the metrics of all. */
   readonly collect: Collect;
+  readonly record: RecordEvent;
 }
 
 export interface WorkerCounts {
@@ -41,6 +43,8 @@ interface Measured {
   readonly pid: number;
   readonly question: Question<Measurement>;
 }
+
+const noReason = 'it ended without a reason';
 
 /** How long a worker may take to say what it has counted. */
 const measureMs = 900;
@@ -115,7 +119,7 @@ export class Workers<Settings> implements Service {
     this.#running.set(n, worker);
     const measure = new Question<Measurement>(() => send(worker, { type: 'measure' }));
     let served = false;
-    let reason = 'it ended without a reason';
+    let reason = noReason;
     worker.on('message', (message: WorkerMessage) => {
       if (message.type === 'hello') send(worker, { type: 'serve', settings: this.#options.settings(n) });
       if (message.type === 'failed') reason = message.reason;
@@ -160,6 +164,7 @@ export class Workers<Settings> implements Service {
     // A worker that ended in good order was asked to, by somebody's SIGTERM: that is no crash.
     const delayMs = code === 0 ? 0 : this.#budget.crashed();
     this.#options.log.warn({ worker: n, code, signal: killedBy, reason, restartInMs: delayMs }, 'a worker ended');
+    this.#options.record(describeEnd(n, code, killedBy, reason));
     if (delayMs === undefined) {
       this.#state = 'failed';
       this.#options.onFatal('workers crash too often');
@@ -192,6 +197,12 @@ export class Workers<Settings> implements Service {
       if (!(error instanceof OperatorError)) this.#exited(n, 1, null, String(error));
     }
   }
+}
+
+function describeEnd(n: number, code: number, killedBy: string | null, reason: string): Occurrence {
+  const how = killedBy === null ? `with exit code ${code}` : `by ${killedBy}`;
+  const why = reason === noReason ? '' : `: ${reason}`;
+  return { kind: 'worker', level: code === 0 ? 'info' : 'warn', text: `Worker ${n} ended ${how}${why}` };
 }
 
 const neverAborts = new AbortController().signal;
