@@ -3,7 +3,13 @@ import { runWorkerProcess } from '../src/process/worker-process.ts';
 
 export interface Script {
   readonly worker: number;
-  readonly do: 'serve' | 'fail to start' | 'die at the start' | 'hang when stopped' | 'ask what all have counted';
+  readonly do:
+    | 'serve'
+    | 'fail to start'
+    | 'die at the start'
+    | 'exit at the start'
+    | 'hang when stopped'
+    | 'ask what all have counted';
 }
 
 runWorkerProcess<Script>(
@@ -17,6 +23,7 @@ runWorkerProcess<Script>(
     if (script.do === 'ask what all have counted') collect().catch(() => undefined);
     if (script.do === 'fail to start') throw new Error('no room');
     if (script.do === 'die at the start') process.kill(process.pid, 'SIGKILL');
+    if (script.do === 'exit at the start') process.exit(0);
     process.on('SIGTERM', () => process.exit(0));
     return {
       report: { routes: [`worker ${script.worker}`] },

@@ -6,8 +6,12 @@ export interface Backoff {
   readonly random: () => number;
 }
 
-/** Waits before attempt `attempt` (from 1): twice as long each time, half of it at random. Rejects when aborted. */
-export async function backOff({ baseMs, maxMs, random }: Backoff, attempt: number, signal: AbortSignal): Promise<void> {
-  const fullMs = Math.min(maxMs, baseMs * 2 ** (attempt - 1));
-  await sleep(fullMs * (0.5 + random() / 2), undefined, { signal });
+/** How long to wait before attempt `attempt` (from 1): twice as long each time up to `maxMs`, half of it at random. */
+export function backOffMs({ baseMs, maxMs, random }: Backoff, attempt: number): number {
+  return Math.round(Math.min(maxMs, baseMs * 2 ** (attempt - 1)) * (0.5 + random() / 2));
+}
+
+/** Waits before an attempt. Rejects when aborted. */
+export async function backOff(backoff: Backoff, attempt: number, signal: AbortSignal): Promise<void> {
+  await sleep(backOffMs(backoff, attempt), undefined, { signal });
 }

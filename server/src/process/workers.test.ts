@@ -34,12 +34,18 @@ function create(act: (launch: number) => Script['do'], count = 2, collect = coll
     settings: (worker) => ({ worker, do: act((launches += 1)) }),
     onFatal: (reason) => fatal.push(reason),
     clock: { now: () => 0 },
+    random: () => 0,
     collect,
     record: ({ text }) => events.push(text),
     heartbeat: { everyMs: 100, mostMissed: 5, mostMissedAtStart: 100 },
     log: createLog({ level: 'info', name: 'test', pretty: false }, { write: (line: string) => void lines.push(line) }),
   });
   return workers;
+}
+
+/** The ends of workers that were logged so far. */
+function crashes(): { readonly code: number | null; readonly restartInMs: number }[] {
+  return lines.filter((line) => line.includes('"a worker ended"')).map((line) => JSON.parse(line));
 }
 
 function pidOf(group: Workers<Script>, n: number): number {
@@ -120,14 +126,46 @@ test('a worker that crashes is replaced, also when its replacement cannot start;
   assert.deepEqual(events, ['Worker 1 ended by SIGKILL', 'Worker 1 ended with exit code 1: no room']);
 });
 
-test('workers that crash too often are fatal, once, and are not started again', async () => {
+test('a lone worker that crashes six times in a row ends the server, once, and is not started again', async () => {
   const group = create((launch) => (launch === 1 ? 'serve' : 'die at the start'), 1);
   await group.start(never);
   process.kill(pidOf(group, 1), 'SIGKILL');
   await waitFor('the budget to be spent', () => fatal.length > 0);
-  assert.deepEqual(fatal, ['workers crash too often']);
+  assert.deepEqual(fatal, ['no worker serves, and each has crashed too often']);
   assert.equal(group.state(), 'failed');
   assert.equal(group.pids.size, 0);
+  assert.deepEqual(crashes().length, 6);
+});
+
+test('while a sibling serves, a worker that always crashes is restarted ever more slowly, and the server goes on', async () => {
+  const group = create((launch) => (launch <= 2 ? 'serve' : 'die at the start'));
+  await group.start(never);
+  const sibling = pidOf(group, 2);
+  process.kill(pidOf(group, 1), 'SIGKILL');
+  await waitFor('eight crashes', () => crashes().length >= 8, 30_000);
+  assert.deepEqual(
+    crashes().map(({ restartInMs }) => restartInMs),
+    [0, 50, 100, 200, 400, 800, 1_600, 3_200],
+  );
+  assert.deepEqual(fatal, []);
+  assert.equal(pidOf(group, 2), sibling);
+  assert.deepEqual(group.counts, { expected: 2, serving: 1, restarts: 8 });
+});
+
+test('when the last worker that serves ends, and the others have crashed too often, the server ends', async () => {
+  const group = create((launch) => (launch <= 2 ? 'serve' : 'die at the start'));
+  await group.start(never);
+  for (const pid of group.pids.values()) process.kill(pid, 'SIGKILL');
+  await waitFor('both budgets to be spent', () => fatal.length > 0, 30_000);
+  assert.equal(fatal.length, 1);
+});
+
+test('a worker that ends by itself before it serves counts as crashed, whatever its exit code', async () => {
+  const group = create((launch) => (launch === 1 ? 'serve' : 'exit at the start'), 1);
+  await group.start(never);
+  process.kill(pidOf(group, 1), 'SIGKILL');
+  await waitFor('the budget to be spent', () => fatal.length > 0);
+  assert.ok(crashes().some(({ code }) => code === 0));
 });
 
 test('a worker that does not stop is ended by force when the time is over', async () => {

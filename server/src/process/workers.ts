@@ -1,18 +1,16 @@
-import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
+import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Clock } from '../lib/clock.ts';
-import { OperatorError } from '../lib/operator-error.ts';
-import { RestartBudget } from '../lib/restart-budget.ts';
-import type { Collect, Measurement } from '../telemetry/collection.ts';
+import type { Collect } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
-import type { Occurrence, RecordEvent } from '../telemetry/events.ts';
+import type { RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
-import { defaultHeartbeat, Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
-import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
-import { Question } from './question.ts';
+import { CrashBackoff } from './crash-backoff.ts';
+import { defaultHeartbeat, type HeartbeatLimits } from './heartbeat.ts';
+import type { WorkerReport } from './messages.ts';
 import type { Service, ServiceState } from './service.ts';
+import { WorkerChild, type WorkerEnd } from './worker-child.ts';
 
 export interface WorkersOptions<Settings> {
   readonly count: number;
@@ -20,9 +18,10 @@ export interface WorkersOptions<Settings> {
   readonly exec: string;
   /** What worker `n`, from 1, is told to do. */
   readonly settings: (n: number) => Settings;
-  /** Called when workers crash more often than the budget allows. */
+  /** Called when no worker serves and each has crashed too often. */
   readonly onFatal: (reason: string) => void;
   readonly clock: Clock;
+  readonly random: () => number;
   readonly log: Log;
   readonly heartbeat?: HeartbeatLimits;
   /** What a worker gets that asks for the metrics of all. */
@@ -37,36 +36,39 @@ export interface WorkerCounts {
   readonly restarts: number;
 }
 
-/** A worker that serves, and how it is asked. */
-interface Measured {
-  readonly worker: number;
-  readonly pid: number;
-  readonly question: Question<Measurement>;
+/** The place of a worker. Its process changes. */
+interface Slot<Settings> {
+  readonly number: number;
+  backoff: CrashBackoff;
+  /** Undefined between a crash and the restart. */
+  child: WorkerChild<Settings> | undefined;
+  servesSinceMs: number | undefined;
 }
 
-const noReason = 'it ended without a reason';
-
-/** How long a worker may take to say what it has counted. */
-const measureMs = 900;
-
 /**
- * Worker processes that each listen on the same port. One that dies is replaced at once, while the others go on; one that
- * hangs is killed first. Crashes beyond the budget end the server. Processes come from node:cluster, so that where the
- * system has no `SO_REUSEPORT` they share one listener instead.
+ * Worker processes that each listen on the same port. One that dies is replaced, while the others go on: at once, then ever
+ * more slowly while it crashes again and again. One that hangs is killed first. The server ends when no worker serves and
+ * each has spent its budget of crashes. Processes come from node:cluster, so that where the system has no `SO_REUSEPORT` they
+ * share one listener instead.
  */
 export class Workers<Settings> implements Service {
   readonly name = 'workers';
   readonly #options: WorkersOptions<Settings>;
-  readonly #budget: RestartBudget;
-  readonly #running = new Map<number, Worker>();
+  readonly #slots: readonly Slot<Settings>[];
+  /** Aborts with `stop`: nothing is restarted any more. */
+  readonly #stopping = new AbortController();
   #state: ServiceState = 'stopped';
-  readonly #measures = new Map<number, Measured>();
   #restarts = 0;
   #report: WorkerReport = { routes: [] };
 
   constructor(options: WorkersOptions<Settings>) {
     this.#options = options;
-    this.#budget = new RestartBudget(options.clock);
+    this.#slots = Array.from({ length: options.count }, (_, index) => ({
+      number: index + 1,
+      backoff: new CrashBackoff(options.random),
+      child: undefined,
+      servesSinceMs: undefined,
+    }));
   }
 
   state(): ServiceState {
@@ -80,145 +82,96 @@ export class Workers<Settings> implements Service {
 
   /** Process ids by worker number. */
   get pids(): ReadonlyMap<number, number> {
-    return new Map([...this.#running].map(([n, { process }]) => [n, process.pid ?? 0]));
+    return new Map(this.#children.map(({ number, pid }) => [number, pid]));
   }
 
   get counts(): WorkerCounts {
-    return { expected: this.#options.count, serving: this.#measures.size, restarts: this.#restarts };
+    const serving = this.#children.filter(({ isServing }) => isServing).length;
+    return { expected: this.#options.count, serving, restarts: this.#restarts };
   }
 
   /** What each worker that serves has counted; undefined for one that does not answer. */
   async measure(): Promise<readonly MeasuredWorker[]> {
-    const asked = [...this.#measures].map(async ([id, { worker, pid, question }]) => {
-      return { id, worker, pid, measurement: await question.ask(measureMs) };
-    });
-    return await Promise.all(asked);
+    const measured = await Promise.all(this.#children.map(async (child) => child.measure()));
+    return measured.filter((one) => one !== undefined);
   }
 
   async start(signal: AbortSignal): Promise<void> {
     this.#state = 'starting';
     cluster.setupPrimary({ exec: this.#options.exec, args: [], serialization: 'advanced' });
-    const numbers = Array.from({ length: this.#options.count }, (_, index) => index + 1);
-    const reports = await Promise.all(numbers.map(async (n) => this.#launch(n, signal)));
-    this.#report = reports[0] ?? this.#report;
+    const { promise: calledOff, reject } = Promise.withResolvers<never>();
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    const reports = Promise.all(this.#slots.map(async (slot) => this.#launch(slot).serving));
+    [this.#report = this.#report] = await Promise.race([reports, calledOff]);
     this.#state = 'running';
     // One may have served, and died before the last one served.
-    for (const n of numbers) if (!this.#running.has(n)) void this.#replace(n, 0);
+    for (const slot of this.#slots) if (slot.child === undefined) void this.#replace(slot, 0);
   }
 
   async stop(signal: AbortSignal): Promise<void> {
     this.#state = 'stopping';
-    await Promise.all([...this.#running.values()].map(async (worker) => stopWorker(worker, signal)));
+    this.#stopping.abort();
+    await Promise.all(this.#children.map(async (child) => child.stop(signal)));
     this.#state = 'stopped';
   }
 
-  /** Resolves when the worker serves; rejects with its reason when it ends before that. */
-  #launch(n: number, signal: AbortSignal): Promise<WorkerReport> {
-    const { promise, resolve, reject } = Promise.withResolvers<WorkerReport>();
-    const worker = cluster.fork();
-    this.#running.set(n, worker);
-    const measure = new Question<Measurement>(() => send(worker, { type: 'measure' }));
-    let served = false;
-    let reason = noReason;
-    worker.on('message', (message: WorkerMessage) => {
-      if (message.type === 'hello') send(worker, { type: 'serve', settings: this.#options.settings(n) });
-      if (message.type === 'failed') reason = message.reason;
-      if (message.type === 'pong') heartbeat.answered();
-      if (message.type === 'measured') measure.answered(message.measurement);
-      if (message.type === 'collect') void this.#collectFor(worker, message);
-      if (message.type === 'ready') {
-        served = true;
-        this.#measures.set(worker.id, { worker: n, pid: worker.process.pid ?? 0, question: measure });
-        heartbeat.serves();
-        resolve(message.report);
-      }
-    });
-    const heartbeat = new Heartbeat(
-      this.#options.heartbeat ?? defaultHeartbeat,
-      () => send(worker, { type: 'ping' }),
-      () => {
-        reason = 'it did not react any more';
-        worker.process.kill('SIGKILL');
-      },
-    );
-    const ended = (code: number, killedBy: string | null): void => {
-      heartbeat.stop();
-      this.#running.delete(n);
-      this.#measures.delete(worker.id);
-      measure.end();
-      reject(new OperatorError(`Worker ${n} did not start: ${reason}`));
-      if (served || this.#state === 'running') this.#exited(n, code, killedBy, reason);
-    };
-    worker.once('error', (error) => {
-      reason = error.message;
-      // Such as too many open files: no process was born, so none will exit.
-      if (worker.process.pid === undefined) ended(1, null);
-    });
-    worker.once('exit', ended);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    return promise;
+  get #children(): WorkerChild<Settings>[] {
+    return this.#slots.flatMap(({ child }) => child ?? []);
   }
 
-  #exited(n: number, code: number, killedBy: string | null, reason: string): void {
+  #launch(slot: Slot<Settings>): WorkerChild<Settings> {
+    const { settings, heartbeat = defaultHeartbeat, collect, log, clock } = this.#options;
+    const { number } = slot;
+    const child = new WorkerChild({ number, settings: settings(number), heartbeat, collect, log });
+    slot.child = child;
+    slot.servesSinceMs = undefined;
+    void child.serving.then(
+      () => (slot.servesSinceMs = clock.now()),
+      () => undefined,
+    );
+    void child.ended.then((end) => this.#ended(slot, end));
+    return child;
+  }
+
+  #ended(slot: Slot<Settings>, end: WorkerEnd): void {
+    slot.child = undefined;
     if (this.#state !== 'running') return;
-    // A worker that ended in good order was asked to, by somebody's SIGTERM: that is no crash.
-    const delayMs = code === 0 ? 0 : this.#budget.crashed();
-    this.#options.log.warn({ worker: n, code, signal: killedBy, reason, restartInMs: delayMs }, 'a worker ended');
-    this.#options.record(describeEnd(n, code, killedBy, reason));
-    if (delayMs === undefined) {
+    const servedMs = slot.servesSinceMs === undefined ? 0 : this.#options.clock.now() - slot.servesSinceMs;
+    // A worker that served and ended in good order was asked to, by somebody's SIGTERM: that is no crash.
+    const wasAsked = end.code === 0 && slot.servesSinceMs !== undefined;
+    if (wasAsked) slot.backoff = new CrashBackoff(this.#options.random);
+    const restartInMs = wasAsked ? 0 : slot.backoff.crashed(servedMs);
+    const level = slot.backoff.isSpent ? 'error' : 'warn';
+    this.#options.log[level]({ worker: slot.number, ...end, restartInMs }, 'a worker ended');
+    this.#options.record({ kind: 'worker', level: wasAsked ? 'info' : 'warn', text: describe(slot.number, end) });
+    if (this.#isHopeless) {
       this.#state = 'failed';
-      this.#options.onFatal('workers crash too often');
+      this.#options.onFatal('no worker serves, and each has crashed too often');
       return;
     }
     this.#restarts += 1;
-    void this.#replace(n, delayMs);
+    void this.#replace(slot, restartInMs);
   }
 
-  async #collectFor(worker: Worker, { question, maxAgeMs }: { question: number; maxAgeMs: number }): Promise<void> {
-    const { collect, log } = this.#options;
-    try {
-      send(worker, { type: 'collected', question, collection: await collect(maxAgeMs) });
-    } catch (err) {
-      // The worker's question ends by its deadline.
-      log.error({ err }, 'what all have counted could not be collected');
-    }
+  get #isHopeless(): boolean {
+    return this.counts.serving === 0 && this.#slots.every(({ backoff }) => backoff.isSpent);
   }
 
-  async #replace(n: number, delayMs: number): Promise<void> {
-    if (delayMs > 0) await sleep(delayMs);
+  async #replace(slot: Slot<Settings>, delayMs: number): Promise<void> {
+    await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     if (this.#state !== 'running') return;
-    const beganMs = this.#options.clock.now();
+    const { clock, log } = this.#options;
+    const beganMs = clock.now();
     try {
-      await this.#launch(n, neverAborts);
-      const tookMs = Math.round(this.#options.clock.now() - beganMs);
-      this.#options.log.info({ worker: n, tookMs }, 'a new worker serves');
-    } catch (error) {
-      // Its exit was counted and logged, and has led to the next attempt. Only a fork that throws, for want of memory, has none.
-      if (!(error instanceof OperatorError)) this.#exited(n, 1, null, String(error));
+      await this.#launch(slot).serving;
+      log.info({ worker: slot.number, tookMs: Math.round(clock.now() - beganMs) }, 'a new worker serves');
+    } catch {
+      // Its end was counted and logged, and has led to the next attempt.
     }
   }
 }
 
-function describeEnd(n: number, code: number, killedBy: string | null, reason: string): Occurrence {
-  const how = killedBy === null ? `with exit code ${code}` : `by ${killedBy}`;
-  const why = reason === noReason ? '' : `: ${reason}`;
-  return { kind: 'worker', level: code === 0 ? 'info' : 'warn', text: `Worker ${n} ended ${how}${why}` };
-}
-
-const neverAborts = new AbortController().signal;
-
-function send<Settings>(worker: Worker, message: SupervisorMessage<Settings>): void {
-  // The channel may close while we write; the exit that follows is what counts.
-  worker.process.send(message, undefined, undefined, () => undefined);
-}
-
-async function stopWorker(worker: Worker, signal: AbortSignal): Promise<void> {
-  const exited = once(worker, 'exit');
-  if (worker.isDead()) return;
-  const kill = (): void => void worker.process.kill('SIGKILL');
-  signal.addEventListener('abort', kill, { once: true });
-  if (signal.aborted) kill();
-  else send(worker, { type: 'drain' });
-  await exited;
-  signal.removeEventListener('abort', kill);
+function describe(worker: number, { code, signal, reason }: WorkerEnd): string {
+  const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
+  return `Worker ${worker} ended ${how}${reason === undefined ? '' : `: ${reason}`}`;
 }

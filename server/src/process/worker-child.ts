@@ -1,0 +1,154 @@
+import cluster, { type Worker } from 'node:cluster';
+
+import { OperatorError } from '../lib/operator-error.ts';
+import type { Collect, Measurement } from '../telemetry/collection.ts';
+import type { MeasuredWorker } from '../telemetry/collector.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
+import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
+import { Question } from './question.ts';
+
+export interface WorkerChildOptions<Settings> {
+  /** Its number, from 1, which its successor takes over. */
+  readonly number: number;
+  readonly settings: Settings;
+  readonly heartbeat: HeartbeatLimits;
+  /** What it gets when it asks for the metrics of all. */
+  readonly collect: Collect;
+  readonly log: Log;
+}
+
+export interface WorkerEnd {
+  readonly code: number;
+  readonly signal: string | null;
+  /** Undefined when it gave none. */
+  readonly reason: string | undefined;
+}
+
+/** How long a worker may take to say what it has counted. */
+const measureMs = 900;
+
+/** One worker process, as its supervisor sees it: from the fork to its end. */
+export class WorkerChild<Settings> {
+  /** Resolves when it serves; rejects with the reason when it ends before that. */
+  readonly serving: Promise<WorkerReport>;
+  /** Resolves when its process is gone, or could not be forked. Never rejects. */
+  readonly ended: Promise<WorkerEnd>;
+  readonly #options: WorkerChildOptions<Settings>;
+  readonly #process: Worker | undefined;
+  readonly #measurement: Question<Measurement>;
+  readonly #heartbeat: Heartbeat;
+  readonly #served = Promise.withResolvers<WorkerReport>();
+  readonly #end = Promise.withResolvers<WorkerEnd>();
+  #reason: string | undefined;
+  #isServing = false;
+  #isOver = false;
+
+  constructor(options: WorkerChildOptions<Settings>) {
+    this.#options = options;
+    this.serving = this.#served.promise;
+    this.ended = this.#end.promise;
+    this.serving.catch(() => undefined); // Its end is told in `ended`, too.
+    this.#measurement = new Question(() => this.#send({ type: 'measure' }));
+    this.#heartbeat = new Heartbeat(
+      options.heartbeat,
+      () => this.#send({ type: 'ping' }),
+      () => {
+        this.#reason = 'it did not react any more';
+        this.kill();
+      },
+    );
+    this.#process = this.#fork();
+  }
+
+  get number(): number {
+    return this.#options.number;
+  }
+
+  get pid(): number {
+    return this.#process?.process.pid ?? 0;
+  }
+
+  get isServing(): boolean {
+    return this.#isServing;
+  }
+
+  /** Undefined while it does not serve; without a measurement when it does not answer within a second. */
+  async measure(): Promise<MeasuredWorker | undefined> {
+    if (!this.#isServing) return undefined;
+    const measurement = await this.#measurement.ask(measureMs);
+    return { id: this.#process?.id ?? 0, worker: this.number, pid: this.pid, measurement };
+  }
+
+  kill(): void {
+    this.#process?.process.kill('SIGKILL');
+  }
+
+  /** Lets it finish what runs. Resolves when its process is gone; the signal ends it by force. */
+  async stop(signal: AbortSignal): Promise<void> {
+    const kill = (): void => this.kill();
+    signal.addEventListener('abort', kill, { once: true });
+    if (signal.aborted) kill();
+    else this.#send({ type: 'drain' });
+    await this.ended;
+    signal.removeEventListener('abort', kill);
+  }
+
+  /** Undefined when no process could be made, such as for want of memory or of open files. */
+  #fork(): Worker | undefined {
+    try {
+      const worker = cluster.fork();
+      worker.on('message', (message: WorkerMessage) => this.#heard(message));
+      worker.once('error', (error) => {
+        this.#reason = error.message;
+        if (worker.process.pid === undefined) this.#ended(1, null); // It will not exit.
+      });
+      worker.once('exit', (code: number, signal: string | null) => this.#ended(code, signal));
+      return worker;
+    } catch (error) {
+      this.#reason = error instanceof Error ? error.message : String(error);
+      this.#ended(1, null);
+      return undefined;
+    }
+  }
+
+  #heard(message: WorkerMessage): void {
+    if (message.type === 'hello') this.#send({ type: 'serve', settings: this.#options.settings });
+    if (message.type === 'failed') this.#reason = message.reason;
+    if (message.type === 'pong') this.#heartbeat.answered();
+    if (message.type === 'measured') this.#measurement.answered(message.measurement);
+    if (message.type === 'collect') void this.#collect(message.question, message.maxAgeMs);
+    if (message.type === 'ready' && !this.#isOver) {
+      this.#isServing = true;
+      this.#heartbeat.serves();
+      this.#served.resolve(message.report);
+    }
+  }
+
+  #ended(code: number, signal: string | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#isServing = false;
+    this.#heartbeat.stop();
+    this.#measurement.end();
+    this.#served.reject(
+      new OperatorError(`Worker ${this.number} did not start: ${this.#reason ?? 'it ended without a reason'}`),
+    );
+    this.#end.resolve({ code, signal, reason: this.#reason });
+  }
+
+  async #collect(question: number, maxAgeMs: number): Promise<void> {
+    const { collect, log } = this.#options;
+    try {
+      this.#send({ type: 'collected', question, collection: await collect(maxAgeMs) });
+    } catch (err) {
+      // The worker's question ends by its deadline.
+      log.error({ err }, 'what all have counted could not be collected');
+    }
+  }
+
+  #send(message: SupervisorMessage<Settings>): void {
+    // The channel may close while we write; the exit that follows is what counts.
+    this.#process?.process.send(message, undefined, undefined, () => undefined);
+  }
+}
