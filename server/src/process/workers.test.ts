@@ -43,9 +43,19 @@ function create(act: (launch: number) => Script['do'], count = 2, collect = coll
   return workers;
 }
 
+interface LoggedEnd {
+  readonly code: number | null;
+  readonly restartInMs: number;
+}
+
 /** The ends of workers that were logged so far. */
-function crashes(): { readonly code: number | null; readonly restartInMs: number }[] {
-  return lines.filter((line) => line.includes('"a worker ended"')).map((line) => JSON.parse(line));
+function crashes(): LoggedEnd[] {
+  return lines
+    .filter((line) => line.includes('"a worker ended"'))
+    .map((line): LoggedEnd => {
+      const { code, restartInMs }: LoggedEnd = JSON.parse(line);
+      return { code, restartInMs };
+    });
 }
 
 function pidOf(group: Workers<Script>, n: number): number {
