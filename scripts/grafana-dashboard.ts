@@ -254,6 +254,15 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       queries: [['{{instance}}', 'sum by (instance) (messenger_process_memory_bytes{process="worker", kind="rss"})']],
     },
     {
+      title: 'Open files',
+      description: 'Sockets included, of the process that has most, and how many the system allows.',
+      unit: 'short',
+      queries: [
+        ['{{instance}} {{process}}', 'max by (instance, process) (messenger_process_open_files)'],
+        ['{{instance}} limit', 'min by (instance) (messenger_process_max_open_files)'],
+      ],
+    },
+    {
       title: 'Version',
       description: 'Which instances run which one.',
       unit: 'short',

@@ -17,10 +17,12 @@ await run();
 
 async function runCommand(): Promise<void> {
   const { runProgram } = await import('./commands/program.ts');
-  process.stdout.on('error', ignoreClosedPipe);
-  process.stderr.on('error', ignoreClosedPipe);
+  let outputError: NodeJS.ErrnoException | undefined;
+  process.stdout.on('error', (error) => (outputError = error));
+  process.stderr.on('error', () => undefined); // A full disk or a closed terminal does not stop the server.
+  const code = await runProgram(process.argv.slice(2), createIo()).catch(explain);
   // Not only the exit code: something that hangs (a dead disk, a service that did not stop) must not keep us alive.
-  await end(await runProgram(process.argv.slice(2), createIo()).catch(explain));
+  await end(code === exitCodes.ok && isLoss(outputError) ? exitCodes.failed : code);
 }
 
 async function end(code: number): Promise<never> {
@@ -28,9 +30,9 @@ async function end(code: number): Promise<never> {
   return process.exit(code);
 }
 
-/** Whoever read our output has gone; that is no reason to stop serving. */
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+/** A reader that closes its pipe early has what it wanted; any other error means that the result is not whole. */
+function isLoss(error: NodeJS.ErrnoException | undefined): boolean {
+  return error !== undefined && error.code !== 'EPIPE';
 }
 
 function createIo(): Io {

@@ -1,6 +1,7 @@
-import { createApp, type AppServices, type AppSettings } from './app.ts';
+import { createApp, type App, type AppServices, type AppSettings } from './app.ts';
 import { Listeners, type ListenOptions } from './http/listeners.ts';
 import type { Served } from './process/worker-process.ts';
+import type { Measurement } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 
@@ -28,13 +29,23 @@ export async function serve(settings: WorkerSettings, services: AppServices): Pr
   const { drainDelayMs } = settings.config.server;
   return {
     report: { routes: app.routes },
-    measure: () => app.measure(),
+    measure: () => measure(app, services.log),
     stop: async (signal) => {
       await app.drain.run(app.http, listeners, { delayMs: drainDelayMs, settleMs, lingerMs }, signal);
       await app.close();
       await tracing?.close();
     },
   };
+}
+
+/** A defect in what only observes must not end the worker. */
+function measure(app: App, log: Log): Measurement | undefined {
+  try {
+    return app.measure();
+  } catch (err) {
+    log.error({ err }, 'the worker could not be measured');
+    return undefined;
+  }
 }
 
 /** Undefined when nobody wants traces; then their packages are not even loaded. */

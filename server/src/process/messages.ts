@@ -4,7 +4,8 @@ import type { Collection, Measurement } from '../telemetry/collection.ts';
 export type WorkerMessage =
   | { readonly type: 'hello' }
   | { readonly type: 'pong' }
-  | { readonly type: 'measured'; readonly measurement: Measurement }
+  /** Without a measurement when measuring failed. */
+  | { readonly type: 'measured'; readonly measurement: Measurement | undefined }
   /** A question, to which the answer has the same number. */
   | { readonly type: 'collect'; readonly question: number; readonly maxAgeMs: number }
   | { readonly type: 'ready'; readonly report: WorkerReport }

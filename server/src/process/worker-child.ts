@@ -36,7 +36,7 @@ export class WorkerChild<Settings> {
   readonly ended: Promise<WorkerEnd>;
   readonly #options: WorkerChildOptions<Settings>;
   readonly #process: Worker | undefined;
-  readonly #measurement: Question<Measurement>;
+  readonly #measurement: Question<Measurement | undefined>;
   readonly #heartbeat: Heartbeat;
   readonly #served = Promise.withResolvers<WorkerReport>();
   readonly #end = Promise.withResolvers<WorkerEnd>();

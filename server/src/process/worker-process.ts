@@ -5,8 +5,8 @@ import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.
 /** Something that serves until it is stopped. */
 export interface Served {
   readonly report: WorkerReport;
-  /** What it has counted so far. */
-  measure(): Measurement;
+  /** What it has counted so far; undefined when that cannot be told now. */
+  measure(): Measurement | undefined;
   stop(signal: AbortSignal): Promise<void>;
 }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { describe, test } from 'node:test';
 
@@ -47,10 +49,51 @@ describe('a reader of the log that stands still', () => {
   });
 });
 
-test('a reader that has gone stops nobody; any other failure is not hidden', () => {
-  const { stream } = slowReader();
-  const output = new LogOutput(stream);
-  stream.emit('error', Object.assign(new Error('write'), { code: 'EPIPE' }));
-  output.write('{}\n');
-  assert.throws(() => stream.emit('error', Object.assign(new Error('write'), { code: 'EIO' })), { code: 'EIO' });
+/** As those of the process: it goes on after an error. */
+class Disk extends Writable {
+  isFull = true;
+  readonly taken: string[] = [];
+
+  override write(line: unknown, ...[done]: readonly unknown[]): boolean {
+    if (!this.isFull) this.taken.push(String(line));
+    const error = this.isFull ? new Error('no space left on the device') : undefined;
+    if (typeof done === 'function') Reflect.apply(done, undefined, [error]);
+    return true;
+  }
+}
+
+test('lines that cannot be written are counted, and the count is told when writing works again', () => {
+  const disk = new Disk();
+  const output = new LogOutput(disk);
+  disk.emit('error', Object.assign(new Error('write'), { code: 'EIO' }));
+  output.write('{"n":1}\n');
+  output.write('{"n":2}\n');
+  disk.isFull = false;
+  output.write('{"n":3}\n');
+  output.write('{"n":4}\n');
+  const [third, missed = '', ...rest] = disk.taken;
+  assert.equal(third, '{"n":3}\n');
+  assert.partialDeepStrictEqual(JSON.parse(missed), { level: 40, lost: 2 });
+  assert.deepEqual(rest, ['{"n":4}\n']);
+});
+
+const onlyLinux = process.platform === 'linux' ? false : 'there is no full device';
+
+test('a process whose log is on a full disk goes on', { skip: onlyLinux }, () => {
+  const program = `
+    import { createLog } from '${import.meta.resolve('./log.ts')}';
+    const log = createLog({ level: 'info', name: 'test', pretty: false });
+    for (let n = 0; n < 3; n += 1) { log.info('line'); await new Promise(setImmediate); }
+    process.stdout.write('went on');
+  `;
+  const full = openSync('/dev/full', 'w');
+  try {
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', full],
+    });
+    assert.equal(stdout, 'went on');
+  } finally {
+    closeSync(full);
+  }
 });

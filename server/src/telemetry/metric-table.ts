@@ -115,6 +115,18 @@ export const metricTable = {
     labels: ['process', 'kind'],
     help: 'Memory of the processes. `worker` is all workers together, also where there is one process only',
   },
+  messenger_process_open_files: {
+    kind: 'gauge',
+    labels: ['process'],
+    across: 'max',
+    help: 'Files, sockets included, that the process has open',
+  },
+  messenger_process_max_open_files: {
+    kind: 'gauge',
+    labels: ['process'],
+    across: 'max',
+    help: 'Files that the system lets the process open (`ulimit -n`); missing when there is no limit',
+  },
   messenger_process_cpu_seconds_total: { kind: 'counter', labels: ['process'], help: 'CPU time of the processes' },
   messenger_postgres_up: {
     kind: 'gauge',

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -52,4 +54,48 @@ test('CPU time rises with what is computed, in seconds', () => {
   block(300);
   const more = seconds() - before;
   assert.ok(more > 0.02 && more < 5, `${more} s`);
+});
+
+const onlyLinux = process.platform === 'linux' ? false : 'other systems need no file for it';
+
+test(
+  'a process that can open no more files is still measured, without what the system refuses',
+  { skip: onlyLinux },
+  () => {
+    const program = `
+    import { openSync } from 'node:fs';
+    import { Metrics } from '${import.meta.resolve('./metrics.ts')}';
+    import { readProcess } from '${import.meta.resolve('./process-metrics.ts')}';
+    const metrics = new Metrics();
+    readProcess(metrics, 'worker');
+    try { for (;;) openSync('/dev/null'); } catch {}
+    let refused = false;
+    try { process.memoryUsage(); } catch { refused = true; }
+    readProcess(metrics, 'worker');
+    console.log(JSON.stringify({ refused, ...metrics.snapshot() }));
+  `;
+    const command = 'ulimit -n 64 && exec "$0" --input-type=module -e "$1"';
+    const told: unknown = JSON.parse(
+      execFileSync('sh', ['-c', command, process.execPath, program], { encoding: 'utf8' }),
+    );
+    assert.partialDeepStrictEqual(told, {
+      refused: true,
+      messenger_process_max_open_files: [{ labels: ['worker'], values: [64] }],
+    });
+    assert.ok(typeof told === 'object' && told !== null);
+    assert.equal('messenger_process_memory_bytes' in told, false);
+    assert.ok('messenger_process_cpu_seconds_total' in told);
+  },
+);
+
+test('the files that this process has open are counted', { skip: onlyLinux }, () => {
+  const count = (): number => {
+    readProcess(metrics, 'worker');
+    return valueOf(metrics, 'messenger_process_open_files', 'worker') ?? 0;
+  };
+  const before = count();
+  const files = Array.from({ length: 20 }, () => openSync('/dev/null', 'r'));
+  const during = count();
+  for (const file of files) closeSync(file);
+  assert.ok(during >= before + 20 && during < before + 30, `${before} → ${during}`);
 });

@@ -1,5 +1,7 @@
 import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 
+import { OpenFilesCount } from '../process/open-files.ts';
+import type { MetricName } from './metric-table.ts';
 import { add, type Metrics } from './metrics.ts';
 
 /** What it is counted as. */
@@ -8,13 +10,38 @@ type ProcessKind = 'worker' | 'supervisor';
 /** How often the event loop's delay is looked at. */
 const resolutionMs = 20;
 
-/** Puts down the memory and CPU time of this process. */
+/**
+ * Sets the memory, CPU time and open files of this process. The system can refuse each of them, such as the memory when no file
+ * can be opened: that metric is then missing.
+ */
 export function readProcess(metrics: Metrics, kind: ProcessKind): void {
-  const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
-  for (const [name, bytes] of Object.entries({ rss, heap_total: heapTotal, heap_used: heapUsed, external }))
-    metrics.set('messenger_process_memory_bytes', bytes, kind, name);
-  const { user, system } = process.cpuUsage();
-  metrics.set('messenger_process_cpu_seconds_total', (user + system) / 1_000_000, kind);
+  readOrClear(metrics, 'messenger_process_memory_bytes', () => {
+    const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
+    for (const [name, bytes] of Object.entries({ rss, heap_total: heapTotal, heap_used: heapUsed, external }))
+      metrics.set('messenger_process_memory_bytes', bytes, kind, name);
+  });
+  readOrClear(metrics, 'messenger_process_cpu_seconds_total', () => {
+    const { user, system } = process.cpuUsage();
+    metrics.set('messenger_process_cpu_seconds_total', (user + system) / 1_000_000, kind);
+  });
+  readOrClear(metrics, 'messenger_process_open_files', () => {
+    openFilesCount ??= new OpenFilesCount();
+    const { open, limit } = openFilesCount.read();
+    if (open !== undefined) metrics.set('messenger_process_open_files', open, kind);
+    if (limit !== undefined) metrics.set('messenger_process_max_open_files', limit, kind);
+  });
+}
+
+/** Of this process. */
+let openFilesCount: OpenFilesCount | undefined;
+
+/** Node's process statistics throw when the system refuses them. */
+function readOrClear(metrics: Metrics, name: MetricName, read: () => void): void {
+  try {
+    read();
+  } catch {
+    metrics.clear(name);
+  }
 }
 
 const gcKinds: Readonly<Record<number, string>> = {
