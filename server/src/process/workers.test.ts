@@ -3,6 +3,7 @@ import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import type { Script } from '../../test/scripted-worker.ts';
+import { parseLines } from '../../test/log-lines.ts';
 import { noCollection } from '../../test/collections.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { OperatorError } from '../lib/operator-error.ts';
@@ -43,20 +44,8 @@ function create(act: (launch: number) => Script['do'], count = 2, collect = coll
   return workers;
 }
 
-interface LoggedEnd {
-  readonly code: number | null;
-  readonly restartInMs: number;
-}
-
 /** The ends of workers that were logged so far. */
-function crashes(): LoggedEnd[] {
-  return lines
-    .filter((line) => line.includes('"a worker ended"'))
-    .map((line): LoggedEnd => {
-      const { code, restartInMs }: LoggedEnd = JSON.parse(line);
-      return { code, restartInMs };
-    });
-}
+const crashes = (): ReturnType<typeof parseLines> => parseLines(lines.join(''), 'a worker ended');
 
 function pidOf(group: Workers<Script>, n: number): number {
   const pid = group.pids.get(n);
@@ -154,7 +143,7 @@ test('while a sibling serves, a worker that always crashes is restarted ever mor
   process.kill(pidOf(group, 1), 'SIGKILL');
   await waitFor('eight crashes', () => crashes().length >= 8, 30_000);
   assert.deepEqual(
-    crashes().map(({ restartInMs }) => restartInMs),
+    crashes().map((end) => end['restartInMs']),
     [0, 50, 100, 200, 400, 800, 1_600, 3_200],
   );
   assert.deepEqual(fatal, []);
@@ -175,7 +164,7 @@ test('a worker that ends by itself before it serves counts as crashed, whatever 
   await group.start(never);
   process.kill(pidOf(group, 1), 'SIGKILL');
   await waitFor('the budget to be spent', () => fatal.length > 0);
-  assert.ok(crashes().some(({ code }) => code === 0));
+  assert.ok(crashes().some((end) => end['code'] === 0));
 });
 
 test('a worker that does not stop is ended by force when the time is over', async () => {
