@@ -23,7 +23,7 @@ async function examineWith(limits: Partial<DoctorLimits>, maxLagMs = 5_000, twic
     maxLagMs,
     workers: 1,
     migrationsDir,
-    indexes: [],
+    expected: { tables: [], indexes: new Map(), constraints: [] },
     planPools: () => [],
     machineOf: () => ({}),
     limits: { ...doctorLimits, ...limits },
@@ -97,6 +97,37 @@ test('a standby that is late, but not too late, is a warning', async () => {
   await run('write', 'create table unseen ()');
   const late = worstLine(await examineWith({ warnLagMs: 100 }, 60_000), 'lag');
   assert.deepEqual([late.status, late.where], ['warn', 'standby']);
+});
+
+test('a late standby is told with the cause: paused, delayed on purpose, held up by a read, or cut off', async () => {
+  const { hold, repair, run, set } = patient();
+  const late = async (): Promise<Finding> => worstLine(await examineWith({}, 300), 'lag');
+  const write = async (): Promise<void> => run('write', 'insert into paper default values');
+  repair(async () => run('write', 'drop table paper'));
+  await run('write', 'create table paper (n serial primary key)');
+  await eventually(async () => (await late()).status === 'ok');
+
+  await set('read', 'recovery_min_apply_delay', '1h');
+  const intended = await late();
+  assert.match(intended.found, /: recovery_min_apply_delay is 1h$/u);
+  assert.match(intended.advice ?? '', /alter system set recovery_min_apply_delay = '0'/u);
+  await set('read', 'recovery_min_apply_delay', '0');
+
+  await set('read', 'max_standby_streaming_delay', '-1');
+  await hold('read', 'begin; select * from paper');
+  await run('write', 'alter table paper add column more int');
+  await eventually(async () =>
+    /: replay waits for a read, held by a test \(pid \d+\), \d+\.\d s old$/u.test((await late()).found),
+  );
+  assert.match((await late()).advice ?? '', /pg_terminate_backend\(\d+\)\. Replay waits for reads for ever/u);
+  await run('read', "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'held by a test'");
+  await eventually(async () => (await late()).status === 'ok');
+
+  await set('read', 'primary_conninfo', 'host=/nonexistent');
+  await eventually(async () => {
+    await write();
+    return (await late()).found.endsWith(': nothing is received');
+  });
 });
 
 test('reads that replay cancelled are told', async () => {

@@ -6,7 +6,7 @@ import type { LoadedConfig } from '../config.ts';
 import { listOf, type Endpoints } from '../db/endpoint.ts';
 import type { Configured } from '../doctor/about.ts';
 import { examine, type Examined } from '../doctor/examine.ts';
-import { listExpectedIndexes } from '../doctor/expected-indexes.ts';
+import { listExpectedObjects } from '../doctor/expected-objects.ts';
 import { fail, type Finding, type Status } from '../doctor/finding.ts';
 import { doctorLimits } from '../doctor/limits.ts';
 import { machineOf } from '../doctor/machine.ts';
@@ -89,11 +89,12 @@ function toExamined({ write, reads }: Endpoints): Examined {
 }
 
 /** Of a server of ours that runs, what the system lets it open; this shell may be allowed something else. */
-async function examineHere({ config }: LoadedConfig, running: ServerRecord | undefined): Promise<Finding[]> {
+async function examineHere({ config, sources }: LoadedConfig, running: ServerRecord | undefined): Promise<Finding[]> {
   const { server, db, writeDb, readDb } = config;
-  const connectionsOfWorker = server.maxConnections + writeDb.maxOpenConns + readDb.maxOpenConns;
+  const clients = sources['server.maxConnections'] === 'default' ? undefined : server.maxConnections;
+  const pools = writeDb.maxOpenConns + readDb.maxOpenConns * Math.max(1, readDb.host?.length ?? 1);
   const limit = running === undefined ? openFilesLimit() : await openFilesLimitOf(running.pid);
-  return [checkBatching(db.batching === 'on'), checkOpenFiles(limit, connectionsOfWorker)];
+  return [checkBatching(db.batching === 'on'), checkOpenFiles(limit, { pools, clients })];
 }
 
 async function describe(
@@ -117,7 +118,7 @@ async function describe(
     maxLagMs: db.readMaxLagMs,
     workers,
     migrationsDir,
-    indexes: await listExpectedIndexes(migrationsDir),
+    expected: await listExpectedObjects(migrationsDir),
     planPools: (write, reads) => planPools(loaded, workers, { write, reads }),
     machineOf: (endpoint) => machineOf(endpoint, facts),
     limits: doctorLimits,

@@ -2,6 +2,7 @@ import type { AskedServer } from '../db/asked-server.ts';
 import type { ConnectionBudget } from '../db/connection-budget.ts';
 import type { Endpoint } from '../db/endpoint.ts';
 import type { InspectedRead, ServerFacts } from '../db/server-facts.ts';
+import type { ExpectedObjects } from './expected-objects.ts';
 import type { Finding, ServerPlace } from './finding.ts';
 import type { DoctorLimits } from './limits.ts';
 import type { KnownMachine } from './machine.ts';
@@ -20,8 +21,8 @@ export interface About {
   readonly plannedConnections: Readonly<Record<Role, number | undefined>>;
   /** Folder of the migrations that this version has. */
   readonly migrationsDir: string;
-  /** Indexes that they make. */
-  readonly indexes: readonly string[];
+  /** What they make. */
+  readonly expected: ExpectedObjects;
   /** How the pools of all workers fit into the servers, as the start counts it. Servers that are away are not counted. */
   readonly planPools: (write: ServerFacts, reads: readonly InspectedRead[]) => ConnectionBudget[];
   /** What is known of the machine of a server. */

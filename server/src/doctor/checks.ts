@@ -2,19 +2,25 @@ import { describeFailure } from '../db/errors.ts';
 import type { ServerFacts } from '../db/server-facts.ts';
 import type { About, PairCheck, Role, Server, ServerCheck } from './about.ts';
 import { checkAccess } from './access.ts';
+import { checkArchive } from './archive.ts';
 import { checkCache } from './cache.ts';
 import type { CheckName } from './check-names.ts';
 import { checkClocks } from './clock.ts';
+import { checkConflicts } from './conflicts.ts';
 import { checkConnections } from './connections.ts';
 import { checkDurability } from './durability.ts';
 import { checkEncryption } from './encryption.ts';
 import { fail, type Finding } from './finding.ts';
 import { checkIndexes } from './indexes.ts';
-import { checkConflicts, checkLag, checkReplication } from './replication.ts';
+import { checkLag } from './lag.ts';
+import { checkSearchPath } from './own-tables.ts';
+import { checkReplication } from './replication.ts';
+import { checkRights } from './rights.ts';
 import { checkSchema } from './schema.ts';
 import { checkSettings } from './settings.ts';
 import { checkSlots } from './slots.ts';
 import { checkStatements } from './statements.ts';
+import { checkUnlogged } from './tables.ts';
 import { checkPrepared, checkVacuum } from './vacuum.ts';
 
 /** By the first of its lines, which stands for all of them when the check cannot be made. */
@@ -23,6 +29,8 @@ type Named<Check> = readonly (readonly [CheckName, Check])[];
 const ofAll: Named<ServerCheck> = [
   ['encryption', checkEncryption],
   ['what we may see', checkAccess],
+  ['search path', checkSearchPath],
+  ['rights', checkRights],
   ['connections by state', checkConnections],
   ['statements over 5 s', checkStatements],
   ['cache hit ratio', checkCache],
@@ -33,9 +41,11 @@ const ofAll: Named<ServerCheck> = [
 const ofRole: Readonly<Record<Role, Named<ServerCheck>>> = {
   primary: [
     ['durability', checkDurability],
+    ['archiving', checkArchive],
     ['autovacuum', checkVacuum],
     ['prepared transactions', checkPrepared],
     ['schema', checkSchema],
+    ['unlogged tables', checkUnlogged],
   ],
   standby: [['cancelled reads', checkConflicts]],
 };

@@ -1,60 +1,67 @@
 import type { Server, ServerCheck } from './about.ts';
 import { grantSight } from './access.ts';
+import { changeSetting } from './change-setting.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 const settingsSql = `select current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync,
   current_setting('full_page_writes') as pages, current_setting('synchronous_standby_names') as names,
-  (select count(*)::int from pg_stat_replication where sync_state in ('sync', 'quorum')) as confirming,
+  (select count(*)::int from pg_stat_replication where sync_state in ('sync', 'quorum') and state = 'streaming') as confirming,
   (select count(*)::int from pg_stat_replication where sync_state is null) as hidden, quote_ident(current_user) as "role"`;
 
 interface Durability {
   readonly commit: string;
   readonly fsync: string;
   readonly pages: string;
-  /** Standbys whose word a commit waits for; empty for none. */
+  /** Standbys whose confirmation a commit waits for; empty for none. */
   readonly names: string;
-  /** Those of them that are there. */
+  /** Those of them that stream. */
   readonly confirming: number;
   /** Standbys that stream, and of which our role may not know more. */
   readonly hidden: number;
   readonly role: string;
 }
 
-/** What an acknowledged write is worth, in sessions like those of the server. */
-export const checkDurability: ServerCheck = async ({ where, ask }) => {
-  const [row] = await ask<Durability>(settingsSql);
+/** When a write is acknowledged, in sessions like those of the server. */
+export const checkDurability: ServerCheck = async (server) => {
+  const [row] = await server.ask<Durability>(settingsSql);
   if (row === undefined) throw new Error('the server said nothing of its durability');
-  return [gradeCommit(where, row.commit), gradeFiles(where, row), gradeConfirming(where, row)];
+  return [await gradeCommit(server, row.commit), await gradeFiles(server, row), await gradeConfirming(server, row)];
 };
 
-function gradeFiles(where: Server['where'], { fsync, pages }: Durability): Finding {
-  const subject = { check: 'files survive a crash', where } as const;
+async function gradeFiles(server: Server, { fsync, pages }: Durability): Promise<Finding> {
+  const subject = { check: 'files survive a crash', where: server.where } as const;
   const off = [...(fsync === 'on' ? [] : ['fsync']), ...(pages === 'on' ? [] : ['full_page_writes'])];
   if (off.length === 0) return ok(subject, 'fsync on, full_page_writes on');
-  const advice = `A crash of the machine can destroy the whole database: ${off.map(setOn).join('; ')}; select pg_reload_conf().`;
+  const changes = await Promise.all(off.map(async (name) => changeSetting(server, name, 'on')));
+  const advice = `A crash of the machine can destroy the whole database: ${changes.join('; ')}.`;
   return fail(subject, `fsync ${fsync}, full_page_writes ${pages}`, advice);
 }
 
-function setOn(name: string): string {
-  return `alter system set ${name} = on`;
-}
-
-function gradeCommit(where: Server['where'], commit: string): Finding {
-  const subject = { check: 'durability', where } as const;
-  if (commit !== 'off') return ok(subject, `synchronous_commit ${commit}: a write that was answered is on disk`);
-  const advice = `A crash loses up to 600 ms of answered writes. If that was not chosen: ${setOn('synchronous_commit')}; select pg_reload_conf().`;
+async function gradeCommit(server: Server, commit: string): Promise<Finding> {
+  const subject = { check: 'durability', where: server.where } as const;
+  if (commit !== 'off') return ok(subject, `synchronous_commit ${commit}: an acknowledged write is on disk`);
+  const change = await changeSetting(server, 'synchronous_commit', 'on');
+  const advice = `A crash loses up to 600 ms of acknowledged writes. If that was not intended: ${change}.`;
   return warn(subject, 'synchronous_commit off', advice);
 }
 
-/** A commit that waits for a standby waits for ever when none is there. */
-function gradeConfirming(where: Server['where'], { names, commit, confirming, hidden, role }: Durability): Finding {
-  const subject = { check: 'synchronous standbys', where } as const;
-  const waits = names !== '' && !['off', 'local'].includes(commit);
-  if (!waits) return ok(subject, 'commits wait for none');
-  if (confirming > 0) return ok(subject, `${confirming} confirm commits`);
+/** A commit that waits for more standbys than stream waits for ever. */
+async function gradeConfirming(server: Server, row: Durability): Promise<Finding> {
+  const { names, commit, confirming, hidden, role } = row;
+  const subject = { check: 'synchronous standbys', where: server.where } as const;
+  const needed = ['off', 'local'].includes(commit) ? 0 : countNeeded(names);
+  if (needed === 0) return ok(subject, 'commits wait for none');
+  if (confirming >= needed) return ok(subject, `${confirming} confirm commits, ${needed} needed`);
   if (hidden > 0)
     return warn(subject, 'commits wait for a standby; who confirms is hidden from our role', grantSight(role));
-  const advice =
-    "Writes hang. Start the standby, or: alter system set synchronous_standby_names = ''; select pg_reload_conf().";
-  return fail(subject, 'commits wait for a standby, and none is there', advice);
+  const change = await changeSetting(server, 'synchronous_standby_names', '');
+  const found = `commits wait for ${needed} standby${needed === 1 ? '' : 's'}, and ${confirming === 0 ? 'none' : confirming} is there`;
+  const advice = `Writes hang. Start the standby that is missing (its application_name must match), or wait for none: ${change}.`;
+  return fail(subject, found, advice);
+}
+
+/** How many standbys must confirm: `FIRST 2 (a, b)`, `ANY 2 (*)`, `2 (a, b)`; a plain list is one. */
+function countNeeded(names: string): number {
+  if (names.trim() === '') return 0;
+  return Number(/^\s*(?:(?:first|any)\s+)?(\d+)\s*\(/iu.exec(names)?.[1] ?? 1);
 }

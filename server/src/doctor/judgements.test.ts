@@ -31,7 +31,7 @@ const about: About = {
   workers: 1,
   plannedConnections: { primary: 1, standby: 1 },
   migrationsDir: '',
-  indexes: [],
+  expected: { tables: [], indexes: new Map(), constraints: [] },
   planPools: () => [],
   machineOf: () => ({}),
   limits: doctorLimits,
@@ -75,20 +75,24 @@ test('a slot beyond its limit is told before its standby is cut off, and one wit
 });
 
 test('a setting of the command line is to be changed there: `alter system` would not be heard', async () => {
-  const setting = { name: 'max_connections', value: '30', unit: null, needsRestart: true };
+  const setting = { name: 'max_connections', value: '30', unit: null, needsRestart: true, role: 'u', database: 'd' };
   const ofGuide: About = { ...about, machineOf: () => ({ memoryBytes: guideMemoryBytes }) };
-  const adviceFor = async (isOnCommandLine: boolean): Promise<string | undefined> =>
-    (await checkSettings(serverThatSays({ ...setting, isOnCommandLine }, { name: 'x' }), ofGuide))[0]?.advice;
-  assert.match((await adviceFor(false)) ?? '', /^alter system set max_connections = '500', and restart it\. /u);
+  const adviceFor = async (source: string): Promise<string | undefined> =>
+    (await checkSettings(serverThatSays({ ...setting, source }, { name: 'x' }), ofGuide))[0]?.advice;
   assert.match(
-    (await adviceFor(true)) ?? '',
+    (await adviceFor('configuration file')) ?? '',
+    /^alter system set max_connections = '500', and restart it\. /u,
+  );
+  assert.match(
+    (await adviceFor('command line')) ?? '',
     /^Start it with max_connections=500: its command line has max_connections /u,
   );
 });
 
-test('open files are judged by what all connections of a worker need', () => {
-  assert.equal(checkOpenFiles(undefined, 10_000).status, 'ok');
-  assert.equal(checkOpenFiles(20_000, 10_000).status, 'ok');
-  assert.equal(checkOpenFiles(10_000, 10_000).status, 'warn');
-  assert.equal(checkOpenFiles(512, 100).status, 'fail');
+test('open files are judged by the connections that were asked for, and a default asks for none', () => {
+  assert.equal(checkOpenFiles(undefined, { pools: 200, clients: 10_000 }).status, 'ok');
+  assert.equal(checkOpenFiles(20_000, { pools: 200, clients: 10_000 }).status, 'ok');
+  assert.equal(checkOpenFiles(10_000, { pools: 200, clients: 10_000 }).status, 'warn');
+  assert.equal(checkOpenFiles(10_000, { pools: 200, clients: undefined }).status, 'ok');
+  assert.equal(checkOpenFiles(512, { pools: 20, clients: undefined }).status, 'fail');
 });

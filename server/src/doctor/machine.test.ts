@@ -60,7 +60,7 @@ async function judge(values: Values, machine: KnownMachine, role: Role = 'primar
     workers: 1,
     plannedConnections: { primary: 1, standby: 1 },
     migrationsDir: '',
-    indexes: [],
+    expected: { tables: [], indexes: new Map(), constraints: [] },
     planPools: () => [],
     machineOf: () => machine,
     limits: doctorLimits,

@@ -1,12 +1,14 @@
 import { OperatorError } from '../lib/operator-error.ts';
 import type { ServerCheck } from './about.ts';
 import { fail, ok } from './finding.ts';
+import { areHidden, findOwnTables } from './own-tables.ts';
 
 /** Whether the database has the schema of this version. */
-export const checkSchema: ServerCheck = async ({ where, migrations }, { migrationsDir }) => {
-  const subject = { check: 'schema', where } as const;
+export const checkSchema: ServerCheck = async (server, about) => {
+  const subject = { check: 'schema', where: server.where } as const;
+  if (areHidden(await findOwnTables(server, about))) return []; // `search path` tells what to do; a migration would do harm.
   try {
-    const all = await migrations(migrationsDir);
+    const all = await server.migrations(about.migrationsDir);
     const pending = all.filter(({ applied }) => !applied).map(({ name }) => name);
     if (pending.length === 0) return [ok(subject, `${all.length} migrations, all applied`)];
     const advice = '`messenger migrate up`, or start the server, which does it.';

@@ -3,6 +3,7 @@ import { tunePostgres } from '../tuning/postgres.ts';
 import { showMemorySize } from '../tuning/memory-size.ts';
 import type { Profile, Tuned } from '../tuning/profile.ts';
 import type { Server, ServerCheck } from './about.ts';
+import { commandFor, originColumns, type Origin } from './change-setting.ts';
 import { ok, warn, type Finding } from './finding.ts';
 import type { KnownMachine } from './machine.ts';
 
@@ -54,18 +55,13 @@ function profileFor({ memoryBytes = guideMemoryBytes, cpus = 8, storage = 'ssd' 
   return { memoryBytes, cpus, storage, workers: 1, instances: 1, durability: 'on' };
 }
 
-interface Setting {
-  readonly name: string;
+interface Setting extends Origin {
   /** In `unit`. */
   readonly value: string;
   readonly unit: string | null;
-  readonly needsRestart: boolean;
-  /** Which outranks the file and `alter system`. */
-  readonly isOnCommandLine: boolean;
 }
 
-const settingsSql = `select name, setting as value, unit, context = 'postmaster' as "needsRestart",
-    source = 'command line' as "isOnCommandLine" from pg_settings where name = any($1)`;
+const settingsSql = `select setting as value, unit, ${originColumns} from pg_settings where name = any($1)`;
 
 /** The server's settings against the profile for its machine. Settings that only sessions see (`alter role … set`) count, too. */
 export const checkSettings: ServerCheck = async ({ where, role, endpoint, ask }, about) => {
@@ -113,15 +109,9 @@ function differs(where: Server['where'], setting: Setting, wanted: Tuned, machin
   return warn(
     { check: 'settings', where },
     found,
-    `${change(setting, wanted)}. Why: ${wanted.reason}. ` +
+    `${commandFor(setting, wanted.value)}. Why: ${wanted.reason}. ` +
       `${explainGuess(name, machine)}\`messenger tune\` prints all settings for a machine.`,
   );
-}
-
-function change({ name, needsRestart, isOnCommandLine }: Setting, { value }: Tuned): string {
-  if (isOnCommandLine)
-    return `Start it with ${name}=${value}: its command line has ${name} (compose: tuned.yaml), and \`alter system\` would change nothing`;
-  return `alter system set ${name} = '${value}'${needsRestart ? ', and restart it' : '; select pg_reload_conf()'}`;
 }
 
 function explainGuess(name: string, { memoryBytes = 0, isGuess = false }: KnownMachine): string {

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { Finding } from '../doctor/finding.ts';
+import { eventually } from '../embedded/test-pair.ts';
+import { readReport, usePatient, worstLine, type Environment } from './test-doctor.ts';
+
+/** Archiving is turned on at a start only; /bin/true archives at once. */
+const patient = usePatient({ archive_mode: 'on', archive_command: '/bin/true' });
+
+/** A role of an operator who forgot something; both servers are asked as it. */
+async function become(role: string, ...grants: readonly string[]): Promise<Environment> {
+  const { ask, repair, run } = patient();
+  repair(async () => run('write', `drop owned by ${role}`).then(async () => run('write', `drop role ${role}`)));
+  await run('write', `create role ${role} login in role pg_monitor`);
+  for (const grant of grants) await run('write', grant);
+  await eventually(async () => (await ask('read', `select 1 from pg_roles where rolname = '${role}'`)).length === 1);
+  return { DB_WRITE_USER: role, DB_READ_USER: role };
+}
+
+test('commits that wait for more standbys than there are hang, and one of two is not enough', async () => {
+  const { lineOf, sees, set } = patient();
+  await set('write', 'synchronous_standby_names', 'ANY 1 (*)');
+  await eventually(async () => (await lineOf('synchronous standbys')).status === 'ok');
+  for (const names of ['ANY 2 (*)', 'FIRST 2 (messenger_standby, other)', '2 (*)']) {
+    await set('write', 'synchronous_standby_names', names);
+    await sees('synchronous standbys', 'fail', /^commits wait for 2 standbys, and 1 is there$/u);
+  }
+  const { advice } = await lineOf('synchronous standbys');
+  assert.match(advice ?? '', /alter system set synchronous_standby_names = ''; select pg_reload_conf\(\)/u);
+});
+
+test('an archive command that fails is told with the segment, and an empty one, because WAL fills the disk', async () => {
+  const { lineOf, run, sees, set } = patient();
+  await sees('archiving', 'ok', /^on$|^up to /u);
+  await set('write', 'archive_command', '/bin/false # secret');
+  await run('write', "select pg_switch_wal() from (select pg_logical_emit_message(false, 'test', 'x')) as one");
+  await eventually(async () => (await lineOf('archiving')).status === 'fail');
+  await sees('archiving', 'fail', /^0000[0-9A-F]{20} was not archived, [1-9]\d* attempts failed$/u);
+  assert.doesNotMatch(JSON.stringify(await lineOf('archiving')), /secret/u);
+  await set('write', 'archive_command', '');
+  await sees('archiving', 'fail', /^archive_mode is on, and archive_command is empty$/u);
+});
+
+test('a table that a crash would empty is a failure', async () => {
+  const { run, repair, sees } = patient();
+  repair(async () => run('write', 'alter table users set logged'));
+  await run('write', 'alter table users set unlogged');
+  await sees('unlogged tables', 'fail', /^users$/u);
+});
+
+test('what a role may not do to our tables is told with the grant, and with it all is well', async () => {
+  const { ask, run, sees, lineOf } = patient();
+  const env = await become('reader', 'grant select on users, migrations to reader');
+  await sees('rights', 'fail', /^reader has no insert, update, delete on public\.users$/u, 'primary', env);
+  await eventually(async () => (await lineOf('rights', 'standby', env)).status === 'ok');
+  const { advice = '' } = await lineOf('rights', 'primary', env);
+  await run('write', advice.replace('On the primary: ', '').replace(/\.$/u, ''));
+  await sees('rights', 'ok', /^select, insert, update, delete/u, 'primary', env);
+  await run('write', 'revoke select on users from reader');
+  await eventually(
+    async () => (await ask('read', "select has_table_privilege('reader', 'users', 'select')"))[0] === false,
+  );
+  await sees('rights', 'fail', /^reader has no select on public\.users$/u, 'standby', env);
+});
+
+test('a sequence that fills a column of ours, and row security, are looked at, too', async () => {
+  const { repair, run, sees } = patient();
+  const env = await become('writer', 'grant all on users to writer', 'grant select on migrations to writer');
+  repair(async () => run('write', 'alter table users drop column number'));
+  await run('write', 'alter table users add column number serial');
+  await sees('rights', 'fail', /^writer has no usage on public\.users_number_seq$/u, 'primary', env);
+  await run('write', 'grant usage on sequence users_number_seq to writer');
+  await sees('rights', 'ok', /./u, 'primary', env);
+  repair(async () => run('write', 'alter table users disable row level security'));
+  await run('write', 'alter table users enable row level security');
+  await sees('rights', 'fail', /^row security hides rows of users from our role$/u, 'primary', env);
+});
+
+/** What would make the tables a second time. */
+function assertNoHarm(findings: readonly Finding[]): void {
+  const advised = findings.map(({ advice = '' }) => advice).join('\n');
+  assert.doesNotMatch(advised, /migrate up|create (?:unique )?index/u);
+}
+
+test('a schema that our role may not use is told, and not that indexes and migrations are missing', async () => {
+  const { environment, repair, run } = patient();
+  const env = await become('outsider', 'grant all on users, migrations to outsider');
+  repair(async () => run('write', 'grant usage on schema public to public'));
+  await run('write', 'revoke usage on schema public from public');
+  const findings = await readReport({ ...environment(), ...env });
+  const line = worstLine(findings, 'search path', 'primary');
+  assert.deepEqual([line.status, line.found], ['fail', 'the tables are in public, which our role may not use']);
+  assert.equal(line.advice, 'On the primary: grant usage on schema public to outsider.');
+  assertNoHarm(findings);
+});
+
+test('a search path that leads elsewhere is told with its source, and nobody is told to make the tables again', async () => {
+  const { environment, repair, run } = patient();
+  repair(async () => run('write', 'drop schema elsewhere cascade'));
+  await run('write', 'create schema elsewhere');
+  for (const [role, place] of [
+    ['foreigner', 'role foreigner'],
+    ['stranger', 'role stranger in database messenger'],
+  ] as const) {
+    const env = await become(role, `grant all on users, migrations to ${role}`);
+    await run('write', `alter ${place} set search_path = elsewhere`);
+    const findings = await readReport({ ...environment(), ...env });
+    const line = worstLine(findings, 'search path', 'primary');
+    assert.equal(line.found, 'the tables are in public, and search_path is elsewhere');
+    assert.ok(
+      (line.advice ?? '').includes(`alter ${place} reset search_path; new sessions have it`),
+      line.advice ?? '',
+    );
+    assertNoHarm(findings);
+  }
+});
+
+test('a schema before ours with a table of the same name is told', async () => {
+  const { environment, repair, run } = patient();
+  repair(async () => run('write', 'drop schema shadow cascade'));
+  await run('write', 'create schema shadow create table users (id uuid primary key)');
+  const env = await become(
+    'shadowed',
+    'grant all on users, migrations to shadowed',
+    'grant usage on schema shadow to shadowed',
+  );
+  await run('write', 'alter role shadowed set search_path = shadow, public');
+  const line = worstLine(await readReport({ ...environment(), ...env }), 'search path', 'primary');
+  assert.equal(line.found, 'names lead to tables in public and shadow: search_path is shadow, public');
+});
+
+test('the setting of a role is changed there: `alter system` would change nothing', async () => {
+  const { lineOf, run } = patient();
+  const env = await become('hasty');
+  for (const [name, check] of [
+    ["synchronous_commit = 'off'", 'durability'],
+    ["work_mem = '1MB'", 'settings'],
+  ] as const) {
+    await run('write', `alter role hasty in database messenger set ${name}`);
+    const { status, advice = '' } = await lineOf(check, 'primary', env);
+    assert.equal(status, 'warn');
+    assert.match(advice, /alter role hasty in database messenger reset (?:synchronous_commit|work_mem)/u);
+    assert.doesNotMatch(advice, /alter system/u);
+    await run('write', 'alter role hasty in database messenger reset all');
+  }
+});

@@ -1,0 +1,38 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** What the migrations leave behind. */
+export interface ExpectedObjects {
+  readonly tables: readonly string[];
+  /** By name, with the statement that makes it. */
+  readonly indexes: ReadonlyMap<string, string>;
+  /** Named ones, of tables. */
+  readonly constraints: readonly string[];
+}
+
+const tablePattern = /\b(create|drop)\s+table\s+(?:if\s+(?:not\s+)?exists\s+)?"?(\w+)"?/giu;
+const indexPattern =
+  /\b(create|drop)\s+(?:unique\s+)?index\s+(?:concurrently\s+)?(?:if\s+(?:not\s+)?exists\s+)?"?(\w+)"?[^;]*/giu;
+const constraintPattern = /\b(?:(drop)\s+)?constraint\s+(?:if\s+exists\s+)?"?(\w+)"?/giu;
+
+/** Reads the migrations of a folder: their `create`, `drop` and `constraint`. */
+export async function listExpectedObjects(migrationsDir: string): Promise<ExpectedObjects> {
+  const files = (await readdir(migrationsDir)).filter((file) => file.endsWith('.sql')).toSorted();
+  const texts = await Promise.all(files.map(async (file) => readFile(join(migrationsDir, file), 'utf8')));
+  const text = texts.map((one) => (one.split(/^-- Down Migration/mu)[0] ?? '').replaceAll(/--.*$/gmu, '')).join('\n');
+  return {
+    tables: [...collect(text, tablePattern).keys()],
+    indexes: collect(text, indexPattern),
+    constraints: [...collect(text, constraintPattern).keys()],
+  };
+}
+
+/** What is made and not dropped later, with its statement in one line. */
+function collect(text: string, pattern: RegExp): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [statement, verb = '', name = ''] of text.matchAll(pattern)) {
+    if (verb.toLowerCase() === 'drop') found.delete(name);
+    else found.set(name, statement.replaceAll(/\s+/gu, ' ').trim());
+  }
+  return found;
+}
