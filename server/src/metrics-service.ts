@@ -1,20 +1,17 @@
 import type { Config } from './config.ts';
-import type { PoolServices } from './db/pool.ts';
 import { listenForMetrics, type MetricsListener } from './metrics-listener.ts';
 import type { Service, ServiceState } from './process/service.ts';
 import type { WorkerCounts } from './process/workers.ts';
 import type { Collect } from './telemetry/collection.ts';
 import { Collector, type MeasuredWorker } from './telemetry/collector.ts';
-import { PostgresMetrics, type NamedServer } from './telemetry/postgres-metrics.ts';
+import { PostgresMetrics, type PostgresMetricsOptions } from './telemetry/postgres-metrics.ts';
 import { measureSupervisor } from './telemetry/supervisor-metrics.ts';
 
-export interface MetricsServiceOptions extends PoolServices {
+export interface MetricsServiceOptions extends PostgresMetricsOptions {
   readonly config: Config;
   readonly version: string;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
-  /** Asked when it starts, and at each collection. */
-  readonly servers: () => readonly NamedServer[];
   readonly workers: () => { readonly counts: WorkerCounts; measure(): Promise<readonly MeasuredWorker[]> };
 }
 
@@ -53,9 +50,9 @@ export class MetricsService implements Service {
 
   async start(): Promise<void> {
     this.#state = 'starting';
-    const { config, servers } = this.#options;
+    const { config } = this.#options;
     if (config.metrics.enabled) {
-      this.#postgres = new PostgresMetrics(servers(), this.#options);
+      this.#postgres = new PostgresMetrics(this.#options);
       this.#postgres.start();
       this.#collector.start();
       this.#listener = await listenForMetrics({ ...this.#options, collect: this.collect });

@@ -6,6 +6,7 @@ import { withClient } from '../src/db/session.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { metricNames } from '../src/telemetry/merge-snapshots.ts';
 import { parseExposition, totalOf, type Exposition } from './exposition.ts';
+import { assertCleanMetrics, noPromtool } from './promtool.ts';
 import { childrenOf, isAlive, postmaster, useServers, workersOf, type Run, type RunOptions } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -56,6 +57,8 @@ test('one scrape of any worker tells what all of them have done, and totals surv
   assert.equal(totalOf(before, 'messenger_worker_restarts_total'), 0);
   for (let n = 0; n < 5; n += 1) assert.equal(usersRead(await scrape(server)), 40, 'whichever worker answers');
   for (const name of before.types.keys()) assert.ok(documented.has(name), `${name} is documented`);
+
+  if (noPromtool === false) assertCleanMetrics(await (await get(`${server.url}/metrics`)).text());
 
   const [victim] = workersOf(server.pid);
   assert(victim !== undefined);

@@ -37,14 +37,18 @@ export interface PositionRow {
 }
 
 /**
- * What a standby has replayed; of a server that is none, the same as on the primary. The timeline is the one that is being
- * received; without a connection to the primary it is read from the last restart point, which may be an older one.
+ * Of a standby: the timeline that it receives; without a connection to the primary, that of its last restart point, which may
+ * be an older one.
  */
-const replayColumns = `
-  (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end - '0/0'::pg_lsn)::text as lsn,
+export const timelineColumn = `
   case when not pg_is_in_recovery() then ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
        else coalesce((select received_tli from pg_stat_wal_receiver),
-                     (select timeline_id from pg_control_checkpoint())) end as timeline,
+                     (select timeline_id from pg_control_checkpoint())) end`;
+
+/** What a standby has replayed; of a server that is none, the same as on the primary. */
+const replayColumns = `
+  (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end - '0/0'::pg_lsn)::text as lsn,
+  ${timelineColumn} as timeline,
   concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time()) as incarnation`;
 
 /**

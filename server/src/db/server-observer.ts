@@ -39,10 +39,10 @@ export class ServerObserver {
     return await this.#ask(serverStatistics);
   }
 
-  /** Bytes of log on the disk of a primary; undefined when it does not answer within a second. */
-  async askFlushed(): Promise<number | undefined> {
+  /** What is on the disk of a primary, as bytes of log; undefined when it does not answer within a second. */
+  async askFlushed(): Promise<{ readonly position: number; readonly timeline: number } | undefined> {
     const position = toPosition(await this.#ask(flushedPosition));
-    return position === undefined ? undefined : Number(position.lsn);
+    return position && { position: Number(position.lsn), timeline: position.timeline };
   }
 
   async #ask<Row extends QueryResultRow>(question: Statement<Row, []>): Promise<Row | undefined> {

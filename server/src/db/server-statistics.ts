@@ -1,4 +1,5 @@
 import { identityColumns, type Identity } from './identity.ts';
+import { timelineColumn } from './position.ts';
 import { statement } from './statement.ts';
 
 /** What PostgreSQL counts, of one server. Counts of `bigint` come as numbers: they stay exact up to 2^53. */
@@ -18,6 +19,12 @@ export interface ServerStatistics extends Identity {
   readonly deadRows: Readonly<Record<string, number>> | null;
   /** Bytes of log: on the disk of a primary, replayed by a standby; null where nothing was replayed yet. */
   readonly position: number | null;
+  /** Of a standby: the one that it receives. */
+  readonly timeline: number;
+  /** Whether our sessions may not write. A standby is always read-only. */
+  readonly readOnly: boolean;
+  /** When the server started, or last recovered from a crash of one of its processes; seconds since 1970. */
+  readonly startedSeconds: number;
   /** Of a standby: what its receiver of log is doing. */
   readonly receiver: string;
 }
@@ -49,6 +56,10 @@ export const serverStatistics = statement<ServerStatistics>(
              from pg_stat_user_tables where schemaname = current_schema()) as "deadRows",
           (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end
              - '0/0'::pg_lsn)::float8 as position,
+          ${timelineColumn} as timeline,
+          current_setting('transaction_read_only')::bool as "readOnly",
+          extract(epoch from greatest(pg_postmaster_start_time(),
+                                      pg_stat_get_bgwriter_stat_reset_time()))::float8 as "startedSeconds",
           coalesce((select coalesce(status, 'hidden') from pg_stat_wal_receiver where pid is not null), 'none') as receiver,
           ${identityColumns}`,
 );

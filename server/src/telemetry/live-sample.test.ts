@@ -60,7 +60,7 @@ test('a worker that is silent has no numbers of its own', () => {
   metrics.set('messenger_http_requests_in_flight', 3);
   metrics.set('messenger_process_memory_bytes', 1_000, 'worker', 'rss');
   metrics.set('messenger_process_memory_bytes', 2_000, 'worker', 'heap_used');
-  metrics.set('messenger_event_loop_delay_seconds', 0.25, '1');
+  metrics.set('messenger_event_loop_delay_seconds', 0.25, '100');
   const workers = [
     { worker: 1, pid: 11, metrics: metrics.snapshot() },
     { worker: 2, pid: 12, metrics: undefined },

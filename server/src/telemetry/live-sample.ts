@@ -147,7 +147,7 @@ function workerOf({ worker, pid, metrics }: ObservedWorker): LiveWorker {
     pid,
     inFlight: sumOf(matching(metrics, 'messenger_http_requests_in_flight', [])),
     memoryBytes: sumOf(matching(metrics, 'messenger_process_memory_bytes', ['worker', 'rss'])),
-    eventLoopDelaySeconds: sumOf(matching(metrics, 'messenger_event_loop_delay_seconds', ['1'])),
+    eventLoopDelaySeconds: sumOf(matching(metrics, 'messenger_event_loop_delay_seconds', ['100'])),
   };
 }
 

@@ -100,9 +100,9 @@ export const metricTable = {
   },
   messenger_event_loop_delay_seconds: {
     kind: 'gauge',
-    labels: ['quantile'],
+    labels: ['percentile'],
     across: 'max',
-    help: 'How late timers fire, since the last collection, of the worker where it is worst; quantile 1 is the longest delay',
+    help: 'How late timers fire, since the last collection, of the worker where it is worst; percentile 100 is the longest delay',
   },
   messenger_gc_seconds_total: {
     kind: 'counter',
@@ -127,11 +127,36 @@ export const metricTable = {
     across: 'max',
     help: 'Files that the system lets the process open (`ulimit -n`); missing when there is no limit',
   },
+  messenger_machine_memory_bytes: {
+    kind: 'gauge',
+    labels: ['kind'],
+    help: 'Memory of this machine, or of the container where that has a limit: `total`, and what is still `available`',
+  },
+  messenger_machine_cpu_seconds_total: {
+    kind: 'counter',
+    labels: ['mode'],
+    help: 'CPU time of all cores of this machine: `busy` and `idle`, other programs included',
+  },
   messenger_process_cpu_seconds_total: { kind: 'counter', labels: ['process'], help: 'CPU time of the processes' },
   messenger_postgres_up: {
     kind: 'gauge',
     labels: ['server'],
     help: '1 when the server answered within a second, else 0; then its other metrics are left out',
+  },
+  messenger_postgres_role: {
+    kind: 'gauge',
+    labels: ['server', 'role'],
+    help: '1 for the measured role of the server: `primary` takes writes, `standby` is in recovery, `read_only` is not in recovery and refuses writes',
+  },
+  messenger_postgres_timeline: {
+    kind: 'gauge',
+    labels: ['server'],
+    help: 'Timeline of the write-ahead log; each promotion begins a new one',
+  },
+  messenger_postgres_start_time_seconds: {
+    kind: 'gauge',
+    labels: ['server'],
+    help: 'When the server started, or last recovered from a crash of one of its processes, in seconds since 1970 by its own clock',
   },
   messenger_postgres_monitored: {
     kind: 'gauge',

@@ -24,7 +24,7 @@ function both(): NamedServer[] {
 /** Asks these servers, as often as `use` reads; each time anew. */
 async function withMetrics(servers: readonly NamedServer[], use: (read: () => Promise<Snapshot>) => Promise<void>) {
   let now = 0;
-  const metrics = new PostgresMetrics(servers, { clock: { now: () => now }, random: () => 0, log });
+  const metrics = new PostgresMetrics({ servers: () => servers, clock: { now: () => now }, random: () => 0, log });
   try {
     await use(async () => {
       now += 1_000;
@@ -110,9 +110,76 @@ test('a server that is not there is down, in time, and the other one is told of 
 });
 
 test('however many ask, a server is asked twice a second at most', async () => {
-  const metrics = new PostgresMetrics(both(), { clock: { now: () => 0 }, random: () => 0, log });
+  const metrics = new PostgresMetrics({ servers: both, clock: { now: () => 0 }, random: () => 0, log });
   const [first, second] = await Promise.all([metrics.read(), metrics.read()]);
   assert.equal(first, second);
   assert.equal(await metrics.read(), first);
   await metrics.close();
+});
+
+test('the role of a server is measured, whatever it is called', async () => {
+  const { write, read } = database().endpoints;
+  const swapped = [
+    { name: 'primary', endpoint: read },
+    { name: 'standby', endpoint: write },
+  ];
+  await withMetrics(swapped, async (ask) => {
+    const snapshot = await ask();
+    assert.equal(value(snapshot, 'messenger_postgres_role', 'primary', 'standby'), 1);
+    assert.equal(value(snapshot, 'messenger_postgres_role', 'standby', 'primary'), 1);
+    const timelines = ['primary', 'standby'].map((name) => value(snapshot, 'messenger_postgres_timeline', name));
+    assert.deepEqual(timelines, [1, 1]);
+    const started = value(snapshot, 'messenger_postgres_start_time_seconds', 'primary') ?? 0;
+    assert.ok(started > Date.now() / 1_000 - 86_400 && started <= Date.now() / 1_000 + 1);
+  });
+  await database().sql(`create role reader login; alter role reader set default_transaction_read_only = on`);
+  try {
+    await withMetrics([{ name: 'primary', endpoint: { ...write, user: 'reader' } }], async (ask) => {
+      assert.equal(value(await ask(), 'messenger_postgres_role', 'primary', 'read_only'), 1);
+    });
+  } finally {
+    await database().sql(`drop role reader`);
+  }
+});
+
+/** Sessions of metrics on the primary. */
+async function sessionsOfMetrics(): Promise<number> {
+  const [row] = await database().sql<{ count: number }>(
+    `select count(*)::int from pg_stat_activity where application_name = 'messenger metrics' and datname = current_database()`,
+  );
+  return row?.count ?? 0;
+}
+
+test('a server that is gone from the set has no series and no connection, and a new one is measured at once', async () => {
+  const [primary, standby] = both();
+  assert(primary !== undefined && standby !== undefined);
+  let servers: readonly NamedServer[] = [{ ...primary, name: 'primary' }, standby];
+  let now = 0;
+  const metrics = new PostgresMetrics({
+    servers: () => servers,
+    clock: { now: () => now },
+    random: () => 0,
+    log,
+  });
+  const up = async (): Promise<unknown> => {
+    now += 1_000;
+    return ((await metrics.read()).messenger_postgres_up ?? []).map(({ labels: [name], values: [one] }) => [name, one]);
+  };
+  try {
+    assert.deepEqual(await up(), [
+      ['primary', 1],
+      ['standby', 1],
+    ]);
+    assert.equal(await sessionsOfMetrics(), 1);
+    servers = [{ name: 'primary', endpoint: standby.endpoint }];
+    assert.deepEqual(await up(), [['primary', 1]]);
+    await waitFor('the connection to close', async () => (await sessionsOfMetrics()) === 0);
+    servers = [standby, primary];
+    assert.deepEqual(await up(), [
+      ['standby', 1],
+      ['primary', 1],
+    ]);
+  } finally {
+    await metrics.close();
+  }
 });

@@ -1,11 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import type { Endpoint } from '../db/endpoint.ts';
 import { areOneServer } from '../db/identity.ts';
 import type { PoolServices } from '../db/pool.ts';
 import { ServerObserver } from '../db/server-observer.ts';
 import type { ServerStatistics } from '../db/server-statistics.ts';
-import type { Clock } from '../lib/clock.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
-import { ReplicationLag } from './replication-lag.ts';
+import { ReplicationLag, type Flushed } from './replication-lag.ts';
 
 /** A server by the name that is its label: `primary` first, then the standbys. Host names are no labels. */
 export interface NamedServer {
@@ -14,8 +15,13 @@ export interface NamedServer {
 }
 
 interface Watched {
-  readonly name: string;
+  readonly endpoint: Endpoint;
   readonly observer: ServerObserver;
+}
+
+export interface PostgresMetricsOptions extends PoolServices {
+  /** The servers as they are now, `primary` first. Called at each collection: the answer may change. */
+  readonly servers: () => readonly NamedServer[];
 }
 
 /** However often one asks, the servers are asked no more often than this. The primary's position is asked as often by itself. */
@@ -23,27 +29,27 @@ const freshMs = 500;
 
 /** PostgreSQL's own numbers, of all servers; asked by one process, for all. */
 export class PostgresMetrics {
-  readonly #servers: readonly Watched[];
-  readonly #clock: Clock;
+  readonly #options: PostgresMetricsOptions;
   readonly #lag: ReplicationLag;
+  #watched: readonly Watched[] = [];
   #newest: { readonly atMs: number; readonly snapshot: Promise<Snapshot> } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isSampling = false;
+  #closed: Promise<unknown> = Promise.resolve();
 
-  constructor(servers: readonly NamedServer[], services: PoolServices) {
-    this.#clock = services.clock;
-    this.#lag = new ReplicationLag(services.clock);
-    this.#servers = servers.map(({ name, endpoint }) => ({ name, observer: new ServerObserver(endpoint, services) }));
+  constructor(options: PostgresMetricsOptions) {
+    this.#options = options;
+    this.#lag = new ReplicationLag(options.clock);
   }
 
   /** From now on it is known when the primary was where, however rarely somebody asks. */
   start(): void {
-    if (this.#servers.length > 1) this.#timer = setInterval(() => void this.#samplePrimary(), freshMs).unref();
+    this.#timer = setInterval(() => void this.#samplePrimary(), freshMs).unref();
   }
 
   /** At most half a second old; never rejects, and takes a second at most. */
   async read(): Promise<Snapshot> {
-    const now = this.#clock.now();
+    const now = this.#options.clock.now();
     if (this.#newest === undefined || now - this.#newest.atMs >= freshMs)
       this.#newest = { atMs: now, snapshot: this.#ask() };
     return await this.#newest.snapshot;
@@ -51,23 +57,45 @@ export class PostgresMetrics {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all(this.#servers.map(async ({ observer }) => observer.close()));
+    this.#keepOnly([]);
+    await this.#closed;
+  }
+
+  /** Observers of the servers as they are now. An endpoint keeps its observer when its server gets another name. */
+  #observers(): readonly (NamedServer & Watched)[] {
+    const found: (NamedServer & Watched)[] = [];
+    for (const { name, endpoint } of this.#options.servers()) {
+      const known = [...this.#watched, ...found].find((one) => isDeepStrictEqual(one.endpoint, endpoint));
+      const observer = known?.observer ?? new ServerObserver(endpoint, this.#options);
+      found.push({ name, endpoint, observer });
+    }
+    this.#keepOnly(found);
+    return found;
+  }
+
+  #keepOnly(wanted: readonly Watched[]): void {
+    const observers = new Set(wanted.map(({ observer }) => observer));
+    const gone = this.#watched.filter(({ observer }) => !observers.has(observer));
+    this.#watched = wanted;
+    if (gone.length > 0)
+      this.#closed = Promise.allSettled([this.#closed, ...gone.map(async ({ observer }) => observer.close())]);
   }
 
   async #samplePrimary(): Promise<void> {
-    if (this.#isSampling) return;
+    const [primary, ...standbys] = this.#observers();
+    if (this.#isSampling || standbys.length === 0) return;
     this.#isSampling = true;
-    this.#lag.note(await this.#servers[0]?.observer.askFlushed());
+    this.#lag.note(await primary?.observer.askFlushed());
     this.#isSampling = false;
   }
 
   async #ask(): Promise<Snapshot> {
     const metrics = new Metrics();
     const [primary, ...standbys] = await Promise.all(
-      this.#servers.map(async ({ name, observer }, index) => {
+      this.#observers().map(async ({ name, observer }, index) => {
         const statistics = await observer.ask();
         // Here, and not when all have answered: by then, a newer sample may have come.
-        if (index === 0 && statistics?.inRecovery === false) this.#lag.note(statistics.position ?? undefined);
+        if (index === 0 && statistics?.inRecovery === false) this.#lag.note(flushedOf(statistics));
         return { name, statistics };
       }),
     );
@@ -105,7 +133,20 @@ function replicationState(read: ServerStatistics, primary: ServerStatistics | un
   return primary !== undefined && areOneServer(read, primary) ? undefined : 'promoted';
 }
 
+function flushedOf({ position, timeline }: ServerStatistics): Flushed | undefined {
+  return position === null ? undefined : { position, timeline };
+}
+
+/** Measured, whatever the server is called. */
+function roleOf({ inRecovery, readOnly }: ServerStatistics): string {
+  if (inRecovery) return 'standby';
+  return readOnly ? 'read_only' : 'primary';
+}
+
 function putServer(metrics: Metrics, name: string, statistics: ServerStatistics): void {
+  metrics.set('messenger_postgres_role', 1, name, roleOf(statistics));
+  metrics.set('messenger_postgres_timeline', statistics.timeline, name);
+  metrics.set('messenger_postgres_start_time_seconds', statistics.startedSeconds, name);
   metrics.set('messenger_postgres_monitored', statistics.monitored ? 1 : 0, name);
   metrics.set('messenger_postgres_max_connections', statistics.maxConnections, name);
   for (const [state, count] of Object.entries(statistics.connections ?? {}))

@@ -19,9 +19,9 @@ function block(ms: number): void {
 }
 
 /** Seconds, since it was last asked. */
-function delay(quantile: string): number {
+function delay(percentile: string): number {
   watch.read();
-  return valueOf(metrics, 'messenger_event_loop_delay_seconds', quantile) ?? 0;
+  return valueOf(metrics, 'messenger_event_loop_delay_seconds', percentile) ?? 0;
 }
 
 test('a blocked event loop is seen as a delay, in seconds, once', async () => {
@@ -31,9 +31,9 @@ test('a blocked event loop is seen as a delay, in seconds, once', async () => {
     await nextTurn();
     await nextTurn();
   }
-  const longest = delay('1');
+  const longest = delay('100');
   assert.ok(longest > 0.2 && longest < 5, `${longest} s`);
-  await waitFor('it to be forgotten', () => delay('1') < 0.2);
+  await waitFor('it to be forgotten', () => delay('100') < 0.2);
 });
 
 test('memory is told by its kind, in bytes', () => {

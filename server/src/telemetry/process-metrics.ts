@@ -72,9 +72,9 @@ export function watchProcess(metrics: Metrics): ProcessWatch {
   collections.observe({ entryTypes: ['gc'] });
   return {
     read: () => {
-      for (const quantile of [0.5, 0.99, 1]) {
-        const delay = delays.count === 0 ? 0 : delays.percentile(quantile * 100) / 1e9 - resolutionMs / 1_000;
-        metrics.set('messenger_event_loop_delay_seconds', Math.max(0, delay), String(quantile));
+      for (const percentile of [50, 99, 100]) {
+        const delay = delays.count === 0 ? 0 : delays.percentile(percentile) / 1e9 - resolutionMs / 1_000;
+        metrics.set('messenger_event_loop_delay_seconds', Math.max(0, delay), String(percentile));
       }
       delays.reset();
     },

@@ -4,7 +4,14 @@ import type { Clock } from '../lib/clock.ts';
 /** A standby that is later than this is told to be so late. */
 const longestMs = 3_600_000;
 
-/** Here the positions of one primary are compared, and of standbys that are known to be its own. */
+/** What is on the disk of a primary. */
+export interface Flushed {
+  /** Bytes of log. */
+  readonly position: number;
+  readonly timeline: number;
+}
+
+/** Positions of standbys are compared with those of the newest primary; whether they follow it is judged elsewhere. */
 const timeline = 1;
 
 /**
@@ -14,20 +21,22 @@ const timeline = 1;
 export class ReplicationLag {
   readonly #clock: Clock;
   #log: PrimaryLog;
-  #newest = 0;
+  #newest: Flushed = { position: 0, timeline: 0 };
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#log = new PrimaryLog(clock, longestMs);
   }
 
-  /** Bytes of log on the disk of the primary, in the order in which it said so; undefined when it did not answer. */
-  note(flushed: number | undefined): void {
+  /** In the order in which the primary said so; undefined when it did not answer. */
+  note(flushed: Flushed | undefined): void {
     if (flushed === undefined) return;
-    // Restored from a backup: nobody will ever have what it had before.
-    if (flushed < this.#newest) this.#log = new PrimaryLog(this.#clock, longestMs);
+    const { position } = flushed;
+    // Another primary since a promotion, or a restored backup: what the one before had will never be replayed.
+    if (flushed.timeline !== this.#newest.timeline || position < this.#newest.position)
+      this.#log = new PrimaryLog(this.#clock, longestMs);
     this.#newest = flushed;
-    this.#log.add({ timeline, lsn: BigInt(flushed) });
+    this.#log.add({ timeline, lsn: BigInt(position) });
   }
 
   secondsOf(replayed: number): number {

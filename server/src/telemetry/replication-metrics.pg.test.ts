@@ -26,7 +26,7 @@ before(async () => {
     { name: 'standby', endpoint: { ...read, database } },
   ];
   const clock = { now: () => nowMs };
-  metrics = new PostgresMetrics(servers, { clock, random: () => 0, log: site.options.log });
+  metrics = new PostgresMetrics({ servers: () => servers, clock, random: () => 0, log: site.options.log });
   await eventually(async () => (await read1('messenger_postgres_replication_lag_bytes', 'standby')) === 0);
 });
 after(async () => {

@@ -1,4 +1,5 @@
 import type { WorkerCounts } from '../process/workers.ts';
+import { readMachine } from './machine-metrics.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
 import { readProcess } from './process-metrics.ts';
 
@@ -21,6 +22,7 @@ export function measureSupervisor(facts: SupervisorFacts, silent: number): Snaps
   metrics.set('messenger_workers', silent, 'silent');
   metrics.set('messenger_workers', expected - serving, 'missing');
   metrics.set('messenger_worker_restarts_total', restarts);
+  readMachine(metrics);
   if (facts.isAlone) readProcess(metrics, 'supervisor');
   return metrics.snapshot();
 }

@@ -150,7 +150,7 @@ class Hygiene {
     const answer = await fetch(`${this.#system.url}/metrics`, { headers: { connection: 'close' } });
     const { samples } = parseExposition(await answer.text());
     const isWanted = ({ name, labels }: (typeof samples)[number]): boolean =>
-      name === 'messenger_event_loop_delay_seconds' && labels['quantile'] === '0.99';
+      name === 'messenger_event_loop_delay_seconds' && labels['percentile'] === '99';
     const delay = samples.find(isWanted);
     if (delay === undefined) throw new Error('the metrics do not tell the delay of the event loops');
     return delay.value * 1_000;

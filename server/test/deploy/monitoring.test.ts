@@ -18,10 +18,12 @@ interface Rule {
 }
 
 interface Dashboard {
+  readonly templating: { readonly list: readonly { readonly name: string; readonly type: string }[] };
   readonly panels: readonly {
     readonly type: string;
     readonly title: string;
     readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+    readonly datasource?: { readonly uid: string };
     readonly targets?: readonly { readonly refId: string; readonly expr: string; readonly legendFormat: string }[];
   }[];
 }
@@ -30,7 +32,7 @@ interface Dashboard {
 const alerts = parse(read('deploy/prometheus/alerts.yml')) as { groups: { rules: Rule[] }[] };
 const rules = alerts.groups.flatMap((group) => group.rules);
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- As above: the assertions would fail.
-const { panels } = JSON.parse(read('deploy/grafana/dashboards/messenger.json')) as Dashboard;
+const { panels, templating } = JSON.parse(read('deploy/grafana/dashboards/messenger.json')) as Dashboard;
 const graphs = panels.filter(({ type }) => type === 'timeseries');
 
 const table: Readonly<Record<string, MetricDeclaration>> = metricTable;
@@ -127,6 +129,30 @@ test('every graph asks for metrics and labels that there are', () => {
       for (const [, label = ''] of legendFormat.matchAll(/\{\{(\w+)\}\}/gu))
         assert.match(expr, new RegExp(String.raw`by \([^)]*\b${label}\b`, 'u'), `${title}: the legend names ${label}`);
     }
+  }
+});
+
+test('the data source and the instances can be chosen, and every metric of every graph is limited to the choice', () => {
+  assert.deepEqual(
+    templating.list.map(({ name, type }) => [name, type]),
+    [
+      ['datasource', 'datasource'],
+      ['instance', 'query'],
+    ],
+  );
+  for (const { title, datasource, targets = [] } of graphs) {
+    assert.equal(datasource?.uid, '$datasource', title);
+    for (const { expr } of targets)
+      assert.doesNotMatch(expr, /\bmessenger_\w+(?!\w|\{instance=~"\$instance")/u, `${title}: ${expr}`);
+  }
+});
+
+test('no alert of one instance is hidden by another one that is well, and each names its instance', () => {
+  for (const { alert, expr, annotations } of rules) {
+    const aggregations = [...expr.matchAll(/\b(?:sum|max|min|avg|count)\b(?! by \((?:instance|job))/gu)];
+    const hidden = aggregations.map(([name]) => name);
+    assert.deepEqual(hidden, [], `${alert} aggregates over instances`);
+    assert.match(annotations.summary, /\{\{ \$labels\.instance \}\}/u, alert);
   }
 });
 
