@@ -281,7 +281,7 @@ export const optionTable = {
       env: 'MESSENGER_SYNCHRONOUS_COMMIT',
       default: 'on',
       of: ['on', 'off'],
-      help: '`off` answers writes before they are on disk: faster, and a crash loses up to 600 ms of them',
+      help: '`off` answers writes before they are on disk: faster, and a crash loses up to 600 ms of them; for embedded databases and your own',
     }),
   },
   log: {

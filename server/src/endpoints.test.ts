@@ -27,7 +27,7 @@ test('without a read server, reads go to the write server', () => {
 
 test('each read server has its own host and port, and the certificate of its own name', () => {
   const env = { DB_WRITE_HOST: 'primary', DB_READ_HOST: 'a,b', DB_READ_TLS: 'verify-full' };
-  const inBoth = { user: 'root', password: 'password', database: 'postgres' };
+  const inBoth = { user: 'root', password: 'password', database: 'postgres', synchronousCommit: 'on' };
   assert.deepEqual(endpoints({ ...env, DB_READ_PORT: '1,2' })?.reads, [
     { ...inBoth, host: 'a', port: 1, tls: { rejectUnauthorized: true, servername: 'a' } },
     { ...inBoth, host: 'b', port: 2, tls: { rejectUnauthorized: true, servername: 'b' } },

@@ -7,25 +7,27 @@ import type { Endpoint, Endpoints } from './db/endpoint.ts';
 import { OperatorError } from './lib/operator-error.ts';
 
 /** The options of one server. */
-interface DatabaseConfig extends Omit<Config['writeDb'], 'host'> {
+interface DatabaseConfig extends Omit<Config['writeDb'], 'host'>, Pick<Config['embedded'], 'synchronousCommit'> {
   readonly host: string;
 }
 
 /** The operator's own servers, or undefined when the databases are embedded. Throws `OperatorError`. */
-export function externalEndpoints({ writeDb, readDb }: Config): Endpoints | undefined {
+export function externalEndpoints({ writeDb, readDb, embedded: { synchronousCommit } }: Config): Endpoints | undefined {
   if (writeDb.host === undefined) return undefined;
-  const write = toEndpoint({ ...writeDb, host: writeDb.host });
+  const write = toEndpoint({ ...writeDb, host: writeDb.host, synchronousCommit });
   const { host: hosts, port: ports } = readDb;
   const portOf = (index: number): number => ports[index] ?? ports[0] ?? write.port;
   return {
     write,
-    reads: hosts?.map((host, index) => toEndpoint({ ...readDb, host, port: portOf(index) })) ?? [write],
+    reads: hosts?.map((host, index) => toEndpoint({ ...readDb, host, port: portOf(index), synchronousCommit })) ?? [
+      write,
+    ],
   };
 }
 
 function toEndpoint(db: DatabaseConfig): Endpoint {
-  const { host, port, user, password, database } = db;
-  return { host, port, user, password, database, ...tlsOf(db) };
+  const { host, port, user, password, database, synchronousCommit } = db;
+  return { host, port, user, password, database, synchronousCommit, ...tlsOf(db) };
 }
 
 function tlsOf({ tls, tlsCa, host }: DatabaseConfig): Pick<Endpoint, 'tls'> {

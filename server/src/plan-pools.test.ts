@@ -15,6 +15,7 @@ const primary: ServerFacts = {
   reservedConnections: 3,
   inRecovery: false,
   readOnly: false,
+  settings: {},
   systemIdentifier: '7',
   startedAt: 'primary',
 };

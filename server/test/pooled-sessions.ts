@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { migrateDown, migrateUp } from '../src/db/migrations.ts';
+import { sessionSettings } from '../src/db/session.ts';
 import { statement } from '../src/db/statement.ts';
 import { migrationsDir } from '../src/supervise.ts';
 import { createLog } from '../src/telemetry/log.ts';
@@ -14,10 +15,19 @@ const database = useDatabase();
 const open = usePools(database);
 const setting = statement<{ value: string }, [name: string]>('test.setting', 'select current_setting($1) as value');
 
-test('sessions are in UTC, whatever the server has, so that times are what they say', async () => {
-  const [{ name } = { name: '' }] = await database().sql<{ name: string }>('select current_database() as name');
-  await database().sql(`alter database ${name} set timezone = 'Asia/Tokyo'`);
-  assert.deepEqual(await open('write', { prepare: false }).query(setting, ['timezone']), [{ value: 'UTC' }]);
+test('sessions have our settings, whatever the database has, although PgBouncer drops what a client asks for', async () => {
+  const { database: name } = database().direct.write;
+  const others = [
+    "timezone = 'Asia/Tokyo'",
+    'search_path = pg_catalog',
+    'lock_timeout = 1',
+    'synchronous_commit = off',
+  ];
+  for (const other of others) await database().sql(`alter database ${name} set ${other}`);
+  const pool = open('write', { prepare: false });
+  for (const [wanted, value] of Object.entries(sessionSettings({ synchronousCommit: 'on' })))
+    assert.deepEqual(await pool.query(setting, [wanted]), [{ value }], wanted);
+  for (const other of others) await database().sql(`alter database ${name} reset ${other.split(' ')[0]}`);
 });
 
 for (const [role, deadline] of [

@@ -127,10 +127,11 @@ test('a statement that runs for more than five seconds is told, without its text
   assert.doesNotMatch(out, /secret/u);
 });
 
-test('commits that are answered before they are on disk are told', async () => {
+test('commits that are answered before they are on disk are told, where that was chosen', async () => {
   const { sees, set } = patient();
   await set('write', 'synchronous_commit', 'off');
-  await sees('durability', 'warn', /^synchronous_commit off$/u);
+  await sees('durability', 'ok', /^synchronous_commit on/u);
+  await sees('durability', 'warn', /^synchronous_commit off$/u, 'primary', { MESSENGER_SYNCHRONOUS_COMMIT: 'off' });
 });
 
 test('files that a crash of the machine can destroy are a failure', async () => {

@@ -8,6 +8,8 @@ export interface Endpoint {
   readonly password?: string;
   readonly database: string;
   readonly tls?: ConnectionOptions;
+  /** `synchronous_commit` of our sessions; undefined leaves it to the server, for servers whose settings are ours. */
+  readonly synchronousCommit?: 'on' | 'off';
 }
 
 /** `write` is the primary; `reads` are standbys of it, at least one, or the primary again. */

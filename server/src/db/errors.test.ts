@@ -30,6 +30,7 @@ const unavailable: readonly (readonly [state: string, why: string])[] = [
   ['57P03', 'the server starts up'],
   ['57P05', 'the session was idle for too long'],
   ['25006', 'the primary became read-only'],
+  ['25P03', 'its transaction was idle for too long'],
   ['40001', 'the read stood in the way of replay'],
 ];
 
@@ -72,6 +73,7 @@ describe('a write that was sent and failed', () => {
       fromSocket('ECONNRESET'),
       fromServer('08P01'),
       fromServer('XX000', { severity: 'PANIC' }),
+      fromServer('53100', { severity: 'PANIK', file: 'xlog.c' }),
     ]) {
       const refusal = outcomeOf(failure);
       assert(refusal instanceof AppError, failure.message);
@@ -98,10 +100,12 @@ describe('a write that was sent and failed', () => {
   });
 });
 
-test('a cancelled statement is a statement that took too long', () => {
-  const refusal = toAppError(fromServer('57014'));
-  assert(refusal instanceof AppError);
-  assert.equal(refusal.code, 'statement_timeout');
+test('a statement took too long when it was cancelled, or a deadline for locks or transactions has ended it', () => {
+  for (const code of ['57014', '55P03', '25P04']) {
+    const refusal = toAppError(fromServer(code));
+    assert(refusal instanceof AppError);
+    assert.equal(refusal.code, 'statement_timeout', code);
+  }
 });
 
 test('a statement that is wrong is a defect, and so is everything that we do not know', () => {
@@ -115,6 +119,7 @@ test('a statement that is wrong is a defect, and so is everything that we do not
 
 test('a statement of many is taken apart only where one of its calls can be to blame', () => {
   for (const code of ['22P05', '23514', '44000', '54000', 'P0001']) assert.ok(isFaultOfCalls(fromServer(code)), code);
+  assert.ok(isFaultOfCalls(toAppError(fromServer('53400'))), 'temp_file_limit');
   for (const code of ['42501', '42P01', 'XX000', '40P01', '58030']) assert.ok(!isFaultOfCalls(fromServer(code)), code);
   assert.ok(!isFaultOfCalls(new Error('no words of PostgreSQL')));
 });

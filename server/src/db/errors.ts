@@ -4,8 +4,10 @@ import { AppError } from '../lib/app-error.ts';
 
 /**
  * What a failed statement means to the caller. SQLSTATE classes: PostgreSQL manual, appendix A.
- * 08 connection, 53 insufficient resources, 57P* shutdown, crash, starting up; 25006 a write that met a server which
- * has become read-only; 40001 on a standby is a conflict with replay, and there is nothing wrong with the request.
+ * 08 connection, 53 insufficient resources, 57P* shutdown, crash, starting up, 25P03 an idle transaction that the server
+ * ended; 25006 a write that met a server which has become read-only; 40001 on a standby is a conflict with replay, and there
+ * is nothing wrong with the request. 57014, 55P03 and 25P04 end a statement for its time: by its deadline, by that for a
+ * lock, by that of its transaction.
  */
 export type FailureKind = 'unavailable' | 'cancelled' | 'statement';
 
@@ -31,11 +33,13 @@ const connectionWords =
 /** What `pg` says of a connection that had ended before: the statement never left. */
 const neverSentWords = /^client (has encountered a connection error|was closed)/iu;
 
-const unavailableStates = /^(08|53|57P0[1235]|25006|40001)/u;
+const unavailableStates = /^(08|53|57P0[1235]|25006|25P03|40001)/u;
+
+const cancelledStates = /^(57014|55P03|25P04)$/u;
 
 export function classifyFailure(error: unknown): FailureKind {
   if (error instanceof DatabaseError) {
-    if (error.code === '57014') return 'cancelled';
+    if (cancelledStates.test(error.code ?? '')) return 'cancelled';
     return unavailableStates.test(error.code ?? '') ? 'unavailable' : 'statement';
   }
   if (!(error instanceof Error)) return 'statement';
@@ -46,9 +50,14 @@ export function classifyFailure(error: unknown): FailureKind {
 /** 22 data, 23 constraints, 44 check option, 54 too large, P0 what a trigger raises. */
 const statesOfCalls = /^(22|23|44|54|P0)/u;
 
-/** Whether it was what the statement was given that made it fail: other calls may succeed, here, and this one nowhere. */
+/** A batch needs more temporary files than `temp_file_limit` allows; a part of it may not. */
+const tooLargeTogether = '53400';
+
+/** Whether it was what the statement was given that made it fail: a part of its calls may succeed here. */
 export function isFaultOfCalls(error: unknown): boolean {
-  return error instanceof DatabaseError && statesOfCalls.test(error.code ?? '');
+  const cause = error instanceof AppError ? error.cause : error;
+  if (!(cause instanceof DatabaseError)) return false;
+  return cause.code === tooLargeTogether || statesOfCalls.test(cause.code ?? '');
 }
 
 /** Whether another server may do what this one, a standby, has failed to do. What is late here would be later there. */
@@ -80,9 +89,12 @@ export function withOutcome(error: unknown): unknown {
   return new AppError('outcome_unknown', { cause });
 }
 
-/** A pooler says 08 when it lost the server behind it, and a server that panics may have been writing its log. */
-function isOfCommit({ code, severity }: DatabaseError): boolean {
-  return code?.startsWith('08') === true || severity === 'PANIC';
+/**
+ * A pooler says 08 when it lost the server behind it, and a server that panics may have been writing its log. The severity
+ * comes in the language of `lc_messages`; the source file does not.
+ */
+function isOfCommit({ code, severity, file }: DatabaseError): boolean {
+  return code?.startsWith('08') === true || severity === 'PANIC' || file === 'xlog.c';
 }
 
 /** One line for an operator, without what users typed: PostgreSQL's message and code, or the socket's. */

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { test } from 'node:test';
 
 import type { Endpoint } from './endpoint.ts';
+import { sessionSettings } from './session.ts';
 import { findServerProblems, inspectServers, type ServerFacts } from './server-facts.ts';
 
 function at(host: string): Endpoint {
@@ -17,6 +18,7 @@ const primary: ServerFacts = {
   reservedConnections: 3,
   inRecovery: false,
   readOnly: false,
+  settings: sessionSettings({}),
   systemIdentifier: '7',
   startedAt: '2026-01-28 12:00:00+00',
 };
@@ -32,6 +34,18 @@ const unfit: readonly (readonly [name: string, write: ServerFacts, read: ServerF
   ['a read-only server to write to', { ...primary, readOnly: true }, standby, /primary:5432 is read-only/u],
   ['a standby of another cluster', primary, { ...standby, systemIdentifier: '8' }, /replica:5432 is not a standby of/u],
   ['a copy that was promoted', primary, { ...standby, inRecovery: false, readOnly: false }, /replica:5432 .*promoted/u],
+  [
+    'a pooler that drops a setting of the sessions to the primary',
+    { ...primary, settings: { ...primary.settings, lock_timeout: '10ms' } },
+    standby,
+    /primary:5432 gives its sessions lock_timeout = '10ms' instead of '0': .* connect_query: set lock_timeout = "0" /u,
+  ],
+  [
+    'a pooler that drops a setting of the sessions to the standby',
+    primary,
+    { ...standby, settings: { ...standby.settings, search_path: 'other' } },
+    /replica:5432 gives its sessions search_path = 'other' instead of 'public'/u,
+  ],
   [
     'another database on the standby',
     primary,

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 
-import { withClient, type SessionOptions } from './session.ts';
+import { sessionSettings, withClient, type SessionOptions } from './session.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { placeOf, type Endpoint, type EndpointPair, type Endpoints } from './endpoint.ts';
 import { classifyFailure } from './errors.ts';
@@ -15,6 +15,8 @@ export interface ServerFacts extends Identity {
   /** Connections that only superusers and reserved roles get; never ours. */
   readonly reservedConnections: number;
   readonly readOnly: boolean;
+  /** Of the session that asked: those that `sessionSettings` has. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /** Of a server that is too old, no more than that. */
@@ -30,6 +32,7 @@ const factsSql = `
          current_setting('superuser_reserved_connections')::int
            + current_setting('reserved_connections')::int as "reservedConnections",
          current_setting('transaction_read_only') = 'on' as "readOnly",
+         (select json_object_agg(name, current_setting(name)) from unnest($1::text[]) as name) as settings,
          ${identityColumns}`;
 
 /** Asked of servers before 18, which may lack some of the settings above. */
@@ -40,7 +43,9 @@ export async function readFacts(client: Client): Promise<AnyFacts> {
   const { rows: versions } = await client.query<{ version: number }>(versionSql);
   const version = versions[0]?.version ?? 0;
   if (version < oldestVersion) return { version };
-  const { rows } = await client.query<ServerFacts>(factsSql);
+  const { rows } = await client.query<ServerFacts>(factsSql, [
+    Object.keys(sessionSettings({ synchronousCommit: 'on' })),
+  ]);
   const [facts] = rows;
   if (facts === undefined) throw new Error('the server said nothing of itself');
   return facts;
@@ -72,10 +77,23 @@ export function findServerProblems(endpoints: EndpointPair, write: ServerFacts, 
   ];
 }
 
-function findWriteProblems(endpoint: Endpoint, { inRecovery, readOnly }: ServerFacts): string[] {
+function findWriteProblems(endpoint: Endpoint, { inRecovery, readOnly, settings }: ServerFacts): string[] {
   const subject = `The write server ${placeOf(endpoint)}`;
   if (inRecovery) return [`${subject} is a standby, which takes no writes; DB_WRITE_HOST must name the primary.`];
-  return readOnly ? [`${subject} is read-only (default_transaction_read_only).`] : [];
+  const problems = readOnly ? [`${subject} is read-only (default_transaction_read_only).`] : [];
+  return [...problems, ...findSettingProblems(subject, endpoint, settings)];
+}
+
+/** Each session asks for its settings when it connects; only a pooler can drop them, or leave another client's behind. */
+function findSettingProblems(subject: string, endpoint: Endpoint, settings: ServerFacts['settings']): string[] {
+  const unfit = Object.entries(sessionSettings(endpoint)).filter(([name, value]) => settings[name] !== value);
+  if (unfit.length === 0) return [];
+  const found = unfit.map(([name, value]) => `${name} = '${settings[name]}' instead of '${value}'`).join(', ');
+  return [
+    `${subject} gives its sessions ${found}: a pooler in between drops what Messenger asks for. ` +
+      `Add to its connect_query: ${unfit.map(([name, value]) => `set ${name} = "${value}"`).join('; ')} ` +
+      '(docs/operations.md#pgbouncer).',
+  ];
 }
 
 function findReadProblems(write: InspectedRead, read: InspectedRead): string[] {
@@ -88,6 +106,7 @@ function findReadProblems(write: InspectedRead, read: InspectedRead): string[] {
       `${subject} is asked for database "${read.facts.database}", the write server for "${write.facts.database}".`,
     );
   }
+  problems.push(...findSettingProblems(subject, read.endpoint, read.facts.settings));
   return problems;
 }
 

@@ -42,7 +42,36 @@ const customTypes: NonNullable<ClientConfig['types']> = {
   },
 };
 
-/** How a session of ours is opened: the guide's `connect_timeout`, keep-alive, UTC, deadlines kept by the server. */
+/**
+ * Settings of every session, as `current_setting` shows them: what a role, a database, the server or a pooler carries must
+ * not change an answer, make one fail, or weaken a promise. Which settings are left to the operator, and why:
+ * docs/decisions/0027-session-settings.md.
+ */
+export function sessionSettings({
+  synchronousCommit,
+}: Pick<Endpoint, 'synchronousCommit'>): Readonly<Record<string, string>> {
+  return {
+    search_path: 'public',
+    TimeZone: 'UTC',
+    DateStyle: 'ISO, MDY',
+    extra_float_digits: '1',
+    default_transaction_isolation: 'read committed',
+    lock_timeout: '0',
+    transaction_timeout: '0',
+    idle_session_timeout: '0',
+    ...(synchronousCommit === undefined ? {} : { synchronous_commit: synchronousCommit }),
+  };
+}
+
+/** `-c name=value …`, as the manual wants it in "Message Formats", `StartupMessage`: spaces and backslashes are escaped. */
+function startupOptions(settings: Readonly<Record<string, string>>): string {
+  const options = Object.entries(settings).map(
+    ([name, value]) => `-c ${name}=${value.replaceAll(/[\\ ]/gu, String.raw`\$&`)}`,
+  );
+  return options.join(' ');
+}
+
+/** How a session of ours is opened: the guide's `connect_timeout`, keep-alive, settings, deadlines kept by the server. */
 export function clientConfig(endpoint: Endpoint, session: SessionOptions): ClientConfig {
   return {
     host: endpoint.host,
@@ -53,12 +82,14 @@ export function clientConfig(endpoint: Endpoint, session: SessionOptions): Clien
     ssl: endpoint.tls ?? false,
     application_name: session.applicationName,
     connectionTimeoutMillis: session.connectTimeoutMs,
-    statement_timeout: session.statementTimeoutMs,
     ...(session.answerTimeoutMs === undefined ? {} : { query_timeout: session.answerTimeoutMs }),
-    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveDelayMs,
-    options: '-c TimeZone=UTC -c DateStyle=ISO',
+    options: startupOptions({
+      ...sessionSettings(endpoint),
+      statement_timeout: String(session.statementTimeoutMs),
+      idle_in_transaction_session_timeout: String(idleInTransactionTimeoutMs),
+    }),
     types: customTypes,
   };
 }

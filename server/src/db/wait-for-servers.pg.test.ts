@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 
 import { useDatabase } from '../../test/database.ts';
 import { waitFor } from '../../test/wait-for.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { createLog } from '../telemetry/log.ts';
 import { listOf, type Endpoint } from './endpoint.ts';
 import { waitForReplay } from './replay.ts';
@@ -135,3 +138,33 @@ test('a database that takes no writes is refused', async () => {
   const { endpoints } = database();
   await assert.rejects(waitForServers(listOf(endpoints), { ...options, signal: never }), /is read-only/u);
 });
+
+/** What refuses every session like this. */
+async function startRefusing(code: string, message: string): Promise<{ port: number; close: () => void }> {
+  const server = createServer((socket) => {
+    socket.once('data', () => {
+      const body = Buffer.from(`SFATAL\0C${code}\0M${message}\0\0`);
+      const head = Buffer.alloc(5);
+      head.write('E');
+      head.writeInt32BE(body.length + 4, 1);
+      socket.end(Buffer.concat([head, body]));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert(typeof address === 'object' && address !== null);
+  return { port: address.port, close: () => void server.close() };
+}
+
+for (const [name, code, message, advice] of [
+  ['a pooler', '08P01', 'unsupported startup parameter in options: lock_timeout', /ignore_startup_parameters/u],
+  ['an old server', '42704', 'unrecognized configuration parameter "transaction_timeout"', /PostgreSQL 18 or newer/u],
+] as const)
+  test(`${name} that refuses a setting of our sessions is not waited for, and the advice says what to do`, async (t) => {
+    const { port, close } = await startRefusing(code, message);
+    t.after(close);
+    const endpoint = { ...database().endpoints.write, host: '127.0.0.1', port };
+    const refused = waitForServers({ write: endpoint, reads: [endpoint] }, { ...options, signal: never });
+    await assert.rejects(refused, (error) => error instanceof OperatorError && advice.test(error.message));
+  });

@@ -35,6 +35,8 @@ export async function waitForServers(
       tellOddities(endpoints, servers, log);
       return servers;
     } catch (error) {
+      const refusal = explainSettings(error);
+      if (refusal !== undefined) throw refusal;
       if (classifyFailure(error) !== 'unavailable') throw explainRefusal(error);
       reason = describeFailure(error);
       log.warn(
@@ -57,6 +59,26 @@ function tellOddities(endpoints: Endpoints, { write, reads, away }: InspectedSer
   const primaries = endpoints.reads.length === 1 ? [] : reads.filter(({ facts }) => areOneServer(facts, write));
   for (const { endpoint } of primaries)
     log.warn({ read: placeOf(endpoint) }, 'a read server is the primary itself: it gets a share of the reads');
+}
+
+/** What PgBouncer says of a setting that it does not know, with the SQLSTATE of a broken connection. */
+const poolerWords = /^unsupported startup parameter/u;
+
+/** A server that refuses a setting of our sessions: a pooler, or one that is too old to have it (42704). */
+function explainSettings(error: unknown): OperatorError | undefined {
+  if (!(error instanceof DatabaseError)) return undefined;
+  const reason = describeFailure(error);
+  if (poolerWords.test(error.message))
+    return new OperatorError(
+      `A pooler refuses a setting that sessions of Messenger ask for: ${reason}. Add ignore_startup_parameters and ` +
+        'connect_query of deploy/pgbouncer/pgbouncer.ini to its configuration (docs/operations.md#pgbouncer).',
+      { cause: error },
+    );
+  if (error.code !== '42704') return undefined;
+  return new OperatorError(
+    `A database refuses a setting that sessions of Messenger ask for: ${reason}. Messenger needs PostgreSQL 18 or newer.`,
+    { cause: error },
+  );
 }
 
 /** Errors of TLS have a code and no use for a stack; nor has the driver's word that the server speaks no TLS. */

@@ -25,7 +25,7 @@ interface Durability {
 export const checkDurability: ServerCheck = async (server) => {
   const [row] = await server.ask<Durability>(settingsSql);
   if (row === undefined) throw new Error('the server said nothing of its durability');
-  return [await gradeCommit(server, row.commit), await gradeFiles(server, row), await gradeConfirming(server, row)];
+  return [gradeCommit(server, row.commit), await gradeFiles(server, row), await gradeConfirming(server, row)];
 };
 
 async function gradeFiles(server: Server, { fsync, pages }: Durability): Promise<Finding> {
@@ -37,11 +37,11 @@ async function gradeFiles(server: Server, { fsync, pages }: Durability): Promise
   return fail(subject, `fsync ${fsync}, full_page_writes ${pages}`, advice);
 }
 
-async function gradeCommit(server: Server, commit: string): Promise<Finding> {
-  const subject = { check: 'durability', where: server.where } as const;
+function gradeCommit({ where }: Server, commit: string): Finding {
+  const subject = { check: 'durability', where } as const;
   if (commit !== 'off') return ok(subject, `synchronous_commit ${commit}: an acknowledged write is on disk`);
-  const change = await changeSetting(server, 'synchronous_commit', 'on');
-  const advice = `A crash loses up to 600 ms of acknowledged writes. If that was not intended: ${change}.`;
+  const advice =
+    'A crash loses up to 600 ms of acknowledged writes. If that was not intended: MESSENGER_SYNCHRONOUS_COMMIT=on.';
   return warn(subject, 'synchronous_commit off', advice);
 }
 

@@ -1,5 +1,4 @@
 import type { About, Server, ServerCheck } from './about.ts';
-import { changeSetting } from './change-setting.ts';
 import { fail, ok, type Finding } from './finding.ts';
 
 /** One of our tables; names are quoted. */
@@ -35,32 +34,22 @@ export const checkSearchPath: ServerCheck = async (server, about) => {
   const visible = [...new Set(tables.filter(({ isVisible }) => isVisible).map(({ schema }) => schema))];
   if (tables.length === 0) return [ok(subject, 'no table of ours is there yet')];
   if (visible.length === 1) return [ok(subject, `the tables are in ${visible[0]}`)];
-  return [await explainHidden(server, tables, visible)];
+  return [await explainHidden(server, tables)];
 };
 
-async function explainHidden(
-  server: Server,
-  tables: readonly OwnTable[],
-  visible: readonly string[],
-): Promise<Finding> {
+async function explainHidden(server: Server, tables: readonly OwnTable[]): Promise<Finding> {
   const subject = { check: 'search path', where: server.where } as const;
-  const [path] = await server.ask<{ path: string; role: string }>(
-    `select current_setting('search_path') as path, quote_ident(current_user) as "role"`,
-  );
-  const schemas = [...new Set(tables.map(({ schema }) => schema))];
-  const unusable = tables.find(({ isUsable, isVisible }) => !isUsable && !isVisible)?.schema;
-  if (visible.length === 0 && unusable !== undefined)
+  const schemas = [...new Set(tables.map(({ schema }) => schema))].join(', ');
+  const unusable = tables.find(({ isUsable }) => !isUsable)?.schema;
+  if (unusable !== undefined) {
+    const [path] = await server.ask<{ role: string }>(`select quote_ident(current_user) as "role"`);
     return fail(
       subject,
       `the tables are in ${unusable}, which our role may not use`,
       `On the primary: grant usage on schema ${unusable} to ${path?.role}.`,
     );
-  const home = tables.find(({ name }) => name === 'migrations')?.schema ?? schemas[0];
-  const found =
-    visible.length === 0
-      ? `the tables are in ${schemas.join(', ')}, and search_path is ${path?.path}`
-      : `names lead to tables in ${visible.join(' and ')}: search_path is ${path?.path}`;
-  const change = await changeSetting(server, 'search_path', home ?? 'public');
-  const advice = `Do not migrate: that would make the tables a second time. ${change}; or for good: alter role ${path?.role} set search_path = ${home}.`;
-  return fail(subject, found, advice);
+  }
+  const moves = tables.map(({ schema, name }) => `alter table ${schema}.${name} set schema public`);
+  const advice = `Do not migrate: that would make the tables a second time. On the primary: ${moves.join('; ')}.`;
+  return fail(subject, `the tables are in ${schemas}, and Messenger looks for them in public`, advice);
 }

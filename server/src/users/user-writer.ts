@@ -75,17 +75,18 @@ function heldRows(columns: string): string {
        and (select count(*) from free) < cardinality($1::uuid[])`;
 }
 
+/** An empty name stands for one that is absent: with `array_nulls = off`, a null in an array becomes the name `NULL`. */
 const updateMany = statement<
   Outcome<User>,
-  [ids: readonly string[], firstNames: readonly Name[], lastNames: readonly Name[]]
+  [ids: readonly string[], firstNames: readonly string[], lastNames: readonly string[]]
 >(
   'users.update_many',
   `with free as materialized (
      select id from users where id = any($1::uuid[]) for no key update skip locked
    ), written as (
      update users
-        set first_name = coalesce(given.first_name, users.first_name),
-            last_name = coalesce(given.last_name, users.last_name),
+        set first_name = coalesce(nullif(given.first_name, ''), users.first_name),
+            last_name = coalesce(nullif(given.last_name, ''), users.last_name),
             updated_at = greatest(now(), users.updated_at + interval '1 microsecond')
        from free join unnest($1::uuid[], $2::text[], $3::text[]) as given (id, first_name, last_name) using (id)
       where users.id = free.id
@@ -103,8 +104,8 @@ const update: BatchableWrite<Rename, User | undefined> = {
   many: async (db, calls) => {
     const rows = await db.query(updateMany, [
       calls.map(({ id }) => id),
-      calls.map(({ names }) => names.first_name),
-      calls.map(({ names }) => names.last_name),
+      calls.map(({ names }) => names.first_name ?? ''),
+      calls.map(({ names }) => names.last_name ?? ''),
     ]);
     const outcomes = new Map(rows.map(outcomeOf));
     return calls.map(({ id }) => outcomes.get(id));

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 
 import { renderDeploymentFiles } from '../../../scripts/deployment-files.ts';
 import { loadConfig, optionTable } from '../../src/config.ts';
+import { sessionSettings } from '../../src/db/session.ts';
 import { postgresSettings, slotName } from '../../src/embedded/settings.ts';
 import { exists, read, readCompose, root, type Service } from './files.ts';
 
@@ -179,6 +180,18 @@ test('PgBouncer keeps the deadlines that the servers would be asked for, and has
   assert.equal(entries.get(String(environment['DB_WRITE_NAME'])), optionTable.writeDb.timeoutMs.default);
   assert.equal(entries.get(String(environment['DB_READ_NAME'])), optionTable.readDb.timeoutMs.default);
   assert.equal(/^listen_port = (?<port>\d+)$/mu.exec(ini)?.groups?.['port'], String(environment['DB_WRITE_PORT']));
+});
+
+test('PgBouncer gives sessions what Messenger asks for and PgBouncer drops', () => {
+  const ini = read('deploy/pgbouncer/pgbouncer.ini');
+  const ignored = /^ignore_startup_parameters = (?<names>.*)$/mu.exec(ini)?.groups?.['names']?.split(',') ?? [];
+  const queries = [...ini.matchAll(/connect_query='(?<query>.*)'$/gmu)].map(({ groups }) => groups?.['query'] ?? '');
+  assert.equal(queries.length, 2);
+  for (const [name, value] of Object.entries(sessionSettings({ synchronousCommit: 'on' }))) {
+    if (name === 'TimeZone' || name === 'DateStyle') continue;
+    assert.ok(ignored.includes(name), name);
+    for (const query of queries) assert.match(query, new RegExp(`set ${name} = "?${value}"?(;|$)`, 'u'));
+  }
 });
 
 const plugin = ['/usr/local/lib', '/usr/libexec', '/usr/lib']
