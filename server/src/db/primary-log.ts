@@ -3,19 +3,32 @@ import type { Identity } from './identity.ts';
 import { covers, type Position } from './position.ts';
 
 interface Sample {
+  /** When the primary was seen there first, and when everything up to there was written at the earliest. */
   readonly at: number;
+  readonly earliest: number;
   readonly position: Position;
 }
+
+/** How long ago the oldest thing happened that a standby does not have; 0 when it has all that is known. */
+export interface Lag {
+  readonly leastMs: number;
+  /** Infinite while it is not known since when the standby is behind. */
+  readonly mostMs: number;
+}
+
+/** Positions are sampled more often. What was written in a longer gap may be as old as the gap. */
+const gapMs = 1_000;
 
 /**
  * Who the primary is, where it was and when, by our own clock: so a standby's lag in time needs no clock of theirs, and is 0 on a
  * server where nothing happens. Holds what is younger than `keepMs`, and the last sample before that: what was written before
- * a quiet time is not young because something was written after it.
+ * a quiet time is not young because something was written after it. What was written before the first sample is of any age.
  */
 export class PrimaryLog {
   readonly #clock: Clock;
   readonly #keepMs: number;
   #samples: Sample[] = [];
+  #sampledAt = Number.NEGATIVE_INFINITY;
   /** As it was last heard of; undefined before that. */
   identity: Identity | undefined;
 
@@ -26,18 +39,22 @@ export class PrimaryLog {
 
   add(position: Position): void {
     const at = this.#clock.now();
+    const before = this.#sampledAt;
+    this.#sampledAt = at;
     const last = this.#samples.at(-1);
     // Where nothing was written since, the older sample says more: whoever has this has it since then.
     if (last !== undefined && covers(last.position, position)) return;
     // After a promotion, nobody who follows ever has positions of the timeline that was left.
     const known = last?.position.timeline === position.timeline ? this.#samples : [];
-    const samples = [...known, { at, position }];
+    const earliest = known.length === 0 ? Number.NEGATIVE_INFINITY : at - before > gapMs ? before : at;
+    const samples = [...known, { at, earliest, position }];
     this.#samples = samples.filter((_, index) => at - (samples[index + 1]?.at ?? at) <= this.#keepMs);
   }
 
-  /** Milliseconds since the oldest thing happened that a server at `reached` does not have; 0 when it has all we know of. */
-  lagOf(reached: Position | undefined): number {
+  lagOf(reached: Position | undefined): Lag {
     const missing = this.#samples.find(({ position }) => !covers(reached, position));
-    return missing === undefined ? 0 : this.#clock.now() - missing.at;
+    if (missing === undefined) return { leastMs: 0, mostMs: 0 };
+    const now = this.#clock.now();
+    return { leastMs: now - missing.at, mostMs: now - missing.earliest };
   }
 }

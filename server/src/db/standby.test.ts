@@ -156,6 +156,7 @@ test('the primary itself is no stranger, and while the primary is away nobody is
 });
 
 test('one that is too far behind is left out until it has caught up', async () => {
+  primary.add({ timeline: 1, lsn: 100n });
   primary.add({ timeline: 1, lsn: 200n });
   await standby.check();
   assert.equal(standby.isFit, true, 'it has had no time yet');
@@ -166,4 +167,41 @@ test('one that is too far behind is left out until it has caught up', async () =
   await standby.check();
   assert.equal(standby.isFit, true);
   assert.match(lines.join(''), /too far behind.*\n.*gets reads again/u);
+});
+
+test('one whose lag is not known is left out, silently at first, until it has what the primary had', async () => {
+  primary.add({ timeline: 1, lsn: 200n });
+  await standby.check();
+  assert.equal(standby.state, 'unknown', 'the missing part may be of yesterday');
+  assert.deepEqual(lines, []);
+  server.lsn = 200n;
+  await standby.check();
+  assert.equal(standby.isFit, true);
+  assert.deepEqual(lines, []);
+});
+
+test('one that does not catch up with what the primary had is told to be late', async () => {
+  primary.add({ timeline: 1, lsn: 200n });
+  clock.nowMs += 1_001;
+  await standby.check();
+  assert.equal(standby.state, 'late');
+});
+
+test('one that was fit is left out after a gap of the samples, until it has what was written in it', async () => {
+  primary.add({ timeline: 1, lsn: 100n });
+  await standby.check();
+  clock.nowMs += 5_000;
+  primary.add({ timeline: 1, lsn: 200n });
+  await standby.check();
+  assert.equal(standby.state, 'unknown');
+  server.lsn = 200n;
+  await standby.check();
+  assert.equal(standby.isFit, true);
+  assert.match(lines.join(''), /behind by an unknown time.*\n.*gets reads again/u);
+});
+
+test('while nothing was ever heard of the primary, the standby is all there is, and is read from', async () => {
+  primary.identity = undefined;
+  await standby.check();
+  assert.equal(standby.isFit, true);
 });

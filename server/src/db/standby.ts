@@ -21,8 +21,8 @@ export interface StandbyOptions {
 }
 
 /**
- * `unknown` before the first look; `away` when it does not answer; `foreign` when it answers, but does not follow the primary;
- * `late` when it is too far behind. Only a `fit` one is read from.
+ * `unknown` before the first look, and while it is not known how far behind it is; `away` when it does not answer; `foreign`
+ * when it answers, but does not follow the primary; `late` when it is too far behind. Only a `fit` one is read from.
  */
 export type StandbyState = 'unknown' | 'fit' | 'away' | 'foreign' | 'late';
 
@@ -59,6 +59,7 @@ export class Standby {
   #position: Position | undefined;
   readonly #waiters = new Set<Waiter>();
   #isAsking = false;
+  #wasFit = false;
 
   /** `sessions` are not those of the batches: a standby that is busy with reads is not away. */
   constructor(sessions: Queryable, batches: BatchedPool, options: StandbyOptions) {
@@ -87,7 +88,7 @@ export class Standby {
   /** Whether it is worth a short wait: not on another timeline, such as that of `onlyOnPrimary`, nor far behind. */
   mayHaveSoon(wanted: Position): boolean {
     const { primary } = this.#options;
-    return this.#position?.timeline === wanted.timeline && primary.lagOf(this.#position) <= hopelessLagMs;
+    return this.#position?.timeline === wanted.timeline && primary.lagOf(this.#position).leastMs <= hopelessLagMs;
   }
 
   /** To be told only what was read after a statement of the same session, and used only for statements that follow. */
@@ -117,11 +118,17 @@ export class Standby {
   async check(): Promise<void> {
     try {
       await this.#ask();
-      const { primary, maxLagMs } = this.#options;
-      this.#become(primary.lagOf(this.#position) > maxLagMs ? 'late' : 'fit');
+      this.#become(this.#judgeLag());
     } catch (error) {
       this.#leaveOut(error instanceof ForeignServerError ? 'foreign' : 'away', error);
     }
+  }
+
+  #judgeLag(): 'fit' | 'late' | 'unknown' {
+    const { primary, maxLagMs } = this.#options;
+    const { leastMs, mostMs } = primary.lagOf(this.#position);
+    if (mostMs <= maxLagMs) return 'fit';
+    return leastMs > maxLagMs ? 'late' : 'unknown';
   }
 
   /** Whoever waits for it is sent elsewhere, until `check` finds it fit again. */
@@ -138,7 +145,8 @@ export class Standby {
     this.#state = state;
     const { log, place } = this.#options;
     if (state !== 'fit') log.warn({ standby: place, reason }, `a standby gets no reads: it is ${wordsFor[state]}`);
-    else if (before !== 'unknown') log.info({ standby: place }, 'a standby gets reads again');
+    else if (this.#wasFit || before !== 'unknown') log.info({ standby: place }, 'a standby gets reads again');
+    this.#wasFit ||= state === 'fit';
   }
 
   /** Learns nothing from a server that does not follow the primary: its positions are of another past. */
@@ -173,7 +181,7 @@ export class Standby {
 }
 
 const wordsFor: Readonly<Record<Exclude<StandbyState, 'fit'>, string>> = {
-  unknown: 'not known yet',
+  unknown: 'behind by an unknown time',
   away: 'away',
   foreign: 'not a standby of the primary',
   late: 'too far behind',

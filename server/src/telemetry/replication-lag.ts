@@ -16,7 +16,8 @@ const timeline = 1;
 
 /**
  * How late standbys are, in time, by our own clock (docs/decisions/0013): the age of the oldest sample of the primary's position
- * that a standby does not have. Too low by what passes between two samples at most, never negative, at most an hour.
+ * that a standby does not have. Too low by what passes between two samples, and for a standby that was late before the first
+ * sample until it has caught up; never negative, at most an hour.
  */
 export class ReplicationLag {
   readonly #clock: Clock;
@@ -40,6 +41,6 @@ export class ReplicationLag {
   }
 
   secondsOf(replayed: number): number {
-    return this.#log.lagOf({ timeline, lsn: BigInt(replayed) }) / 1_000;
+    return this.#log.lagOf({ timeline, lsn: BigInt(replayed) }).leastMs / 1_000;
   }
 }

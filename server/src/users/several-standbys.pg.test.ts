@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
+import type { QueryResult, QueryResultRow } from 'pg';
+
 import { createTestApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
 import { disturbReplay, noCounts, runClients, scaled } from '../../test/freshness-clients.ts';
@@ -35,6 +37,8 @@ async function serve(env: Readonly<Record<string, string>> = {}): Promise<void> 
   const [first, last] = app.databases.standbys.all;
   assert(first && last);
   [one, other] = [first, last];
+  // Other test files stop the replay of the first, too.
+  await Promise.all([becomes(one, 'fit'), becomes(other, 'fit')]);
 }
 
 async function close(): Promise<void> {
@@ -46,8 +50,8 @@ async function sqlOnFirst(text: string): Promise<unknown> {
   return await database().sqlOnStandby(text);
 }
 
-async function sqlOnSecond(text: string): Promise<unknown> {
-  return await withClient(second.endpoint, session, async (client) => client.query(text));
+async function sqlOnSecond<Row extends QueryResultRow>(text: string): Promise<QueryResult<Row>> {
+  return await withClient(second.endpoint, session, async (client) => client.query<Row>(text));
 }
 
 async function becomes(standby: Standby, state: StandbyState): Promise<void> {
@@ -150,6 +154,25 @@ test('no read is stale and none goes back while both standbys lag, each in its o
   await serve({ DB_READ_MAX_LAG_MS: '600000' });
   t.after(close);
   await proveFresh([60, 60]);
+});
+
+test('a new worker does not read from a standby that was late before it started', async (t) => {
+  await sqlOnSecond('select pg_wal_replay_pause()');
+  t.after(async () => sqlOnSecond('select pg_wal_replay_resume()'));
+  await waitFor('replay to pause', async () => {
+    const { rows } = await sqlOnSecond<{ state: string }>('select pg_get_wal_replay_pause_state() as state');
+    return rows[0]?.state === 'paused';
+  });
+  await database().sql("insert into users (first_name, last_name) values ('Ada', 'written before')");
+  app = await createTestApp({ write: database().endpoints.write, reads: [second.endpoint] });
+  t.after(close);
+  const isComplete = async (): Promise<boolean> =>
+    (await usersOf(app).list({ limit: 1 }, someone())).users[0]?.last_name === 'written before';
+  assert.ok(await isComplete());
+  assert.equal(app.databases.reads.outcomes.standby, 0);
+  await sqlOnSecond('select pg_wal_replay_resume()');
+  const { outcomes } = app.databases.reads;
+  await waitFor('the standby to be read from', async () => (await isComplete()) && outcomes.standby > 0);
 });
 
 test('a standby that was promoted gets no more reads, whatever it has', async (t) => {
