@@ -124,7 +124,7 @@ test('tables in another schema are told with the way back, and nobody is told to
 test('the setting of a role is changed there: `alter system` would change nothing', async () => {
   const { lineOf, run } = patient();
   const env = await become('hasty');
-  await run('write', "alter role hasty in database messenger set work_mem = '1MB'");
+  await run('write', "alter role hasty in database messenger set work_mem = '64kB'");
   const { status, advice = '' } = await lineOf('settings', 'primary', env);
   assert.equal(status, 'warn');
   assert.match(advice, /alter role hasty in database messenger reset work_mem/u);

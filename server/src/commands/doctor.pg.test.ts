@@ -15,21 +15,21 @@ test('a healthy system has nothing to fail, and each server is looked at', async
   const { environment } = patient();
   const findings = await readReport(environment());
   const complaints = findings.filter((one) => one.status !== 'ok').map((one) => `${one.where} ${one.found}`);
-  const expected = `max_connections is ${maxConnections}, the profile has 500`;
-  assert.deepEqual(complaints, [`primary ${expected}`, `standby ${expected}`]);
+  assert.deepEqual(complaints, []);
   for (const where of ['primary', 'standby', 'all', 'here']) assert.ok(findings.some((one) => one.where === where));
 });
 
 test('a terminal gets a table with the advice below each complaint, and a sum', async () => {
-  const { environment } = patient();
+  const { environment, set } = patient();
+  await set('write', 'random_page_cost', '4');
   const { code, out } = await runDoctor(environment(), ...guideMachine);
   assert.equal(code, exitCodes.ok);
   assert.match(out, /^primary\n(?: .*\n)+\nstandby\n(?: .*\n)+\nall servers together\n/mu);
   assert.match(
     out,
-    /^ {2}warn {2}settings +max_connections is 30, the profile has 500\n {8}→ alter system set max_connections = '500', and/mu,
+    /^ {2}warn {2}settings +random_page_cost is 4, the profile has 1\.1\n {8}→ alter system set random_page_cost = '1\.1'; select/mu,
   );
-  assert.match(out, /\n\d+ ok, 2 warn, 0 fail\n$/u);
+  assert.match(out, /\n\d+ ok, 1 warn, 0 fail\n$/u);
 });
 
 test('a server that cannot be reached is a failure with the reason, and the other one is looked at', async () => {
@@ -164,12 +164,8 @@ test('dead rows and empty pages are found', async () => {
 
 test('settings that are less than the tuned profile are told with what they should be', async () => {
   const { environment, sees, set } = patient();
-  await set('write', 'work_mem', '1MB');
-  await sees('settings', 'warn', /^max_connections is 30/u, 'primary');
-  const findings = await readReport(environment());
-  assert.ok(
-    findings.some((one) => one.found === 'work_mem is 1024 × kB, the profile has 16MB' && one.where === 'primary'),
-  );
+  await set('write', 'effective_cache_size', '256MB');
+  await sees('settings', 'warn', /^effective_cache_size is 32768 × 8kB, the profile has 512MB$/u, 'primary');
   await set('read', 'random_page_cost', '4');
   const again = await readReport(environment());
   assert.ok(again.some((one) => one.found === 'random_page_cost is 4, the profile has 1.1' && one.where === 'standby'));

@@ -29,13 +29,16 @@ async function tune(...flags: readonly string[]): Promise<Said> {
   return { code, ...said };
 }
 
-const guide = ['--memory', '1GB', '--cpus', '8', '--storage', 'ssd', '--durability', 'off'];
+const guide = ['--memory', '1GB', '--cpus', '8', '--workers', '8', '--storage', 'ssd', '--durability', 'off'];
 
 test('without a flag, what the machine has is detected and said', async () => {
   const { code, out } = await tune();
   assert.equal(code, exitCodes.ok);
   assert.match(out, /^# memory \d+[MG]B \(detected here\) · cpus \d+ \(detected here\) · storage [^\n]+$/mu);
-  assert.match(out, /^# workers \d+ \(one for each core\) · instances 1 · durability on$/mu);
+  assert.match(
+    out,
+    /^# workers \d+ \((?:one for each core|as many as the memory has connections for)\) · instances 1 · durability on$/mu,
+  );
 });
 
 test('conf has a reason above each setting, and the options of Messenger as comments', async () => {
@@ -44,13 +47,19 @@ test('conf has a reason above each setting, and the options of Messenger as comm
   const settings = lines.filter((line) => /^[a-z]/u.test(line));
   assert.ok(settings.includes("shared_buffers = '256MB'"), out);
   for (const setting of settings) assert.match(lines[lines.indexOf(setting) - 1] ?? '', /^# .{10}/u, setting);
-  assert.match(out, /^# DB_READ_MAX_OPEN_CONNS=49$/mu);
+  assert.match(out, /^# DB_READ_MAX_OPEN_CONNS=6$/mu);
 });
 
-test('the settings of one server can be printed alone', async () => {
-  const { out } = await tune(...guide, '--role', 'standby');
-  assert.match(out, /random_page_cost/u);
-  assert.doesNotMatch(out, /synchronous_commit/u);
+test('sql has a statement for each setting, and the options of Messenger as comments', async () => {
+  const { out } = await tune(...guide, '--format', 'sql');
+  assert.match(out, /^alter system set shared_buffers = '256MB';$/mu);
+  for (const line of out.split('\n')) assert.match(line, /^(?:$|-- |alter system set \w+ = '[^']*';$)/u);
+});
+
+test('without --workers there are no more than the memory has connections for, and that is said', async () => {
+  const { code, out } = await tune('--memory', '512MB', '--cpus', '64');
+  assert.equal(code, exitCodes.ok);
+  assert.match(out, /^# workers 3 \(as many as the memory has connections for\)/mu);
 });
 
 test('env has options that the server takes as they are, and settings that it does not stumble over', async () => {
@@ -60,9 +69,9 @@ test('env has options that the server takes as they are, and settings that it do
     assignments.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
   const { config } = loadConfig({ flags: {}, env, file: undefined });
-  assert.deepEqual([config.server.workers, config.writeDb.maxOpenConns, config.readDb.maxIdleConns], [8, 49, 24]);
-  assert.equal(env['POSTGRES_PRIMARY_SHARED_BUFFERS'], '256MB');
-  assert.equal(env['POSTGRES_STANDBY_RANDOM_PAGE_COST'], '1.1');
+  assert.deepEqual([config.server.workers, config.writeDb.maxOpenConns, config.readDb.maxIdleConns], [8, 6, 3]);
+  assert.equal(env['POSTGRES_SHARED_BUFFERS'], '256MB');
+  assert.equal(env['POSTGRES_RANDOM_PAGE_COST'], '1.1');
 });
 
 test('compose is YAML with the command line of each server and the environment of Messenger', async () => {
@@ -74,12 +83,30 @@ test('compose is YAML with the command line of each server and the environment o
   assert.deepEqual(services['primary']?.command.slice(0, 5), [
     'postgres',
     '-c',
-    'max_connections=500',
+    'max_connections=130',
     '-c',
     'shared_buffers=256MB',
   ]);
-  assert.ok(services['standby']?.command.includes('random_page_cost=1.1'));
-  assert.equal(services['messenger']?.environment['DB_WRITE_MAX_OPEN_CONNS'], '49');
+  assert.deepEqual(services['standby']?.command, services['primary'].command);
+  assert.equal(services['messenger']?.environment['DB_WRITE_MAX_OPEN_CONNS'], '6');
+});
+
+test('every format has the same settings with the same values', async () => {
+  const found = await Promise.all(
+    (
+      [
+        ['conf', /^(\w+) = '([^']*)'$/gmu],
+        ['sql', /^alter system set (\w+) = '([^']*)';$/gmu],
+        ['env', /^POSTGRES_(\w+)=(.*)$/gmu],
+        ['compose', /^ {6}- (\w+)=(.*)$/gmu],
+      ] as const
+    ).map(async ([format, line]) => {
+      const { out } = await tune(...guide, '--format', format);
+      return [...out.matchAll(line)].map(([, name = '', value]) => `${name.toLowerCase()}=${value}`);
+    }),
+  );
+  assert.ok((found[0] ?? []).length > 25);
+  for (const other of found) assert.deepEqual(other, found[0]);
 });
 
 test('compose limits each database server to the memory that it was tuned for, so that it is not killed for using it', async () => {
@@ -109,7 +136,7 @@ test('a bad value is refused with what would be a good one', async () => {
     [['--instances', 'many'], /must be a whole number from 1 to 1000/u],
     [['--storage', 'tape'], /Allowed choices are ssd, hdd/u],
     [['--durability', 'maybe'], /Allowed choices are on, off/u],
-    [['--format', 'json'], /Allowed choices are conf, env, compose/u],
+    [['--format', 'json'], /Allowed choices are conf, sql, env, compose/u],
   ] as const;
   for (const [flags, reason] of bad) {
     const { code, out, err } = await tune(...flags);

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 
 import { detectMachine, systemFacts, type Machine } from '../tuning/machine.ts';
+import { mostWorkers } from '../tuning/memory.ts';
 import { showMemorySize } from '../tuning/memory-size.ts';
 import { tunePools } from '../tuning/pools.ts';
 import { tunePostgres } from '../tuning/postgres.ts';
@@ -13,7 +14,6 @@ interface TuneFlags extends MachineFlags {
   readonly workers?: number;
   readonly instances: number;
   readonly durability: 'on' | 'off';
-  readonly role: 'both' | 'primary' | 'standby';
   readonly format: AdviceFormat;
 }
 
@@ -25,25 +25,27 @@ export function addTuneCommand(program: Command, io: Io): void {
   const otherwise = { memory: 'that of this machine', cpus: 'those of this machine', storage: "this folder's" };
   for (const option of machineFlags(otherwise)) command.addOption(option);
   command
-    .option('--workers <count>', 'workers of one instance of Messenger; default: one for each core', count(256))
+    .option(
+      '--workers <count>',
+      'workers of one instance of Messenger; default: one for each core, as far as their connections fit',
+      count(mostOfInstance),
+    )
     .option('--instances <count>', 'instances of Messenger on these databases', count(1000), 1)
     .addOption(
       choice('--durability <on|off>', 'whether writes are on disk when they are answered', ['on', 'off']).default('on'),
     )
-    .addOption(choice('--role <role>', 'only the settings of one', ['both', 'primary', 'standby']).default('both'))
     .addOption(choice('--format <format>', 'how to print it', adviceFormats).default('conf'))
-    .addHelpText('after', '\nExample:\n  messenger tune --memory 16GB --workers 8 --role primary > tuned.conf')
+    .addHelpText('after', '\nExample:\n  messenger tune --memory 16GB --workers 8 > tuned.conf')
     .action(async (flags: TuneFlags) => io.out(tune(flags, await detectMachine(systemFacts('.')))));
 }
 
 /** The text to print, for these flags on this machine. */
 function tune(flags: TuneFlags, machine: Machine): string {
   const profile = completeProfile(flags, machine);
-  const roles = flags.role === 'both' ? (['primary', 'standby'] as const) : [flags.role];
   const advice = {
     profile: describeProfile(profile, flags, machine),
     memoryBytes: profile.memoryBytes,
-    servers: roles.map((role) => ({ role, settings: tunePostgres(role, profile) })),
+    settings: tunePostgres(profile),
     options: tunePools(profile),
   };
   return renderAdvice(advice, flags.format);
@@ -52,17 +54,18 @@ function tune(flags: TuneFlags, machine: Machine): string {
 function completeProfile(flags: TuneFlags, machine: Machine): Profile {
   const { instances, durability } = flags;
   const cpus = flags.cpus ?? machine.cpus;
+  const memoryBytes = flags.memory ?? machine.memoryBytes;
   return {
-    memoryBytes: flags.memory ?? machine.memoryBytes,
+    memoryBytes,
     cpus,
-    workers: flags.workers ?? Math.min(cpus, mostWorkers),
+    workers: flags.workers ?? Math.min(cpus, mostOfInstance, mostWorkers({ memoryBytes, cpus, instances })),
     instances,
     storage: flags.storage ?? machine.storage ?? 'ssd',
     durability,
   };
 }
 
-const mostWorkers = 256;
+const mostOfInstance = 256;
 
 /** What is printed above the settings, so that a wrong guess is seen. */
 function describeProfile(profile: Profile, flags: TuneFlags, machine: Machine): string[] {
@@ -70,13 +73,17 @@ function describeProfile(profile: Profile, flags: TuneFlags, machine: Machine): 
   return [
     `memory ${showMemorySize(memoryBytes)}${sourceOf(flags.memory)} · cpus ${cpus}${sourceOf(flags.cpus)} · ` +
       `storage ${storage}${flags.storage === undefined ? storageSource(machine) : ''}`,
-    `workers ${workers}${flags.workers === undefined ? ' (one for each core)' : ''} · instances ${instances} · durability ${durability}`,
+    `workers ${workers}${flags.workers === undefined ? sourceOfWorkers(profile) : ''} · instances ${instances} · durability ${durability}`,
     'Memory and cpus are those of one database server that does nothing else. Where it shares a machine, give its part.',
   ];
 }
 
 function sourceOf(flag: number | undefined): string {
   return flag === undefined ? ' (detected here)' : '';
+}
+
+function sourceOfWorkers({ workers, cpus }: Profile): string {
+  return workers === cpus ? ' (one for each core)' : ' (as many as the memory has connections for)';
 }
 
 function storageSource({ storage }: Machine): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { guideMemoryBytes } from '../tuning/connections.ts';
+import { guideMemoryBytes } from '../tuning/memory.ts';
 import type { About, Server } from './about.ts';
 import { checkClocks } from './clock.ts';
 import { checkEncryption } from './encryption.ts';
@@ -75,17 +75,17 @@ test('a slot beyond its limit is told before its standby is cut off, and one wit
 });
 
 test('a setting of the command line is to be changed there: `alter system` would not be heard', async () => {
-  const setting = { name: 'max_connections', value: '30', unit: null, needsRestart: true, role: 'u', database: 'd' };
+  const setting = { name: 'shared_buffers', value: '30', unit: '8kB', needsRestart: true, role: 'u', database: 'd' };
   const ofGuide: About = { ...about, machineOf: () => ({ memoryBytes: guideMemoryBytes }) };
   const adviceFor = async (source: string): Promise<string | undefined> =>
     (await checkSettings(serverThatSays({ ...setting, source }, { name: 'x' }), ofGuide))[0]?.advice;
   assert.match(
     (await adviceFor('configuration file')) ?? '',
-    /^alter system set max_connections = '500', and restart it\. /u,
+    /^alter system set shared_buffers = '256MB', and restart it\. /u,
   );
   assert.match(
     (await adviceFor('command line')) ?? '',
-    /^Start it with max_connections=500: its command line has max_connections /u,
+    /^Start it with shared_buffers=256MB: its command line has shared_buffers /u,
   );
 });
 

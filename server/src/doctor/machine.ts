@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 
 import type { Endpoint } from '../db/endpoint.ts';
-import { guideMemoryBytes } from '../tuning/connections.ts';
+import { guideMemoryBytes } from '../tuning/memory.ts';
 import type { Machine } from '../tuning/machine.ts';
 import type { Storage } from '../tuning/profile.ts';
 

@@ -1,4 +1,4 @@
-import { guideMemoryBytes } from '../tuning/connections.ts';
+import { guideMemoryBytes } from '../tuning/memory.ts';
 import { tunePostgres } from '../tuning/postgres.ts';
 import { showMemorySize } from '../tuning/memory-size.ts';
 import type { Profile, Tuned } from '../tuning/profile.ts';
@@ -15,15 +15,17 @@ const atMost: Fit = (value, wanted) => value > 0 && value <= wanted;
 
 /** What is not here has to be equal, or is looked at by another check. */
 const relations: Readonly<Record<string, Fit>> = {
-  max_connections: atLeast,
   shared_buffers: atLeast,
   work_mem: atLeast,
   effective_cache_size: atLeast,
+  maintenance_work_mem: atLeast,
+  max_wal_size: atLeast,
   max_wal_senders: atLeast,
   max_replication_slots: atLeast,
   idle_in_transaction_session_timeout: atMost,
   random_page_cost: atMost,
-  max_parallel_workers: (value, wanted) => value <= wanted,
+  max_standby_streaming_delay: atMost,
+  max_standby_archive_delay: atMost,
   autovacuum_naptime: atMost,
   wal_receiver_status_interval: atMost,
   wal_sender_timeout: atMost,
@@ -31,9 +33,16 @@ const relations: Readonly<Record<string, Fit>> = {
   wal_retrieve_retry_interval: atMost,
 };
 
-/** Durability, slots and replication have checks of their own, which know more than the value. */
+/** Durability, connections, slots and replication have checks of their own, which know more than the value; other values of the rest do no harm. */
 const elsewhere = new Set([
   'synchronous_commit',
+  'max_connections',
+  'autovacuum_work_mem',
+  'min_wal_size',
+  'max_worker_processes',
+  'max_parallel_workers',
+  'max_parallel_workers_per_gather',
+  'max_parallel_maintenance_workers',
   'max_slot_wal_keep_size',
   'primary_slot_name',
   'wal_level',
@@ -42,11 +51,11 @@ const elsewhere = new Set([
 
 /** What is only known with the machine. */
 const ofMachine: Readonly<Record<string, 'memoryBytes' | 'cpus' | 'storage'>> = {
-  max_connections: 'memoryBytes',
   shared_buffers: 'memoryBytes',
   work_mem: 'memoryBytes',
   effective_cache_size: 'memoryBytes',
-  max_parallel_workers: 'cpus',
+  maintenance_work_mem: 'memoryBytes',
+  max_wal_size: 'memoryBytes',
   random_page_cost: 'storage',
 };
 
@@ -64,13 +73,13 @@ interface Setting extends Origin {
 const settingsSql = `select setting as value, unit, ${originColumns} from pg_settings where name = any($1)`;
 
 /** The server's settings against the profile for its machine. Settings that only sessions see (`alter role … set`) count, too. */
-export const checkSettings: ServerCheck = async ({ where, role, endpoint, ask }, about) => {
+export const checkSettings: ServerCheck = async ({ where, endpoint, ask }, about) => {
   const machine = about.machineOf(endpoint);
   const isKnown = (name: string): boolean => {
     const fact = ofMachine[name];
     return fact === undefined || machine[fact] !== undefined;
   };
-  const wanted = tunePostgres(role, profileFor(machine)).filter(({ name }) => !elsewhere.has(name) && isKnown(name));
+  const wanted = tunePostgres(profileFor(machine)).filter(({ name }) => !elsewhere.has(name) && isKnown(name));
   const settings = await ask<Setting>(settingsSql, [wanted.map(({ name }) => name)]);
   const findings = wanted.flatMap((one) => {
     const setting = settings.find(({ name }) => name === one.name);

@@ -25,7 +25,6 @@ test("the primary has the tuning guide's settings, and commits that are on disk 
     synchronous_commit: 'on',
   };
   assert.deepEqual({ ...settings, ...guide }, settings);
-  assert.equal(settings['random_page_cost'], undefined);
   assert.equal(settings['primary_conninfo'], undefined);
 });
 
@@ -35,8 +34,18 @@ test("the standby has the tuning guide's settings, and may hold back neither WAL
     { ...settings, max_connections: '500', random_page_cost: '1.1', hot_standby_feedback: 'on' },
     settings,
   );
-  assert.equal(settings['checkpoint_completion_target'], undefined);
   assert.equal(settings['max_slot_wal_keep_size'], '1GB');
+});
+
+test('the two servers differ in their names, ports and whom they follow alone: either may be the primary', () => {
+  const options = { synchronousCommit: 'on', tuning: 'on', socketDir } as const;
+  const [primary, standby] = (['primary', 'standby'] as const).map((role) => settingsFor(role, options));
+  const names = Object.keys({ ...primary, ...standby });
+  assert.deepEqual(names.filter((name) => primary?.[name] !== standby?.[name]).toSorted(), [
+    'cluster_name',
+    'port',
+    'primary_conninfo',
+  ]);
 });
 
 test('vacuum looks for work every second, and knows within a second what the standby no longer reads', () => {

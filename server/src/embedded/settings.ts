@@ -8,7 +8,8 @@ type SettingsByRole = Readonly<Record<Role | 'both', Settings>>;
 
 /**
  * Every PostgreSQL setting of this project, by reason and role. `tuning` is the tuning guide's table, valid for any
- * deployment (`synchronous_commit` comes from the profile, see `settingsFor`). `replication` is what a primary and its
+ * deployment (`synchronous_commit` comes from the profile, see `settingsFor`), by the role for which the guide has it; every
+ * server gets all of it, because a standby may be promoted. `replication` is what a primary and its
  * standby need anywhere, `flatLists` what lets vacuum keep up with deletes anywhere (docs/decisions/0009-lists-stay-flat.md).
  * `embedded` is only for the pair that this program starts itself.
  */
@@ -27,33 +28,32 @@ export const postgresSettings = {
     standby: { random_page_cost: '1.1' },
   },
   replication: {
-    both: {
-      wal_level: 'replica',
-      // Not less than initdb's: a copy made before the primary's first start would refuse to be its standby.
-      max_wal_senders: '10',
-      max_replication_slots: '10',
-      // A standby that is away may keep this much WAL on the primary's disk; after that it is rebuilt.
-      max_slot_wal_keep_size: '1GB',
-      // A peer on the same machine that says nothing for this long is gone; the default of 60 s outlasts our deadlines.
-      wal_sender_timeout: '15s',
-      wal_receiver_timeout: '15s',
-    },
-    primary: {},
-    standby: {
-      hot_standby: 'on',
-      hot_standby_feedback: 'on',
-      primary_slot_name: 'messenger_standby',
-      // The default of 5 s would make every restart of the primary a pause of 5 s for the standby.
-      wal_retrieve_retry_interval: '500ms',
-    },
+    wal_level: 'replica',
+    // Not less than initdb's: a copy made before the primary's first start would refuse to be its standby.
+    max_wal_senders: '10',
+    max_replication_slots: '10',
+    // A standby that is away may keep this much WAL on the primary's disk; after that it is rebuilt.
+    max_slot_wal_keep_size: '1GB',
+    // A peer on the same machine that says nothing for this long is gone; the default of 60 s outlasts our deadlines.
+    wal_sender_timeout: '15s',
+    wal_receiver_timeout: '15s',
+    hot_standby: 'on',
+    hot_standby_feedback: 'on',
+    // How long replay waits for a read that is in its way; reads of ours end after 3 s. The default of 30 s is lag.
+    max_standby_streaming_delay: '3s',
+    max_standby_archive_delay: '3s',
+    primary_slot_name: 'messenger_standby',
+    // The default of 5 s would make every restart of the primary a pause of 5 s for the standby.
+    wal_retrieve_retry_interval: '500ms',
   },
   flatLists: {
-    both: {},
     // How often a table is looked at that may need a vacuum; the default is a minute.
-    primary: { autovacuum_naptime: '1s' },
+    autovacuum_naptime: '1s',
     // How often the primary learns which rows the standby no longer reads. At the default of 10 s, vacuum leaves what
     // died in the last 10 s, and a page of the standby touches 454 buffers where it touches 102 at 1 s.
-    standby: { wal_receiver_status_interval: '1s' },
+    wal_receiver_status_interval: '1s',
+    // A page's cost is estimated without its limit, so that a large table makes PostgreSQL compile it, for longer than it runs.
+    jit: 'off',
   },
   embedded: {
     both: {
@@ -74,10 +74,12 @@ export const postgresSettings = {
     primary: { cluster_name: 'messenger-primary' },
     standby: { cluster_name: 'messenger-standby' },
   },
-} as const satisfies Readonly<Record<string, SettingsByRole>>;
+} as const satisfies Readonly<
+  Record<'tuning' | 'embedded', SettingsByRole> & Record<'replication' | 'flatLists', Settings>
+>;
 
 /** The physical replication slot that keeps WAL for the standby. */
-export const slotName = postgresSettings.replication.standby.primary_slot_name;
+export const slotName = postgresSettings.replication.primary_slot_name;
 
 /** Socket file numbers of the two servers, which share one socket folder; nothing listens on TCP. */
 export const embeddedPorts: Readonly<Record<Role, number>> = { primary: 5432, standby: 5433 };
@@ -98,9 +100,8 @@ export interface SettingsOptions {
 export function settingsFor(role: Role, options: SettingsOptions): Settings {
   const { tuning, replication, flatLists, embedded } = postgresSettings;
   return {
-    ...(options.tuning === 'on' ? { ...tuning.both, ...tuning[role], ...flatLists.both, ...flatLists[role] } : {}),
-    ...replication.both,
-    ...replication[role],
+    ...(options.tuning === 'on' ? { ...tuning.both, ...tuning.primary, ...tuning.standby, ...flatLists } : {}),
+    ...replication,
     ...embedded.both,
     ...embedded[role],
     synchronous_commit: options.synchronousCommit,

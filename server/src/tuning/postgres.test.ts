@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { postgresSettings, type Role } from '../embedded/settings.ts';
+import { postgresSettings } from '../embedded/settings.ts';
+import { tunePools } from './pools.ts';
 import { tunePostgres } from './postgres.ts';
 import type { Profile, Tuned } from './profile.ts';
 
@@ -16,91 +17,103 @@ const guide: Profile = {
   durability: 'off',
 };
 
-function valuesOf(role: Role, changes: Partial<Profile> = {}): Readonly<Record<string, string>> {
-  return Object.fromEntries(tunePostgres(role, { ...guide, ...changes }).map(({ name, value }) => [name, value]));
+function valuesOf(changes: Partial<Profile> = {}): Readonly<Record<string, string>> {
+  return Object.fromEntries(tunePostgres({ ...guide, ...changes }).map(({ name, value }) => [name, value]));
 }
 
-const ofGuide = (all: readonly Tuned[]): Tuned[] => all.filter(({ reason }) => !reason.includes('(not in the guide)'));
-
-test("for the guide's machine the primary gets the guide's table, and all else says that it is not from there", () => {
-  const found = ofGuide(tunePostgres('primary', guide));
+test("the guide's machine gets the guide's table, but for as many connections and sorts as its memory has room for", () => {
+  const found = tunePostgres(guide).filter(({ reason }) => !reason.includes('(not in the guide)'));
   assert.deepEqual(Object.fromEntries(found.map(({ name, value }) => [name, value])), {
-    max_connections: '500',
+    max_connections: '130',
     shared_buffers: '256MB',
-    work_mem: '16MB',
+    work_mem: '1MB',
     effective_cache_size: '512MB',
-    synchronous_commit: 'off',
     checkpoint_completion_target: '0.9',
     idle_in_transaction_session_timeout: '30000',
-  });
-});
-
-test("for the guide's machine the standby gets the guide's table, and all else says that it is not from there", () => {
-  const found = ofGuide(tunePostgres('standby', guide));
-  assert.deepEqual(Object.fromEntries(found.map(({ name, value }) => [name, value])), {
-    max_connections: '500',
-    shared_buffers: '256MB',
-    work_mem: '16MB',
-    effective_cache_size: '512MB',
     random_page_cost: '1.1',
+    synchronous_commit: 'off',
   });
 });
 
-test('nothing of the table of settings is left out, and each has a reason of one line', () => {
+test('nothing of the table of settings is left out, nothing is there twice, and each has a reason of one line', () => {
   const { tuning, flatLists, replication } = postgresSettings;
-  for (const role of ['primary', 'standby'] as const) {
-    const all = tunePostgres(role, guide);
-    const names = new Set(all.map(({ name }) => name));
-    const table = [tuning.both, tuning[role], flatLists[role], replication.both, replication[role]];
-    for (const name of table.flatMap((part) => Object.keys(part))) assert.ok(names.has(name), `${name} of ${role}`);
-    for (const { name, reason } of all) assert.match(reason, /^[^\n]{10,}$/u, name);
-  }
+  const all = tunePostgres(guide);
+  const names = new Set(all.map(({ name }) => name));
+  assert.equal(names.size, all.length);
+  for (const table of [tuning.both, tuning.primary, tuning.standby, flatLists, replication])
+    for (const name of Object.keys(table)) assert.ok(names.has(name), name);
+  for (const { name, reason } of all) assert.match(reason, /^[^\n]{10,}$/u, name);
 });
 
-test('memory settings grow with the memory, and a sort within limits', () => {
-  const large = valuesOf('primary', { memoryBytes: 64 * gigabyte });
-  assert.deepEqual(
-    [large['shared_buffers'], large['effective_cache_size'], large['work_mem'], large['max_connections']],
-    ['16GB', '32GB', '64MB', '500'],
-  );
-  const small = valuesOf('primary', { memoryBytes: gigabyte / 4, workers: 2 });
-  assert.deepEqual(
-    [small['shared_buffers'], small['effective_cache_size'], small['work_mem'], small['max_connections']],
-    ['64MB', '128MB', '4MB', '100'],
-  );
+test('a standby that is promoted has what a primary needs, and a primary that comes back what a standby needs', () => {
+  const values = valuesOf();
+  for (const [name, value] of [
+    ['hot_standby_feedback', 'on'],
+    ['wal_receiver_status_interval', '1s'],
+    ['max_standby_streaming_delay', '3s'],
+    ['autovacuum_naptime', '1s'],
+    ['synchronous_commit', 'off'],
+    ['idle_in_transaction_session_timeout', '30000'],
+    ['random_page_cost', '1.1'],
+  ] as const)
+    assert.equal(values[name], value, name);
 });
 
-test('many workers get more connections than the guide has, where the memory has room for them', () => {
-  assert.equal(
-    valuesOf('primary', { workers: 64, instances: 2, memoryBytes: 8 * gigabyte })['max_connections'],
-    '1700',
-  );
-  assert.equal(
-    valuesOf('standby', { workers: 64, instances: 2, memoryBytes: 8 * gigabyte })['max_connections'],
-    '1700',
-  );
+test('sizes grow with the memory, and 2GB do not get 500 connections of 32MB each', () => {
+  const sizes = [gigabyte / 2, 2 * gigabyte, 16 * gigabyte, 64 * gigabyte].map((memoryBytes) => {
+    const of = valuesOf({ memoryBytes, workers: 2 });
+    return ['max_connections', 'work_mem', 'shared_buffers', 'maintenance_work_mem', 'max_wal_size'].map(
+      (name) => of[name],
+    );
+  });
+  assert.deepEqual(sizes, [
+    ['40', '2MB', '128MB', '32MB', '1GB'],
+    ['100', '4MB', '512MB', '128MB', '1GB'],
+    ['500', '7MB', '4GB', '1GB', '8GB'],
+    ['500', '35MB', '16GB', '2GB', '8GB'],
+  ]);
 });
 
-test('both servers get the same number of connections: a standby with fewer would stop', () => {
-  for (const memoryBytes of [gigabyte / 2, gigabyte, 8 * gigabyte]) {
-    const [primary, standby] = (['primary', 'standby'] as const).map((role) => valuesOf(role, { memoryBytes }));
-    assert.equal(primary?.['max_connections'], standby?.['max_connections']);
-  }
+test('WAL that is kept for a standby grows with the WAL between checkpoints', () => {
+  assert.equal(valuesOf()['max_slot_wal_keep_size'], '1GB');
+  assert.equal(valuesOf({ memoryBytes: 8 * gigabyte })['max_slot_wal_keep_size'], '4GB');
 });
 
 test('a rotating disk keeps the default cost of a seek', () => {
-  assert.equal(valuesOf('standby', { storage: 'hdd' })['random_page_cost'], '4.0');
+  assert.equal(valuesOf({ storage: 'hdd' })['random_page_cost'], '4.0');
 });
 
 test('durability is the choice of the operator, and what it costs is said', () => {
   const lineOf = (durability: 'on' | 'off'): Tuned | undefined =>
-    tunePostgres('primary', { ...guide, durability }).find(({ name }) => name === 'synchronous_commit');
+    tunePostgres({ ...guide, durability }).find(({ name }) => name === 'synchronous_commit');
   assert.equal(lineOf('on')?.value, 'on');
   assert.match(lineOf('on')?.reason ?? '', /the guide has off/u);
   assert.match(lineOf('off')?.reason ?? '', /a crash loses/u);
 });
 
-test('few cores do not start more parallel workers than they can run', () => {
-  assert.equal(valuesOf('primary', { cpus: 2 })['max_parallel_workers'], '2');
-  assert.equal(valuesOf('primary')['max_parallel_workers'], undefined);
+test('parallel workers are no more than the cores, nor than the memory has room for', () => {
+  const of = (cpus: number, memoryBytes: number): (string | undefined)[] => {
+    const values = valuesOf({ cpus, memoryBytes, workers: 1 });
+    return ['max_worker_processes', 'max_parallel_workers', 'max_parallel_workers_per_gather'].map(
+      (name) => values[name],
+    );
+  };
+  assert.deepEqual(of(1, 8 * gigabyte), ['8', '0', '0']);
+  assert.deepEqual(of(2, 8 * gigabyte), ['8', '2', '1']);
+  assert.deepEqual(of(64, 8 * gigabyte), ['16', '16', '2']);
+  assert.deepEqual(of(64, 256 * gigabyte), ['64', '64', '2']);
+});
+
+test('pools have half of the connections of a server each, the formula as their reason, and no more than the guide', () => {
+  const option = (changes: Partial<Profile>, name: string): Tuned | undefined =>
+    tunePools({ ...guide, ...changes }).find((one) => one.name === name);
+  assert.deepEqual(option({}, 'DB_WRITE_MAX_OPEN_CONNS'), {
+    name: 'DB_WRITE_MAX_OPEN_CONNS',
+    value: '6',
+    reason:
+      '(130 − 3 reserved by PostgreSQL − 26 for administration) / 8 workers / 2 pools: after a failover both are on one server; ' +
+      "the guide's 100 would be 1600, more than it has",
+  });
+  assert.equal(option({ memoryBytes: 32 * gigabyte, workers: 1 }, 'DB_READ_MAX_OPEN_CONNS')?.value, '100');
+  assert.equal(option({ memoryBytes: 32 * gigabyte, workers: 1 }, 'DB_READ_MAX_IDLE_CONNS')?.value, '50');
 });

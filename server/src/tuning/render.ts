@@ -1,4 +1,3 @@
-import type { Role } from '../embedded/settings.ts';
 import { showMemorySize } from './memory-size.ts';
 import type { Tuned } from './profile.ts';
 
@@ -8,46 +7,57 @@ export interface Advice {
   readonly profile: readonly string[];
   /** Of one database server. */
   readonly memoryBytes: number;
-  readonly servers: readonly { readonly role: Role; readonly settings: readonly Tuned[] }[];
+  /** Of PostgreSQL, the same on every server. */
+  readonly settings: readonly Tuned[];
+  /** Of Messenger. */
   readonly options: readonly Tuned[];
 }
 
-export const adviceFormats = ['conf', 'env', 'compose'] as const;
+export const adviceFormats = ['conf', 'sql', 'env', 'compose'] as const;
 export type AdviceFormat = (typeof adviceFormats)[number];
 
 export function renderAdvice(advice: Advice, format: AdviceFormat): string {
+  const mark = format === 'sql' ? '--' : '#';
   const body = renderers[format](advice);
-  return [...advice.profile.map((line) => `# ${line}`), '', ...body, ''].join('\n');
+  return [...advice.profile.map((line) => `${mark} ${line}`), '', ...body, ''].join('\n');
 }
 
 const renderers: Readonly<Record<AdviceFormat, (advice: Advice) => string[]>> = {
   conf: renderConf,
+  sql: renderSql,
   env: renderEnv,
   compose: renderCompose,
 };
 
-/** A part of postgresql.conf for each server; the options of Messenger are comments in it. */
-function renderConf({ servers, options }: Advice): string[] {
+/** A part of postgresql.conf; the options of Messenger are comments in it. */
+function renderConf({ settings, options }: Advice): string[] {
   return [
-    ...servers.flatMap(({ role, settings }) => [
-      `# ---- postgresql.conf of the ${role} ----`,
-      ...settings.flatMap(({ name, value, reason }) => [`# ${reason}`, `${name} = '${value}'`]),
-      '',
-    ]),
+    '# ---- postgresql.conf, the same on every server: a standby may be promoted ----',
+    ...settings.flatMap(({ name, value, reason }) => [`# ${reason}`, `${name} = '${value}'`]),
+    '',
     '# ---- Messenger, as environment variables ----',
     ...options.flatMap(({ name, value, reason }) => [`# ${reason}`, `# ${name}=${value}`]),
   ];
 }
 
+/** For psql, as superuser, on every server; `alter system` writes postgresql.auto.conf. */
+function renderSql({ settings, options }: Advice): string[] {
+  return [
+    '-- On every server, the standby first where max_connections or max_worker_processes fall, the primary last; then restart it.',
+    ...settings.flatMap(({ name, value, reason }) => [`-- ${reason}`, `alter system set ${name} = '${value}';`]),
+    '',
+    '-- Messenger, as environment variables:',
+    ...options.flatMap(({ name, value, reason }) => [`-- ${reason}`, `-- ${name}=${value}`]),
+  ];
+}
+
 /** The options of Messenger, and the settings under names of their own, for scripts and compose files to fill in. */
-function renderEnv({ servers, options }: Advice): string[] {
+function renderEnv({ settings, options }: Advice): string[] {
   return [
     ...options.flatMap(envLine),
-    ...servers.flatMap(({ role, settings }) => [
-      '',
-      `# PostgreSQL, ${role}: Messenger does not read these.`,
-      ...settings.flatMap((one) => envLine({ ...one, name: `POSTGRES_${role}_${one.name}`.toUpperCase() })),
-    ]),
+    '',
+    '# PostgreSQL, the same on every server: Messenger does not read these.',
+    ...settings.flatMap((one) => envLine({ ...one, name: `POSTGRES_${one.name}`.toUpperCase() })),
   ];
 }
 
@@ -56,18 +66,21 @@ function envLine({ name, value, reason }: Tuned): string[] {
 }
 
 /** To be merged into a compose file of one's own: nothing but the tuning, and the memory that it takes for granted. */
-function renderCompose({ memoryBytes, servers, options }: Advice): string[] {
+function renderCompose({ memoryBytes, settings, options }: Advice): string[] {
   return [
     'services:',
-    ...servers.flatMap(({ role, settings }) => [
-      `  ${role}:`,
-      '    image: postgres:18',
-      '    # what the settings below are made for',
-      `    mem_limit: ${showMemorySize(memoryBytes).toLowerCase()}`,
-      '    command:',
-      '      - postgres',
-      ...settings.flatMap(({ name, value, reason }) => [`      # ${reason}`, '      - -c', `      - ${name}=${value}`]),
-    ]),
+    '  primary:',
+    '    image: postgres:18',
+    '    # what the settings below are made for',
+    `    mem_limit: ${showMemorySize(memoryBytes).toLowerCase()}`,
+    '    command: &settings',
+    '      - postgres',
+    ...settings.flatMap(({ name, value, reason }) => [`      # ${reason}`, '      - -c', `      - ${name}=${value}`]),
+    '  standby:',
+    '    image: postgres:18',
+    `    mem_limit: ${showMemorySize(memoryBytes).toLowerCase()}`,
+    '    # the same: a standby may be promoted',
+    '    command: *settings',
     '  messenger:',
     '    environment:',
     ...options.flatMap(({ name, value, reason }) => [`      # ${reason}`, `      ${name}: '${value}'`]),

@@ -49,7 +49,7 @@ test('the databases have every setting of the table in the code, with the values
     assert.deepEqual(serviceOf(role).extends, { file: 'tuned.yaml', service: role });
     assert.equal(serviceOf(role).command, undefined, 'the command is the tuned one');
     const names = new Set((tuned.services[role]?.command ?? []).map((argument) => argument.split('=')[0]));
-    const wanted = [tuning, replication, flatLists].flatMap((group) => Object.keys({ ...group.both, ...group[role] }));
+    const wanted = Object.keys({ ...tuning.both, ...tuning.primary, ...tuning.standby, ...replication, ...flatLists });
     assert.deepEqual(
       wanted.filter((name) => !names.has(name)),
       [],

@@ -110,7 +110,7 @@ test('every alert has a section in the operations guide that says what to do', (
 test('alerts call where the server itself draws its lines', () => {
   const exprOf = (name: string): string => rules.find(({ alert }) => alert === name)?.expr ?? '';
   assert.ok(exprOf('StandbyLag').endsWith(`> ${optionTable.db.readMaxLagMs.default / 1_000}`));
-  assert.equal(postgresSettings.replication.both.max_slot_wal_keep_size, '1GB');
+  assert.equal(postgresSettings.replication.max_slot_wal_keep_size, '1GB');
   assert.ok(exprOf('WalRetention').endsWith('> 512 * 1024 * 1024'), 'half of it');
 });
 
