@@ -12,7 +12,7 @@ async function becomeBlind(): Promise<Environment> {
   const { ask, repair, run } = patient();
   repair(async () => run('write', 'drop owned by blind').then(async () => run('write', 'drop role blind')));
   await run('write', 'create role blind login');
-  await run('write', 'grant select on all tables in schema public to blind');
+  await run('write', 'grant select, insert, update, delete on all tables in schema public to blind');
   await eventually(async () => (await ask('read', "select 1 from pg_roles where rolname = 'blind'")).length === 1);
   return { DB_WRITE_USER: 'blind', DB_READ_USER: 'blind' };
 }
