@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -70,6 +70,17 @@ test('a lock is one empty file, and nothing beside it', () => {
   assert.deepEqual(readdirSync(alone), ['lock']);
   assert.equal(statSync(join(alone, 'lock')).size, 0);
   lock?.release();
+});
+
+test('a lock is private, also when its file was not: another user who reads the file could lock it', () => {
+  const path = join(folder, 'private');
+  writeFileSync(path, '', { mode: 0o644 });
+  const lock = tryLock(path);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  lock?.release();
+  const created = tryLock(join(folder, 'created'));
+  assert.equal(statSync(join(folder, 'created')).mode & 0o777, 0o600);
+  created?.release();
 });
 
 test('a file that cannot be opened is an error, not a refusal', () => {

@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 export interface FileLock {
@@ -20,8 +21,11 @@ function isBusy(error: unknown): boolean {
  * pid, no time-out and no guess whether the holder still lives. Node has no `fcntl`; SQLite, which ships with Node,
  * takes POSIX locks on Linux and macOS alike. Nothing is ever written. The process that holds the lock must not open the
  * file by other means: POSIX drops a process's locks when it closes any descriptor of the file.
+ *
+ * The file is private: whoever can open it, even for reading only, can lock it, too.
  */
 export function tryLock(path: string): FileLock | undefined {
+  makePrivate(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     database.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
@@ -35,4 +39,14 @@ export function tryLock(path: string): FileLock | undefined {
       if (database.isOpen) database.close();
     },
   };
+}
+
+/** Never opens a file that exists: closing it would drop a lock that this process has. */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    chmodSync(path, 0o600);
+  }
 }
