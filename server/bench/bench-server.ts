@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import type { EndpointPair } from '../src/db/endpoint.ts';
 import { withClient } from '../src/db/session.ts';
+import { roles } from '../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { postmaster, run, workersOf, type Run } from '../test/start-server.ts';
 import { waitFor } from '../test/wait-for.ts';
@@ -46,9 +47,9 @@ export class BenchServer {
     }
   }
 
-  /** Runs statements on the primary, then waits until the standby has them. */
+  /** Runs statements on the primary as superuser, then waits until the standby has them. */
   async prepare(...statements: readonly string[]): Promise<void> {
-    await withClient(this.endpoints.write, session, async (client) => {
+    await withClient({ ...this.endpoints.write, user: roles.superuser }, session, async (client) => {
       for (const text of statements) await client.query(text);
     });
     await this.#replicated();

@@ -12,6 +12,7 @@ import { PrimaryLog } from '../src/db/primary-log.ts';
 import { Reads } from '../src/db/reads.ts';
 import { Standby } from '../src/db/standby.ts';
 import { Standbys } from '../src/db/standbys.ts';
+import { becomeTestUser } from '../src/embedded/test-folder.ts';
 import { TestStandby } from '../src/embedded/test-standby.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { UserReader } from '../src/users/user-reader.ts';
@@ -133,6 +134,7 @@ async function compare(
 
 await runInterruptibly(async (signal) => {
   console.log(describeRun(new Date()));
+  await becomeTestUser();
   const server = await BenchServer.start({ WORKERS: '1' });
   let second: TestStandby | undefined;
   try {

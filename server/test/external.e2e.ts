@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 
 import { withClient } from '../src/db/session.ts';
+import { roles } from '../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { isAlive, run, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
+
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
 
 /** One server's embedded pair plays the operator's own servers for the others. */
 const servers = useServers();
@@ -16,10 +20,14 @@ let host = '';
 before(async () => {
   dataDir = join(await servers.folder(), 'data');
   await servers.start(dataDir, { args: ['--workers', '1'] });
-  host = (await embeddedEndpoints(dataDir)).write.host;
+  const { write } = await embeddedEndpoints(dataDir);
+  host = write.host;
+  // Servers of an operator say whom they do not know, where the embedded ones ask the system first.
+  await writeFile(join(dataDir, 'primary', 'pg_hba.conf'), 'local all all trust\nlocal replication all trust\n');
+  await withClient({ ...write, user: roles.superuser }, session, async (client) =>
+    client.query('select pg_reload_conf()'),
+  );
 });
-
-const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
 
 type Settings = Readonly<Record<string, string>>;
 
@@ -51,7 +59,7 @@ async function refused(env: Settings, args: readonly string[] = []): Promise<str
 async function createDatabase(): Promise<string> {
   const name = `external_${randomBytes(4).toString('hex')}`;
   const { write } = await embeddedEndpoints(dataDir);
-  await withClient({ ...write, database: 'postgres' }, session, async (client) =>
+  await withClient({ ...write, user: roles.superuser, database: 'postgres' }, session, async (client) =>
     client.query(`create database ${name}`),
   );
   return name;
@@ -89,7 +97,7 @@ test('a worker whose supervisor is killed answers what it has taken, and ends', 
   const [worker] = workersOf(server.pid);
   assert(worker !== undefined);
   const { write } = await embeddedEndpoints(dataDir);
-  await withClient({ ...write, database }, session, async (holder) => {
+  await withClient({ ...write, user: roles.superuser, database }, session, async (holder) => {
     await holder.query('begin');
     const { rows } = await holder.query<{ id: string }>('select id from users for update');
     const renaming = fetch(`${server.url}/api/v1/users/${rows[0]?.id}`, {

@@ -1,14 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 
 import type { Endpoint, EndpointPair } from '../src/db/endpoint.ts';
 import { withClient } from '../src/db/session.ts';
-import { resolveOsUser } from '../src/embedded/os-user.ts';
-import { makeTestFolder } from '../src/embedded/test-binaries.ts';
+import { makeTestFolder } from '../src/embedded/test-folder.ts';
 import type { Role } from '../src/db/pool.ts';
 import { serversVariable } from './database.ts';
 import { waitFor } from './wait-for.ts';
@@ -63,12 +62,10 @@ async function start(
   options: PoolerOptions,
 ): Promise<{ place: Place; stop: () => Promise<void> }> {
   const folder = await makeTestFolder();
-  const user = await resolveOsUser(undefined);
   const place = { host: '127.0.0.1', port: await freePort(), password };
   await writeFile(join(folder, 'pgbouncer.ini'), placeSettings(folder, role, server, place.port, options));
   await writeFile(join(folder, 'secret'), `${password}\n`);
   await mkdir(join(folder, 'run'), { mode: 0o700 });
-  await chown(join(folder, 'run'), user.uid, user.gid);
   const child = spawn(join(deployed, 'start.sh'), [join(folder, 'pgbouncer.ini')], {
     env: {
       PATH: programPath(),
@@ -77,7 +74,6 @@ async function start(
       USER_LIST: join(folder, 'run/userlist.txt'),
     },
     stdio: ['ignore', 'ignore', 'pipe'],
-    ...(user.drops ? { uid: user.uid, gid: user.gid } : {}),
   });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));

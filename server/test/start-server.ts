@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { testBinaries } from '../src/embedded/test-binaries.ts';
 import { waitFor } from './wait-for.ts';
 
 export const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -69,8 +68,7 @@ export class Run {
 
 /** Runs `messenger` with these arguments, on the real command line. */
 export async function run({ args = [], env = {}, uid }: RunOptions): Promise<Run> {
-  const binaries = await testBinaries();
-  const clean = { PATH: process.env['PATH'] ?? '', ...(binaries === undefined ? {} : { MESSENGER_PG_DIR: binaries }) };
+  const clean = { PATH: process.env['PATH'] ?? '' };
   const identity = uid === undefined ? {} : { uid, gid: uid };
   const child = spawn(process.execPath, [main, ...args], {
     env: { ...clean, ...env },

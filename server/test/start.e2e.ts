@@ -100,7 +100,7 @@ test('a port that is taken is one clear line, and nothing is left running', asyn
   assert.equal(await server.ended(), 1);
   assert.match(
     server.stderr,
-    /^Port \d+ on 127\.0\.0\.1 is taken by another program; choose another one with --port\n$/u,
+    /^Port \d+ on 127\.0\.0\.1 is taken by another program; choose another one with --port\n$/mu,
   );
   taken.close();
 });

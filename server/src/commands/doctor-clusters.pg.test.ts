@@ -7,10 +7,9 @@ import type { Finding } from '../doctor/finding.ts';
 import { findBinaries } from '../embedded/binaries.ts';
 import { copyCluster } from '../embedded/copy-cluster.ts';
 import { makeUnfinished, markStandby, writeConfiguration } from '../embedded/cluster-files.ts';
-import { resolveOsUser } from '../embedded/os-user.ts';
 import type { EmbeddedPair } from '../embedded/pair.ts';
 import { type PostgresProcess, startPostgres } from '../embedded/postgres-process.ts';
-import { renderPostgresConf, settingsFor } from '../embedded/settings.ts';
+import { renderPostgresConf, roles, settingsFor } from '../embedded/settings.ts';
 import { eventually, makeTestSite, soon, type TestSite } from '../embedded/test-pair.ts';
 import { askAt, environmentOf, readReport, worstLine } from './test-doctor.ts';
 
@@ -27,11 +26,10 @@ before(async () => {
   const first = site.pair();
   await first.start(AbortSignal.timeout(50_000));
   await first.stop(soon());
-  const user = await resolveOsUser(undefined);
   for (const name of ['second', 'third']) {
-    const to = await makeUnfinished(join(dirname(site.options.dataDir), name), user);
+    const to = await makeUnfinished(join(dirname(site.options.dataDir), name));
     const from = join(site.options.dataDir, 'standby');
-    await copyCluster({ from, to, owner: user, signal: soon(), original: 'stopped' });
+    await copyCluster({ from, to, signal: soon(), original: 'stopped' });
     copies.push(to);
   }
   pair = site.pair();
@@ -50,9 +48,9 @@ after(async () => {
 /** Starts a copy as a standby of the server at `upstream`. */
 async function follow(dir: string | undefined, port: number, upstream: Endpoint): Promise<Endpoint> {
   assert(dir !== undefined);
-  const [user, binaries] = await Promise.all([resolveOsUser(undefined), findBinaries(site.options.binariesDir)]);
+  const binaries = await findBinaries(undefined);
   const { host } = upstream;
-  const conninfo = `host='${host}' port=${upstream.port} user=${upstream.user} application_name=copy_${port}`;
+  const conninfo = `host='${host}' port=${upstream.port} user=${roles.replication} application_name=copy_${port}`;
   const overrides = {
     ...site.options.overrides?.standby,
     port: String(port),
@@ -60,9 +58,9 @@ async function follow(dir: string | undefined, port: number, upstream: Endpoint)
     primary_slot_name: '',
   };
   const settings = settingsFor('standby', { synchronousCommit: 'on', tuning: 'on', socketDir: host, overrides });
-  await writeConfiguration(dir, renderPostgresConf(settings), user);
-  await markStandby(dir, { binaries, user });
-  extras.push(await startPostgres({ role: 'standby', dir, binaries, user, log: site.options.log }, soon()));
+  await writeConfiguration(dir, renderPostgresConf(settings));
+  await markStandby(dir);
+  extras.push(await startPostgres({ role: 'standby', dir, binaries, log: site.options.log }, soon()));
   const endpoint = { ...upstream, port };
   const streams = async (): Promise<boolean> =>
     (await askAt(endpoint, 'select status from pg_stat_wal_receiver'))[0] === 'streaming';

@@ -109,7 +109,7 @@ test('a search path of the role does not matter', async () => {
 test('tables in another schema are told with the way back, and nobody is told to make the tables again', async () => {
   const { environment, repair, run } = patient();
   repair(async () => run('write', 'drop schema elsewhere'));
-  await run('write', 'create schema elsewhere');
+  await run('write', 'create schema elsewhere authorization messenger_app');
   for (const table of ['users', 'migrations']) {
     repair(async () => run('write', `alter table elsewhere.${table} set schema public`));
     await run('write', `alter table ${table} set schema elsewhere`);

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 import { optionTable, type LoadedConfig } from '../config.ts';
 import { renderEffectiveConfig } from '../configuration-page.ts';
+import { leaveRoot, type LeaveOptions } from '../leave-root.ts';
 import { monotonicClock } from '../lib/clock.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { addConfigFlags, readConfig } from './config-flags.ts';
@@ -39,7 +40,9 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     .description('Look for what is wrong with the databases and this set-up; exit code 1 when something is.')
     .addHelpText('after', example('messenger doctor --memory 16GB --cpus 8 --storage ssd'))
     .action(async (options: DoctorFlags, command: Command) => {
-      exitCode = await doctor(load(command), options, io);
+      const loaded = load(command);
+      await enterData(loaded, io, { givesData: false, warn: () => undefined });
+      exitCode = await doctor(loaded, options, io);
     });
   for (const command of program.commands) for (const one of [command, ...command.commands]) silence(one, io);
 
@@ -52,13 +55,26 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   }
 }
 
+/** Root does nothing in a data folder, which belongs to another user; servers elsewhere do not care who we are here. */
+async function enterData(
+  { config }: LoadedConfig,
+  { exec }: Io,
+  options: Pick<LeaveOptions, 'givesData' | 'warn'>,
+): Promise<void> {
+  if (config.writeDb.host === undefined) await leaveRoot(config, { exec, ...options });
+}
+
 function addDatabaseCommands(program: Command, load: (command: Command) => LoadedConfig, io: Io): void {
   const db = program.command('db').description('Look into the databases.');
   addConfigFlags(db.command('url'), { inHelp: false })
     .description('Print a connection string for psql.')
     .option('--read', 'of the standby instead of the primary', false)
     .addHelpText('after', example('psql "$(messenger db url --read)"'))
-    .action(async (options: { read: boolean }, command: Command) => printDatabaseUrl(load(command), options, io));
+    .action(async (options: { read: boolean }, command: Command) => {
+      const loaded = load(command);
+      await enterData(loaded, io, { givesData: false, warn: () => undefined });
+      await printDatabaseUrl(loaded, options, io);
+    });
 }
 
 function addMigrateCommands(program: Command, load: (command: Command) => LoadedConfig, io: Io): void {
@@ -69,6 +85,7 @@ function addMigrateCommands(program: Command, load: (command: Command) => Loaded
     const loaded = load(command);
     const { level, format } = loaded.config.log;
     const log = createLog({ level, name: 'migrate', pretty: isPretty(format, io.errIsTerminal) });
+    if (action.do !== 'make') await enterData(loaded, io, { givesData: true, warn: (text) => log.warn(text) });
     const stopping = new AbortController();
     io.onSignal((name) => stopping.abort(new Error(`stopped by ${name}`)));
     const lines = await migrate(loaded, action, { log, clock: monotonicClock, signal: stopping.signal });

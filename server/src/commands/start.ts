@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import type { LoadedConfig } from '../config.ts';
 import { placeOf } from '../db/endpoint.ts';
+import { leaveRoot } from '../leave-root.ts';
 import { monotonicClock } from '../lib/clock.ts';
 import { openFilesLimit } from '../process/open-files-limit.ts';
 import { startServices, stopServices } from '../process/service-group.ts';
@@ -45,6 +46,8 @@ export async function start(loaded: LoadedConfig, io: Io): Promise<number> {
     version: io.version,
   });
 
+  // The supervisor has read certificates as root; from here on nothing needs root.
+  await leaveRoot(loaded.config, { exec: io.exec, givesData: true, warn: (text) => log.warn(text) });
   try {
     await startServices(services, group, stopping.signal, atOnce.signal);
   } catch (error) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
 import { after, afterEach, before } from 'node:test';
 
 import type { Endpoint, EndpointPair } from '../db/endpoint.ts';
@@ -8,6 +9,8 @@ import { checkNames, type CheckName } from '../doctor/check-names.ts';
 import type { Finding, Place, Status } from '../doctor/finding.ts';
 import type { Report } from '../doctor/report.ts';
 import type { EmbeddedPair } from '../embedded/pair.ts';
+import { roles } from '../embedded/settings.ts';
+import { letInEveryRole } from '../embedded/test-folder.ts';
 import { eventually, makeTestSite, soon, type TestSite } from '../embedded/test-pair.ts';
 import { createLog } from '../telemetry/log.ts';
 import { migrationsDir } from '../supervise.ts';
@@ -19,9 +22,9 @@ export type Environment = Readonly<Record<string, string>>;
 
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };
 
-/** The first column of the rows. */
+/** The first column of the rows, as superuser. */
 export async function askAt(endpoint: Endpoint, sql: string): Promise<unknown[]> {
-  return await withClient(endpoint, session, async (client) => {
+  return await withClient({ ...endpoint, user: roles.superuser }, session, async (client) => {
     const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' });
     return rows.map((row) => row[0]);
   });
@@ -125,7 +128,8 @@ export function usePatient(changes: Readonly<Record<string, string>>): () => Pat
   const repairs: (() => Promise<unknown>)[] = [];
   before(async () => {
     site = await makeTestSite();
-    const pair = site.pair({ overrides: { primary: changes, standby: changes } });
+    const settings = { ...changes, ...(await letInEveryRole(dirname(site.options.dataDir))) };
+    const pair = site.pair({ overrides: { primary: settings, standby: settings } });
     await pair.start(AbortSignal.timeout(50_000));
     const log = createLog({ level: 'silent', name: 'test', pretty: false });
     await migrateUp({ endpoint: pair.endpoints.write, dir: migrationsDir, connectTimeoutMs: 5_000, log });
@@ -175,11 +179,15 @@ function makePatient(pair: EmbeddedPair, dataDir: string, repair: Patient['repai
 async function holdSession(endpoint: Endpoint, begin: string, repair: Patient['repair']): Promise<void> {
   const { promise: released, resolve } = Promise.withResolvers<void>();
   const { promise: begun, resolve: hasBegun, reject } = Promise.withResolvers<void>();
-  const held = withClient(endpoint, { ...session, applicationName: 'held by a test' }, async (client) => {
-    await client.query(begin);
-    hasBegun();
-    await released;
-  });
+  const held = withClient(
+    { ...endpoint, user: roles.superuser },
+    { ...session, applicationName: 'held by a test' },
+    async (client) => {
+      await client.query(begin);
+      hasBegun();
+      await released;
+    },
+  );
   held.catch(reject);
   repair(async () => {
     resolve();

@@ -53,6 +53,7 @@ before(async () => {
   pair = site.pair();
   await pair.start(soon());
   await ask(pair, 'write', 'create table noted (id serial primary key)');
+  await ask(pair, 'write', 'grant all on noted, noted_id_seq to messenger_app');
   await ask(pair, 'write', 'checkpoint');
   await eventually(async () => (await ask(pair, 'read', 'select count(*)::int from noted'))[0] === 0);
   // Recovery begins here again; nothing that comes later is on the standby's disk.

@@ -1,8 +1,7 @@
-import { constants, copyFile, lchown, mkdir, readdir } from 'node:fs/promises';
+import { constants, copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { errorCode } from './error-code.ts';
-import type { OsUser } from './os-user.ts';
 
 /** Folders of which a base backup takes only the name: what they hold belongs to the running server. */
 const emptied: ReadonlySet<string> = new Set([
@@ -31,7 +30,6 @@ export interface CopyOptions {
   readonly from: string;
   /** An empty folder. */
   readonly to: string;
-  readonly owner: OsUser;
   readonly signal: AbortSignal;
   /** `running`: the original is in backup mode, its WAL comes by streaming, and files may vanish while we copy. */
   readonly original: 'stopped' | 'running';
@@ -45,11 +43,6 @@ async function copyOne(from: string, to: string, options: CopyOptions): Promise<
     if (options.original === 'running' && errorCode(error) === 'ENOENT') return;
     throw error;
   }
-  await giveTo(to, options.owner);
-}
-
-async function giveTo(path: string, owner: OsUser): Promise<void> {
-  if (owner.drops) await lchown(path, owner.uid, owner.gid);
 }
 
 async function copyFolder(path: string, options: CopyOptions): Promise<void> {
@@ -72,7 +65,6 @@ async function copySubfolder(path: string, options: CopyOptions): Promise<void> 
   await mkdir(join(options.to, path), { mode: 0o700 });
   const isEmptied = emptied.has(path) || (path === 'pg_wal' && options.original === 'running');
   if (!isEmptied) await copyFolder(path, options);
-  await giveTo(join(options.to, path), options.owner);
 }
 
 /**

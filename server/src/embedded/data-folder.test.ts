@@ -4,15 +4,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 
 import { assertServable, type DataLayout, layoutOf, prepareDataFolder, removeLeftovers } from './data-folder.ts';
-import { type OsUser, resolveOsUser } from './os-user.ts';
-import { makeTestFolder } from './test-binaries.ts';
+import { makeTestFolder } from './test-folder.ts';
 
 let folder: string;
 let layout: DataLayout;
-let user: OsUser;
 
 beforeEach(async () => {
-  user = await resolveOsUser(undefined);
   folder = await makeTestFolder();
   layout = await layoutOf(join(folder, 'new', 'data'));
 });
@@ -20,26 +17,26 @@ beforeEach(async () => {
 afterEach(async () => rm(folder, { recursive: true }));
 
 test('a new data folder is created, with the folders above it', async () => {
-  await prepareDataFolder(layout, user);
+  await prepareDataFolder(layout);
   assert.equal(await assertServable(layout), 'new');
 });
 
 test('a path that is a file is refused', async () => {
   await mkdir(join(folder, 'new'));
   await writeFile(layout.root, '');
-  await assert.rejects(prepareDataFolder(layout, user), /not a folder.*MESSENGER_DATA_DIR/);
+  await assert.rejects(prepareDataFolder(layout), /not a folder.*MESSENGER_DATA_DIR/);
 });
 
 test("somebody else's folder is refused and left as it was", async () => {
   await mkdir(layout.root, { recursive: true });
   await writeFile(join(layout.root, 'thesis.odt'), '');
-  await assert.rejects(prepareDataFolder(layout, user), /holds "thesis.odt" and was not made by Messenger/);
+  await assert.rejects(prepareDataFolder(layout), /holds "thesis.odt" and was not made by Messenger/);
   assert.deepEqual(await readdir(layout.root), ['thesis.odt']);
 });
 
 test('the root of a new volume counts as empty', async () => {
   await mkdir(join(layout.root, 'lost+found'), { recursive: true });
-  await prepareDataFolder(layout, user);
+  await prepareDataFolder(layout);
 });
 
 test('data of another major version is refused, with both versions and what to do', async () => {

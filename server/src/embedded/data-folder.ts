@@ -3,8 +3,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 import { tryLock, type FileLock } from '../lib/file-lock.ts';
 import { OperatorError } from '../lib/operator-error.ts';
+import { assertReachable, currentUser } from '../process/os-user.ts';
 import { errorCode } from './error-code.ts';
-import { assertReachable, type OsUser } from './os-user.ts';
 import { becomesTrue } from './wait.ts';
 
 /** Where things are in a data folder. All paths are absolute and free of symbolic links. */
@@ -55,35 +55,32 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 /**
- * Creates the data folder when it is absent, and refuses (`OperatorError`) one that is not a folder, cannot be
- * written, cannot be entered by the databases' user, or holds things that are not ours. It belongs to us, not to the
- * databases' user: when we are root, that user must not be able to put links in the way of what root writes here.
+ * Creates the data folder when it is absent, makes it private when it is ours, and refuses (`OperatorError`) one that is
+ * not a folder, cannot be written, or holds things that are not ours.
  */
-export async function prepareDataFolder(layout: DataLayout, user: OsUser): Promise<void> {
-  await createFolder(layout.root, user);
+export async function prepareDataFolder(layout: DataLayout): Promise<void> {
+  await createFolder(layout.root);
+  await assertReachable(layout.root);
   await assertWritable(layout.root);
-  await assertReachable(user, layout.root);
   await assertOurs(layout);
+  if ((await stat(layout.root)).uid === currentUser().uid) await chmod(layout.root, 0o700);
 }
 
-async function createFolder(root: string, user: OsUser): Promise<void> {
+/** Creates the data folder, and those above it that are missing. Resolves with the first that it created. */
+export async function createFolder(root: string): Promise<string | undefined> {
   try {
-    const created = await mkdir(root, { recursive: true, mode: 0o700 });
-    if (created !== undefined && user.drops) await openFolders(created, root);
+    return await mkdir(root, { recursive: true, mode: 0o700 });
   } catch (error) {
     const code = errorCode(error);
     if (code === 'EEXIST' || code === 'ENOTDIR')
       throw new OperatorError(`The data folder ${root} is not a folder. ${chooseAnother}`, { cause: error });
-    throw new OperatorError(`The data folder ${root} cannot be created (${code}). ${chooseAnother}`, {
-      cause: error,
-    });
+    const { name } = currentUser();
+    throw new OperatorError(
+      `The data folder ${root} cannot be created by "${name}" (${code}). Create it as root: ` +
+        `\`install -d -m 700 -o ${name} ${root}\`. ${chooseAnother}`,
+      { cause: error },
+    );
   }
-}
-
-/** Lets others pass through the folders from `first` down to `last`, which we have just created. */
-async function openFolders(first: string, last: string): Promise<void> {
-  if (last !== first) await openFolders(first, dirname(last));
-  await chmod(last, 0o755);
 }
 
 async function assertWritable(root: string): Promise<void> {
@@ -91,13 +88,14 @@ async function assertWritable(root: string): Promise<void> {
     throw new OperatorError(`The data folder ${root} is not a folder. ${chooseAnother}`);
   await access(root, constants.R_OK | constants.W_OK | constants.X_OK).catch((cause: unknown) => {
     throw new OperatorError(
-      `The data folder ${root} cannot be written by this user (${errorCode(cause)}). Start as its owner. ${chooseAnother}`,
+      `The data folder ${root} cannot be written by "${currentUser().name}" (${errorCode(cause)}). Start as its owner. ${chooseAnother}`,
       { cause },
     );
   });
 }
 
-async function assertOurs(layout: DataLayout): Promise<void> {
+/** Refuses a folder with files that are not Messenger's. */
+export async function assertOurs(layout: DataLayout): Promise<void> {
   const foreign = (await readdir(layout.root)).find((name) => !harmless.has(name));
   if (foreign === undefined || (await exists(layout.lock))) return;
   throw new OperatorError(
@@ -163,4 +161,15 @@ async function assertNothingLost(layout: DataLayout): Promise<'new'> {
 export async function removeLeftovers(layout: DataLayout): Promise<void> {
   const names = (await readdir(layout.root)).filter((name) => /^(primary|standby)\.(new|old)-[0-9a-f]+$/.test(name));
   for (const name of names) await rm(join(layout.root, name), { recursive: true, force: true });
+}
+
+/** Refuses a cluster of another user: PostgreSQL would, less clearly. */
+export async function assertOwner({ root, primary }: DataLayout): Promise<void> {
+  if (!(await exists(primary))) return;
+  const [{ uid }, self] = [await stat(primary), currentUser()];
+  if (uid === self.uid) return;
+  throw new OperatorError(
+    `${primary} belongs to the user with uid ${uid}, and this is "${self.name}" (uid ${self.uid}). Start as that user, ` +
+      `or run \`chown -R ${self.name} ${root}\` as root, or choose another folder with MESSENGER_DATA_DIR.`,
+  );
 }

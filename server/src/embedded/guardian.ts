@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-import { type OsUser, spawnOptionsFor } from './os-user.ts';
+import { spawnOptions } from './spawn-options.ts';
 
 /**
  * Waits for the end of its input, which comes when we die, however we die. Then asks the postmaster for a fast
@@ -18,12 +18,12 @@ lives "$@" && kill -QUIT "$1"
 
 /**
  * Starts a small process that outlives us just long enough to stop the postmaster `pid` of `dir`. Call the returned
- * function when the postmaster has ended. It runs as the databases' user, so it can signal nobody else's processes,
- * and in a session of its own, so that Ctrl-C does not reach it.
+ * function when the postmaster has ended. It runs in a session of its own, so that Ctrl-C does
+ * not reach it.
  */
-export function startGuardian(pid: number, dir: string, user: OsUser): () => void {
+export function startGuardian(pid: number, dir: string): () => void {
   const guardian = spawn('/bin/sh', ['-c', script, 'messenger-guardian', String(pid), dir], {
-    ...spawnOptionsFor(user),
+    ...spawnOptions,
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });

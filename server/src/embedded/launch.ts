@@ -1,17 +1,18 @@
 import type { EndpointPair } from '../db/endpoint.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import { type FileMaker, writeConfiguration } from './cluster-files.ts';
+import type { Binaries } from './binaries.ts';
+import { writeConfiguration } from './cluster-files.ts';
 import type { DataLayout } from './data-folder.ts';
 import { messageOf } from './error-code.ts';
 import { endStragglers, settleOrphan } from './orphans.ts';
-import { giveFolder } from './os-user.ts';
 import type { LogLine } from './postgres-log.ts';
 import { type PostgresProcess, startPostgres } from './postgres-process.ts';
+import { ensureDatabase, ensureRoles, giveSchema } from './roles.ts';
 import { renderPostgresConf, type Role, settingsFor, type SynchronousCommit } from './settings.ts';
 import { ensureSlot } from './slot.ts';
 import { removeStaleSocket } from './socket-folder.ts';
-import { ensureDatabase, withSession } from './sql.ts';
+import { withSession } from './sql.ts';
 import { poll, within } from './wait.ts';
 
 /** PostgreSQL settings beside ours, by role. Tests use them to make rare conditions common. */
@@ -20,7 +21,7 @@ export type Overrides = Readonly<Partial<Record<Role, Readonly<Record<string, st
 /** What is fixed once a data folder is open, and all parts of the pair share. */
 export interface PairContext {
   readonly layout: DataLayout;
-  readonly maker: FileMaker;
+  readonly binaries: Binaries;
   readonly endpoints: EndpointPair;
   readonly synchronousCommit: SynchronousCommit;
   readonly tuning: 'on' | 'off';
@@ -31,11 +32,9 @@ export interface PairContext {
 
 async function prepare(context: PairContext, role: Role): Promise<void> {
   const dir = context.layout[role];
-  const { user } = context.maker;
   const socketDir = context.endpoints.write.host;
   await settleOrphan(dir, context.log);
   await removeStaleSocket(socketDir, role);
-  await giveFolder(dir, user);
   const overrides = context.overrides[role] ?? {};
   const settings = settingsFor(role, {
     synchronousCommit: context.synchronousCommit,
@@ -43,7 +42,7 @@ async function prepare(context: PairContext, role: Role): Promise<void> {
     socketDir,
     overrides,
   });
-  await writeConfiguration(dir, renderPostgresConf(settings), user);
+  await writeConfiguration(dir, renderPostgresConf(settings));
 }
 
 /** After a kill -9 of a postmaster its children end by themselves; until then PostgreSQL refuses to start. */
@@ -61,13 +60,13 @@ export async function launch(
   onLine: (line: LogLine) => void = () => {},
 ): Promise<PostgresProcess> {
   await prepare(context, role);
-  const { maker, layout, log } = context;
+  const { binaries, layout, log } = context;
   const dir = layout[role];
   const patienceEnd = within(signal, patienceMs);
   const retriesEnd = within(signal, oldBackendsMs);
   const attempt = async (): Promise<PostgresProcess | undefined> => {
     try {
-      return await startPostgres({ ...maker, role, dir, log, onLine }, signal);
+      return await startPostgres({ binaries, role, dir, log, onLine }, signal);
     } catch (error) {
       if (!messageOf(error).includes(oldBackends) || retriesEnd.aborted) throw error;
       if (patienceEnd.aborted) await endStragglers(dir, log);
@@ -77,11 +76,13 @@ export async function launch(
   return poll(attempt, { everyMs: 100, signal });
 }
 
-/** Gives a running primary what it may lack: the standby's slot and the database. */
+/** Gives a running primary what it may lack: the standby's slot, our roles and the database. */
 export async function readyPrimary(context: PairContext): Promise<void> {
   const primary = context.endpoints.write;
   await withSession(primary, async (client) => {
+    await ensureRoles(client);
     await ensureSlot(client);
     await ensureDatabase(client, primary);
   });
+  await withSession(primary, giveSchema, primary.database);
 }

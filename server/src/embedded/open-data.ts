@@ -2,21 +2,21 @@ import { open, rename, rmdir } from 'node:fs/promises';
 
 import type { Clock } from '../lib/clock.ts';
 import type { FileLock } from '../lib/file-lock.ts';
+import { assertReachable } from '../process/os-user.ts';
 import type { Log } from '../telemetry/log.ts';
-import { findBinaries } from './binaries.ts';
-import { type FileMaker, initCluster, makeUnfinished, markStandby, syncCluster } from './cluster-files.ts';
+import { type Binaries, findBinaries } from './binaries.ts';
+import { initCluster, makeUnfinished, markStandby, syncCluster } from './cluster-files.ts';
 import { copyCluster } from './copy-cluster.ts';
 import {
+  assertOwner,
   assertServable,
   type DataLayout,
-  exists,
   layoutOf,
   lockDataFolder,
   prepareDataFolder,
   removeLeftovers,
 } from './data-folder.ts';
 import type { Overrides, PairContext } from './launch.ts';
-import { assertOwner, assertReachable, resolveOsUser } from './os-user.ts';
 import { folderInUse, removeServerRecord, writeServerRecord } from './server-record.ts';
 import type { SynchronousCommit } from './settings.ts';
 import { endpointsIn, prepareSocketFolder, socketFolderOf } from './socket-folder.ts';
@@ -25,8 +25,6 @@ export interface EmbeddedOptions {
   readonly dataDir: string;
   /** A folder with bin/, lib/ and share/; default: the platform's npm package. */
   readonly binariesDir?: string | undefined;
-  /** Who the processes run as when we are root; default: nobody. */
-  readonly dbUser?: string | undefined;
   readonly synchronousCommit: SynchronousCommit;
   readonly tuning: 'on' | 'off';
   readonly log: Log;
@@ -40,12 +38,6 @@ export interface OpenData {
   readonly isNew: boolean;
   /** Gives the folder back. Everything that runs on it must have ended. */
   close(): Promise<void>;
-}
-
-async function findMaker(options: EmbeddedOptions): Promise<FileMaker> {
-  const [user, binaries] = await Promise.all([resolveOsUser(options.dbUser), findBinaries(options.binariesDir)]);
-  await assertReachable(user, binaries.postgres);
-  return { user, binaries };
 }
 
 /** Renames are on the disk only when their folder is. */
@@ -62,26 +54,26 @@ async function syncFolder(path: string): Promise<void> {
  * The first start: makes the primary's files, and the standby's as a copy of them. Both get their names when both are
  * complete; what a crash leaves before that is removed by the next start.
  */
-async function createFiles(layout: DataLayout, maker: FileMaker, signal: AbortSignal): Promise<void> {
-  const primary = await makeUnfinished(layout.primary, maker.user);
-  const standby = await makeUnfinished(layout.standby, maker.user);
-  await initCluster(maker, primary, signal);
-  await copyCluster({ from: primary, to: standby, owner: maker.user, signal, original: 'stopped' });
-  await markStandby(standby, maker);
-  await syncCluster(maker, standby, signal);
+async function createFiles(layout: DataLayout, binaries: Binaries, signal: AbortSignal): Promise<void> {
+  const primary = await makeUnfinished(layout.primary);
+  const standby = await makeUnfinished(layout.standby);
+  await initCluster(binaries, primary, signal);
+  await copyCluster({ from: primary, to: standby, signal, original: 'stopped' });
+  await markStandby(standby);
+  await syncCluster(binaries, standby, signal);
   await rename(primary, layout.primary);
   await rename(standby, layout.standby);
   await syncFolder(layout.root);
 }
 
 /** True when the files had to be created. */
-async function fill(layout: DataLayout, maker: FileMaker, log: Log, signal: AbortSignal): Promise<boolean> {
-  if (await exists(layout.primary)) await assertOwner(layout.primary, maker.user);
+async function fill(layout: DataLayout, binaries: Binaries, log: Log, signal: AbortSignal): Promise<boolean> {
+  await assertOwner(layout);
   const found = await assertServable(layout);
   await removeLeftovers(layout);
   if (found === 'existing') return false;
   log.info({ dataDir: layout.root }, 'creating the databases, once');
-  await createFiles(layout, maker, signal).catch(async (error: unknown) => {
+  await createFiles(layout, binaries, signal).catch(async (error: unknown) => {
     await removeLeftovers(layout);
     throw error;
   });
@@ -100,18 +92,28 @@ async function closeData(layout: DataLayout, sockets: string, lock: FileLock): P
  * Throws `OperatorError` for all that the operator can change; then nothing is left behind but perhaps an empty folder.
  */
 export async function openData(options: EmbeddedOptions, signal: AbortSignal): Promise<OpenData> {
-  const maker = await findMaker(options);
+  const binaries = await findBinaries(options.binariesDir);
+  await assertReachable(binaries.postgres);
   const layout = await layoutOf(options.dataDir);
   const sockets = socketFolderOf(layout);
-  await prepareDataFolder(layout, maker.user);
+  await prepareDataFolder(layout);
   const lock = await lockDataFolder(layout);
   if (lock === undefined) throw await folderInUse(layout);
   const { synchronousCommit, tuning, overrides = {}, log, clock } = options;
-  const context = { layout, maker, endpoints: endpointsIn(sockets), synchronousCommit, tuning, overrides, log, clock };
+  const context = {
+    layout,
+    binaries,
+    endpoints: endpointsIn(sockets),
+    synchronousCommit,
+    tuning,
+    overrides,
+    log,
+    clock,
+  };
   try {
     await writeServerRecord(layout, { pid: process.pid, sockets });
-    const isNew = await fill(layout, maker, log, signal);
-    await prepareSocketFolder(layout, sockets, maker.user);
+    const isNew = await fill(layout, binaries, log, signal);
+    await prepareSocketFolder(sockets);
     return { context, isNew, close: () => closeData(layout, sockets, lock) };
   } catch (error) {
     await closeData(layout, sockets, lock);

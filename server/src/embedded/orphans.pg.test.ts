@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { findBinaries } from './binaries.ts';
-import { resolveOsUser, spawnOptionsFor } from './os-user.ts';
 import { embeddedEndpoints } from './socket-folder.ts';
+import { spawnOptions } from './spawn-options.ts';
 import { openSession } from './sql.ts';
 import { ask, eventually, isAlive, makeTestSite, replicates, soon, type TestSite } from './test-pair.ts';
 
@@ -73,8 +73,8 @@ test('after kill -9 of everything at once the next start recovers by itself', as
 
 /** A postmaster that nobody looks after. */
 async function startOrphan(): Promise<ChildProcess> {
-  const [user, { postgres }] = await Promise.all([resolveOsUser(undefined), findBinaries(site.options.binariesDir)]);
-  const orphan = spawn(postgres, ['-D', primaryDir], { ...spawnOptionsFor(user), stdio: 'ignore' });
+  const { postgres } = await findBinaries(undefined);
+  const orphan = spawn(postgres, ['-D', primaryDir], { ...spawnOptions, stdio: 'ignore' });
   await eventually(async () => (await readFile(join(primaryDir, 'postmaster.pid'), 'utf8')).includes('ready'));
   return orphan;
 }
@@ -137,8 +137,6 @@ test('a running pair whose primary is killed without one of its processes is who
 async function leavePidOf(pid: number, template: string): Promise<void> {
   const path = join(primaryDir, 'postmaster.pid');
   await writeFile(path, [pid, ...template.split('\n').slice(1)].join('\n'), { mode: 0o600 });
-  const user = await resolveOsUser(undefined);
-  if (user.drops) await chown(path, user.uid, user.gid);
 }
 
 test('a process that merely has the number of a dead postmaster is left alone, even if it is a PostgreSQL', async () => {
@@ -147,8 +145,7 @@ test('a process that merely has the number of a dead postmaster is left alone, e
   orphan.kill('SIGINT');
   await once(orphan, 'exit');
 
-  const user = await resolveOsUser(undefined);
-  const stranger = spawn('/bin/sleep', ['60'], { ...spawnOptionsFor(user), argv0: 'postgres', stdio: 'ignore' });
+  const stranger = spawn('/bin/sleep', ['60'], { ...spawnOptions, argv0: 'postgres', stdio: 'ignore' });
   assert.ok(stranger.pid !== undefined);
   await leavePidOf(stranger.pid, template);
   const pair = site.pair();

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { lchown, lstat, readdir, readFile, readlink, realpath, rename, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, realpath, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -110,10 +110,9 @@ async function stopOrphan(pid: number, dir: string): Promise<void> {
  * but goes on to check that no old backend uses the shared memory named there; without the file it could not.
  */
 async function disownPid(path: string, content: string): Promise<void> {
-  const { uid, gid, mode } = await lstat(path);
+  const { mode } = await lstat(path);
   const lines = content.split('\n');
   await writeFile(`${path}.new`, [process.pid, ...lines.slice(1)].join('\n'), { flag: 'wx', mode });
-  if (process.geteuid?.() === 0) await lchown(`${path}.new`, uid, gid);
   await rename(`${path}.new`, path);
 }
 

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { findBinaries } from './binaries.ts';
-import { resolveOsUser } from './os-user.ts';
 import type { EmbeddedPair } from './pair.ts';
 import { startPostgres } from './postgres-process.ts';
 import { findRunningServer } from './server-record.ts';
@@ -109,11 +108,11 @@ test('data outlives a restart, and the standby ends with all that the primary ha
 
 /** Where the standby's copy of the WAL ends, read from a standby that is all alone. */
 async function endOfStandby(): Promise<string> {
-  const [user, binaries] = await Promise.all([resolveOsUser(undefined), findBinaries(site.options.binariesDir)]);
+  const binaries = await findBinaries(undefined);
   const { dataDir, log } = site.options;
   const { read } = await embeddedEndpoints(dataDir);
   const dir = join(dataDir, 'standby');
-  const standby = await startPostgres({ role: 'standby', dir, binaries, user, log }, soon());
+  const standby = await startPostgres({ role: 'standby', dir, binaries, log }, soon());
   const { rows } = await withSession(read, async (client) =>
     client.query<{ lsn: string }>('select pg_last_wal_replay_lsn() as lsn'),
   );

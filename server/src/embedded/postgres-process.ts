@@ -8,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../telemetry/log.ts';
 import type { Binaries } from './binaries.ts';
 import { startGuardian } from './guardian.ts';
-import { type OsUser, spawnOptionsFor } from './os-user.ts';
 import { type LogLine, parseLogLine, relayLogLine } from './postgres-log.ts';
 import type { Role } from './settings.ts';
+import { spawnOptions } from './spawn-options.ts';
 import { poll } from './wait.ts';
 
 /** How to run one server: `dir` is its data, `onLine` sees each of its messages. */
@@ -18,7 +18,6 @@ export interface Launch {
   readonly role: Role;
   readonly dir: string;
   readonly binaries: Binaries;
-  readonly user: OsUser;
   readonly log: Log;
   readonly onLine?: (line: LogLine) => void;
 }
@@ -105,7 +104,7 @@ async function stopChild(child: ChildProcess, ended: Promise<string>, signal: Ab
 
 function spawnPostgres(launch: Launch): ChildProcess {
   return spawn(launch.binaries.postgres, ['-D', launch.dir], {
-    ...spawnOptionsFor(launch.user),
+    ...spawnOptions,
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -135,7 +134,7 @@ export async function startPostgres(launch: Launch, signal: AbortSignal): Promis
   const ended = listen(child, launch, words);
   const { pid } = child;
   if (pid === undefined) throw new Error(`The ${launch.role} cannot be started: ${await ended}`);
-  const dismiss = startGuardian(pid, launch.dir, launch.user);
+  const dismiss = startGuardian(pid, launch.dir);
   void ended.then(dismiss);
   try {
     await untilReady(launch, pid, ended, signal);

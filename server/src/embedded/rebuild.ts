@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type pg from 'pg';
 
 import type { Endpoint } from '../db/endpoint.ts';
-import { type FileMaker, makeUnfinished, markStandby, syncCluster, writeClusterFile } from './cluster-files.ts';
+import type { Binaries } from './binaries.ts';
+import { makeUnfinished, markStandby, syncCluster, writeClusterFile } from './cluster-files.ts';
 import { copyCluster } from './copy-cluster.ts';
 import { exists } from './data-folder.ts';
 import { errorCode } from './error-code.ts';
@@ -15,7 +16,7 @@ import { withSession } from './sql.ts';
 
 /** The folders of the two servers, and how to reach the running primary. */
 export interface RebuildSource {
-  readonly maker: FileMaker;
+  readonly binaries: Binaries;
   readonly primary: Endpoint;
   readonly primaryDir: string;
   readonly standbyDir: string;
@@ -33,7 +34,7 @@ async function stopBackup(client: pg.Client): Promise<{ labelfile: string; spcma
 
 /** Copies a running primary, and makes the slot for the copy. */
 export async function backUp(
-  { maker: { user }, primaryDir }: Pick<RebuildSource, 'maker' | 'primaryDir'>,
+  primaryDir: string,
   to: string,
   client: pg.Client,
   signal: AbortSignal,
@@ -43,10 +44,10 @@ export async function backUp(
   // A new slot keeps WAL from the latest checkpoint on, which is the backup's. Made before the backup it would keep a
   // segment more than the standby needs, and lose its place the sooner.
   await ensureSlot(client, slot);
-  await copyCluster({ from: primaryDir, to, owner: user, signal, original: 'running' });
+  await copyCluster({ from: primaryDir, to, signal, original: 'running' });
   const { labelfile, spcmapfile } = await stopBackup(client);
-  await writeClusterFile(join(to, 'backup_label'), labelfile, user);
-  if (spcmapfile !== '') await writeClusterFile(join(to, 'tablespace_map'), spcmapfile, user);
+  await writeClusterFile(join(to, 'backup_label'), labelfile);
+  if (spcmapfile !== '') await writeClusterFile(join(to, 'tablespace_map'), spcmapfile);
 }
 
 async function replaceFolder(final: string, unfinished: string): Promise<void> {
@@ -62,14 +63,14 @@ async function replaceFolder(final: string, unfinished: string): Promise<void> {
  * has no pg_basebackup. The standby must be stopped. Until the copy is complete and on disk the old folder stays.
  */
 export async function rebuildStandby(source: RebuildSource, signal: AbortSignal): Promise<void> {
-  const unfinished = await makeUnfinished(source.standbyDir, source.maker.user);
+  const unfinished = await makeUnfinished(source.standbyDir);
   try {
     await withSession(source.primary, async (client) => {
       await removeSlot(client, signal);
-      await backUp(source, unfinished, client, signal);
+      await backUp(source.primaryDir, unfinished, client, signal);
     });
-    await markStandby(unfinished, source.maker);
-    await syncCluster(source.maker, unfinished, signal);
+    await markStandby(unfinished);
+    await syncCluster(source.binaries, unfinished, signal);
     await replaceFolder(source.standbyDir, unfinished);
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });

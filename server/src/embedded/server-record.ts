@@ -30,7 +30,7 @@ export async function readServerRecord(layout: DataLayout): Promise<ServerRecord
 /** Replaces the record whole: a reader never sees half of one. */
 export async function writeServerRecord(layout: DataLayout, record: ServerRecord): Promise<void> {
   const temporary = `${layout.record}.new`;
-  await writeFile(temporary, `${JSON.stringify(record)}\n`);
+  await writeFile(temporary, `${JSON.stringify(record)}\n`, { mode: 0o600 });
   await rename(temporary, layout.record);
 }
 

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { chmod, chown, lstat, mkdir, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { EndpointPair } from '../db/endpoint.ts';
 import { OperatorError } from '../lib/operator-error.ts';
+import { currentUser } from '../process/os-user.ts';
 import { type DataLayout, layoutOf } from './data-folder.ts';
 import { errorCode } from './error-code.ts';
-import type { OsUser } from './os-user.ts';
 import { readServerRecord } from './server-record.ts';
-import { databaseName, databaseUser, embeddedPorts, type Role } from './settings.ts';
+import { databaseName, embeddedPorts, type Role, roles } from './settings.ts';
 
 /** What fits into `sockaddr_un.sun_path`, less the terminating zero. */
 const maxSocketPathBytes = process.platform === 'darwin' ? 103 : 107;
@@ -37,24 +37,20 @@ export function socketFolderOf(layout: DataLayout, temporaryDir = tmpdir()): str
 }
 
 /**
- * Creates the socket folder, private to the databases' user. Refuses a link, and among the temporary files, where anybody
- * can make folders, a folder of somebody else.
+ * Creates the socket folder, private to this user. Refuses a link, and among the temporary files, where anybody can make
+ * folders, a folder of another user.
  */
-export async function prepareSocketFolder(layout: DataLayout, folder: string, user: OsUser): Promise<void> {
+export async function prepareSocketFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });
-    if (user.drops) await chown(folder, user.uid, user.gid);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
   }
   const found = await lstat(folder);
-  const isOurs = found.uid === user.uid || (user.drops && (found.uid === 0 || folder === layout.run));
-  if (!found.isDirectory() || !isOurs)
-    throw new OperatorError(
-      `${folder}, where the databases' sockets belong, is not a folder of "${user.name}". Remove it.`,
-    );
+  const { name, uid } = currentUser();
+  if (!found.isDirectory() || found.uid !== uid)
+    throw new OperatorError(`${folder}, the place of the databases' sockets, is not a folder of "${name}". Remove it.`);
   await chmod(folder, 0o700);
-  if (user.drops) await chown(folder, user.uid, user.gid);
 }
 
 /**
@@ -68,7 +64,7 @@ export async function removeStaleSocket(folder: string, role: Role): Promise<voi
 
 /** The two servers behind the sockets in `folder`. */
 export function endpointsIn(folder: string): EndpointPair {
-  const base = { host: folder, user: databaseUser, database: databaseName };
+  const base = { host: folder, user: roles.application, database: databaseName };
   return { write: { ...base, port: embeddedPorts.primary }, read: { ...base, port: embeddedPorts.standby } };
 }
 

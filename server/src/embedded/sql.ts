@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 
 import type { Endpoint } from '../db/endpoint.ts';
+import { roles } from './settings.ts';
 
 /** No statement here takes long, but for a backup's first checkpoint. In ms. */
 const connectMs = 5_000;
@@ -17,14 +18,17 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** Opens a session in the database `postgres`, which always exists. */
-export async function openSession(endpoint: Endpoint, queryMs = statementMs): Promise<Session> {
+/** The database for maintenance, which always exists. */
+const maintenance = 'postgres';
+
+/** Opens a session of the superuser. */
+export async function openSession(endpoint: Endpoint, queryMs = statementMs, database = maintenance): Promise<Session> {
   const socket = new Socket();
   const client = new pg.Client({
     host: endpoint.host,
     port: endpoint.port,
-    user: endpoint.user,
-    database: 'postgres',
+    user: roles.superuser,
+    database,
     application_name: 'messenger-embedded',
     connectionTimeoutMillis: connectMs,
     query_timeout: queryMs,
@@ -40,20 +44,16 @@ export async function openSession(endpoint: Endpoint, queryMs = statementMs): Pr
   return { client, close };
 }
 
-/** Runs `work` in a session of its own. */
-export async function withSession<T>(endpoint: Endpoint, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const session = await openSession(endpoint);
+/** Runs `work` in a superuser's session of its own. */
+export async function withSession<T>(
+  endpoint: Endpoint,
+  work: (client: pg.Client) => Promise<T>,
+  database = maintenance,
+): Promise<T> {
+  const session = await openSession(endpoint, statementMs, database);
   try {
     return await work(session.client);
   } finally {
     await session.close();
   }
-}
-
-const findDatabase = 'select 1 from pg_database where datname = $1';
-
-/** Creates the endpoint's database unless it exists. */
-export async function ensureDatabase(client: pg.Client, endpoint: Endpoint): Promise<void> {
-  const { rowCount } = await client.query(findDatabase, [endpoint.database]);
-  if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(endpoint.database)}`);
 }

@@ -124,8 +124,8 @@ export class Standby {
   }
 
   async #replace(): Promise<void> {
-    const { maker, endpoints, layout } = this.#context;
-    const source = { maker, primary: endpoints.write, primaryDir: layout.primary, standbyDir: layout.standby };
+    const { binaries, endpoints, layout } = this.#context;
+    const source = { binaries, primary: endpoints.write, primaryDir: layout.primary, standbyDir: layout.standby };
     await rebuildStandby(source, this.#ending.signal);
   }
 }

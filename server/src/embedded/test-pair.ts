@@ -11,7 +11,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { EmbeddedOptions } from './open-data.ts';
 import { EmbeddedPair, type EmbeddedPairOptions } from './pair.ts';
 import { withSession } from './sql.ts';
-import { makeTestFolder, testBinaries } from './test-binaries.ts';
+import { makeTestFolder } from './test-folder.ts';
 import { poll } from './wait.ts';
 
 const run = promisify(execFile);
@@ -43,7 +43,6 @@ export async function makeTestSite(): Promise<TestSite> {
   const lines: string[] = [];
   const options = {
     dataDir: join(folder, 'data'),
-    binariesDir: await testBinaries(),
     synchronousCommit: 'on',
     tuning: 'on',
     overrides: { primary: forTests, standby: forTests },

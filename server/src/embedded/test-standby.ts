@@ -5,15 +5,14 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 
 import type { Endpoint } from '../db/endpoint.ts';
-import { findBinaries } from './binaries.ts';
-import { type FileMaker, makeUnfinished, markStandby, writeConfiguration } from './cluster-files.ts';
-import { resolveOsUser } from './os-user.ts';
+import { type Binaries, findBinaries } from './binaries.ts';
+import { makeUnfinished, markStandby, writeConfiguration } from './cluster-files.ts';
 import { type PostgresProcess, startPostgres } from './postgres-process.ts';
 import { backUp } from './rebuild.ts';
 import { embeddedPorts, renderPostgresConf, settingsFor } from './settings.ts';
 import { removeSlot } from './slot.ts';
 import { withSession } from './sql.ts';
-import { makeTestFolder, testBinaries } from './test-binaries.ts';
+import { makeTestFolder } from './test-folder.ts';
 import { poll } from './wait.ts';
 
 const log = pino({ level: 'silent' });
@@ -23,16 +22,16 @@ const startMs = 20_000;
 export class TestStandby {
   readonly endpoint: Endpoint;
   readonly #primary: Endpoint;
-  readonly #maker: FileMaker;
+  readonly #binaries: Binaries;
   readonly #folder: string;
   readonly #dir: string;
   readonly #slot: string;
   #process: PostgresProcess | undefined;
 
-  private constructor(primary: Endpoint, maker: FileMaker, place: { folder: string; dir: string; sockets: string }) {
+  private constructor(primary: Endpoint, binaries: Binaries, place: { folder: string; dir: string; sockets: string }) {
     this.endpoint = { ...primary, host: place.sockets, port: embeddedPorts.standby };
     this.#primary = primary;
-    this.#maker = maker;
+    this.#binaries = binaries;
     this.#folder = place.folder;
     this.#dir = place.dir;
     this.#slot = `test_${randomBytes(6).toString('hex')}`;
@@ -40,11 +39,11 @@ export class TestStandby {
 
   /** Resolves when it can be read; its database and user are those of `primary`. Whoever calls this calls `remove`. */
   static async create(primary: Endpoint): Promise<TestStandby> {
-    const [binaries, user] = await Promise.all([testBinaries().then(findBinaries), resolveOsUser(undefined)]);
+    const binaries = await findBinaries(undefined);
     const folder = await makeTestFolder();
-    const dir = await makeUnfinished(join(folder, 'standby'), user);
-    const sockets = await makeUnfinished(join(folder, 'run'), user);
-    const standby = new TestStandby(primary, { binaries, user }, { folder, dir, sockets });
+    const dir = await makeUnfinished(join(folder, 'standby'));
+    const sockets = await makeUnfinished(join(folder, 'run'));
+    const standby = new TestStandby(primary, binaries, { folder, dir, sockets });
     await standby.#makeFiles();
     await standby.start();
     return standby;
@@ -57,7 +56,7 @@ export class TestStandby {
   }
 
   async start(): Promise<void> {
-    const launch = { ...this.#maker, role: 'standby', dir: this.#dir, log } as const;
+    const launch = { binaries: this.#binaries, role: 'standby', dir: this.#dir, log } as const;
     const signal = AbortSignal.timeout(startMs);
     // After a kill it refuses until the last of its old processes has ended.
     const attempt = async (): Promise<PostgresProcess | undefined> =>
@@ -81,11 +80,10 @@ export class TestStandby {
     const signal = AbortSignal.timeout(startMs);
     await withSession(this.#primary, async (client) => {
       const { rows } = await client.query<{ data_directory: string }>('show data_directory');
-      const source = { maker: this.#maker, primaryDir: rows[0]?.data_directory ?? '' };
-      await backUp(source, this.#dir, client, signal, this.#slot);
+      await backUp(rows[0]?.data_directory ?? '', this.#dir, client, signal, this.#slot);
     });
-    await markStandby(this.#dir, this.#maker);
-    await writeConfiguration(this.#dir, renderPostgresConf(this.#settings()), this.#maker.user);
+    await markStandby(this.#dir);
+    await writeConfiguration(this.#dir, renderPostgresConf(this.#settings()));
   }
 
   #settings(): ReturnType<typeof settingsFor> {

@@ -28,7 +28,10 @@ function explain(error: unknown, host: string, port: number, flag: string): stri
     case 'EADDRINUSE':
       return `Port ${port} on ${host} is taken by another program; choose another one with ${flag}`;
     case 'EACCES':
-      return `Port ${port} needs rights that this user does not have; choose one above 1023 with ${flag}`;
+      return (
+        `Port ${port} needs rights that this user does not have; choose one above 1023 with ${flag}, or as root ` +
+        `\`sysctl net.ipv4.ip_unprivileged_port_start=${port}\`, or put a reverse proxy in front`
+      );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':

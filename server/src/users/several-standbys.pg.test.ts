@@ -12,6 +12,7 @@ import { waitFor } from '../../test/wait-for.ts';
 import type { App } from '../app.ts';
 import { withClient } from '../db/session.ts';
 import type { Standby, StandbyState } from '../db/standby.ts';
+import { roles } from '../embedded/settings.ts';
 import { TestStandby } from '../embedded/test-standby.ts';
 
 const wantedReads = scaled(50_000);
@@ -51,7 +52,8 @@ async function sqlOnFirst(text: string): Promise<unknown> {
 }
 
 async function sqlOnSecond<Row extends QueryResultRow>(text: string): Promise<QueryResult<Row>> {
-  return await withClient(second.endpoint, session, async (client) => client.query<Row>(text));
+  const endpoint = { ...second.endpoint, user: roles.superuser };
+  return await withClient(endpoint, session, async (client) => client.query<Row>(text));
 }
 
 async function becomes(standby: Standby, state: StandbyState): Promise<void> {

@@ -7,7 +7,9 @@ import type { QueryResultRow } from 'pg';
 import type { Endpoint } from '../../src/db/endpoint.ts';
 import type { Role } from '../../src/db/pool.ts';
 import { withClient } from '../../src/db/session.ts';
+import { roles } from '../../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../../src/embedded/socket-folder.ts';
+import { becomeTestUser } from '../../src/embedded/test-folder.ts';
 import { childrenOf, isAlive, postmaster, processesOf, run, workersOf, type Run } from '../start-server.ts';
 import { waitFor } from '../wait-for.ts';
 import { Client } from './client.ts';
@@ -33,6 +35,7 @@ export class System {
 
   /** Resolves when it serves. Whoever calls this calls `destroy`. */
   static async create(env: Readonly<Record<string, string>> = {}): Promise<System> {
+    await becomeTestUser(); // Tests add standbys of their own to the system's databases.
     const folder = await mkdtemp(join(tmpdir(), 'messenger-chaos-'));
     await chmod(folder, 0o755);
     const system = new System(folder, env);
@@ -145,10 +148,10 @@ export class System {
     return (await embeddedEndpoints(this.dataDir))[role];
   }
 
-  /** Runs one statement in a session of its own. */
+  /** Runs one statement as superuser, in a session of its own. */
   async sql<Row extends QueryResultRow>(role: Role, text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return await withClient(
-      await this.endpoint(role),
+      { ...(await this.endpoint(role)), user: roles.superuser },
       session,
       async (client) => (await client.query<Row>(text, [...values])).rows,
     );

@@ -2,6 +2,7 @@ import type { QueryResultRow } from 'pg';
 
 import type { Endpoint } from '../../src/db/endpoint.ts';
 import { withClient } from '../../src/db/session.ts';
+import { roles } from '../../src/embedded/settings.ts';
 import { TestStandby } from '../../src/embedded/test-standby.ts';
 import { run, type Run } from '../start-server.ts';
 import { waitFor } from '../wait-for.ts';
@@ -43,7 +44,11 @@ export class TwoStandbys {
 
   /** Runs one statement on the second standby. */
   async sql<Row extends QueryResultRow>(text: string): Promise<Row[]> {
-    return await withClient(this.#second.endpoint, session, async (client) => (await client.query<Row>(text)).rows);
+    return await withClient(
+      { ...this.#second.endpoint, user: roles.superuser },
+      session,
+      async (client) => (await client.query<Row>(text)).rows,
+    );
   }
 
   async destroy(): Promise<void> {

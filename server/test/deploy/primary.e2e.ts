@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -17,8 +17,8 @@ import type { Endpoint } from '../../src/db/endpoint.ts';
 import { migrateUp } from '../../src/db/migrations.ts';
 import { withClient } from '../../src/db/session.ts';
 import { findBinaries, type Binaries } from '../../src/embedded/binaries.ts';
-import { resolveOsUser, spawnOptionsFor, type OsUser } from '../../src/embedded/os-user.ts';
-import { makeTestFolder, testBinaries } from '../../src/embedded/test-binaries.ts';
+import { spawnOptions } from '../../src/embedded/spawn-options.ts';
+import { makeTestFolder } from '../../src/embedded/test-folder.ts';
 import { migrationsDir } from '../../src/supervise.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createTestApp } from '../app.ts';
@@ -32,20 +32,14 @@ const ownDatabase = String(environment['POSTGRES_DB']);
 const command = readCompose('deploy/tuned.yaml').services['primary']?.command?.slice(1) ?? [];
 
 let folder: string;
-let user: OsUser;
 let binaries: Binaries;
 let port: number;
 let server: ChildProcess | undefined;
 
 before(async () => {
-  [folder, user, binaries, port] = await Promise.all([
-    makeTestFolder(),
-    resolveOsUser(undefined),
-    testBinaries().then(async (dir) => findBinaries(dir)),
-    freePort(),
-  ]);
+  folder = await makeTestFolder();
+  [binaries, port] = await Promise.all([findBinaries(undefined), freePort()]);
   await mkdir(join(folder, 'data'), { mode: 0o700 });
-  await chown(join(folder, 'data'), user.uid, user.gid);
   await cp(join(root, 'deploy/postgres/pg_hba.conf'), join(folder, 'pg_hba.conf'));
   for (const name of ['postgres_password', 'db_password', 'replication_password'])
     await writeFile(join(folder, name), `${password}\n`);
@@ -60,7 +54,7 @@ after(async () => {
 async function initialise(): Promise<void> {
   const flags = ['--username=postgres', `--pwfile=${join(folder, 'postgres_password')}`, ...initdbArguments()];
   const initdb = spawn(binaries.initdb, ['-D', join(folder, 'data'), ...flags], {
-    ...spawnOptionsFor(user),
+    ...spawnOptions,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const [said] = await Promise.all([text(initdb.stderr), once(initdb, 'close')]);
@@ -87,7 +81,7 @@ function initdbArguments(): string[] {
 async function start(addresses: string): Promise<void> {
   const place = ['-k', join(folder, 'data'), '-p', String(port), '-h', addresses];
   server = spawn(binaries.postgres, ['-D', join(folder, 'data'), ...command, ...place], {
-    ...spawnOptionsFor(user),
+    ...spawnOptions,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let said = '';

@@ -1,0 +1,27 @@
+import { chmod, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { becomeUser, isRoot } from '../process/os-user.ts';
+import { defaultUser } from './give-data-folder.ts';
+
+/** PostgreSQL does not run as root: a process of root that tests it becomes the user that the server would be, for good. */
+export async function becomeTestUser(): Promise<void> {
+  const user = await defaultUser();
+  if (isRoot()) becomeUser(user);
+}
+
+/** An empty folder among the temporary files, for a test that runs PostgreSQL. The caller removes it. */
+export async function makeTestFolder(): Promise<string> {
+  await becomeTestUser();
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-test-'));
+  await chmod(folder, 0o755);
+  return folder;
+}
+
+/** Settings of databases that let in every role, without a password: for tests that create roles of their own. */
+export async function letInEveryRole(folder: string): Promise<Readonly<Record<string, string>>> {
+  const path = join(folder, 'pg_hba.conf');
+  await writeFile(path, 'local all all trust\nlocal replication all trust\n');
+  return { hba_file: path };
+}

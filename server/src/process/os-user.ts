@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process';
+import { access, constants, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+
+import { OperatorError } from '../lib/operator-error.ts';
+
+const run = promisify(execFile);
+
+/** A user of the operating system. One without a name has its uid for it. */
+export interface OsUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** All its groups. */
+  readonly groups: readonly number[];
+}
+
+export const isRoot = (): boolean => process.geteuid?.() === 0;
+
+/** The user of this process. */
+export function currentUser(): OsUser {
+  const uid = process.geteuid?.() ?? 0;
+  return { name: ownName(uid), uid, gid: process.getegid?.() ?? 0, groups: process.getgroups?.() ?? [] };
+}
+
+function ownName(uid: number): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(uid);
+  }
+}
+
+async function idOf(flag: string, user: string): Promise<string> {
+  return (await run('id', [flag, user])).stdout.trim();
+}
+
+/** The user of this name, or undefined when the machine has none. */
+export async function findUser(name: string): Promise<OsUser | undefined> {
+  if (!/^[a-z_][\w.-]*$/iu.test(name)) return undefined;
+  try {
+    const [uid = 0, gid = 0, ...groups] = (
+      await Promise.all([idOf('-u', name), idOf('-g', name), idOf('-G', name)])
+    ).flatMap((ids) => ids.split(' ').map((id) => Number(id) >>> 0));
+    return { name, uid, gid, groups };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The user that owns a file, by its ids. */
+export async function userOf({ uid, gid }: { readonly uid: number; readonly gid: number }): Promise<OsUser> {
+  const name = await idOf('-un', String(uid)).catch(() => String(uid));
+  return (await findUser(name)) ?? { name, uid, gid, groups: [gid] };
+}
+
+/**
+ * Makes this process `user`'s for good: groups, group and user, real, effective and saved. Only for root. Throws when the
+ * system leaves a way back.
+ */
+export function becomeUser({ name, uid, gid, groups }: OsUser): void {
+  process.setgroups?.([...groups]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  let isRootAgain = true;
+  try {
+    process.setuid?.(0);
+  } catch {
+    isRootAgain = false;
+  }
+  if (isRootAgain || isRoot()) throw new Error(`root could not become "${name}" for good`);
+}
+
+function ancestorsOf(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [path] : [...ancestorsOf(parent), path];
+}
+
+/**
+ * Throws `OperatorError`, naming the obstacle and the ways out, when this process cannot enter the folders on the way to
+ * `path`, or cannot use `path` itself in this `mode` of fs.access.
+ */
+export async function assertReachable(path: string, mode = constants.X_OK): Promise<void> {
+  for (const one of ancestorsOf(path)) {
+    const isObstacle = await access(one, one === path ? mode : constants.X_OK).then(
+      () => false,
+      (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EACCES',
+    );
+    if (isObstacle) throw await obstacleError(one, path);
+  }
+}
+
+async function obstacleError(obstacle: string, path: string): Promise<OperatorError> {
+  const { name } = currentUser();
+  const permissions = ((await stat(obstacle)).mode & 0o7777).toString(8).padStart(4, '0');
+  return new OperatorError(
+    `Started as root, Messenger runs as "${name}", and that user cannot enter ${obstacle} (mode ${permissions}) on the ` +
+      `way to ${path}. Start as an ordinary user, or move the folder to where "${name}" can reach it, or ` +
+      `\`chmod -R o+rX ${obstacle}\`, or name another user with MESSENGER_USER.`,
+  );
+}

@@ -1,0 +1,244 @@
+/** Started as root: who runs what, and what other users of the machine get. `games` is the attacker, `daemon` serves. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmod, chown, lchown, link, lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+
+import type { QueryResultRow } from 'pg';
+
+import type { Endpoint } from '../src/db/endpoint.ts';
+import { withClient } from '../src/db/session.ts';
+import { roles } from '../src/embedded/settings.ts';
+import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
+import { findUser } from '../src/process/os-user.ts';
+import { run, useServers, type Run } from './start-server.ts';
+import { waitFor } from './wait-for.ts';
+
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
+const asDaemon = { MESSENGER_USER: 'daemon', LOG_FORMAT: 'json' };
+
+async function query<Row extends QueryResultRow>(endpoint: Endpoint, sql: string): Promise<Row[]> {
+  return await withClient(endpoint, session, async (client) => (await client.query<Row>(sql)).rows);
+}
+
+/** The user ids of a process: real, effective, saved, of file access. */
+async function uidsOf(pid: number): Promise<Set<number>> {
+  const line = /^Uid:\s+(?<ids>.*)$/mu.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.groups?.['ids'] ?? '';
+  return new Set(line.split('\t').map(Number));
+}
+
+/** All processes below this one. */
+function descendantsOf(pid: number): number[] {
+  const table = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' });
+  const pairs = Array.from(table.matchAll(/(\d+) +(\d+)/gu), ([, child, parent]) => [Number(child), Number(parent)]);
+  const below = (one: number): number[] =>
+    pairs.filter(([, parent]) => parent === one).flatMap(([child = 0]) => [child, ...below(child)]);
+  return below(pid);
+}
+
+/** What a shell command of another user says. */
+async function as(name: string, command: string): Promise<string> {
+  const user = await findUser(name);
+  assert(user !== undefined, name);
+  const { uid, gid } = user;
+  const { stdout, stderr } = spawnSync('/bin/sh', ['-c', command], { encoding: 'utf8', uid, gid, cwd: '/' });
+  return stdout + stderr;
+}
+
+/** A connection attempt of another user of the machine. */
+async function connectAs(user: string, socketFolder: string, role: string): Promise<string> {
+  const program = `
+    const { Client } = (await import('${import.meta.resolve('pg')}')).default;
+    const client = new Client({ host: '${socketFolder}', port: 5432, user: '${role}', database: 'messenger' });
+    await client.connect().then(() => console.log('connected'), (error) => console.log(error.message));
+    await client.end();`;
+  return await as(user, `${process.execPath} --input-type=module -e "${program.replaceAll(/\s+/gu, ' ')}"`);
+}
+
+async function createUser({ url }: Run): Promise<number> {
+  const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/api/v1/users`, { method: 'POST', headers, body });
+  await answer.text();
+  return answer.status;
+}
+
+async function stop(server: Run): Promise<void> {
+  server.kill('SIGTERM');
+  assert.equal(await server.ended(), 0, server.stderr);
+}
+
+suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can become another user' }, () => {
+  const servers = useServers();
+  let parent = '';
+  let dataDir = '';
+  let server: Run;
+  const daemon = 1;
+
+  before(async () => {
+    parent = await servers.folder();
+    // As `mktemp -d` makes it: there, empty, and root's alone.
+    dataDir = await mkdtemp(join(parent, 'data-'));
+    await writeFile(join(parent, 'token'), 'a-secret-of-root', { mode: 0o600 });
+    const env = { ...asDaemon, METRICS_TOKEN_FILE: join(parent, 'token') };
+    server = await servers.start(dataDir, { env });
+  });
+
+  test('supervisor, workers, databases and all they start run as MESSENGER_USER, with no way back', async () => {
+    assert.equal(await createUser(server), 201);
+    const all = [server.pid, ...descendantsOf(server.pid)];
+    assert.ok(all.length >= 7, 'supervisor, 2 workers, 2 servers with their processes, 2 guardians');
+    for (const pid of all) assert.deepEqual([...(await uidsOf(pid))], [daemon]);
+    const groups = /^Groups:\s*(?<ids>.*)$/mu.exec(await readFile(`/proc/${server.pid}/status`, 'utf8'));
+    assert.equal(groups?.groups?.['ids']?.trim(), '1');
+  });
+
+  test('the data folder is private to that user, and the folder above it is as it was', async () => {
+    const { uid, mode } = await stat(dataDir);
+    assert.deepEqual([uid, mode & 0o777], [daemon, 0o700]);
+    const above = await stat(parent);
+    assert.deepEqual([above.uid, above.mode & 0o777], [0, 0o755]);
+    for (const name of ['messenger.lock', 'server.json'])
+      assert.equal((await stat(join(dataDir, name))).mode & 0o777, 0o600, name);
+  });
+
+  test('another user gets neither into the folder, nor to the databases, nor to the secrets', async () => {
+    assert.match(await as('games', `cat ${dataDir}/messenger.lock`), /Permission denied/u);
+    assert.match(await as('games', `cat ${parent}/token`), /Permission denied/u);
+    for (const pid of [server.pid, ...descendantsOf(server.pid)])
+      assert.match(await as('games', `cat /proc/${pid}/environ`), /Permission denied/u);
+    assert.match(await connectAs('games', join(dataDir, 'run'), roles.superuser), /EACCES/u);
+  });
+
+  test('with the folders open to all, the databases refuse every other user, whatever role it asks for', async () => {
+    const { host } = (await embeddedEndpoints(dataDir)).write;
+    const opened = [dataDir, host, join(host, '.s.PGSQL.5432')];
+    try {
+      for (const path of opened) await chmod(path, 0o777);
+      for (const role of [...Object.values(roles), 'games'])
+        assert.match(await connectAs('games', host, role), /Peer authentication failed/u);
+      assert.match(await connectAs('daemon', host, roles.application), /connected/u);
+    } finally {
+      for (const path of opened) await chmod(path, 0o700);
+    }
+  });
+
+  test('the role of the application is no superuser, owns its schema alone, and reaches no file and no program', async () => {
+    const { write } = await embeddedEndpoints(dataDir);
+    const [may] = await query(
+      write,
+      `select rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls,
+         has_database_privilege(current_database(), 'create') as "createsSchemas"
+       from pg_roles where rolname = current_user`,
+    );
+    assert.deepEqual(
+      Object.values(may ?? {}),
+      Array.from({ length: 6 }, () => false),
+    );
+    const owned = await query<{ name: string }>(
+      { ...write, user: roles.superuser },
+      `select pg_describe_object(classid, objid, objsubid) as name from pg_shdepend
+       where deptype = 'o' and refobjid = '${roles.application}'::regrole order by 1`,
+    );
+    assert.deepEqual(
+      owned.map(({ name }) => name),
+      ['schema public', 'sequence migrations_id_seq', 'table migrations', 'table users'],
+    );
+    for (const sql of ["copy (select 1) to program 'id'", "copy users from '/etc/passwd'", 'alter system reset all'])
+      await assert.rejects(query(write, sql), { code: '42501' });
+    const standby = await query({ ...write, user: roles.superuser }, 'select usename from pg_stat_replication');
+    assert.deepEqual(standby, [{ usename: roles.replication }]);
+  });
+
+  test('a secret in a file of root is read before its rights are given up', async () => {
+    const headers = { authorization: 'Bearer a-secret-of-root' };
+    assert.equal((await fetch(`${server.url}/metrics`, { headers })).status, 200);
+    assert.equal((await fetch(`${server.url}/metrics`)).status, 404);
+  });
+
+  test('commands of root look into the data folder as its owner', async () => {
+    const report = await run({ args: ['doctor', '--json', '--data-dir', dataDir] });
+    await report.ended();
+    assert.match(report.stdout, /"check": "answers",\s+"where": "standby",\s+"status": "ok"/u);
+    const url = await run({ args: ['db', 'url', '--data-dir', dataDir] });
+    assert.equal(await url.ended(), 0);
+    assert.match(url.stdout, /^postgresql:\/\/messenger_app@/u);
+  });
+
+  test('without MESSENGER_USER the owner of the data folder serves, and another user than that is refused', async () => {
+    await stop(server);
+    const refused = await servers.startRefused(dataDir, { env: { MESSENGER_USER: 'games' } });
+    assert.match(refused.stderr, /data folder .* cannot be written by "games"|"games".*cannot enter/u);
+    const again = await servers.start(dataDir, { env: { LOG_FORMAT: 'json' } });
+    assert.deepEqual([...(await uidsOf(again.pid))], [daemon]);
+    assert.equal(await createUser(again), 201);
+    await stop(again);
+  });
+
+  test('the data of an earlier version, with its superuser and its owners, is taken over without loss', async () => {
+    await makeLegacy(dataDir);
+    const upgraded = await servers.start(dataDir, { env: asDaemon });
+    const listed: unknown = await (await fetch(`${upgraded.url}/api/v1/users`)).json();
+    assert.ok(Array.isArray(listed) && listed.length === 2);
+    assert.equal(await createUser(upgraded), 201);
+    const { write } = await embeddedEndpoints(dataDir);
+    const [table] = await query(write, `select tableowner from pg_tables where tablename = 'users'`);
+    assert.deepEqual(table, { tableowner: roles.application });
+    assert.equal(upgraded.stderr.includes('rebuilding the standby'), false);
+    for (const path of ['.', 'primary/base', 'standby/PG_VERSION', 'run', 'messenger.lock'])
+      assert.equal((await stat(join(dataDir, path))).uid, daemon, path);
+    await stop(upgraded);
+  });
+
+  test('root follows no link that the former owner has put into the data, and gives away no file of its own', async () => {
+    const victim = await mkdtemp(join(tmpdir(), 'messenger-victim-'));
+    after(async () => rm(victim, { recursive: true }));
+    await writeFile(join(victim, 'secret'), 'of root', { mode: 0o600 });
+    await makeLegacy(dataDir);
+    const [softLink, hardLink] = ['primary/base/link', 'primary/base/secret'].map((path) => join(dataDir, path));
+    assert.ok(softLink !== undefined && hardLink !== undefined);
+    await symlink(victim, softLink);
+    await lchown(softLink, 65_534, 65_534);
+    await link(join(victim, 'secret'), hardLink);
+    const refused = await servers.startRefused(dataDir, { env: asDaemon });
+    assert.match(refused.stderr, /primary\/base\/secret is a hard link/u);
+    await rm(hardLink);
+    await stop(await servers.start(dataDir, { env: asDaemon }));
+    assert.equal((await lstat(softLink)).uid, daemon);
+    await rm(softLink);
+    for (const path of [victim, join(victim, 'secret')]) assert.equal((await stat(path)).uid, 0, path);
+  });
+
+  test('a port below 1024 that the system keeps for root is refused with the ways out', async () => {
+    const refused = await servers.startRefused(dataDir, { env: asDaemon, args: ['--port', '80'] });
+    assert.match(refused.stderr, /Port 80 needs rights that this user does not have.*ip_unprivileged_port_start/u);
+  });
+
+  test('a user who does not exist, or is root, is refused with the command that creates one', async () => {
+    for (const name of ['no-such-user', 'root']) {
+      const refused = await servers.startRefused(dataDir, { env: { MESSENGER_USER: name } });
+      assert.match(refused.stderr, new RegExp(`MESSENGER_USER.*${name}.*useradd --system`, 'u'));
+    }
+  });
+});
+
+/** Makes of a data folder what version 0.1 left: root's folder, files of nobody, one superuser, access for all. */
+async function makeLegacy(dataDir: string): Promise<void> {
+  const server = await run({ args: ['start', '--port', '0', '--workers', '1', '--data-dir', dataDir] });
+  await waitFor('the server to start', () => server.hasEnded || server.isServing, 30_000);
+  const { write } = await embeddedEndpoints(dataDir);
+  const superuser = { ...write, user: roles.superuser };
+  const give = (kind: string): string => `alter ${kind} owner to ${roles.superuser}`;
+  await query(superuser, ['schema public', 'table users', 'table migrations'].map(give).join(';'));
+  await query(superuser, `drop owned by ${roles.application}; drop role ${roles.application}`);
+  await stop(server);
+  execFileSync('chown', ['-R', 'nobody:', dataDir]);
+  await chown(dataDir, 0, 0);
+  await chmod(dataDir, 0o755);
+  await chown(join(dataDir, 'messenger.lock'), 0, 0);
+  await chmod(join(dataDir, 'messenger.lock'), 0o644);
+  const hba = 'local all all trust\nlocal replication all trust\n';
+  for (const role of ['primary', 'standby']) await writeFile(join(dataDir, role, 'pg_hba.conf'), hba);
+}

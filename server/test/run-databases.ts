@@ -1,0 +1,55 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+import { migrateUp } from '../src/db/migrations.ts';
+import { EmbeddedPair } from '../src/embedded/pair.ts';
+import { roles } from '../src/embedded/settings.ts';
+import { withSession } from '../src/embedded/sql.ts';
+import { letInEveryRole, makeTestFolder } from '../src/embedded/test-folder.ts';
+import { monotonicClock } from '../src/lib/clock.ts';
+import { createLog } from '../src/telemetry/log.ts';
+import { migrationsDir } from '../src/supervise.ts';
+import { templateDatabase } from './database.ts';
+
+/**
+ * The databases of a test run, as a process of its own because PostgreSQL does not run as root: prints the endpoints of a
+ * primary with a migrated database and of its standby, and ends them when its input ends.
+ */
+const log = createLog({ level: 'error', name: 'test databases', pretty: true });
+
+/** Nothing here outlives the run, so nothing waits for the disk; statements are counted; the rest is as in production. */
+const folder = await makeTestFolder();
+const forTests = {
+  fsync: 'off',
+  shared_buffers: '64MB',
+  shared_preload_libraries: 'pg_stat_statements',
+  ...(await letInEveryRole(folder)),
+};
+const pair = new EmbeddedPair({
+  dataDir: join(folder, 'data'),
+  synchronousCommit: 'on',
+  tuning: 'on',
+  overrides: { primary: forTests, standby: forTests },
+  log,
+  clock: monotonicClock,
+  onFatal: (reason) => log.fatal(reason),
+});
+try {
+  await pair.start(AbortSignal.timeout(60_000));
+  const { write, read } = pair.endpoints;
+  if (write.database !== templateDatabase) throw new Error(`tests copy ${templateDatabase}, not ${write.database}`);
+  await migrateUp({ endpoint: write, dir: migrationsDir, connectTimeoutMs: 5_000, log });
+  // What tests create as superuser is for the application, too.
+  const share = (kind: string): string => `alter default privileges grant all on ${kind} to ${roles.application}`;
+  await withSession(
+    write,
+    async (client) => client.query(`${share('tables')}; ${share('sequences')}`),
+    templateDatabase,
+  );
+  process.stdout.write(`${JSON.stringify({ write, read })}\n`);
+  await text(process.stdin);
+} finally {
+  await pair.stop(AbortSignal.timeout(20_000));
+  await rm(folder, { recursive: true, force: true });
+}
