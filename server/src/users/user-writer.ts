@@ -75,20 +75,28 @@ function heldRows(columns: string): string {
        and (select count(*) from free) < cardinality($1::uuid[])`;
 }
 
-/** An empty name stands for one that is absent: with `array_nulls = off`, a null in an array becomes the name `NULL`. */
+/** No nulls for absent names: with `array_nulls = off`, a null in an array becomes the name `NULL`. */
 const updateMany = statement<
   Outcome<User>,
-  [ids: readonly string[], firstNames: readonly string[], lastNames: readonly string[]]
+  [
+    ids: readonly string[],
+    firstNames: readonly string[],
+    lastNames: readonly string[],
+    hasFirst: readonly boolean[],
+    hasLast: readonly boolean[],
+  ]
 >(
   'users.update_many',
   `with free as materialized (
      select id from users where id = any($1::uuid[]) for no key update skip locked
    ), written as (
      update users
-        set first_name = coalesce(nullif(given.first_name, ''), users.first_name),
-            last_name = coalesce(nullif(given.last_name, ''), users.last_name),
+        set first_name = case when has_first then given.first_name else users.first_name end,
+            last_name = case when has_last then given.last_name else users.last_name end,
             updated_at = greatest(now(), users.updated_at + interval '1 microsecond')
-       from free join unnest($1::uuid[], $2::text[], $3::text[]) as given (id, first_name, last_name) using (id)
+       from free
+       join unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $5::bool[])
+            as given (id, first_name, last_name, has_first, has_last) using (id)
       where users.id = free.id
      returning users.id, users.first_name, users.last_name, users.created_at, users.updated_at
    )
@@ -106,6 +114,8 @@ const update: BatchableWrite<Rename, User | undefined> = {
       calls.map(({ id }) => id),
       calls.map(({ names }) => names.first_name ?? ''),
       calls.map(({ names }) => names.last_name ?? ''),
+      calls.map(({ names }) => names.first_name !== undefined),
+      calls.map(({ names }) => names.last_name !== undefined),
     ]);
     const outcomes = new Map(rows.map(outcomeOf));
     return calls.map(({ id }) => outcomes.get(id));
