@@ -38,9 +38,14 @@ function findPoolConflicts(section: 'writeDb' | 'readDb', config: Config, source
 }
 
 function findTraceConflicts({ otel }: Config, sources: ValueSources): string[] {
-  return (['endpoint', 'tracesEndpoint'] as const)
-    .filter((key) => otel[key] !== undefined && !/^https?:$/u.test(URL.parse(otel[key])?.protocol ?? ''))
-    .map((key) => `${sources[`otel.${key}`]}: must be the URL of a collector that speaks OTLP over HTTP`);
+  return (['endpoint', 'tracesEndpoint'] as const).flatMap((key) => {
+    const url = URL.parse(otel[key] ?? 'http://unset');
+    const source = sources[`otel.${key}`];
+    if (url === null || !/^https?:$/u.test(url.protocol))
+      return [`${source}: must be the URL of a collector that speaks OTLP over HTTP`];
+    if (url.username + url.password === '') return [];
+    return [`${source}: must not hold a password; give it in OTEL_EXPORTER_OTLP_HEADERS`];
+  });
 }
 
 /** What a header can carry as one word; a browser's form has as much room. */

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { ConfigError, loadConfig, optionTable, type Config, type LoadedConfig } from './config.ts';
 import { renderConfigurationPage, renderEffectiveConfig } from './configuration-page.ts';
+import { flagOf, listOptions } from './lib/options.ts';
 import type { OptionSources } from './lib/read-options.ts';
 
 let folder = '';
@@ -280,12 +281,27 @@ describe('a secret in a file', () => {
     assert.doesNotMatch(printed, /hunter2/u);
   });
 
-  test('gives way to a flag, and goes before the YAML file', () => {
+  test('on the command line is refused without a word of it, and the variables are named', () => {
+    for (const { option } of listOptions(optionTable).filter((one) => one.option.secret === true)) {
+      const flag = flagOf(option);
+      const reason = 'other users of this machine can read the command line; give a secret by';
+      assert.deepEqual(problemsOf({ env: host, flags: { [flag]: 'hunter2' } }), [
+        `${flag}: ${reason} ${option.env} or ${option.env}_FILE`,
+      ]);
+    }
+  });
+
+  test('in the URL of a collector is refused, because `messenger config` shows URLs', () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:hunter2@collector.internal' };
+    assert.deepEqual(problemsOf({ env }), [
+      'OTEL_EXPORTER_OTLP_ENDPOINT: must not hold a password; give it in OTEL_EXPORTER_OTLP_HEADERS',
+    ]);
+  });
+
+  test('goes before the YAML file', () => {
     const env = { ...host, DB_WRITE_PASSWORD_FILE: secretFile('from the secret') };
     const file = yaml('write_db: { password: from the file }');
     assert.equal(load({ env, file }).config.writeDb.password, 'from the secret');
-    const flags = { '--db-write-password': 'from the flag' };
-    assert.equal(load({ env, file, flags }).config.writeDb.password, 'from the flag');
   });
 
   test('beside the variable itself is refused, because one of them must be wrong', () => {

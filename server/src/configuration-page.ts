@@ -9,7 +9,8 @@ export function renderConfigurationPage(table: OptionTable): string {
       .map(({ yaml, option }) => {
         const fallback = option.defaultText ?? codeOf(option.default);
         const variables = variablesOf(option).map((name) => `\`${name}\``);
-        return `| ${variables.join(' or ')} | \`${flagOf(option)}\` | \`${yaml}\` | ${option.kind} | ${fallback} | ${option.help} |`;
+        const flag = option.secret === true ? 'none' : `\`${flagOf(option)}\``;
+        return `| ${variables.join(' or ')} | ${flag} | \`${yaml}\` | ${option.kind} | ${fallback} | ${option.help} |`;
       });
     return [`## ${headings[section] ?? section}`, '', ...tableHead, ...rows, ''].join('\n');
   });
@@ -37,6 +38,7 @@ const pageHead = [
   '',
   'A secret can also be read from a file, at the start: the variable with `_FILE` at its end names it, as with the secrets of',
   'Docker and the credentials of systemd. One newline at the end of the file does not count. Both variables are one too many.',
+  'Secrets are no flags, because other users of the machine can read the command line.',
   '',
 ];
 

@@ -5,6 +5,9 @@ import { flagOf, listOptions, showValue, variablesOf } from '../lib/options.ts';
 
 const configFlag = '--config';
 
+/** The variables of secrets. */
+const secrets = listOptions(optionTable).flatMap(({ option }) => (option.secret === true ? [option.env] : []));
+
 /** Adds a flag for every option of the configuration. In the help of most commands they would hide the rest. */
 export function addConfigFlags(command: Command, { inHelp }: { readonly inHelp: boolean }): Command {
   command.option(`${configFlag} <file>`, 'YAML file with options [MESSENGER_CONFIG]');
@@ -14,8 +17,10 @@ export function addConfigFlags(command: Command, { inHelp }: { readonly inHelp: 
       `${flagOf(option)} <value>`,
       `${option.help} [${variablesOf(option).join(' or ')}; default: ${fallback}]`,
     );
-    command.addOption(inHelp ? flag : flag.hideHelp());
+    command.addOption(inHelp && option.secret !== true ? flag : flag.hideHelp());
   }
+  if (inHelp)
+    command.addHelpText('after', `\nSecrets are no flags: ${secrets.join(', ')}, or files named by them with _FILE.`);
   if (!inHelp) command.addHelpText('after', '\nTakes the options of `messenger start`, too.');
   return command;
 }

@@ -8,7 +8,7 @@ export interface Option<T> {
   readonly default: T;
   /** How the default is shown when its value depends on the machine. */
   readonly defaultText?: string | undefined;
-  /** Masked where values are shown; and may come from a file, named by the variable with `_FILE` at its end. */
+  /** Masked where values are shown, refused as a flag; may come from a file, named by the variable with `_FILE` at its end. */
   readonly secret?: boolean | undefined;
   readonly parse: (raw: string) => Parsed<T>;
 }

@@ -10,6 +10,7 @@ import {
   type Option,
   type OptionTable,
   type Values,
+  variablesOf,
 } from './options.ts';
 import { readSecretFile } from './secret-file.ts';
 
@@ -37,9 +38,8 @@ export function readOptions<Table extends OptionTable>(table: Table, sources: Op
   const from: Record<string, string> = {};
   const values: Record<string, Record<string, unknown>> = {};
   for (const { section, key, yaml, option } of listOptions(table)) {
-    const flag = flagOf(option);
     const found = [
-      { source: flag, raw: sources.flags[flag] },
+      readFlag(option, sources.flags, problems),
       readVariables(option, sources.env, problems),
       { source: `${sources.file}: ${yaml}`, raw: file.get(yaml) },
     ].find(({ raw }) => raw !== undefined);
@@ -56,6 +56,16 @@ export function readOptions<Table extends OptionTable>(table: Table, sources: Op
 interface Found {
   readonly source: string;
   readonly raw: string | undefined;
+}
+
+/** What the command line says. Other users of the machine can read it, so it takes no secrets. */
+function readFlag(option: Option<unknown>, flags: OptionSources['flags'], problems: string[]): Found {
+  const source = flagOf(option);
+  const raw = flags[source];
+  if (raw === undefined || option.secret !== true) return { source, raw };
+  const variables = variablesOf(option).join(' or ');
+  problems.push(`${source}: other users of this machine can read the command line; give a secret by ${variables}`);
+  return { source, raw: undefined };
 }
 
 /** What the environment says: the variable itself or, for secrets, the file that its twin names; both is one too many. */
