@@ -81,6 +81,8 @@ async function measure(way: Way, write: Endpoint, reads: readonly Endpoint[], cl
       primary: new BatchedPool(openPool('write', write, pools), { limits, clock, turn, position: primaryPosition }),
       standbys: new Standbys(standbys, { maxTogether: way.maxTogether, random }),
       maxCatchUpMs: 20,
+      timeoutMs: 5_000,
+      clock,
       onFailure: () => undefined,
     }),
   );

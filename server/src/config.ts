@@ -63,7 +63,7 @@ function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
       default: statementTimeoutMs,
       min: 10,
       max: longestMs,
-      help: 'Milliseconds for one statement, waiting for a connection included; then 504, or 503 when none was free',
+      help: 'Milliseconds for a call to the databases as a whole, waiting and a second server included; then 504, or 503 when nothing was sent',
     }),
   };
 }

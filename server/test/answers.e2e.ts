@@ -1,19 +1,29 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { User } from '@messenger/protocol/users';
+import { Value } from 'typebox/value';
+
 import { proveAnswers } from './chaos/answers.ts';
+import { calls, type Outcome } from './chaos/client.ts';
+import type { HttpRequest } from './chaos/http-connection.ts';
 import { causesLasting, type Cause } from './chaos/causes.ts';
 import { runInTest } from './chaos/part.ts';
 import { System } from './chaos/system.ts';
 
-/** Of a write, so that a frozen primary need not be waited for long. */
-const writeDeadlineMs = 1_500;
+/** Of a read and of a write, so that a frozen primary need not be waited for long. */
+const promisedMs = { read: 1_500, write: 1_500 };
+/** What a busy machine may add; a second deadline behind the first, or a second of grace, is more. */
+const machineMs = 750;
 const causes = causesLasting({ exhaustedMs: 1_500, frozenPrimaryMs: 3_000 });
 
 let system: System | undefined;
 
 before(async () => {
-  system = await System.create({ DB_WRITE_TIMEOUT_MS: String(writeDeadlineMs) });
+  system = await System.create({
+    DB_WRITE_TIMEOUT_MS: String(promisedMs.write),
+    DB_READ_TIMEOUT_MS: String(promisedMs.read),
+  });
 });
 
 after(async () => system?.destroy());
@@ -21,10 +31,48 @@ after(async () => system?.destroy());
 async function assertAnswers(cause: Cause): Promise<void> {
   assert(system);
   const { run, seed } = runInTest();
-  const { figures, violations } = await proveAnswers(system, { causes: [cause], clients: 18, isShort: true }, run);
+  const options = { causes: [cause], clients: 18, promisedMs, isShort: true };
+  const { figures, violations } = await proveAnswers(system, options, run);
   assert.deepEqual(violations, [], `seed ${seed}: ${figures}`);
 }
 
 for (const cause of causes)
   test(`every request is answered in time, and all works again by itself, when ${cause.name}`, async () =>
     assertAnswers(cause));
+
+/** One after the other on a connection of its own, for as long as the primary is frozen. */
+async function askUntil(isOver: () => boolean, request: HttpRequest): Promise<Outcome[]> {
+  assert(system);
+  const client = system.client(1, runInTest().run.random);
+  const outcomes: Outcome[] = [];
+  while (!isOver()) outcomes.push(await client.call(request));
+  client.close();
+  return outcomes;
+}
+
+test('while the primary is frozen, writes and reads that need it are refused in time, also those that wait for one another', async () => {
+  assert(system);
+  const { random } = runInTest().run;
+  const client = system.client(1, random);
+  const { body } = await client.call(calls.create('Ada', 'Lovelace'));
+  client.close();
+  const { id } = Value.Parse(User, JSON.parse(body));
+  const unknown = '019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d';
+  const requests = [
+    calls.create('Ada', 'Lovelace'),
+    calls.rename(id, 'Grace', 'Hopper'),
+    calls.get(unknown, undefined),
+  ];
+  const thaw = system.freeze('write');
+  const end = performance.now() + 2 * promisedMs.write;
+  const asking = requests.flatMap((request) =>
+    Array.from({ length: 8 }, async () => askUntil(() => performance.now() >= end, request)),
+  );
+  const outcomes = await Promise.all(asking).finally(thaw);
+  for (const { request, status, ms } of outcomes.flat()) {
+    assert.ok(status === 503 || status === 504, `${request.method} ${status}`);
+    const promised = request.method === 'GET' ? promisedMs.read : promisedMs.write;
+    assert.ok(ms < promised + machineMs, `${request.method} was answered after ${Math.round(ms)} ms`);
+  }
+  await system.ready();
+});

@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { Turn } from '../src/lib/turn.ts';
-import { type alone, Batch, type BatchLimits, type BatchOptions } from '../src/db/batch.ts';
+import { type alone, Batch, type BatchLimits, type BatchOptions, type Sending } from '../src/db/batch.ts';
 
 /** A statement that a batch has sent, and that the test ends. */
 export interface SentStatement {
   readonly calls: readonly string[];
   readonly interrupt: AbortSignal;
+  readonly deadline: number;
   /** Answers each call with `call!`, or as given. */
   readonly answer: (results?: readonly (string | typeof alone)[]) => void;
   readonly fail: (error: unknown) => void;
@@ -30,13 +31,15 @@ export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {})
   const clock = { nowMs: 0 };
   const send = async (
     calls: readonly string[],
-    interrupt: AbortSignal,
+    { interrupt, deadline, onLeft }: Sending,
   ): Promise<readonly (string | typeof alone)[]> => {
     const { promise, resolve, reject } = Promise.withResolvers<readonly (string | typeof alone)[]>();
+    onLeft();
     interrupt.addEventListener('abort', () => reject(interrupt.reason), { once: true });
     sent.push({
       calls,
       interrupt,
+      deadline,
       answer: (results) => resolve(results ?? calls.map((call) => `${call}!`)),
       fail: reject,
     });
@@ -44,9 +47,9 @@ export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {})
   };
   const batch = new Batch<string, string>({
     ...generous,
-    one: async (call, interrupt) => String((await send([call], interrupt))[0]),
+    one: async (call, sending) => String((await send([call], sending))[0]),
     many: send,
-    rest: async (call, interrupt) => String((await send([call], interrupt))[0]),
+    rest: async (call, sending) => String((await send([call], sending))[0]),
     isFaultOfCalls: (error) => error instanceof Poison,
     isInterruptible: true,
     clock: { now: () => clock.nowMs },

@@ -5,6 +5,7 @@ import type { Identity } from '../src/db/identity.ts';
 import { replayPosition, type Position, type PositionRow } from '../src/db/position.ts';
 import type { QueryThenOptions } from '../src/db/pool.ts';
 import type { Queryable, Statement } from '../src/db/statement.ts';
+import type { Clock } from '../src/lib/clock.ts';
 import { Turn } from '../src/lib/turn.ts';
 import { AppError } from '../src/lib/app-error.ts';
 
@@ -25,6 +26,8 @@ export class ScriptedServer {
   failure: Error | undefined;
   /** Names of the statements that came. */
   readonly asked: string[] = [];
+  /** How long each batch may take. */
+  readonly timeoutsMs: (number | undefined)[] = [];
   readonly #name: string;
 
   constructor(name: string, changes: Partial<Pick<ScriptedServer, 'inRecovery' | 'lsn' | 'startedAt'>> = {}) {
@@ -36,8 +39,8 @@ export class ScriptedServer {
     return { timeline: this.timeline, lsn: this.lsn };
   }
 
-  batches(): BatchedPool {
-    return new BatchedPool(this, { limits, clock: performance, turn: new Turn(performance), position: replayPosition });
+  batches(clock: Clock = performance): BatchedPool {
+    return new BatchedPool(this, { limits, clock, turn: new Turn(performance), position: replayPosition });
   }
 
   async query<Row extends QueryResultRow>(
@@ -55,8 +58,9 @@ export class ScriptedServer {
 
   async queryThen<T, After extends QueryResultRow>(
     send: (db: Queryable) => Promise<T>,
-    { behind, signal }: QueryThenOptions<After>,
+    { behind, signal, timeoutMs }: QueryThenOptions<After>,
   ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
+    this.timeoutsMs.push(timeoutMs);
     const result = await send({ query: async (wanted, values) => this.query(wanted, values, signal) });
     return { result, after: behind && (await this.query(behind, [], signal)) };
   }

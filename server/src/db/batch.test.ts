@@ -3,8 +3,7 @@ import { describe, test } from 'node:test';
 
 import { Poison, scriptBatch, settle } from '../../test/scripted-batch.ts';
 import { refusedWith } from '../../test/pools.ts';
-import { alone, type Batch } from './batch.ts';
-import type { Asker } from './caller.ts';
+import { alone, type Batch, type Sending } from './batch.ts';
 
 const patient = new AbortController().signal;
 const gone = new Error('the client went away');
@@ -70,7 +69,7 @@ describe('calls', () => {
 
   test('that were left by who came first are told to be of who came next', async () => {
     const askers: unknown[] = [];
-    const one = async (call: string, _interrupt: AbortSignal, asker?: Asker): Promise<string> => {
+    const one = async (call: string, { asker }: Sending): Promise<string> => {
       askers.push(asker?.requestId);
       return call;
     };
@@ -310,6 +309,63 @@ describe('waiting', () => {
     sent[1]?.answer();
     assert.equal(await inTime, 'a!');
     assert.deepEqual(words(sent), ['x', 'a']);
+  });
+});
+
+describe('when a server does not answer, a call is answered by its deadline', () => {
+  test('also when it waits for its turn', async () => {
+    const { batch, sent, clock } = scriptBatch();
+    const running = assert.rejects(batch.call('x', patient), refusedWith('statement_timeout'));
+    await settle();
+    const waiting = assert.rejects(batch.call('a', patient), refusedWith('pool_exhausted'));
+    clock.nowMs = 990;
+    await Promise.all([running, waiting]);
+    assert.deepEqual(words(sent), ['x']);
+    assert.equal(sent[0]?.interrupt.aborted, true, 'nobody waits for the statement');
+    await settle();
+    assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
+  });
+
+  test('also when what was sent is not to be given up', async () => {
+    const { batch, sent, clock } = scriptBatch({ isInterruptible: false });
+    const late = assert.rejects(batch.call('x', patient), refusedWith('statement_timeout'));
+    await settle();
+    clock.nowMs = 990;
+    await late;
+    assert.equal(sent[0]?.interrupt.aborted, false);
+    assert.deepEqual(batch.load, { waiting: 0, inFlight: 1 });
+    sent[0].answer();
+    await settle();
+    assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
+  });
+
+  test('and a statement has the time of its last caller, while each caller has their own', async () => {
+    const { batch, sent, clock } = scriptBatch({ shareBy: (call) => call });
+    const early = assert.rejects(batch.call('a', patient, undefined, 300), refusedWith('statement_timeout'));
+    const shared = batch.call('a', patient);
+    const other = batch.call('b', patient, undefined, 700);
+    await settle();
+    assert.equal(sent[0]?.deadline, 1_000);
+    clock.nowMs = 290;
+    await early;
+    sent[0].answer();
+    assert.deepEqual(await Promise.all([shared, other]), ['a!', 'b!']);
+  });
+
+  test('and what was left out or halved has no more time than at first', async () => {
+    const { batch, sent, clock } = scriptBatch();
+    const answers = callAll(batch, 'abc');
+    await settle();
+    clock.nowMs = 400;
+    sent[0]?.fail(new Poison());
+    await settle();
+    sent[1]?.answer(['a!', alone]);
+    await settle();
+    assert.deepEqual(words(sent), ['abc', 'ab', 'c', 'b']);
+    for (const { deadline } of sent) assert.equal(deadline, 1_000);
+    sent[2]?.answer();
+    sent[3]?.answer();
+    await Promise.all(answers);
   });
 });
 

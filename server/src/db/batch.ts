@@ -18,21 +18,29 @@ export interface BatchLimits {
   readonly maxSize: number;
   /** Calls that wait; one more is refused with `pool_exhausted`. */
   readonly maxWaiting: number;
-  /** A call that waited longer is refused with `pool_exhausted` instead of being sent. A sent one gets as long again. */
+  /** For a call as a whole, unless it brings its own deadline: its wait, its statement, and all attempts at it. */
   readonly maxWaitMs: number;
 }
 
+/** With what a statement is sent. */
+export interface Sending {
+  /** Aborts when no caller waits for its result any more. */
+  readonly interrupt: AbortSignal;
+  /** The latest of its callers' deadlines, by the clock. Each caller is answered by its own. */
+  readonly deadline: number;
+  /** The first caller. */
+  readonly asker: Asker | undefined;
+  /** To be called when the statement leaves: before that, nothing can have happened. */
+  readonly onLeft: () => void;
+}
+
 export interface BatchOptions<Call, Result> extends BatchLimits {
-  /** Makes the only call there is; `interrupt` aborts when nobody waits for its result any more; `asker` is its first caller. */
-  readonly one: (call: Call, interrupt: AbortSignal, asker?: Asker) => Promise<Result | typeof alone>;
+  /** Makes the only call there is. */
+  readonly one: (call: Call, sending: Sending) => Promise<Result | typeof alone>;
   /** Makes several calls in one statement; results come in the order of the calls. */
-  readonly many: (
-    calls: readonly Call[],
-    interrupt: AbortSignal,
-    asker?: Asker,
-  ) => Promise<readonly (Result | typeof alone)[]>;
+  readonly many: (calls: readonly Call[], sending: Sending) => Promise<readonly (Result | typeof alone)[]>;
   /** Makes a call that was left out. */
-  readonly rest: (call: Call, interrupt: AbortSignal, asker?: Asker) => Promise<Result>;
+  readonly rest: (call: Call, sending: Sending) => Promise<Result>;
   /** Calls with the same key share one place, and its result, until they are sent. */
   readonly shareBy?: ((call: Call) => string) | undefined;
   /** Whether the failure is that of the calls, so that a part of them may succeed without the others. */
@@ -49,6 +57,7 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
 
 interface Waiter<Result> {
   readonly since: number;
+  readonly deadline: number;
   readonly traced: TracedCall | undefined;
   readonly resolve: (result: Result) => void;
   readonly reject: (reason: unknown) => void;
@@ -69,15 +78,21 @@ interface Entry<Call, Result> {
 interface Flight {
   readonly interrupt: AbortController;
   wanted: number;
+  /** Whether it has a connection: until then, its calls wait. */
+  hasLeft: boolean;
 }
+
+/** Between two looks for calls whose time is over, as a part of the time of a call, and at most. */
+const tick = { part: 1 / 20, maxMs: 100 };
 
 /**
  * Gathers single calls into statements over arrays. The calls of one turn of the event loop leave together, and those
  * that come while `maxInFlight` statements are running wait and leave together: a call is always served by a statement
  * that starts after it arrived, so it can never read older than its caller. With little load a statement holds one call.
  *
- * Rejects with the statement's own error; with `pool_exhausted` when too many wait, or for too long; with the signal's
- * reason when the caller leaves, which ends the statement only when it was the last caller of it. When a statement fails
+ * Rejects with the statement's own error; with `pool_exhausted` when too many wait, or for too long; with `statement_timeout`
+ * when a call has left and its time is over, whatever its connection still does; with the signal's reason when the caller
+ * leaves, which ends the statement only when it was the last caller of it. When a statement fails
  * by the fault of its calls, it is halved until the guilty call is alone. Technique: DataLoader, with back-pressure.
  */
 export class Batch<Call, Result> {
@@ -88,9 +103,13 @@ export class Batch<Call, Result> {
   #inFlight = 0;
   #waiting = 0;
   #isScheduled = false;
+  readonly #tickMs: number;
+  /** One timer for all calls: one for each would cost each of them. Runs only while there are calls. */
+  #isTicking = false;
 
   constructor(options: BatchOptions<Call, Result>) {
     this.#options = options;
+    this.#tickMs = Math.min(options.maxWaitMs * tick.part, tick.maxMs);
   }
 
   /** Calls that wait, and statements that run. */
@@ -98,7 +117,8 @@ export class Batch<Call, Result> {
     return { waiting: this.#waiting, inFlight: this.#inFlight };
   }
 
-  async call(call: Call, signal: AbortSignal, asker?: Asker): Promise<Result> {
+  /** `deadline` is by the clock, for a call that has had a part of its time already. */
+  async call(call: Call, signal: AbortSignal, asker?: Asker, deadline?: number): Promise<Result> {
     signal.throwIfAborted();
     if (this.#waiting >= this.#options.maxWaiting) throw new AppError('pool_exhausted');
     const entry = this.#entryFor(call);
@@ -106,11 +126,21 @@ export class Batch<Call, Result> {
     const since = this.#options.clock.now();
     const traced = this.#options.trace?.begin();
     const onAbort = (): void => this.#leave(entry, waiter);
-    const waiter: Waiter<Result> = { since, traced, resolve, reject, signal, asker, onAbort };
+    const waiter: Waiter<Result> = {
+      since,
+      deadline: deadline ?? since + this.#options.maxWaitMs,
+      traced,
+      resolve,
+      reject,
+      signal,
+      asker,
+      onAbort,
+    };
     signal.addEventListener('abort', waiter.onAbort, { once: true });
     entry.waiters.add(waiter);
     this.#waiting += 1;
     this.#schedule();
+    this.#tick();
     return await promise;
   }
 
@@ -152,29 +182,36 @@ export class Batch<Call, Result> {
     }
   }
 
-  /** The oldest calls, less those that waited too long. */
+  /** The oldest calls, less those whose time is over. */
   #take(): Entry<Call, Result>[] {
-    const { maxSize, maxWaitMs, clock, shareBy } = this.#options;
-    const oldest = clock.now() - maxWaitMs;
+    const { maxSize, clock, shareBy } = this.#options;
+    const now = clock.now();
     const taken: Entry<Call, Result>[] = [];
     for (const entry of this.#queue) {
       if (taken.length === maxSize) break;
       this.#queue.delete(entry);
       if (shareBy !== undefined) this.#shared.delete(shareBy(entry.call));
-      this.#refuseLate(entry, oldest);
+      this.#dismissLate(entry, now);
       if (entry.waiters.size > 0) taken.push(entry);
     }
     return taken;
   }
 
-  #refuseLate({ waiters }: Entry<Call, Result>, oldest: number): void {
-    for (const waiter of waiters) {
-      if (waiter.since >= oldest) return;
-      waiters.delete(waiter);
-      waiter.signal.removeEventListener('abort', waiter.onAbort);
-      this.#waiting -= 1;
-      waiter.reject(new AppError('pool_exhausted'));
-    }
+  #tick(): void {
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    setTimeout(() => {
+      this.#isTicking = false;
+      // Until the next look: nobody is answered after their deadline.
+      const until = this.#options.clock.now() + this.#tickMs;
+      for (const entry of [...this.#queue, ...this.#sent]) this.#dismissLate(entry, until);
+      if (this.#queue.size + this.#sent.size > 0) this.#tick();
+    }, this.#tickMs).unref();
+  }
+
+  #dismissLate(entry: Entry<Call, Result>, until: number): void {
+    const code = entry.flight?.hasLeft === true ? 'statement_timeout' : 'pool_exhausted';
+    for (const waiter of entry.waiters) if (waiter.deadline <= until) this.#dismiss(entry, waiter, new AppError(code));
   }
 
   #start(entries: readonly Entry<Call, Result>[]): void {
@@ -197,11 +234,10 @@ export class Batch<Call, Result> {
     const [first] = entries;
     if (first === undefined) return;
     const traced = trace === undefined ? untraced : trace.over(tracedOf(entries), entries.length);
-    const interrupt = this.#flightOf(entries);
-    const asker = askerOf(first);
+    const sending = this.#sendingOf(entries);
     try {
-      if (entries.length === 1) this.#settleAll(entries, [await traced(async () => one(first.call, interrupt, asker))]);
-      else this.#settleAll(entries, await traced(async () => many(callsOf(entries), interrupt, asker)));
+      if (entries.length === 1) this.#settleAll(entries, [await traced(async () => one(first.call, sending))]);
+      else this.#settleAll(entries, await traced(async () => many(callsOf(entries), sending)));
     } catch (error) {
       if (entries.length > 1 && isFaultOfCalls(error)) await this.#sendHalves(entries);
       else for (const entry of entries) this.#reject(entry, error);
@@ -210,7 +246,7 @@ export class Batch<Call, Result> {
 
   async #sendRest(entry: Entry<Call, Result>): Promise<void> {
     try {
-      this.#settle(entry, await this.#options.rest(entry.call, this.#flightOf([entry]), askerOf(entry)));
+      this.#settle(entry, await this.#options.rest(entry.call, this.#sendingOf([entry])));
     } catch (error) {
       this.#reject(entry, error);
     }
@@ -221,12 +257,16 @@ export class Batch<Call, Result> {
     await Promise.all([this.#send(entries.slice(0, middle)), this.#send(entries.slice(middle))]);
   }
 
-  #flightOf(entries: readonly Entry<Call, Result>[]): AbortSignal {
+  #sendingOf(entries: readonly Entry<Call, Result>[]): Sending {
     const wanted = entries.filter(({ waiters }) => waiters.size > 0);
-    const flight: Flight = { interrupt: new AbortController(), wanted: wanted.length };
+    const flight: Flight = { interrupt: new AbortController(), wanted: wanted.length, hasLeft: false };
     for (const entry of entries) entry.flight = flight;
     if (wanted.length === 0) flight.interrupt.abort();
-    return flight.interrupt.signal;
+    const { signal: interrupt } = flight.interrupt;
+    const onLeft = (): void => {
+      flight.hasLeft = true;
+    };
+    return { interrupt, deadline: latestOf(wanted), asker: askerOf(entries), onLeft };
   }
 
   #settleAll(entries: readonly Entry<Call, Result>[], results: readonly (Result | typeof alone)[]): void {
@@ -259,14 +299,19 @@ export class Batch<Call, Result> {
   }
 
   #leave(entry: Entry<Call, Result>, waiter: Waiter<Result>): void {
+    if (entry.flight === undefined || this.#options.isInterruptible) this.#dismiss(entry, waiter, waiter.signal.reason);
+  }
+
+  /** Answers one caller before there is a result. A statement that may be given up ends with its last caller. */
+  #dismiss(entry: Entry<Call, Result>, waiter: Waiter<Result>, reason: unknown): void {
     const { flight } = entry;
-    if (flight !== undefined && !this.#options.isInterruptible) return;
     entry.waiters.delete(waiter);
-    waiter.reject(waiter.signal.reason);
+    waiter.signal.removeEventListener('abort', waiter.onAbort);
+    waiter.reject(reason);
     if (flight === undefined) this.#waiting -= 1;
     if (entry.waiters.size > 0) return;
     if (flight === undefined) this.#forget(entry);
-    else if ((flight.wanted -= 1) === 0) flight.interrupt.abort(waiter.signal.reason);
+    else if (this.#options.isInterruptible && (flight.wanted -= 1) === 0) flight.interrupt.abort(reason);
   }
 
   #forget(entry: Entry<Call, Result>): void {
@@ -282,9 +327,15 @@ function sinceOf<Call, Result>([oldest]: readonly Entry<Call, Result>[]): number
   return waiter?.since ?? 0;
 }
 
-function askerOf<Call, Result>({ waiters }: Entry<Call, Result>): Asker | undefined {
-  const [waiter] = waiters;
+function askerOf<Call, Result>([first]: readonly Entry<Call, Result>[]): Asker | undefined {
+  const [waiter] = first?.waiters ?? [];
   return waiter?.asker;
+}
+
+function latestOf<Call, Result>(entries: readonly Entry<Call, Result>[]): number {
+  let latest = 0;
+  for (const { waiters } of entries) for (const { deadline } of waiters) latest = Math.max(latest, deadline);
+  return latest;
 }
 
 async function untraced<T>(work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Turn } from '../lib/turn.ts';
-import { Batch, type BatchLimits } from './batch.ts';
+import { Batch, type BatchLimits, type Sending } from './batch.ts';
 import type { BatchableRead } from './batchable.ts';
 import type { Asker } from './caller.ts';
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
@@ -16,8 +16,13 @@ export interface Positioned<Result> {
   readonly position: PositionRow | undefined;
 }
 
-/** Makes one call. Rejects as `Batch` does. */
-export type Send<Call, Result> = (call: Call, signal: AbortSignal, asker?: Asker) => Promise<Positioned<Result>>;
+/** Makes one call, by the deadline or in the time that calls have. Rejects as `Batch` does. */
+export type Send<Call, Result> = (
+  call: Call,
+  signal: AbortSignal,
+  asker?: Asker,
+  deadline?: number,
+) => Promise<Positioned<Result>>;
 
 export interface BatchedPoolOptions {
   readonly limits: BatchLimits;
@@ -65,8 +70,8 @@ export class BatchedPool implements BatchLoads {
     const { limits, clock, turn, observer, traces } = this.#options;
     const { role: pool } = this.#pool;
     const { name } = kind;
-    const one = async (call: Call, interrupt: AbortSignal, asker?: Asker): Promise<Positioned<Result>> =>
-      this.#send(async (db) => kind.one(db, call), { withPosition, signal: interrupt, asker });
+    const one = async (call: Call, sending: Sending): Promise<Positioned<Result>> =>
+      this.#send(async (db) => kind.one(db, call), sending, withPosition);
     const batch = new Batch<Call, Positioned<Result>>({
       ...limits,
       maxSize: Math.min(limits.maxSize, kind.maxSize ?? limits.maxSize),
@@ -78,15 +83,15 @@ export class BatchedPool implements BatchLoads {
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool, name, size, waitMs })),
       isFaultOfCalls,
       one,
-      many: async (calls, interrupt, asker) => {
+      many: async (calls, sending) => {
         const send = async (db: Queryable): Promise<readonly Result[]> => kind.many(forCalls(db, calls.length), calls);
-        const { result, position } = await this.#send(send, { withPosition, signal: interrupt, asker });
+        const { result, position } = await this.#send(send, sending, withPosition);
         return result.map((each) => ({ result: each, position }));
       },
       rest: one,
     });
     this.#batches.push({ name: kind.name, batch });
-    return async (call, signal, asker) => batch.call(call, signal, asker);
+    return async (call, signal, asker, deadline) => batch.call(call, signal, asker, deadline);
   }
 
   /** Every call rejects with this at once: the server is known to be away. */
@@ -96,12 +101,17 @@ export class BatchedPool implements BatchLoads {
 
   async #send<Result>(
     send: (db: Queryable) => Promise<Result>,
-    { withPosition, signal, asker }: { withPosition: boolean; signal: AbortSignal; asker: Asker | undefined },
+    { interrupt: signal, deadline, asker, onLeft }: Sending,
+    withPosition: boolean,
   ): Promise<Positioned<Result>> {
-    const { limits, position } = this.#options;
+    const { clock, position } = this.#options;
     const behind = withPosition ? position : undefined;
-    const timeoutMs = limits.maxWaitMs;
-    const { result, after } = await this.#pool.queryThen(send, { behind, isRead: true, timeoutMs, signal, asker });
+    const timeoutMs = Math.max(0, deadline - clock.now());
+    const leave = async (db: Queryable): Promise<Result> => {
+      onLeft();
+      return await send(db);
+    };
+    const { result, after } = await this.#pool.queryThen(leave, { behind, isRead: true, timeoutMs, signal, asker });
     return { result, position: after?.[0] };
   }
 }

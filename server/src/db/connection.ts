@@ -10,12 +10,14 @@ import type { DbObserver } from './observer.ts';
 import type { Role } from './pool.ts';
 import { toAppError } from './errors.ts';
 
-/** How much longer than its deadline a statement may take to say that it was cancelled, before its connection is cut. */
+/** How long a statement may take to say that it was cancelled, before its connection is cut. */
 const cancelGraceMs = 1_000;
+/** The same for a statement with a deadline, which is cancelled so much earlier: as a part of its time, and at most. */
+const deadlineGrace = { part: 1 / 10, maxMs: 500 };
 const cancelRequestCode = 80_877_102;
 
 export interface RunLimits {
-  /** From now; then the statement is cancelled on the server, and rejects with `statement_timeout`. */
+  /** From now; by then the statement was cancelled on the server, or its connection is cut: it rejects with `statement_timeout`. */
   readonly timeoutMs: number;
   /** When it aborts, the statement is cancelled on the server, and rejects with the signal's reason. */
   readonly interrupt?: AbortSignal | undefined;
@@ -58,11 +60,12 @@ export class Connection {
   ): Promise<QueryResult<Row>> {
     interrupt?.throwIfAborted();
     const outcome = { isLate: false };
+    const graceMs = Math.min(timeoutMs * deadlineGrace.part, deadlineGrace.maxMs);
     const timer = setTimeout(() => {
       outcome.isLate = true;
-      this.#cancel();
-    }, timeoutMs);
-    const onAbort = (): void => this.#cancel();
+      this.#cancel(graceMs);
+    }, timeoutMs - graceMs);
+    const onAbort = (): void => this.#cancel(cancelGraceMs);
     const { observer, clock } = this.#options;
     const beganMs = observer === undefined ? 0 : clock.now();
     let failed = false;
@@ -111,11 +114,11 @@ export class Connection {
   }
 
   /** Cancels on the server; a server that does not react (frozen, unreachable) loses the connection after the grace. */
-  #cancel(): void {
+  #cancel(graceMs: number): void {
     this.#spoilt = true;
     if (this.#cut !== undefined) return;
     requestCancel(this.#options.endpoint, this.client, cancelGraceMs);
-    this.#cut = setTimeout(() => socketOf(this.client)?.destroy(), cancelGraceMs);
+    this.#cut = setTimeout(() => socketOf(this.client)?.destroy(), graceMs);
   }
 }
 

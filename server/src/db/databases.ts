@@ -83,8 +83,15 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
   await watch.start();
   const pools = [writePool, ...ways.flatMap((way) => way.pools)];
   return {
-    reads: new Reads({ primary, standbys, maxCatchUpMs, onFailure: (standby) => watch.lookAt(standby) }),
-    writes: new Writes(commits, { maxWaiting: write.maxWaiting }),
+    reads: new Reads({
+      primary,
+      standbys,
+      maxCatchUpMs,
+      timeoutMs: readTimeoutMs,
+      clock,
+      onFailure: (standby) => watch.lookAt(standby),
+    }),
+    writes: new Writes(commits, { maxWaiting: write.maxWaiting, timeoutMs: write.statementTimeoutMs, clock }),
     writePool,
     readPools: ways.map(({ pool }) => pool),
     standbys,

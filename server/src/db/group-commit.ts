@@ -1,11 +1,10 @@
 import { AppError } from '../lib/app-error.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
-import { alone, Batch, isAlone } from './batch.ts';
+import { alone, Batch, isAlone, type Sending } from './batch.ts';
 import type { BatchableWrite } from './batchable.ts';
-import type { Asker } from './caller.ts';
 import type { BatchedPoolOptions, BatchLoads, Send } from './batched-pool.ts';
 import { isFaultOfCalls } from './errors.ts';
-import type { Pool, QueryThenOptions } from './pool.ts';
+import type { Pool } from './pool.ts';
 import type { PositionRow } from './position.ts';
 import { forCalls, type Queryable } from './statement.ts';
 
@@ -45,13 +44,13 @@ export interface GroupCommitOptions extends BatchedPoolOptions {
  */
 export class GroupCommit implements BatchLoads {
   readonly role = 'write';
-  readonly #pool: Pool<'write'>;
+  readonly #pool: Pick<Pool<'write'>, 'queryThen'>;
   readonly #options: GroupCommitOptions;
   readonly #batch: Batch<AnyCall, Position>;
   readonly #kinds: Kind[] = [];
   readonly #alone: Gate;
 
-  constructor(pool: Pool<'write'>, options: GroupCommitOptions) {
+  constructor(pool: Pick<Pool<'write'>, 'queryThen'>, options: GroupCommitOptions) {
     const { limits, clock, turn, observer, traces } = options;
     this.#pool = pool;
     this.#options = options;
@@ -64,9 +63,9 @@ export class GroupCommit implements BatchLoads {
       trace: traces?.ofBatches(name, this.role),
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool: this.role, name, size, waitMs })),
       isFaultOfCalls,
-      one: async (call, signal, asker) => this.#one(call, signal, asker),
-      many: async (calls, signal, asker) => this.#many(calls, signal, asker),
-      rest: async (call, signal, asker) => this.#restInTurn(call, signal, asker),
+      one: async (call, sending) => this.#one(call, sending),
+      many: async (calls, sending) => this.#many(calls, sending),
+      rest: async (call, sending) => this.#restInTurn(call, sending),
     });
   }
 
@@ -78,63 +77,71 @@ export class GroupCommit implements BatchLoads {
   open<Call, Result>(wanted: BatchableWrite<Call, Result>): Send<Call, Result> {
     const kind: Kind = kindOf(wanted);
     this.#kinds.push(kind);
-    return async (call, signal, asker) => {
+    return async (call, signal, asker, deadline) => {
       const mine: KindCall<Call, Result> = { kind, call, result: alone };
-      const position = await this.#batch.call(mine, signal, asker);
+      const position = await this.#batch.call(mine, signal, asker, deadline).catch((error: unknown) => {
+        throw lateOutcome(error);
+      });
       if (isAlone(mine.result)) throw new Error('a write ended without its result');
       return { result: mine.result, position };
     };
   }
 
   /** With batches, like several: what would wait for a lock is left out, and waits where it keeps nobody else waiting. */
-  async #one(call: AnyCall, signal: AbortSignal, asker?: Asker): Promise<Position | typeof alone> {
-    const { maxSize, maxWaitMs: timeoutMs } = this.#options.limits;
-    if (maxSize === 1) return await this.#rest(call, { signal, asker, timeoutMs });
-    return (await this.#many([call], signal, asker))[0];
+  async #one(call: AnyCall, sending: Sending): Promise<Position | typeof alone> {
+    if (this.#options.limits.maxSize === 1) return await this.#rest(call, sending);
+    return (await this.#many([call], sending))[0];
   }
 
-  async #many(
-    calls: readonly AnyCall[],
-    signal: AbortSignal,
-    asker?: Asker,
-  ): Promise<readonly (Position | typeof alone)[]> {
+  async #many(calls: readonly AnyCall[], sending: Sending): Promise<readonly (Position | typeof alone)[]> {
     const groups = this.#kinds
       .map((kind) => ({ kind, mine: calls.filter((call) => call.kind === kind) }))
       .filter(({ mine }) => mine.length > 0);
     const { result, after } = await this.#pool.queryThen(
-      async (db) => Promise.all(groups.map(async ({ kind, mine }) => kind.many(forCalls(db, mine.length), mine))),
-      { behind: this.#options.position, isTransaction: groups.length > 1, signal, asker },
+      async (db) => {
+        sending.onLeft();
+        return await Promise.all(groups.map(async ({ kind, mine }) => kind.many(forCalls(db, mine.length), mine)));
+      },
+      { ...this.#limitsOf(sending), isTransaction: groups.length > 1 },
     );
     const outcomes = new Map(groups.flatMap(({ mine }, n) => mine.map((call, m) => [call, result[n]?.[m]] as const)));
     return calls.map((call) => (outcomes.get(call) === 'done' ? after?.[0] : alone));
   }
 
   /** Rows that are held must not keep all connections waiting: the other writes need them. */
-  async #restInTurn(call: AnyCall, signal: AbortSignal, asker?: Asker): Promise<Position> {
-    const { clock, limits } = this.#options;
-    const deadline = clock.now() + limits.maxWaitMs;
+  async #restInTurn(call: AnyCall, sending: Sending): Promise<Position> {
+    const { timeoutMs, signal } = this.#limitsOf(sending);
     try {
-      await this.#alone.enter(limits.maxWaitMs, signal);
+      await this.#alone.enter(timeoutMs, signal);
     } catch (error) {
       throw error instanceof GateRefusal ? new AppError('pool_exhausted', { cause: error }) : error;
     }
     try {
-      return await this.#rest(call, { signal, asker, timeoutMs: Math.max(0, deadline - clock.now()) });
+      return await this.#rest(call, sending);
     } finally {
       this.#alone.leave();
     }
   }
 
-  async #rest(
-    call: AnyCall,
-    limits: Pick<QueryThenOptions<PositionRow>, 'signal' | 'asker' | 'timeoutMs'>,
-  ): Promise<Position> {
-    const { after } = await this.#pool.queryThen(async (db) => call.kind.one(db, call), {
-      ...limits,
-      behind: this.#options.position,
-    });
+  async #rest(call: AnyCall, sending: Sending): Promise<Position> {
+    const send = async (db: Queryable): Promise<Outcome> => {
+      sending.onLeft();
+      return await call.kind.one(db, call);
+    };
+    const { after } = await this.#pool.queryThen(send, this.#limitsOf(sending));
     return after?.[0];
   }
+
+  #limitsOf({ interrupt: signal, deadline, asker }: Sending) {
+    const { clock, position: behind } = this.#options;
+    return { behind, timeoutMs: Math.max(0, deadline - clock.now()), signal, asker };
+  }
+}
+
+/** Of a call that has left, and that the batch has answered in the place of the server. */
+function lateOutcome(error: unknown): unknown {
+  const isLate = error instanceof AppError && error.code === 'statement_timeout' && error.cause === undefined;
+  return isLate ? new AppError('outcome_unknown') : error;
 }
 
 function kindOf<Call, Result>(wanted: BatchableWrite<Call, Result>): Kind {

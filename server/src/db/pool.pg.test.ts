@@ -138,7 +138,8 @@ describe('deadlines', () => {
 
   test('waiting for a connection counts: a call that gets none in time is refused, and was never sent', async () => {
     const pool = open('write', { maxOpen: 1, statementTimeoutMs: 400 });
-    const slow = assert.rejects(pool.query(sleep, [30]), refusedWith('statement_timeout'));
+    const holding = pool.queryThen(async (db) => db.query(sleep, [30]), { timeoutMs: 1_000 });
+    const slow = assert.rejects(holding, refusedWith('statement_timeout'));
     await assert.rejects(pool.query(insert, ['never sent']), refusedWith('pool_exhausted'));
     await slow;
     assert.deepEqual(await database().sql("select 1 from users where first_name = 'never sent'"), []);

@@ -48,6 +48,8 @@ beforeEach(async () => {
     primary: primary.batches(),
     standbys: new Standbys(all, { maxTogether: 10, random: () => 0 }),
     maxCatchUpMs: 20,
+    timeoutMs: 5_000,
+    clock: performance,
     onFailure: (standby) => void failures.push(standby),
   });
   read = reads.prepare(who);
@@ -169,4 +171,30 @@ test('an answer that may only not be known yet is asked of the primary', async (
   assert.equal(await readDoubtful(undefined, caller), 'primary', 'what the client has not seen may be there, too');
   assert.equal(reads.outcomes.primaryForDoubt, 2);
   assert.deepEqual(caller.seen, primary.position);
+});
+
+test('a second opinion of the primary has only the rest of the time of a read', async () => {
+  const clock = { nowMs: 0, now: () => clock.nowMs };
+  const standby = new ScriptedServer('standby', { lsn: 100n });
+  const options = { place: 'standby', primary: new PrimaryLog(clock, 10_000), maxLagMs: 1_000, log };
+  const known = new Standby(standby, standby.batches(clock), options);
+  await known.check();
+  const readUnknown = new Reads({
+    primary: primary.batches(clock),
+    standbys: new Standbys([known], { maxTogether: 10, random: () => 0 }),
+    maxCatchUpMs: 20,
+    timeoutMs: 3_000,
+    clock,
+    onFailure: () => undefined,
+  }).prepare({
+    ...who,
+    isDoubtful: () => {
+      clock.nowMs += 1_000;
+      return true;
+    },
+  });
+  for (const token of [undefined, at(100n)]) {
+    assert.equal(await readUnknown(undefined, callerWith(token)), 'primary');
+    assert.deepEqual([standby.timeoutsMs.pop(), primary.timeoutsMs.pop()], [3_000, 2_000]);
+  }
 });

@@ -1,3 +1,4 @@
+import type { Clock } from '../lib/clock.ts';
 import type { BatchableRead } from './batchable.ts';
 import type { BatchedPool, Positioned, Send } from './batched-pool.ts';
 import type { Caller } from './caller.ts';
@@ -14,6 +15,9 @@ export interface ReadsOptions {
   readonly standbys: Standbys;
   /** How long a read waits for a standby that is about to have what it needs, before the primary is asked. */
   readonly maxCatchUpMs: number;
+  /** For a call as a whole, whichever servers are asked for it. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
   /** Called when a standby failed a read. */
   readonly onFailure: (standby: Standby) => void;
 }
@@ -40,6 +44,13 @@ interface Reader<Call, Result> {
   readonly onPrimary: Sends<Call, Result>;
   readonly onStandby: ReadonlyMap<Standby, Sends<Call, Result>>;
   readonly isDoubtful: (result: Result) => boolean;
+}
+
+/** A call, for whom, and by when: the deadline is set when it arrives, and is that of all questions it takes. */
+interface Wanted<Call> {
+  readonly call: Call;
+  readonly caller: Caller;
+  readonly deadline: number;
 }
 
 /** What a standby answered, and as which incarnation it was known when it was asked. */
@@ -79,34 +90,34 @@ export class Reads {
       onStandby: new Map(standbys.all.map((standby) => [standby, open(standby.batches)])),
       isDoubtful: kind.isDoubtful ?? (() => false),
     };
-    return async (call, caller) =>
-      caller.token === undefined
-        ? await this.#read(reader, call, caller)
-        : await this.#readFresh(reader, call, caller, caller.token);
+    const { clock, timeoutMs } = this.#options;
+    return async (call, caller) => {
+      const wanted = { call, caller, deadline: clock.now() + timeoutMs };
+      return caller.token === undefined
+        ? await this.#read(reader, wanted)
+        : await this.#readFresh(reader, wanted, caller.token);
+    };
   }
 
-  async #read<Call, Result>(reader: Reader<Call, Result>, call: Call, caller: Caller): Promise<Result> {
-    const answer = await this.#tryStandbys(reader, call, caller);
+  async #read<Call, Result>(reader: Reader<Call, Result>, wanted: Wanted<Call>): Promise<Result> {
+    const answer = await this.#tryStandbys(reader, wanted);
     if (answer === undefined) this.outcomes.primaryForAbsence += 1;
     else if (reader.isDoubtful(answer.result)) this.outcomes.primaryForDoubt += 1;
     else {
       this.outcomes.standby += 1;
       return answer.result;
     }
-    return (await reader.onPrimary.plain(call, caller.lifetime, caller)).result;
+    const { call, caller, deadline } = wanted;
+    return (await reader.onPrimary.plain(call, caller.lifetime, caller, deadline)).result;
   }
 
-  async #readFresh<Call, Result>(
-    reader: Reader<Call, Result>,
-    call: Call,
-    caller: Caller,
-    token: Position,
-  ): Promise<Result> {
+  async #readFresh<Call, Result>(reader: Reader<Call, Result>, wanted: Wanted<Call>, token: Position): Promise<Result> {
     const { standbys, maxCatchUpMs } = this.#options;
+    const { call, caller, deadline } = wanted;
     const isThere = standbys.choose(token) !== undefined;
     if (!isThere && standbys.isAnyFit) await standbys.reach(token, maxCatchUpMs);
     const isBehind = standbys.isAnyFit && standbys.choose(token) === undefined;
-    const answer = await this.#tryStandbys(reader, call, caller);
+    const answer = await this.#tryStandbys(reader, wanted);
     // Answered by the very incarnation that is known to have it, so its snapshot cannot be older.
     const isFresh = answer?.position !== undefined && answer.position.incarnation === answer.incarnation;
     if (isFresh) answer.standby.learn(answer.position);
@@ -117,7 +128,7 @@ export class Reads {
       caller.seen = latest(token, toPosition(answer.position) ?? token);
       return answer.result;
     } else this.outcomes[isBehind ? 'primaryForToken' : 'primaryForAbsence'] += 1;
-    const { result, position } = await reader.onPrimary.positioned(call, caller.lifetime, caller);
+    const { result, position } = await reader.onPrimary.positioned(call, caller.lifetime, caller, deadline);
     caller.seen = toPosition(position) ?? onlyOnPrimary;
     return result;
   }
@@ -128,8 +139,7 @@ export class Reads {
    */
   async #tryStandbys<Call, Result>(
     { onStandby }: Reader<Call, Result>,
-    call: Call,
-    caller: Caller,
+    { call, caller, deadline }: Wanted<Call>,
   ): Promise<StandbyAnswer<Result> | undefined> {
     const { token, lifetime } = caller;
     const { standbys, onFailure } = this.#options;
@@ -142,7 +152,7 @@ export class Reads {
       const { incarnation } = standby;
       standby.load.inFlight += 1;
       try {
-        const { result, position } = await send(call, lifetime, caller);
+        const { result, position } = await send(call, lifetime, caller, deadline);
         standby.load.answered += 1;
         return { result, position, standby, incarnation };
       } catch (error) {

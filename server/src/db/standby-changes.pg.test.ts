@@ -106,9 +106,9 @@ beforeEach(async () => {
   });
   await standby.check();
   const standbys = new Standbys([standby], { maxTogether: 10, random: () => 0 });
-  reads = new Reads({ primary, standbys, maxCatchUpMs: 20, onFailure: () => undefined });
+  reads = new Reads({ primary, standbys, maxCatchUpMs: 20, timeoutMs: 5_000, clock, onFailure: () => undefined });
   const read = reads.prepare(count);
-  const writeOne = new Writes(commits, { maxWaiting: 10 }).prepare(note);
+  const writeOne = new Writes(commits, { maxWaiting: 10, timeoutMs: 5_000, clock }).prepare(note);
   readCount = async (caller) => read(undefined, caller);
   writeNote = async (caller) => writeOne(undefined, caller);
 });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { Role } from '../../src/db/pool.ts';
 import { waitFor } from '../wait-for.ts';
 import type { Aftermath, Cause } from './causes.ts';
 import { answerMs, calls, isOk, type Client, type Outcome } from './client.ts';
@@ -9,6 +10,8 @@ import type { System } from './system.ts';
 export interface AnswersOptions {
   readonly causes: readonly Cause[];
   readonly clients: number;
+  /** What the server promises for a read and a write, waiting included. */
+  readonly promisedMs: { readonly [role in Role]: number };
   /** For tests: goes on as soon as all works again, and is patient, because the machine does other things as well. */
   readonly isShort: boolean;
 }
@@ -20,6 +23,8 @@ const patientMs = 10_000;
 const watchedMs = 1_500;
 /** So long everybody was answered well: all works again. */
 const calmMs = 700;
+/** What a busy machine may add to the promised time: turns of a worker and of this process last for hundreds of ms. */
+const machineMs = 1_000;
 /** A worker's end, as seen by who was connected to it. */
 const cutMs = 1_000;
 
@@ -35,7 +40,7 @@ type Record = Pick<Outcome, 'startedAt' | 'ms' | 'status' | 'failure' | 'worker'
  */
 export async function proveAnswers(
   system: System,
-  { causes, clients, isShort }: AnswersOptions,
+  { causes, clients, promisedMs, isShort }: AnswersOptions,
   run: Run,
 ): Promise<Finding> {
   const violations: string[] = [];
@@ -43,7 +48,7 @@ export async function proveAnswers(
   const steady = await createSteady(system, run);
   for (const cause of causes) {
     if (run.signal.aborted) break;
-    const found = await new Trial(system, cause, steady, run, isShort).watch(clients);
+    const found = await new Trial(system, cause, steady, run, { promisedMs, isShort }).watch(clients);
     violations.push(...found.violations.map((violation) => `when ${cause.name}: ${violation}`));
     lines.push(found.figures);
     run.say(`answers: when ${cause.name}: ${found.figures}`);
@@ -71,17 +76,25 @@ class Trial {
   readonly #cause: Cause;
   readonly #steady: Steady;
   readonly #run: Run;
+  readonly #promisedMs: AnswersOptions['promisedMs'];
   readonly #isShort: boolean;
   readonly #wholeMs: number;
   readonly #records: Record[] = [];
   readonly #violations: string[] = [];
   readonly #over = new AbortController();
 
-  constructor(system: System, cause: Cause, steady: Steady, run: Run, isShort: boolean) {
+  constructor(
+    system: System,
+    cause: Cause,
+    steady: Steady,
+    run: Run,
+    { promisedMs, isShort }: Pick<AnswersOptions, 'promisedMs' | 'isShort'>,
+  ) {
     this.#system = system;
     this.#cause = cause;
     this.#steady = steady;
     this.#run = run;
+    this.#promisedMs = promisedMs;
     this.#isShort = isShort;
     this.#wholeMs = isShort ? patientMs : wholeMs;
   }
@@ -183,6 +196,21 @@ class Trial {
     if (spared.length > 0) this.#violations.push(`${spared.length} reads failed (${describe(spared)})`);
   }
 
+  /** What the server has answered, well or not, came in the promised time. */
+  #checkTimes(records: readonly Record[]): void {
+    for (const [role, promisedMs] of Object.entries(this.#promisedMs)) {
+      const late = records.filter(
+        ({ method, failure, ms }) =>
+          failure === undefined && (method === 'GET') === (role === 'read') && ms > promisedMs + machineMs,
+      );
+      const longest = Math.max(...late.map(({ ms }) => ms));
+      if (late.length > 0)
+        this.#violations.push(
+          `${late.length} answers to a ${role} came late (${describe(late)}), after ${seconds(longest)}`,
+        );
+    }
+  }
+
   #judge(beganAt: number, endedAt: number, aftermath: Aftermath): Finding {
     const records = this.#records.filter(({ startedAt, ms }) => startedAt + ms >= beganAt);
     const failed = records.filter((record) => !isOk(record));
@@ -193,6 +221,7 @@ class Trial {
       if (why !== undefined) this.#violations.push(why);
     }
     this.#checkReads(failedReads);
+    this.#checkTimes(records);
     const lastAt = Math.max(endedAt, ...failed.map(({ startedAt, ms }) => startedAt + ms));
     const longest = Math.max(...records.map(({ ms }) => ms));
     const longestRead = Math.max(...reads.map(({ ms }) => ms));

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 
+import { optionTable } from '../../src/config.ts';
 import { proveAnswers } from './answers.ts';
 import { causes } from './causes.ts';
 import { pickVictims, proveDurability } from './durability.ts';
@@ -9,6 +10,9 @@ import { inspectable } from './inspector.ts';
 import type { Finding, Run } from './part.ts';
 import { Random } from './random.ts';
 import { withSystem } from './system.ts';
+
+/** The defaults of the server. */
+const promisedMs = { read: optionTable.readDb.timeoutMs.default, write: optionTable.writeDb.timeoutMs.default };
 
 /** `npm run chaos`: docs/decisions/0011-chaos.md says what it proves. The same seed makes the same plan of causes. */
 const { values } = parseArgs({
@@ -29,7 +33,7 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
   durability: async (run) =>
     proveDurability({ victims: pickVictims(Number(values.kills), run.random), clients: 48 }, run),
   answers: async (run) =>
-    withSystem(async (system) => proveAnswers(system, { causes, clients: 24, isShort: false }, run)),
+    withSystem(async (system) => proveAnswers(system, { causes, clients: 24, promisedMs, isShort: false }, run)),
   hygiene: async (run) =>
     withSystem(
       async (system) =>
