@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import type { PoolServices } from './db/pool.ts';
+import { isLoopback } from './lib/loopback.ts';
 import { findPort } from './process/port.ts';
 import type { Collect } from './telemetry/collection.ts';
 
@@ -22,7 +23,6 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
   // Loaded only here: without this port the supervisor needs no HTTP.
   const { createHttpServer } = await import('./http/server.ts');
   const { metricsRoute } = await import('./http/metrics-route.ts');
-  const { isLoopback } = await import('./http/operator-guard.ts');
   const { opsRoutes } = await import('./http/ops-routes.ts');
   await findPort(host, port, '--metrics-port');
   let requests = 0;

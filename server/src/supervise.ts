@@ -15,6 +15,7 @@ import { fitPools, planPools } from './plan-pools.ts';
 import { findPort } from './process/port.ts';
 import { InProcessWorker } from './process/in-process-worker.ts';
 import { oneOff } from './process/one-off.ts';
+import { servedUrls } from './process/served-urls.ts';
 import type { Service } from './process/service.ts';
 import { Workers } from './process/workers.ts';
 import { Events } from './telemetry/events.ts';
@@ -50,9 +51,10 @@ export interface Supervisor {
 }
 
 export interface Summary {
-  readonly url: string;
-  /** Of the live page; undefined when there is none. */
-  readonly opsUrl: string | undefined;
+  /** Of each address that is served. */
+  readonly urls: readonly string[];
+  /** Of the live page, on each address; empty when there is none. */
+  readonly opsUrls: readonly string[];
   readonly workers: number;
   readonly routes: readonly string[];
   readonly endpoints: Endpoints;
@@ -74,7 +76,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   let port = config.server.port;
   let maxOpen: Record<Role, number> | undefined;
   let standbys: readonly Endpoint[] = [];
-  const url = (): string => `http://${urlHost(host)}:${port}`;
+  const url = (): string => servedUrls(host, port)[0];
 
   const findFreePort = oneOff('port', async () => {
     port = await findPort(host, config.server.port);
@@ -138,8 +140,8 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
       announce,
     ],
     summary: () => ({
-      url: url(),
-      opsUrl: opsUrl(config.metrics, url()),
+      urls: servedUrls(host, port),
+      opsUrls: opsUrls(config, port),
       workers,
       routes: serving.report.routes,
       endpoints: endpoints(),
@@ -162,15 +164,11 @@ function createPair({ config }: LoadedConfig, { log, clock, onFatal }: Superviso
   return new EmbeddedPair({ ...config.embedded, log, clock, onFatal });
 }
 
-function opsUrl({ enabled, port, host }: Config['metrics'], url: string): string | undefined {
-  if (!enabled) return undefined;
-  return port === undefined ? `${url}/ops` : `http://${urlHost(host)}:${port}/ops`;
-}
-
-function urlHost(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
+/** With its own port it is served there alone. */
+function opsUrls({ server, metrics }: Config, mainPort: number): readonly string[] {
+  if (!metrics.enabled) return [];
+  const urls = metrics.port === undefined ? servedUrls(server.host, mainPort) : servedUrls(metrics.host, metrics.port);
+  return urls.map((url) => `${url}/ops`);
 }
 
 function orFail<T>(value: T | undefined): T {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -30,7 +31,7 @@ test('a new data folder becomes a server that creates, lists, reads, updates and
   const dataDir = join(await servers.folder(), 'data');
   const first = await servers.start(dataDir);
   for (const told of [
-    /^ +live +http:\S+\/ops says/mu,
+    /^ +live +http:\S+\/ops reports problems/mu,
     /^ +data +\//mu,
     /POST, GET \/api\/v1\/users/u,
     /Ctrl-C/u,
@@ -155,11 +156,20 @@ test('a schema that a newer version made is refused', async () => {
   assert.match(second.stderr, /migrations that this version does not know: 9999_future/u);
 });
 
-test('without prefork it serves from the main process', async () => {
+test('without prefork it serves from the main process; every address is printed, and that it asks for no password', async () => {
   const dataDir = join(await servers.folder(), 'data');
-  const server = await servers.start(dataDir, { args: ['--enable-prefork', 'false'] });
+  const server = await servers.start(dataDir, { args: ['--enable-prefork', 'false', '--host', '0.0.0.0'] });
   await createUser(server, 'Ada');
   assert.match(server.stdout, /prefork is off/u);
+  const served = Object.values(networkInterfaces()).flatMap(
+    (all) => all?.filter(({ family }) => family === 'IPv4') ?? [],
+  );
+  const { port } = new URL(server.url);
+  for (const { address } of served) {
+    assert.ok(server.stdout.includes(` http://${address}:${port}\n`), server.stdout);
+    assert.equal((await fetch(`http://${address}:${port}/livez`)).status, 200);
+  }
+  assert.match(server.stderr, /HOST=0\.0\.0\.0: every machine .* can read and change all data/u);
   assert.equal(await stop(server), 0);
 });
 

@@ -7,6 +7,7 @@ import { listOf, type Endpoints } from '../db/endpoint.ts';
 import type { Configured } from '../doctor/about.ts';
 import { examine, type Examined } from '../doctor/examine.ts';
 import { listExpectedObjects } from '../doctor/expected-objects.ts';
+import { checkExposure } from '../doctor/exposure.ts';
 import { fail, type Finding, type Status } from '../doctor/finding.ts';
 import { doctorLimits } from '../doctor/limits.ts';
 import { machineOf } from '../doctor/machine.ts';
@@ -22,6 +23,7 @@ import { planPools } from '../plan-pools.ts';
 import { migrationsDir } from '../supervise.ts';
 import { detectMachine, systemFacts } from '../tuning/machine.ts';
 import { exitCodes, type Io } from './io.ts';
+import { listeningOf } from './listening.ts';
 import { machineFlags, type MachineFlags } from './machine-flags.ts';
 
 /** For one question; a healthy server answers each of ours in a few ms. */
@@ -94,7 +96,11 @@ async function examineHere({ config, sources }: LoadedConfig, running: ServerRec
   const clients = sources['server.maxConnections'] === 'default' ? undefined : server.maxConnections;
   const pools = writeDb.maxOpenConns + readDb.maxOpenConns * Math.max(1, readDb.host?.length ?? 1);
   const limit = running === undefined ? openFilesLimit() : await openFilesLimitOf(running.pid);
-  return [checkBatching(db.batching === 'on'), checkOpenFiles(limit, { pools, clients })];
+  return [
+    checkExposure(listeningOf(config)),
+    checkBatching(db.batching === 'on'),
+    checkOpenFiles(limit, { pools, clients }),
+  ];
 }
 
 async function describe(

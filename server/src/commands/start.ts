@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import type { LoadedConfig } from '../config.ts';
 import { placeOf } from '../db/endpoint.ts';
+import { findExposure } from '../doctor/exposure.ts';
 import { leaveRoot } from '../leave-root.ts';
 import { monotonicClock } from '../lib/clock.ts';
 import { openFilesLimit } from '../process/open-files-limit.ts';
@@ -9,6 +10,7 @@ import { startServices, stopServices } from '../process/service-group.ts';
 import { createSupervisor, type Summary } from '../supervise.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { exitCodes, type Io } from './io.ts';
+import { listeningOf } from './listening.ts';
 
 /**
  * A terminal's Ctrl-C reaches every process of the group, and npm passes its own copy on: two signals within a moment
@@ -54,6 +56,7 @@ export async function start(loaded: LoadedConfig, io: Io): Promise<number> {
     if (stopping.signal.aborted) return exitCode;
     throw error;
   }
+  for (const text of findExposure(listeningOf(loaded.config))) log.warn(text);
   io.out(renderSummary(summary(), loaded, io.version));
   await aborted(stopping.signal);
   await stopServices(services, group, atOnce.signal);
@@ -78,12 +81,12 @@ async function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function renderSummary(summary: Summary, { config }: LoadedConfig, version: string): string {
-  const { url, opsUrl, workers, routes, endpoints, maxOpen, embedded } = summary;
+  const { urls, opsUrls, workers, routes, endpoints, maxOpen, embedded } = summary;
   const connections = config.server.maxConnections.toLocaleString('en');
   const open = openFilesLimit()?.toLocaleString('en') ?? 'unlimited';
   const lines = [
-    ['URL', url],
-    ...(opsUrl === undefined ? [] : [['live', `${opsUrl} says in words what is wrong`]]),
+    ...urls.map((url, index) => [index === 0 ? 'URL' : '', url]),
+    ...opsUrls.map((url, index) => (index === 0 ? ['live', `${url} reports problems in plain language`] : ['', url])),
     ['workers', config.server.enablePrefork ? String(workers) : 'none, prefork is off'],
     ...(embedded ? [['data', resolve(config.embedded.dataDir)]] : []),
     ['writes', `${placeOf(endpoints.write)}, up to ${maxOpen.write} connections a worker`],

@@ -42,6 +42,7 @@ export const checkNames = [
   'clock skew',
   'cancelled reads',
   'pool budget',
+  'access from other machines',
   'batching',
   'open files',
 ] as const;

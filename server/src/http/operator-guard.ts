@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { isSession, sessionOf } from './operator-session.ts';
 
 export interface OperatorGuardOptions {
@@ -56,11 +57,6 @@ export function isToken(given: string | undefined, token: string): boolean {
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-/** Whether only programs of this machine reach this address. */
-export function isLoopback(address: string | undefined): boolean {
-  return address === '::1' || address === 'localhost' || /^(?:::ffff:)?127\./u.test(address ?? '');
 }
 
 /** The name of another host leads here when its owner says so (DNS rebinding), or through a proxy. */
