@@ -101,7 +101,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   const hasOps = config.metrics.enabled && config.metrics.port === undefined;
   homePage(http, { ...settings, hasOps });
   healthRoutes(http, {
-    isDraining: () => drain.draining,
+    isDraining: () => drain.turnsAway,
     check: async (signal) => checkPrimary(writePool, signal),
   });
   if (hasOps) {

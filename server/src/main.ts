@@ -1,3 +1,4 @@
+import type { SendHandle } from 'node:child_process';
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
@@ -79,7 +80,8 @@ async function runWorker(): Promise<void> {
   const { startWorkerProcess } = await import('./commands/worker.ts');
   const worker = startWorkerProcess({
     // Without the callback, what is said when the supervisor is gone would end the process.
-    send: (message) => process.send?.(message, undefined, undefined, () => undefined),
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node sends bare handles, as node:cluster does; its types lack them.
+    send: (message, handle) => process.send?.(message, handle as SendHandle, undefined, () => undefined),
     onMessage: (listener) => process.on('message', listener),
     onDisconnect: listenToDisconnect,
     exit: (code) => void end(code),

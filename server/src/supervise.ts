@@ -68,7 +68,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   const { log } = about;
   const events = new Events(about.wallMs);
   const { record } = events;
-  const { host, enablePrefork } = config.server;
+  const { host, enablePrefork, startTimeoutMs, shutdownTimeoutMs: stopTimeoutMs } = config.server;
   const workers = enablePrefork ? config.server.workers : 1;
   const external = externalEndpoints(config);
   const embedded = external === undefined ? createPair({ config, sources }, about) : undefined;
@@ -125,7 +125,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   const metrics = new MetricsService({ ...about, config, servers, workers: () => serving });
   const { collect } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
-    ? new Workers({ ...about, count: workers, settings, collect, record })
+    ? new Workers({ ...about, count: workers, settings, collect, record, startTimeoutMs, stopTimeoutMs })
     : new InProcessWorker(async () => serve(settings(1), { ...about, collect, log: about.workerLog(1) }));
   const announce = oneOff('announcement', async () => embedded?.announce(url()));
 

@@ -1,6 +1,6 @@
 import { createApp, type App, type AppServices, type AppSettings } from './app.ts';
 import { Listeners, type ListenOptions } from './http/listeners.ts';
-import type { Served } from './process/worker-process.ts';
+import type { FromSupervisor, Served } from './process/worker-process.ts';
 import type { Measurement } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
@@ -15,13 +15,24 @@ const settleMs = 200;
 /** How long a silent connection may still bring the request that was on its way when we began to drain. */
 const lingerMs = 500;
 
+/**
+ * The same when a successor serves. The end of a silent connection can cross a request of its client, which then fails; the
+ * longer the silence, the less likely.
+ */
+const replacedLingerMs = 5_000;
+
+export interface WorkerServices extends AppServices {
+  /** Handles of the predecessor's listeners. */
+  readonly takeListeners?: FromSupervisor['takeListeners'];
+}
+
 /** Builds the app and listens. Used by worker processes, and by the main process when prefork is off. */
-export async function serve(settings: WorkerSettings, services: AppServices): Promise<Served> {
+export async function serve(settings: WorkerSettings, services: WorkerServices): Promise<Served> {
   const tracing = await loadTracing(settings, services.log);
   const app = await createApp(settings, { ...services, tracing });
   const listeners = new Listeners(app.http.server);
   try {
-    await listeners.listen(settings.listen);
+    await listeners.listen(settings.listen, await services.takeListeners?.());
   } catch (error) {
     await app.close();
     throw error;
@@ -30,8 +41,10 @@ export async function serve(settings: WorkerSettings, services: AppServices): Pr
   return {
     report: { routes: app.routes },
     measure: () => measure(app, services.log),
-    stop: async (signal) => {
-      await app.drain.run(app.http, listeners, { delayMs: drainDelayMs, settleMs, lingerMs }, signal);
+    listeners: () => listeners.handles,
+    stop: async (signal, isReplaced) => {
+      const times = { delayMs: drainDelayMs, settleMs, lingerMs: isReplaced ? replacedLingerMs : lingerMs };
+      await app.drain.run(app.http, listeners, { ...times, isReplaced }, signal);
       await app.close();
       await tracing?.close();
     },

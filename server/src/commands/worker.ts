@@ -7,7 +7,7 @@ import { serve, type WorkerSettings } from '../worker.ts';
 export function startWorkerProcess(
   channel: WorkerChannel<WorkerSettings> & { readonly errIsTerminal: boolean },
 ): WorkerProcess {
-  return runWorkerProcess(channel, async (settings, collect) => {
+  return runWorkerProcess(channel, async (settings, supervisor) => {
     const { level, format } = settings.config.log;
     const log = createLog({
       level,
@@ -15,7 +15,7 @@ export function startWorkerProcess(
       pretty: isPretty(format, channel.errIsTerminal),
     });
     try {
-      return await serve(settings, { log, clock: monotonicClock, random: Math.random, collect });
+      return await serve(settings, { log, clock: monotonicClock, random: Math.random, ...supervisor });
     } catch (error) {
       log.error({ err: error }, 'the worker cannot serve');
       throw error;

@@ -80,10 +80,12 @@ async function used(): Promise<Client> {
   return client;
 }
 
+type Times = Omit<DrainOptions, 'isReplaced'> & Partial<Pick<DrainOptions, 'isReplaced'>>;
+
 /** What becomes of a drain: whether it is over, and how to wait for that. */
-function run(options: DrainOptions, signal: AbortSignal = never): { readonly over: Promise<void>; isOver: boolean } {
+function run(times: Times, signal: AbortSignal = never): { readonly over: Promise<void>; isOver: boolean } {
   const running = { isOver: false, over: Promise.resolve() };
-  running.over = drain.run(app, listeners, options, signal).then(() => {
+  running.over = drain.run(app, listeners, { isReplaced: false, ...times }, signal).then(() => {
     running.isOver = true;
   });
   return running;
@@ -147,6 +149,31 @@ test('for the delay requests are taken as before, while readiness can say no', a
   const draining = run({ delayMs: longMs, settleMs: 0, lingerMs: 0 }, operator.signal);
   assert.ok(drain.draining);
   await used();
+  assert.equal(draining.isOver, false);
+  operator.abort();
+  await draining.over;
+});
+
+test('with a successor readiness stays, and connections close with their next answer at once', async () => {
+  const client = await used();
+  const draining = run({ delayMs: longMs, settleMs: longMs, lingerMs: longMs, isReplaced: true });
+  await untilRefused();
+  assert.ok(drain.draining);
+  assert.equal(drain.turnsAway, false);
+  ask(client, '/fast');
+  await draining.over;
+  await waitFor('the connection to close', () => client.isClosed);
+  assert.match(client.text, /connection: close/u);
+});
+
+test('an upgraded connection, which Node counts no more, is cut when the time is over', async () => {
+  app.server.on('upgrade', (_request, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'));
+  const client = await open();
+  client.socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
+  await waitFor('the upgrade', () => client.text.includes('101'));
+  const operator = new AbortController();
+  const draining = run({ delayMs: 0, settleMs: 0, lingerMs: 0 }, operator.signal);
+  await untilRefused();
   assert.equal(draining.isOver, false);
   operator.abort();
   await draining.over;

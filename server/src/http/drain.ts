@@ -10,11 +10,14 @@ export interface DrainOptions {
   readonly settleMs: number;
   /** How long connections that are open but silent may still bring a request that was on its way. */
   readonly lingerMs: number;
+  /** A successor has our listeners: no client has to go elsewhere, and no queue is lost. */
+  readonly isReplaced: boolean;
 }
 
 /** The way down of a server. */
 export class Drain {
   #draining = false;
+  #turnsAway = false;
   #isClosingConnections = false;
 
   constructor(app: HttpServer) {
@@ -24,24 +27,32 @@ export class Drain {
     });
   }
 
-  /** Whether it has begun: time to send clients elsewhere. */
+  /** Whether it has begun: what has no end must end now. */
   get draining(): boolean {
     return this.#draining;
   }
 
+  /** Whether load balancers have to send clients to another instance. */
+  get turnsAway(): boolean {
+    return this.#turnsAway;
+  }
+
   /**
    * Stops taking requests without failing one: readiness says no, then the listeners close, then (when those of the other
-   * workers have closed, too) each connection closes with its next answer; silent ones are closed after a while. Resolves
-   * when every request is answered, or when the signal aborts, which cuts the rest.
+   * workers have closed, too) each connection closes with its next answer; silent ones are closed after a while. With a
+   * successor, readiness stays, and connections close with their next answer at once. Resolves when every request is answered, or when the signal aborts, which cuts the rest.
    */
   async run(app: HttpServer, listeners: Listeners, options: DrainOptions, signal: AbortSignal): Promise<void> {
     this.#draining = true;
-    await pause(options.delayMs, signal);
-    await listeners.emptyQueues();
+    this.#turnsAway = !options.isReplaced;
+    if (!options.isReplaced) {
+      await pause(options.delayMs, signal);
+      await listeners.emptyQueues();
+    }
     const closed = listeners.close();
-    await pause(options.settleMs, signal);
+    if (!options.isReplaced) await pause(options.settleMs, signal);
     this.#isClosingConnections = true;
-    const cut = (): void => app.server.closeAllConnections();
+    const cut = (): void => listeners.cut();
     signal.addEventListener('abort', cut, { once: true });
     if (signal.aborted) cut();
     const lingering = setTimeout(() => app.server.closeIdleConnections(), options.lingerMs);

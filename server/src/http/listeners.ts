@@ -31,6 +31,7 @@ export class Listeners {
   readonly #others: Server[] = [];
   readonly #maxConnections: number;
   #open = 0;
+  readonly #sockets = new Set<Socket>();
   /** Since the start. */
   #taken = 0;
 
@@ -40,26 +41,40 @@ export class Listeners {
     server.on('connection', (socket) => {
       this.#taken += 1;
       this.#open += 1;
-      socket.once('close', () => (this.#open -= 1));
+      this.#sockets.add(socket);
+      socket.once('close', () => {
+        this.#open -= 1;
+        this.#sockets.delete(socket);
+      });
     });
   }
 
-  /** Resolves when connections are taken; rejects as `server.listen` fails, with nothing left open. */
-  async listen({ host, port, reusePort }: ListenOptions): Promise<void> {
-    await listening(this.#server, { host, port, reusePort, backlog });
+  /**
+   * Resolves when connections are taken; rejects as `server.listen` fails, with nothing left open. Takes connections from
+   * `inherited` sockets first: handles of a predecessor, which accepts from the same queues.
+   */
+  async listen({ host, port, reusePort }: ListenOptions, inherited: readonly unknown[] = []): Promise<void> {
+    const handles = [...inherited];
+    await listening(this.#server, { host, port, reusePort, backlog }, handles.shift());
     if (!reusePort) return;
     const address = this.#server.address();
     const shared = typeof address === 'object' && address !== null ? address.port : port;
     try {
       while (this.#others.length < listenersPerProcess - 1) {
         const other = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#handOver(socket));
-        await listening(other, { host, port: shared, reusePort, backlog });
+        await listening(other, { host, port: shared, reusePort, backlog }, handles.shift());
         this.#others.push(other);
       }
     } catch (error) {
       void this.close();
       throw error;
     }
+  }
+
+  /** Handles of the sockets, for a successor. Node takes them in `listen` and in `send`, and has no type for them. */
+  get handles(): readonly unknown[] {
+    const servers: readonly Server[] = [this.#server, ...this.#others];
+    return servers.flatMap((server) => ('_handle' in server && server.listening ? [server._handle] : []));
   }
 
   /** Those that wait in a queue when it closes are reset: this takes them first. */
@@ -76,6 +91,11 @@ export class Listeners {
     await Promise.all([this.#server, ...this.#others].map(closed));
   }
 
+  /** Ends every connection at once, upgraded ones included, which `http.Server.closeAllConnections` does not know. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** The server's own listener lets in what the others leave of its limit. */
   #handOver(socket: Socket): void {
     if (this.#open >= this.#maxConnections) {
@@ -88,10 +108,15 @@ export class Listeners {
   }
 }
 
-async function listening(server: Server, options: ListenOptions & { readonly backlog: number }): Promise<void> {
+interface QueueOptions extends ListenOptions {
+  readonly backlog: number;
+}
+
+async function listening(server: Server, options: QueueOptions, handle: unknown): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen(options, resolve);
+  if (handle === undefined) server.listen(options, resolve);
+  else server.listen(handle, options.backlog, resolve);
   await promise;
   server.off('error', reject);
 }

@@ -42,7 +42,7 @@ export class InProcessWorker implements Service {
 
   async stop(signal: AbortSignal): Promise<void> {
     this.#state = 'stopping';
-    await this.#served?.stop(signal);
+    await this.#served?.stop(signal, false);
     this.#state = 'stopped';
   }
 }

@@ -1,6 +1,9 @@
 import type { Collection, Measurement } from '../telemetry/collection.ts';
 
-/** What a worker says to its supervisor. */
+/**
+ * What a worker says to its supervisor. Listening sockets go from a worker to its successor through the supervisor: each with a
+ * message of its own, and `listeners given` after the last one.
+ */
 export type WorkerMessage =
   | { readonly type: 'hello' }
   | { readonly type: 'pong' }
@@ -8,6 +11,9 @@ export type WorkerMessage =
   | { readonly type: 'measured'; readonly measurement: Measurement | undefined }
   /** A question, to which the answer has the same number. */
   | { readonly type: 'collect'; readonly question: number; readonly maxAgeMs: number }
+  | { readonly type: 'take listeners' }
+  | { readonly type: 'listener' }
+  | { readonly type: 'listeners given' }
   | { readonly type: 'ready'; readonly report: WorkerReport }
   | { readonly type: 'failed'; readonly reason: string };
 
@@ -19,8 +25,13 @@ export interface WorkerReport {
 
 /** What the supervisor says to a worker. `Settings` are plain data. */
 export type SupervisorMessage<Settings> =
-  | { readonly type: 'serve'; readonly settings: Settings }
+  /** `inherits`: there is a predecessor whose listeners it may take. */
+  | { readonly type: 'serve'; readonly settings: Settings; readonly inherits: boolean }
   | { readonly type: 'ping' }
   | { readonly type: 'measure' }
   | { readonly type: 'collected'; readonly question: number; readonly collection: Collection }
-  | { readonly type: 'drain' };
+  | { readonly type: 'give listeners' }
+  | { readonly type: 'listener' }
+  | { readonly type: 'listeners given' }
+  /** `isReplaced`: its successor serves already, on the same listeners. */
+  | { readonly type: 'drain'; readonly isReplaced: boolean };

@@ -1,3 +1,4 @@
+import type { SendHandle } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 
 import { OperatorError } from '../lib/operator-error.ts';
@@ -16,6 +17,8 @@ export interface WorkerChildOptions<Settings> {
   /** What it gets when it asks for the metrics of all. */
   readonly collect: Collect;
   readonly log: Log;
+  /** Whose listeners it takes. */
+  readonly predecessor?: WorkerChild<Settings> | undefined;
 }
 
 export interface WorkerEnd {
@@ -41,6 +44,8 @@ export class WorkerChild<Settings> {
   readonly #served = Promise.withResolvers<WorkerReport>();
   readonly #end = Promise.withResolvers<WorkerEnd>();
   #reason: string | undefined;
+  /** Waits for our listeners. */
+  #heir: WorkerChild<Settings> | undefined;
   #isServing = false;
   #isOver = false;
 
@@ -84,12 +89,15 @@ export class WorkerChild<Settings> {
     this.#process?.process.kill('SIGKILL');
   }
 
-  /** Lets it finish what runs. Resolves when its process is gone; the signal ends it by force. */
-  async stop(signal: AbortSignal): Promise<void> {
+  /**
+   * Lets it finish what runs; `isReplaced` when its successor serves already. Resolves when its process is gone; the signal
+   * ends it by force.
+   */
+  async stop(signal: AbortSignal, isReplaced = false): Promise<void> {
     const kill = (): void => this.kill();
     signal.addEventListener('abort', kill, { once: true });
     if (signal.aborted) kill();
-    else this.#send({ type: 'drain' });
+    else this.#send({ type: 'drain', isReplaced });
     await this.ended;
     signal.removeEventListener('abort', kill);
   }
@@ -98,7 +106,7 @@ export class WorkerChild<Settings> {
   #fork(): Worker | undefined {
     try {
       const worker = cluster.fork();
-      worker.on('message', (message: WorkerMessage) => this.#heard(message));
+      worker.on('message', (message: WorkerMessage, handle: unknown) => this.#heard(message, handle));
       worker.once('error', (error) => {
         this.#reason = error.message;
         if (worker.process.pid === undefined) this.#ended(1, null); // It will not exit.
@@ -112,12 +120,16 @@ export class WorkerChild<Settings> {
     }
   }
 
-  #heard(message: WorkerMessage): void {
-    if (message.type === 'hello') this.#send({ type: 'serve', settings: this.#options.settings });
+  #heard(message: WorkerMessage, handle: unknown): void {
+    const { settings, predecessor } = this.#options;
+    if (message.type === 'hello') this.#send({ type: 'serve', settings, inherits: predecessor !== undefined });
     if (message.type === 'failed') this.#reason = message.reason;
     if (message.type === 'pong') this.#heartbeat.answered();
     if (message.type === 'measured') this.#measurement.answered(message.measurement);
     if (message.type === 'collect') void this.#collect(message.question, message.maxAgeMs);
+    if (message.type === 'take listeners' && predecessor !== undefined) predecessor.#giveListeners(this);
+    if (message.type === 'listener') this.#forward(handle);
+    if (message.type === 'listeners given') this.#endHandover();
     if (message.type === 'ready' && !this.#isOver) {
       this.#isServing = true;
       this.#heartbeat.serves();
@@ -131,6 +143,7 @@ export class WorkerChild<Settings> {
     this.#isServing = false;
     this.#heartbeat.stop();
     this.#measurement.end();
+    this.#endHandover();
     this.#served.reject(
       new OperatorError(`Worker ${this.number} did not start: ${this.#reason ?? 'it ended without a reason'}`),
     );
@@ -147,8 +160,34 @@ export class WorkerChild<Settings> {
     }
   }
 
-  #send(message: SupervisorMessage<Settings>): void {
-    // The channel may close while we write; the exit that follows is what counts.
-    this.#process?.process.send(message, undefined, undefined, () => undefined);
+  #giveListeners(heir: WorkerChild<Settings>): void {
+    this.#heir = heir;
+    if (this.#isServing) this.#send({ type: 'give listeners' });
+    else this.#endHandover();
   }
+
+  #forward(handle: unknown): void {
+    if (this.#heir === undefined) closeHandle(handle);
+    else this.#heir.#send({ type: 'listener' }, handle);
+  }
+
+  #endHandover(): void {
+    const heir = this.#heir;
+    this.#heir = undefined;
+    if (heir !== undefined) heir.#send({ type: 'listeners given' });
+  }
+
+  /** The channel may close while we write; the exit that follows is what counts. Our copy of a handle is closed when it is sent. */
+  #send(message: SupervisorMessage<Settings>, handle?: unknown): void {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node sends bare handles, as node:cluster does; its types lack them.
+    this.#process?.process.send(message, handle as SendHandle, undefined, () => closeHandle(handle));
+  }
+}
+
+function closeHandle(handle: unknown): void {
+  if (isHandle(handle)) handle.close();
+}
+
+function isHandle(handle: unknown): handle is { close(): void } {
+  return typeof handle === 'object' && handle !== null && 'close' in handle && typeof handle.close === 'function';
 }

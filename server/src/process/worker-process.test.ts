@@ -42,7 +42,7 @@ function live(serve: Parameters<typeof runWorkerProcess<string>>[1]): Life {
 }
 
 function serving(stop: Served['stop'] = async () => undefined): Served {
-  return { report, measure: () => ({ metrics: {}, slowStatements: [] }), stop };
+  return { report, measure: () => ({ metrics: {}, slowStatements: [] }), listeners: () => [], stop };
 }
 
 /** Everything that is already settled has been handled. */
@@ -59,7 +59,7 @@ test('a worker asks for its settings, serves by them, and tells that it does', a
     return serving();
   });
   assert.deepEqual(told, [hello]);
-  tell({ type: 'serve', settings: 'mine' });
+  tell({ type: 'serve', settings: 'mine', inherits: false });
   await settled();
   assert.deepEqual(asked, ['mine']);
   assert.deepEqual(told, [hello, ready]);
@@ -69,13 +69,13 @@ test('a worker that cannot serve tells why, and ends with a failure', async () =
   const { told, tell, ended } = live(async () => {
     throw new Error('no room');
   });
-  tell({ type: 'serve', settings: '' });
+  tell({ type: 'serve', settings: '', inherits: false });
   await ended;
   assert.deepEqual(told, [hello, { type: 'failed', reason: 'no room' }, { exit: 1 }]);
 });
 
 const waysToEnd: readonly (readonly [name: string, end: (life: Life) => void])[] = [
-  ['is told to drain', ({ tell }) => tell({ type: 'drain' })],
+  ['is told to drain', ({ tell }) => tell({ type: 'drain', isReplaced: false })],
   ['has lost its supervisor', ({ disconnect }) => disconnect()],
   ['gets a signal', ({ worker }) => worker.drain()],
 ];
@@ -89,7 +89,7 @@ for (const [name, end] of waysToEnd) {
         await stopped.promise;
       }),
     );
-    life.tell({ type: 'serve', settings: '' });
+    life.tell({ type: 'serve', settings: '', inherits: false });
     await settled();
     end(life);
     await settled();
@@ -108,7 +108,7 @@ test('a worker that is told to end in several ways stops once', async () => {
       stops += 1;
     }),
   );
-  life.tell({ type: 'serve', settings: '' });
+  life.tell({ type: 'serve', settings: '', inherits: false });
   await settled();
   for (const [, end] of waysToEnd) end(life);
   await life.ended;
@@ -119,7 +119,7 @@ test('a worker that is told to end in several ways stops once', async () => {
 
 test('a worker that is told to end before it has anything to do ends in good order', async () => {
   const { told, tell, ended } = live(async () => serving());
-  tell({ type: 'drain' });
+  tell({ type: 'drain', isReplaced: false });
   await ended;
   assert.deepEqual(told, [hello, { exit: 0 }]);
 });
@@ -127,8 +127,8 @@ test('a worker that is told to end before it has anything to do ends in good ord
 test('a worker that is told to end while it starts does not leave behind what it starts', async () => {
   const started = Promise.withResolvers<Served>();
   const { tell, ended } = live(async () => started.promise);
-  tell({ type: 'serve', settings: '' });
-  tell({ type: 'drain' });
+  tell({ type: 'serve', settings: '', inherits: false });
+  tell({ type: 'drain', isReplaced: false });
   let isStopped = false;
   started.resolve(
     serving(async () => {
@@ -145,9 +145,9 @@ test('a worker that cannot stop in good order ends with a failure', async () => 
       throw new Error('stuck');
     }),
   );
-  life.tell({ type: 'serve', settings: '' });
+  life.tell({ type: 'serve', settings: '', inherits: false });
   await settled();
-  life.tell({ type: 'drain' });
+  life.tell({ type: 'drain', isReplaced: false });
   await life.ended;
   assert.deepEqual(life.told.at(-1), { exit: 1 });
 });
@@ -157,7 +157,7 @@ test('it says what it has counted when it is asked, and nothing before it serves
   const measurement = { metrics, slowStatements: [] };
   const { told, tell } = live(async () => ({ ...serving(), measure: () => measurement }));
   tell({ type: 'measure' });
-  tell({ type: 'serve', settings: 'x' });
+  tell({ type: 'serve', settings: 'x', inherits: false });
   await settled();
   assert.deepEqual(told, [hello, ready]);
   tell({ type: 'measure' });
@@ -167,11 +167,11 @@ test('it says what it has counted when it is asked, and nothing before it serves
 
 test('whoever asks in it for the metrics of all gets the answer to his own question', async () => {
   const asked: Promise<{ readonly atMs: number }>[] = [];
-  const { told, tell } = live(async (_settings, collect) => {
+  const { told, tell } = live(async (_settings, { collect }) => {
     asked.push(collect(), collect(500));
     return serving();
   });
-  tell({ type: 'serve', settings: 'x' });
+  tell({ type: 'serve', settings: 'x', inherits: false });
   await settled();
   const questions = told.filter((message) => 'type' in message && message.type === 'collect');
   assert.deepEqual(questions, [

@@ -1,5 +1,6 @@
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Collect, Collection, Measurement } from '../telemetry/collection.ts';
+import { createInheritance, giveListeners } from './listener-handover.ts';
 import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
 
 /** Something that serves until it is stopped. */
@@ -7,7 +8,17 @@ export interface Served {
   readonly report: WorkerReport;
   /** What it has counted so far; undefined when that cannot be told now. */
   measure(): Measurement | undefined;
-  stop(signal: AbortSignal): Promise<void>;
+  /** Handles of the sockets that it listens on; a successor can listen on them, too. */
+  listeners(): readonly unknown[];
+  /** `isReplaced`: a successor has its listeners, so clients need not go elsewhere. */
+  stop(signal: AbortSignal, isReplaced: boolean): Promise<void>;
+}
+
+/** What a worker can ask its supervisor for. */
+export interface FromSupervisor {
+  readonly collect: Collect;
+  /** Resolves with the handles of the predecessor's listeners; with none when there is no predecessor. */
+  readonly takeListeners: () => Promise<readonly unknown[]>;
 }
 
 /** A worker whose supervisor is gone has nobody who would end it by force. */
@@ -18,8 +29,8 @@ const collectMs = 4_000;
 
 /** The process that a worker runs in. */
 export interface WorkerChannel<Settings> {
-  send(message: WorkerMessage): void;
-  onMessage(listener: (message: SupervisorMessage<Settings>) => void): void;
+  send(message: WorkerMessage, handle?: unknown): void;
+  onMessage(listener: (message: SupervisorMessage<Settings>, handle?: unknown) => void): void;
   /** The supervisor is gone. */
   onDisconnect(listener: () => void): void;
   exit(code: number): void;
@@ -35,26 +46,28 @@ export interface WorkerProcess {
  */
 export function runWorkerProcess<Settings>(
   channel: WorkerChannel<Settings>,
-  serve: (settings: Settings, collect: Collect) => Promise<Served>,
+  serve: (settings: Settings, supervisor: FromSupervisor) => Promise<Served>,
 ): WorkerProcess {
   let serving: Promise<Served> | undefined;
   const collections = askForCollections(channel);
+  const inheritance = createInheritance(channel);
   let ending = false;
 
-  const drain = (): void => {
+  const drain = (isReplaced = false): void => {
     if (ending) return;
     ending = true;
     const limit = AbortSignal.timeout(drainLimitMs);
-    const stopped = serving?.then(async (served) => served.stop(limit)) ?? Promise.resolve();
+    const stopped = serving?.then(async (served) => served.stop(limit, isReplaced)) ?? Promise.resolve();
     void stopped.then(
       () => channel.exit(0),
       () => channel.exit(1),
     );
   };
 
-  const begin = async (settings: Settings): Promise<void> => {
+  const begin = async (settings: Settings, inherits: boolean): Promise<void> => {
+    const takeListeners = async (): Promise<readonly unknown[]> => (inherits ? inheritance.take() : []);
     try {
-      serving = serve(settings, collections.collect);
+      serving = serve(settings, { collect: collections.collect, takeListeners });
       const { report } = await serving;
       channel.send({ type: 'ready', report });
     } catch (error) {
@@ -63,16 +76,19 @@ export function runWorkerProcess<Settings>(
     }
   };
 
-  channel.onMessage((message) => {
-    if (message.type === 'serve') void begin(message.settings);
+  channel.onMessage((message, handle) => {
+    if (message.type === 'serve') void begin(message.settings, message.inherits);
     if (message.type === 'ping') channel.send({ type: 'pong' });
     if (message.type === 'measure') void serving?.then((served) => tellMeasured(channel, served));
     if (message.type === 'collected') collections.collected(message.question, message.collection);
-    if (message.type === 'drain') drain();
+    if (message.type === 'give listeners') void serving?.then((served) => giveListeners(channel, served.listeners()));
+    if (message.type === 'listener') inheritance.add(handle);
+    if (message.type === 'listeners given') inheritance.end();
+    if (message.type === 'drain') drain(message.isReplaced);
   });
-  channel.onDisconnect(drain);
+  channel.onDisconnect(() => drain());
   channel.send({ type: 'hello' });
-  return { drain };
+  return { drain: () => drain() };
 }
 
 function tellMeasured(channel: Pick<WorkerChannel<never>, 'send'>, served: Served): void {

@@ -37,6 +37,8 @@ function create(act: (launch: number) => Script['do'], count = 2, collect = coll
     clock: { now: () => 0 },
     random: () => 0,
     collect,
+    startTimeoutMs: 10_000,
+    stopTimeoutMs: 10_000,
     record: ({ text }) => events.push(text),
     heartbeat: { everyMs: 100, mostMissed: 5, mostMissedAtStart: 100 },
     log: createLog({ level: 'info', name: 'test', pretty: false }, { write: (line: string) => void lines.push(line) }),

@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Clock } from '../lib/clock.ts';
+import { withDeadline } from '../lib/with-deadline.ts';
 import type { Collect } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
 import type { RecordEvent } from '../telemetry/events.ts';
@@ -27,6 +28,9 @@ export interface WorkersOptions<Settings> {
   /** What a worker gets that asks for the metrics of all. */
   readonly collect: Collect;
   readonly record: RecordEvent;
+  /** For a new worker of a reload to serve, and for the old one to end. */
+  readonly startTimeoutMs: number;
+  readonly stopTimeoutMs: number;
 }
 
 export interface WorkerCounts {
@@ -42,6 +46,8 @@ interface Slot<Settings> {
   backoff: CrashBackoff;
   /** Undefined between a crash and the restart. */
   child: WorkerChild<Settings> | undefined;
+  /** Takes the place of `child` when it serves. */
+  successor: WorkerChild<Settings> | undefined;
   servesSinceMs: number | undefined;
 }
 
@@ -55,6 +61,9 @@ export class Workers<Settings> implements Service {
   readonly name = 'workers';
   readonly #options: WorkersOptions<Settings>;
   readonly #slots: readonly Slot<Settings>[];
+  /** Every process, also one that is being replaced. */
+  readonly #alive = new Set<WorkerChild<Settings>>();
+  #settings: (n: number) => Settings;
   /** Aborts with `stop`: nothing is restarted any more. */
   readonly #stopping = new AbortController();
   #state: ServiceState = 'stopped';
@@ -63,10 +72,12 @@ export class Workers<Settings> implements Service {
 
   constructor(options: WorkersOptions<Settings>) {
     this.#options = options;
+    this.#settings = options.settings;
     this.#slots = Array.from({ length: options.count }, (_, index) => ({
       number: index + 1,
       backoff: new CrashBackoff(options.random),
       child: undefined,
+      successor: undefined,
       servesSinceMs: undefined,
     }));
   }
@@ -92,7 +103,7 @@ export class Workers<Settings> implements Service {
 
   /** What each worker that serves has counted; undefined for one that does not answer. */
   async measure(): Promise<readonly MeasuredWorker[]> {
-    const measured = await Promise.all(this.#children.map(async (child) => child.measure()));
+    const measured = await Promise.all([...this.#alive].map(async (child) => child.measure()));
     return measured.filter((one) => one !== undefined);
   }
 
@@ -111,8 +122,37 @@ export class Workers<Settings> implements Service {
   async stop(signal: AbortSignal): Promise<void> {
     this.#state = 'stopping';
     this.#stopping.abort();
-    await Promise.all(this.#children.map(async (child) => child.stop(signal)));
+    await Promise.all([...this.#alive].map(async (child) => child.stop(signal)));
     this.#state = 'stopped';
+  }
+
+  /**
+   * Replaces every process, one after the other: the new one starts beside the old one, takes its listeners, and serves before
+   * the old one drains. Rejects with the reason when a new one does not serve; then the old one and those after it go on.
+   */
+  async reload(settings: (n: number) => Settings): Promise<void> {
+    for (const slot of this.#slots) {
+      await this.#succeed(slot, settings);
+      this.#settings = settings; // The first one has shown that they are good.
+    }
+  }
+
+  async #succeed(slot: Slot<Settings>, settings: (n: number) => Settings): Promise<void> {
+    const { startTimeoutMs, stopTimeoutMs } = this.#options;
+    const predecessor = slot.child;
+    const successor = this.#fork(slot.number, settings, predecessor);
+    slot.successor = successor;
+    try {
+      await withDeadline(successor.serving, startTimeoutMs, this.#stopping.signal);
+    } catch (error) {
+      successor.kill();
+      if (slot.child === undefined) void this.#replace(slot, 0); // It crashed meanwhile.
+      throw error;
+    } finally {
+      slot.successor = undefined;
+    }
+    this.#adopt(slot, successor);
+    await predecessor?.stop(AbortSignal.timeout(stopTimeoutMs), true);
   }
 
   get #children(): WorkerChild<Settings>[] {
@@ -120,20 +160,31 @@ export class Workers<Settings> implements Service {
   }
 
   #launch(slot: Slot<Settings>): WorkerChild<Settings> {
-    const { settings, heartbeat = defaultHeartbeat, collect, log, clock } = this.#options;
-    const { number } = slot;
-    const child = new WorkerChild({ number, settings: settings(number), heartbeat, collect, log });
-    slot.child = child;
-    slot.servesSinceMs = undefined;
-    void child.serving.then(
-      () => (slot.servesSinceMs = clock.now()),
-      () => undefined,
-    );
-    void child.ended.then((end) => this.#ended(slot, end));
+    const child = this.#fork(slot.number, this.#settings);
+    this.#adopt(slot, child);
     return child;
   }
 
-  #ended(slot: Slot<Settings>, end: WorkerEnd): void {
+  #fork(number: number, settings: (n: number) => Settings, predecessor?: WorkerChild<Settings>): WorkerChild<Settings> {
+    const { heartbeat = defaultHeartbeat, collect, log } = this.#options;
+    const child = new WorkerChild({ number, settings: settings(number), heartbeat, collect, log, predecessor });
+    this.#alive.add(child);
+    void child.ended.then(() => this.#alive.delete(child));
+    return child;
+  }
+
+  #adopt(slot: Slot<Settings>, child: WorkerChild<Settings>): void {
+    slot.child = child;
+    slot.servesSinceMs = undefined;
+    void child.serving.then(
+      () => (slot.servesSinceMs = this.#options.clock.now()),
+      () => undefined,
+    );
+    void child.ended.then((end) => this.#ended(slot, child, end));
+  }
+
+  #ended(slot: Slot<Settings>, child: WorkerChild<Settings>, end: WorkerEnd): void {
+    if (slot.child !== child) return; // It was replaced.
     slot.child = undefined;
     if (this.#state !== 'running') return;
     const servedMs = slot.servesSinceMs === undefined ? 0 : this.#options.clock.now() - slot.servesSinceMs;
@@ -159,7 +210,7 @@ export class Workers<Settings> implements Service {
 
   async #replace(slot: Slot<Settings>, delayMs: number): Promise<void> {
     await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-    if (this.#state !== 'running') return;
+    if (this.#state !== 'running' || slot.child !== undefined || slot.successor !== undefined) return;
     const { clock, log } = this.#options;
     const beganMs = clock.now();
     try {
