@@ -255,6 +255,24 @@ export const rows: Readonly<Record<string, readonly Panel[]>> = {
       ],
     },
     {
+      title: 'Free disk of the embedded databases',
+      description:
+        'Part of the file system that is free. Without room for its log, the primary ends until there is some.',
+      unit: 'percentunit',
+      queries: [
+        [
+          '{{instance}} {{server}}',
+          'max by (instance, server) (messenger_embedded_disk_free_bytes / messenger_embedded_disk_size_bytes)',
+        ],
+      ],
+    },
+    {
+      title: 'Faults of the embedded databases',
+      description: '1 while it lasts; the reason is in the legend.',
+      unit: 'short',
+      queries: [['{{instance}} {{server}} {{reason}}', 'max by (instance, server, reason) (messenger_embedded_fault)']],
+    },
+    {
       title: 'Dead rows',
       description: 'That wait for vacuum, by table; an estimate.',
       unit: 'short',

@@ -4,6 +4,8 @@ import type { Service, ServiceState } from './process/service.ts';
 import type { WorkerCounts } from './process/workers.ts';
 import type { Collect } from './telemetry/collection.ts';
 import { Collector, type MeasuredWorker } from './telemetry/collector.ts';
+import { type EmbeddedServer, measureEmbedded } from './telemetry/embedded-metrics.ts';
+import { mergeSnapshots } from './telemetry/merge-snapshots.ts';
 import { PostgresMetrics, type PostgresMetricsOptions } from './telemetry/postgres-metrics.ts';
 import { measureSupervisor } from './telemetry/supervisor-metrics.ts';
 
@@ -12,6 +14,8 @@ export interface MetricsServiceOptions extends PostgresMetricsOptions {
   readonly version: string;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
+  /** The databases that this program runs itself, read at each collection. */
+  readonly embedded: { readonly servers: readonly EmbeddedServer[] } | undefined;
   readonly workers: () => { readonly counts: WorkerCounts; measure(): Promise<readonly MeasuredWorker[]> };
 }
 
@@ -26,7 +30,7 @@ export class MetricsService implements Service {
 
   constructor(options: MetricsServiceOptions) {
     this.#options = options;
-    const { version, config, clock, wallMs, workers } = options;
+    const { version, config, clock, wallMs, workers, embedded } = options;
     const facts = {
       version,
       startedAtMs: wallMs(),
@@ -36,7 +40,8 @@ export class MetricsService implements Service {
     this.#collector = new Collector({
       measureWorkers: async () => workers().measure(),
       measureSupervisor: (silent) => measureSupervisor(facts, silent),
-      measurePostgres: async () => (await this.#postgres?.read()) ?? {},
+      measurePostgres: async () =>
+        mergeSnapshots(await Promise.all([this.#postgres?.read() ?? {}, measureEmbedded(embedded?.servers ?? [])])),
       clock,
       wallMs,
     });

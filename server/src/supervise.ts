@@ -6,6 +6,7 @@ import { migrateUp } from './db/migrations.ts';
 import type { Role } from './db/pool.ts';
 import { waitForReplay } from './db/replay.ts';
 import { waitForServers } from './db/wait-for-servers.ts';
+import type { EmbeddedOptions } from './embedded/open-data.ts';
 import { EmbeddedPair } from './embedded/pair.ts';
 import { externalEndpoints } from './endpoints.ts';
 import { areOneServer } from './db/identity.ts';
@@ -71,7 +72,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   const { host, enablePrefork, startTimeoutMs, shutdownTimeoutMs: stopTimeoutMs } = config.server;
   const workers = enablePrefork ? config.server.workers : 1;
   const external = externalEndpoints(config);
-  const embedded = external === undefined ? createPair({ config, sources }, about) : undefined;
+  const embedded = external === undefined ? createPair(config, { ...about, record }) : undefined;
   const endpoints = (): Endpoints => external ?? listOf(orFail(embedded).endpoints);
   let port = config.server.port;
   let maxOpen: Record<Role, number> | undefined;
@@ -122,7 +123,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
     listen: { host, port, reusePort: systemHasReusePort },
   });
   const servers = (): NamedServer[] => [{ name: 'primary', endpoint: endpoints().write }, ...nameStandbys(standbys)];
-  const metrics = new MetricsService({ ...about, config, servers, workers: () => serving });
+  const metrics = new MetricsService({ ...about, config, servers, embedded, workers: () => serving });
   const { collect } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
     ? new Workers({ ...about, count: workers, settings, collect, record, startTimeoutMs, stopTimeoutMs })
@@ -160,8 +161,8 @@ function nameStandbys(standbys: readonly Endpoint[]): NamedServer[] {
 /** Elsewhere the workers share one listener of the supervisor. Node's documentation, `server.listen`, `reusePort`. */
 const systemHasReusePort = process.platform === 'linux' || process.platform === 'freebsd';
 
-function createPair({ config }: LoadedConfig, { log, clock, onFatal }: SupervisorServices): EmbeddedPair {
-  return new EmbeddedPair({ ...config.embedded, log, clock, onFatal });
+function createPair({ embedded }: Config, services: Pick<EmbeddedOptions, 'log' | 'clock' | 'record'>): EmbeddedPair {
+  return new EmbeddedPair({ ...embedded, ...services });
 }
 
 /** With its own port it is served there alone. */

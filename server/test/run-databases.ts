@@ -33,7 +33,6 @@ const pair = new EmbeddedPair({
   overrides: { primary: forTests, standby: forTests },
   log,
   clock: monotonicClock,
-  onFatal: (reason) => log.fatal(reason),
 });
 try {
   await pair.start(AbortSignal.timeout(60_000));

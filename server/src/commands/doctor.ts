@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { LoadedConfig } from '../config.ts';
 import { listOf, type Endpoints } from '../db/endpoint.ts';
 import type { Configured } from '../doctor/about.ts';
+import { checkDisk } from '../doctor/disk.ts';
 import { examine, type Examined } from '../doctor/examine.ts';
 import { listExpectedObjects } from '../doctor/expected-objects.ts';
 import { checkExposure } from '../doctor/exposure.ts';
@@ -14,6 +15,7 @@ import { machineOf } from '../doctor/machine.ts';
 import { checkOpenFiles } from '../doctor/open-files.ts';
 import { checkBatching } from '../doctor/pools.ts';
 import { makeReport, renderReport } from '../doctor/report.ts';
+import { layoutOf } from '../embedded/data-folder.ts';
 import { findRunningServer, type ServerRecord } from '../embedded/server-record.ts';
 import { endpointsIn } from '../embedded/socket-folder.ts';
 import { externalEndpoints } from '../endpoints.ts';
@@ -92,15 +94,21 @@ function toExamined({ write, reads }: Endpoints): Examined {
 
 /** Of a server of ours that runs, what the system lets it open; this shell may be allowed something else. */
 async function examineHere({ config, sources }: LoadedConfig, running: ServerRecord | undefined): Promise<Finding[]> {
-  const { server, db, writeDb, readDb } = config;
+  const { server, db, writeDb, readDb, embedded } = config;
   const clients = sources['server.maxConnections'] === 'default' ? undefined : server.maxConnections;
   const pools = writeDb.maxOpenConns + readDb.maxOpenConns * Math.max(1, readDb.host?.length ?? 1);
   const limit = running === undefined ? openFilesLimit() : await openFilesLimitOf(running.pid);
   return [
+    ...(running === undefined ? [] : await checkDisks(embedded.dataDir)),
     checkExposure(listeningOf(config)),
     checkBatching(db.batching === 'on'),
     checkOpenFiles(limit, { pools, clients }),
   ];
+}
+
+async function checkDisks(dataDir: string): Promise<Finding[]> {
+  const layout = await layoutOf(dataDir);
+  return await Promise.all((['primary', 'standby'] as const).map(async (role) => checkDisk(role, layout[role])));
 }
 
 async function describe(

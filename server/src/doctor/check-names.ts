@@ -45,6 +45,7 @@ export const checkNames = [
   'access from other machines',
   'batching',
   'open files',
+  'disk space',
 ] as const;
 
 export type CheckName = (typeof checkNames)[number];

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
@@ -51,11 +51,17 @@ export async function writeClusterFile(path: string, content: string): Promise<v
   await rename(temporary, path);
 }
 
-/** Writes postgresql.conf, pg_hba.conf and pg_ident.conf anew. */
+/** Brings the configuration files up to date. A full disk does not prevent a start that changes none of them. */
 export async function writeConfiguration(dir: string, postgresConf: string): Promise<void> {
-  await writeClusterFile(join(dir, 'postgresql.conf'), postgresConf);
-  await writeClusterFile(join(dir, 'pg_hba.conf'), pgHbaConf);
-  await writeClusterFile(join(dir, 'pg_ident.conf'), renderPgIdentConf(currentUser().name));
+  const wanted = {
+    'postgresql.conf': postgresConf,
+    'pg_hba.conf': pgHbaConf,
+    'pg_ident.conf': renderPgIdentConf(currentUser().name),
+  };
+  for (const [name, content] of Object.entries(wanted)) {
+    const path = join(dir, name);
+    if ((await readFile(path, 'utf8').catch(() => undefined)) !== content) await writeClusterFile(path, content);
+  }
 }
 
 /** Makes a stopped copy a standby: it will stream instead of becoming a primary. */

@@ -1,5 +1,5 @@
-import { constants, copyFile, mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants, copyFile, mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { errorCode } from './error-code.ts';
 
@@ -35,8 +35,18 @@ export interface CopyOptions {
   readonly original: 'stopped' | 'running';
 }
 
+/** What a copy leaves to the running original: room for its next segments of log. */
+const reserveBytes = 64 * 1_048_576;
+
+/** Without this, a copy onto the original's own disk would fill it, and end the original. */
+async function assertRoom(from: string, to: string): Promise<void> {
+  const [{ size }, { bavail, bsize }] = await Promise.all([stat(from), statfs(dirname(to))]);
+  if (bavail * bsize - size < reserveBytes) throw new Error(`No space left on device for a copy of ${from}`);
+}
+
 async function copyOne(from: string, to: string, options: CopyOptions): Promise<void> {
   try {
+    if (options.original === 'running') await assertRoom(from, to);
     // A clone where the file system can, which costs no space and hardly any time.
     await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   } catch (error) {

@@ -38,6 +38,8 @@ for (const passing of [
   'terminating walreceiver process due to administrator command',
   'could not receive data from WAL stream: server closed the connection unexpectedly',
   'could not start WAL streaming: ERROR:  replication slot "messenger_standby" is active for PID 42',
+  'could not write to WAL segment 000000010000000000000003 at offset 0, length 8192: No space left on device',
+  'could not create file "pg_wal/000000010000000000000003": Read-only file system',
 ])
   test(`a standby is not rebuilt for "${passing.slice(-40)}"`, () => {
     assert.deepEqual(new Set(judge(passing, 10)), new Set([undefined]));
@@ -66,4 +68,18 @@ test('failures before and after an absence of the primary are not added up', () 
   fail();
   check.reset();
   assert.deepEqual([fail(), fail()], [undefined, undefined]);
+});
+
+test('a standby whose disk is full has that fault until it streams without the complaint', () => {
+  const check = new FollowCheck();
+  const faults: unknown[] = [];
+  const look = (isActive: boolean): void => {
+    check.judge({ isActive, walStatus: 'reserved' });
+    faults.push(check.fault);
+  };
+  check.hear(receiverSays('could not write to file "pg_wal/xlogtemp.1": No space left on device'));
+  look(true);
+  look(false);
+  look(true);
+  assert.deepEqual(faults, ['disk_full', 'disk_full', undefined]);
 });

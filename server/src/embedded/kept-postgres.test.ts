@@ -3,8 +3,7 @@ import { test } from 'node:test';
 
 import { pino } from 'pino';
 
-import { RestartBudget } from '../lib/restart-budget.ts';
-import { KeptPostgres } from './kept-postgres.ts';
+import { type Failure, KeptPostgres, restartDelayMs } from './kept-postgres.ts';
 import type { PostgresProcess } from './postgres-process.ts';
 import { poll } from './wait.ts';
 
@@ -17,20 +16,24 @@ function fakeServer(pid: number): Fake {
   return { pid, ended, die: resolve, stop: async () => resolve('stopped') };
 }
 
-const limits = { maxCrashes: 3, windowMs: 60_000, baseDelayMs: 1, maxDelayMs: 1 };
-
-/** A kept server whose launches are `launch`, with what it told of its exhaustion. */
-function keep(launch: (n: number) => Promise<PostgresProcess>): { kept: KeptPostgres; exhausted: string[] } {
-  const exhausted: string[] = [];
+/** A kept server whose launches are `launch`, its clock, and the failures that it reported. */
+function keep(launch: (n: number) => Promise<PostgresProcess>): {
+  kept: KeptPostgres;
+  failures: Failure[];
+  clock: { now: () => number; nowMs: number };
+} {
+  const failures: Failure[] = [];
+  const clock = { nowMs: 0, now: (): number => clock.nowMs };
   let launches = 0;
   const kept = new KeptPostgres({
     name: 'primary',
     launch: async () => launch((launches += 1)),
-    budget: new RestartBudget({ now: () => 0 }, limits),
+    clock,
     log: pino({ level: 'silent' }),
-    onExhausted: (reason) => exhausted.push(reason),
+    record: () => {},
+    onFailure: (failure) => failures.push(failure),
   });
-  return { kept, exhausted };
+  return { kept, failures, clock };
 }
 
 const soon = (): AbortSignal => AbortSignal.timeout(5_000);
@@ -49,37 +52,65 @@ test('a server that dies is started again', async () => {
   assert.equal(kept.pid, undefined);
 });
 
-test('a server that dies more often than the budget allows stays down, and the last reason is told', async () => {
-  const { kept, exhausted } = keep(async (n) => {
-    if (n > 1) throw new Error(`no memory ${n}`);
-    const server = fakeServer(n);
-    server.die('killed');
-    return server;
+test('a server whose disk is full is tried again for as long as it takes, and is back when there is room', async () => {
+  const full = 'could not write to file "pg_wal/xlogtemp.1": No space left on device';
+  const first = fakeServer(1);
+  const { kept, failures } = keep(async (n) => {
+    if (n > 1 && n < 7) throw new Error(full);
+    return n === 1 ? first : fakeServer(n);
   });
   await kept.start(soon());
-  await until(() => exhausted.length > 0);
-  assert.deepEqual(exhausted, ['no memory 4']);
+  first.die(full);
+  await until(() => kept.failure?.count === 3);
+  assert.equal(kept.failure?.kind, 'disk_full');
+  await until(() => kept.pid === 7);
+  assert.deepEqual(
+    failures.map(({ count }) => count),
+    [1, 2, 3, 4, 5, 6],
+  );
   await kept.stop(soon());
 });
 
-test('a first start that fails is not tried again', async () => {
-  let launches = 0;
-  const { kept } = keep(async (n) => {
-    launches = n;
-    throw new Error('broken');
+test('the delay before a restart grows up to ten seconds, and the first restart is immediate', () => {
+  const delays = [1, 2, 3, 4, 8, 9, 1_000].map(restartDelayMs);
+  assert.deepEqual(delays, [0, 100, 200, 400, 6_400, 10_000, 10_000]);
+});
+
+test('a server that ran for a minute has a first failure again', async () => {
+  const servers = [fakeServer(1), fakeServer(2), fakeServer(3)];
+  const { kept, failures, clock } = keep(async (n) => servers[n - 1] ?? assert.fail('too many launches'));
+  await kept.start(soon());
+  servers[0]?.die('killed');
+  await until(() => kept.pid === 2);
+  clock.nowMs = 60_000;
+  servers[1]?.die('killed');
+  await until(() => kept.pid === 3);
+  assert.deepEqual(
+    failures.map(({ count }) => count),
+    [1, 1],
+  );
+  await kept.stop(soon());
+});
+
+test('a first start that fails rejects with the reason, and is tried again', async () => {
+  const { kept, failures } = keep(async (n) => {
+    if (n === 1) throw new Error('broken');
+    return fakeServer(n);
   });
   await assert.rejects(kept.start(soon()), /broken/);
+  await until(() => kept.pid === 2);
+  assert.deepEqual(failures, [{ reason: 'broken', kind: 'crash', count: 1 }]);
+  assert.equal(kept.failure, undefined);
   await kept.stop(soon());
-  assert.equal(launches, 1);
 });
 
-test('a patient start is tried until the budget is spent', async () => {
-  const { kept, exhausted } = keep(async (n) => {
-    throw new Error(`broken ${n}`);
+test('a first start that was called off is not tried again', async () => {
+  const { kept, failures } = keep(async () => {
+    throw new Error('called off');
   });
-  await kept.startPatiently();
-  assert.deepEqual(exhausted, ['broken 4']);
+  await assert.rejects(kept.start(AbortSignal.abort()), /called off/);
   await kept.stop(soon());
+  assert.deepEqual(failures, []);
 });
 
 test('a server whose launch succeeds only after the stop was asked for does not outlive the stop', async () => {

@@ -1,30 +1,59 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { RestartBudget } from '../lib/restart-budget.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import { messageOf } from './error-code.ts';
 import type { PostgresProcess } from './postgres-process.ts';
+import { faultTexts, findStorageFault, type StorageFault } from './storage-fault.ts';
 import { within } from './wait.ts';
+
+/** Why a server is down. */
+export interface Failure {
+  /** In the server's own words. */
+  readonly reason: string;
+  readonly kind: StorageFault | 'crash';
+  /** How often in a row it has ended, or has not started, without running for a minute in between. */
+  readonly count: number;
+}
 
 export interface KeepOptions {
   readonly name: string;
   readonly launch: (signal: AbortSignal) => Promise<PostgresProcess>;
-  readonly budget: RestartBudget;
+  readonly clock: Clock;
   readonly log: Log;
-  /** The process died more often than the budget allows and stays down. Called at most once. */
-  readonly onExhausted: (reason: string) => void;
+  readonly record: RecordEvent;
+  /** Called each time that the server has ended or has not started, before the next attempt. */
+  readonly onFailure?: (failure: Failure) => void;
+  /** Called each time that the server accepts connections. */
+  readonly onUp?: () => void;
 }
 
 /** How long a restart may recover from a crash before it counts as another crash. In ms. */
 const recoveryMs = 120_000;
-/** How long a restart that nobody wants any more may take to end. In ms. */
+/** How long a restart that is no longer wanted may take to end. In ms. */
 const unwantedMs = 5_000;
+/** A server that ran for this long was healthy: its next failure is a first one. In ms. */
+const healthyMs = 60_000;
+/** The first restart is immediate; the delay doubles from `baseDelayMs` up to `maxDelayMs`. */
+const baseDelayMs = 100;
+const maxDelayMs = 10_000;
 
-/** One server that is started again when it dies. Starts once, stops once. */
+/** The delay before the restart that follows the `count`th failure in a row. In ms. */
+export function restartDelayMs(count: number): number {
+  return count === 1 ? 0 : Math.min(maxDelayMs, baseDelayMs * 2 ** Math.min(count - 2, 16));
+}
+
+/**
+ * One server that is started again whenever it ends, for as long as it takes: a full disk has room again some day, and
+ * whatever else still serves must not end because of it. Starts once, stops once.
+ */
 export class KeptPostgres {
   readonly #options: KeepOptions;
   readonly #ending = new AbortController();
   #process: PostgresProcess | undefined;
+  #failure: Failure | undefined;
+  #upSinceMs: number | undefined;
   /** From the first launch until the process has ended for good. Never rejects. */
   #life: Promise<void> = Promise.resolve();
 
@@ -37,20 +66,18 @@ export class KeptPostgres {
     return this.#process?.pid;
   }
 
-  /** Resolves when the server accepts connections. A server that does not start the first time is not tried again. */
+  /** Why it is down; undefined while it runs, and before its first failure. */
+  get failure(): Failure | undefined {
+    return this.#process === undefined ? this.#failure : undefined;
+  }
+
+  /** Resolves when the server accepts connections; rejects when its first attempt fails. Then it is tried again until `stop`. */
   async start(signal: AbortSignal): Promise<void> {
     const first = this.#launch(signal);
     this.#life = first.then(
-      (running) => this.#keep(running),
-      () => {},
+      async (running) => this.#keep(running),
+      async (error: unknown) => (signal.aborted ? undefined : this.#keep(await this.#restart(messageOf(error)))),
     );
-    await first;
-  }
-
-  /** Resolves when the server accepts connections, or has been tried as often as the budget allows, or is stopped. */
-  async startPatiently(): Promise<void> {
-    const first = this.#launch(this.#ending.signal).catch((error: unknown) => this.#restart(messageOf(error)));
-    this.#life = first.then((running) => this.#keep(running));
     await first;
   }
 
@@ -67,6 +94,8 @@ export class KeptPostgres {
     if (ending.aborted) await launched.stop(AbortSignal.timeout(unwantedMs));
     ending.throwIfAborted();
     this.#process = launched;
+    this.#upSinceMs = this.#options.clock.now();
+    this.#options.onUp?.();
     return launched;
   }
 
@@ -79,17 +108,15 @@ export class KeptPostgres {
     }
   }
 
-  /** The next process, or undefined when there shall be none. */
+  /** The next process, or undefined when the server is being stopped. */
   async #restart(crash: string): Promise<PostgresProcess | undefined> {
-    const { name, log, budget, onExhausted } = this.#options;
+    const { name, log } = this.#options;
     let reason = crash;
     while (!this.#ending.signal.aborted) {
-      const delayMs = budget.crashed();
-      if (delayMs === undefined) {
-        onExhausted(reason);
-        return undefined;
-      }
-      log.warn({ reason, delayMs }, `the ${name} ended unexpectedly; starting it again`);
+      const failure = this.#failed(reason);
+      const { count, kind } = failure;
+      const delayMs = restartDelayMs(count);
+      log.warn({ reason, kind, failures: count, delayMs }, `${describe(name, failure)}; starting it again`);
       try {
         return await this.#launchAfter(delayMs);
       } catch (error) {
@@ -99,11 +126,31 @@ export class KeptPostgres {
     return undefined;
   }
 
+  #failed(reason: string): Failure {
+    const { name, clock, record, onFailure } = this.#options;
+    const upMs = this.#upSinceMs === undefined ? 0 : clock.now() - this.#upSinceMs;
+    const count = this.#failure === undefined || upMs >= healthyMs ? 1 : this.#failure.count + 1;
+    const failure = { reason, kind: findStorageFault(reason) ?? 'crash', count } as const;
+    this.#upSinceMs = undefined;
+    // A server that cannot start is one event, however often it is tried.
+    if (upMs > 0 || this.#failure?.kind !== failure.kind)
+      record({ kind: failure.kind === 'crash' ? 'database' : 'storage', level: 'bad', text: describe(name, failure) });
+    this.#failure = failure;
+    onFailure?.(failure);
+    return failure;
+  }
+
   async #launchAfter(delayMs: number): Promise<PostgresProcess> {
     const { signal } = this.#ending;
     await sleep(delayMs, undefined, { signal });
     const launched = await this.#launch(signal);
-    this.#options.log.info({ pid: launched.pid }, `the ${this.#options.name} is back`);
+    const { name, log, record } = this.#options;
+    log.info({ pid: launched.pid }, `the ${name} is back`);
+    record({ kind: 'database', level: 'info', text: `the ${name} is back` });
     return launched;
   }
+}
+
+function describe(name: string, { kind }: Failure): string {
+  return `the ${name} is down: ${faultTexts[kind]}`;
 }

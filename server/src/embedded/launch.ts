@@ -1,9 +1,12 @@
+import { join } from 'node:path';
+
 import type { EndpointPair } from '../db/endpoint.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Binaries } from './binaries.ts';
 import { writeConfiguration } from './cluster-files.ts';
-import type { DataLayout } from './data-folder.ts';
+import { type DataLayout, exists } from './data-folder.ts';
 import { messageOf } from './error-code.ts';
 import { endStragglers, settleOrphan } from './orphans.ts';
 import type { LogLine } from './postgres-log.ts';
@@ -28,11 +31,13 @@ export interface PairContext {
   readonly overrides: Overrides;
   readonly log: Log;
   readonly clock: Clock;
+  readonly record: RecordEvent;
 }
 
 async function prepare(context: PairContext, role: Role): Promise<void> {
   const dir = context.layout[role];
   const socketDir = context.endpoints.write.host;
+  if (!(await exists(join(dir, 'PG_VERSION')))) throw new Error(`${dir} holds no database (no PG_VERSION)`);
   await settleOrphan(dir, context.log);
   await removeStaleSocket(socketDir, role);
   const overrides = context.overrides[role] ?? {};

@@ -3,6 +3,7 @@ import { open, rename, rmdir } from 'node:fs/promises';
 import type { Clock } from '../lib/clock.ts';
 import type { FileLock } from '../lib/file-lock.ts';
 import { assertReachable } from '../process/os-user.ts';
+import type { RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { initCluster, makeUnfinished, markStandby, syncCluster } from './cluster-files.ts';
@@ -30,6 +31,8 @@ export interface EmbeddedOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly overrides?: Overrides;
+  /** Takes what becomes of the servers. */
+  readonly record?: RecordEvent;
 }
 
 /** A data folder that is locked, checked, and holds both servers' files. */
@@ -99,17 +102,9 @@ export async function openData(options: EmbeddedOptions, signal: AbortSignal): P
   await prepareDataFolder(layout);
   const lock = await lockDataFolder(layout);
   if (lock === undefined) throw await folderInUse(layout);
-  const { synchronousCommit, tuning, overrides = {}, log, clock } = options;
-  const context = {
-    layout,
-    binaries,
-    endpoints: endpointsIn(sockets),
-    synchronousCommit,
-    tuning,
-    overrides,
-    log,
-    clock,
-  };
+  const { synchronousCommit, tuning, overrides = {}, log, clock, record = () => {} } = options;
+  const settings = { synchronousCommit, tuning, overrides };
+  const context = { layout, binaries, endpoints: endpointsIn(sockets), ...settings, log, clock, record };
   try {
     await writeServerRecord(layout, { pid: process.pid, sockets });
     const isNew = await fill(layout, binaries, log, signal);

@@ -29,7 +29,7 @@ const program = `
   const { EmbeddedPair } = await import(new URL('pair.ts', process.argv[1]));
   const { monotonicClock } = await import(new URL('../lib/clock.ts', process.argv[1]));
   const { pino } = await import('pino');
-  const about = { log: pino({ level: 'silent' }), clock: monotonicClock, onFatal: () => {} };
+  const about = { log: pino({ level: 'silent' }), clock: monotonicClock };
   const pair = new EmbeddedPair({ ...JSON.parse(process.argv[2]), ...about });
   await pair.start(AbortSignal.timeout(20_000));
   console.log(pair.pids.primary + ' ' + pair.pids.standby);

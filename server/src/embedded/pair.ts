@@ -1,17 +1,14 @@
 import type { EndpointPair } from '../db/endpoint.ts';
-import { RestartBudget } from '../lib/restart-budget.ts';
 import type { Service, ServiceState } from '../process/service.ts';
+import type { EmbeddedServer } from '../telemetry/embedded-metrics.ts';
 import { exists } from './data-folder.ts';
 import { KeptPostgres } from './kept-postgres.ts';
+import { messageOf } from './error-code.ts';
 import { launch, type PairContext, readyPrimary } from './launch.ts';
 import { type EmbeddedOptions, type OpenData, openData } from './open-data.ts';
 import { writeServerRecord } from './server-record.ts';
 import { Standby } from './standby.ts';
-
-export interface EmbeddedPairOptions extends EmbeddedOptions {
-  /** The primary died more often than its budget allows and stays down. */
-  readonly onFatal: (reason: string) => void;
-}
+import { findStorageFault } from './storage-fault.ts';
 
 /** How long what a failed start has started may take to end. In ms. */
 const cleanUpMs = 10_000;
@@ -23,13 +20,13 @@ const cleanUpMs = 10_000;
  */
 export class EmbeddedPair implements Service {
   readonly name = 'embedded databases';
-  readonly #options: EmbeddedPairOptions;
+  readonly #options: EmbeddedOptions;
   #state: ServiceState = 'stopped';
   #data: OpenData | undefined;
   #primary: KeptPostgres | undefined;
   #standby: Standby | undefined;
 
-  constructor(options: EmbeddedPairOptions) {
+  constructor(options: EmbeddedOptions) {
     this.#options = options;
   }
 
@@ -46,6 +43,16 @@ export class EmbeddedPair implements Service {
   /** The postmasters' process ids, for status pages; undefined for one that is down just now. */
   get pids(): { readonly primary: number | undefined; readonly standby: number | undefined } {
     return { primary: this.#primary?.pid, standby: this.#standby?.pid };
+  }
+
+  /** What is known of both servers between a start and a stop, for metrics. */
+  get servers(): readonly EmbeddedServer[] {
+    if (this.#data === undefined) return [];
+    const { primary, standby } = this.#data.context.layout;
+    return [
+      { name: 'primary', folder: primary, fault: this.#primary?.failure?.kind },
+      { name: 'standby', folder: standby, fault: this.#standby?.fault },
+    ];
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -75,27 +82,30 @@ export class EmbeddedPair implements Service {
   }
 
   async #startServers({ context, isNew }: OpenData, signal: AbortSignal): Promise<void> {
-    this.#primary = this.#keepPrimary(context);
+    const { layout } = context;
+    this.#primary = new KeptPostgres({
+      name: 'primary',
+      launch: async (launching) => launch(context, 'primary', launching),
+      ...context,
+    });
     this.#standby = new Standby(context);
     // A standby that has no slot to follow yet, or no files, would only fail and wait.
-    const isStandbyLate = isNew || !(await exists(context.layout.standby));
-    const primary = this.#primary.start(signal).then(() => readyPrimary(context));
+    const isStandbyLate = isNew || !(await exists(layout.standby));
+    const primary = this.#startPrimary(this.#primary, context, signal);
     if (isStandbyLate) await primary;
     await Promise.all([primary, this.#standby.start(signal)]);
   }
 
-  #keepPrimary(context: PairContext): KeptPostgres {
-    const { log, clock } = context;
-    return new KeptPostgres({
-      name: 'primary',
-      launch: (signal) => launch(context, 'primary', signal),
-      budget: new RestartBudget(clock),
-      log,
-      onExhausted: (reason) => {
-        this.#state = 'failed';
-        this.#options.onFatal(`the primary does not stay up: ${reason}`);
-      },
-    });
+  /** Without room or a writable folder for the primary, the standby can still be read: the primary then comes up later. */
+  async #startPrimary(primary: KeptPostgres, context: PairContext, signal: AbortSignal): Promise<void> {
+    try {
+      await primary.start(signal);
+      await readyPrimary(context);
+    } catch (error) {
+      const fault = findStorageFault(error);
+      if (fault === undefined || signal.aborted || !(await exists(context.layout.standby))) throw error;
+      context.log.error({ reason: messageOf(error), fault }, 'the primary cannot start; reads go to the standby');
+    }
   }
 
   async #end(signal: AbortSignal): Promise<void> {

@@ -37,6 +37,7 @@ for (const [raw, level] of [
   ['58P01|1|postmaster|FATAL:  could not open file', 'warn'],
   ['XX000|1|startup|PANIC:  could not locate a valid checkpoint record', 'error'],
   ['08006|1|walreceiver|FATAL:  could not connect to the primary server', 'debug'],
+  ['53100|1|walreceiver|FATAL:  could not write to file "pg_wal/xlogtemp.1": No space left on device', 'debug'],
   ['57P03|1|walsender|FATAL:  the database system is shutting down', 'debug'],
   ['53300|1|client backend|FATAL:  sorry, too many clients already', 'warn'],
   ['22P02|1|client backend|ERROR:  invalid input syntax for type uuid: "Ada"', 'debug'],

@@ -48,9 +48,11 @@ function isShortage(line: LogLine): boolean {
 function levelOf(line: LogLine): 'debug' | 'warn' | 'error' | undefined {
   const level = levels[line.severity];
   if (level === undefined || level === 'error') return level;
+  // The standby's monitor judges and reports what the receiver says, which repeats twice a second.
+  if (line.backend === 'walreceiver') return 'debug';
   if (isShortage(line)) return 'warn';
-  // A client learns of its own errors; the standby's monitor judges those of the receiver, which repeat twice a second.
-  const isOthersBusiness = line.backend === 'walreceiver' || speaksForUsers.has(line.backend ?? '');
+  // A client learns of its own errors.
+  const isOthersBusiness = speaksForUsers.has(line.backend ?? '');
   return isOthersBusiness || passingStates.has(line.sqlstate ?? '') ? 'debug' : level;
 }
 

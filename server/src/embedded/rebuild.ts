@@ -9,10 +9,10 @@ import type { Binaries } from './binaries.ts';
 import { makeUnfinished, markStandby, syncCluster, writeClusterFile } from './cluster-files.ts';
 import { copyCluster } from './copy-cluster.ts';
 import { exists } from './data-folder.ts';
-import { errorCode } from './error-code.ts';
 import { slotName } from './settings.ts';
 import { ensureSlot, removeSlot } from './slot.ts';
 import { withSession } from './sql.ts';
+import { findStorageFault } from './storage-fault.ts';
 
 /** The folders of the two servers, and how to reach the running primary. */
 export interface RebuildSource {
@@ -74,7 +74,7 @@ export async function rebuildStandby(source: RebuildSource, signal: AbortSignal)
     await replaceFolder(source.standbyDir, unfinished);
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
-    if (errorCode(error) === 'ENOSPC')
+    if (findStorageFault(error) === 'disk_full')
       throw new Error('no space left for a second copy of the database', { cause: error });
     throw error;
   }

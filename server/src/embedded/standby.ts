@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { RestartBudget } from '../lib/restart-budget.ts';
 import { exists } from './data-folder.ts';
 import { messageOf } from './error-code.ts';
 import { FollowCheck } from './follow-check.ts';
-import { KeptPostgres } from './kept-postgres.ts';
+import { type Failure, KeptPostgres } from './kept-postgres.ts';
 import { launch, type PairContext } from './launch.ts';
 import { PrimaryObserver } from './primary-observer.ts';
 import { RebuildSchedule } from './rebuild-schedule.ts';
 import { rebuildStandby } from './rebuild.ts';
+import { failsForCopies, faultTexts, type StorageFault } from './storage-fault.ts';
 
 /** How often the standby's fitness is judged. In ms. */
 const checkMs = 1_000;
@@ -16,6 +16,8 @@ const checkMs = 1_000;
 const patienceMs = 10_000;
 /** How long a standby that is to be replaced may take to end. In ms. */
 const replacedMs = 5_000;
+/** A standby that fails more often than this in a row needs new files. */
+const mostFailures = 5;
 
 /**
  * The standby: kept running, and made anew from the primary when it cannot follow, cannot start, or is not there. None
@@ -31,6 +33,8 @@ export class Standby {
   #kept: KeptPostgres | undefined;
   /** Why the standby needs to be rebuilt, until it has been. */
   #defect: string | undefined;
+  /** Of the log and the events. */
+  #toldFault: StorageFault | undefined;
   #tending: Promise<void> = Promise.resolve();
 
   constructor(context: PairContext) {
@@ -41,6 +45,11 @@ export class Standby {
 
   get pid(): number | undefined {
     return this.#kept?.pid;
+  }
+
+  /** What is wrong while it is down, or cannot store what the primary sends. */
+  get fault(): Failure['kind'] | undefined {
+    return this.#kept?.failure?.kind ?? this.#follow.fault;
   }
 
   /** Resolves when the standby can be read, or after 10 s when it needs longer; it then comes up in the background. */
@@ -80,19 +89,20 @@ export class Standby {
   /** Starts the server without waiting: a copy that never becomes readable has to be noticed by the checks. */
   #bringUp(): void {
     if (this.#ending.signal.aborted) return;
-    const { log, clock } = this.#context;
     this.#follow.reset();
     const kept = new KeptPostgres({
+      ...this.#context,
       name: 'standby',
       launch: (signal) => launch(this.#context, 'standby', signal, (line) => this.#follow.hear(line)),
-      budget: new RestartBudget(clock),
-      log,
-      onExhausted: (reason) => (this.#defect = `it does not stay up: ${reason}`),
+      onFailure: (failure) => this.#failed(failure),
+      onUp: () => this.#up.resolve(),
     });
     this.#kept = kept;
-    void kept.startPatiently().then(() => {
-      if (kept.pid !== undefined) this.#up.resolve();
-    });
+    kept.start(this.#ending.signal).catch(() => {}); // Logged there, and tried again.
+  }
+
+  #failed({ reason, kind, count }: Failure): void {
+    if (count > mostFailures && !failsForCopies(kind)) this.#defect ??= `it does not stay up: ${reason}`;
   }
 
   async #check(): Promise<void> {
@@ -103,7 +113,20 @@ export class Standby {
       return;
     }
     this.#defect ??= this.#follow.judge(seen.slot);
+    this.#tellFault(this.#follow.fault);
     if (this.#defect !== undefined && this.#schedule.isDue()) await this.#rebuild(this.#defect);
+  }
+
+  #tellFault(fault: StorageFault | undefined): void {
+    if (fault === this.#toldFault) return;
+    this.#toldFault = fault;
+    const { log, record } = this.#context;
+    const text =
+      fault === undefined
+        ? 'the standby follows again'
+        : `the standby cannot store what the primary sends: ${faultTexts[fault]}`;
+    log.warn({ kind: fault }, text);
+    record({ kind: 'storage', level: fault === undefined ? 'info' : 'bad', text });
   }
 
   async #rebuild(reason: string): Promise<void> {

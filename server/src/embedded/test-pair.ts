@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { monotonicClock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EmbeddedOptions } from './open-data.ts';
-import { EmbeddedPair, type EmbeddedPairOptions } from './pair.ts';
+import { EmbeddedPair } from './pair.ts';
 import { withSession } from './sql.ts';
 import { makeTestFolder } from './test-folder.ts';
 import { poll } from './wait.ts';
@@ -24,7 +24,7 @@ export interface TestSite {
   readonly options: EmbeddedOptions;
   readonly lines: readonly string[];
   /** A pair on the folder, not started. */
-  pair(changes?: Partial<EmbeddedPairOptions>): EmbeddedPair;
+  pair(changes?: Partial<EmbeddedOptions>): EmbeddedPair;
   remove(): Promise<void>;
 }
 
@@ -49,11 +49,10 @@ export async function makeTestSite(): Promise<TestSite> {
     log: recordTo(lines),
     clock: monotonicClock,
   } as const;
-  const onFatal = (reason: string): void => void lines.push(reason);
   return {
     options,
     lines,
-    pair: (changes) => new EmbeddedPair({ ...options, onFatal, ...changes }),
+    pair: (changes) => new EmbeddedPair({ ...options, ...changes }),
     remove: async () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -138,6 +138,21 @@ export const metricTable = {
     help: 'CPU time of all cores of this machine: `busy` and `idle`, other programs included',
   },
   messenger_process_cpu_seconds_total: { kind: 'counter', labels: ['process'], help: 'CPU time of the processes' },
+  messenger_embedded_fault: {
+    kind: 'gauge',
+    labels: ['server', 'reason'],
+    help: '1 while an embedded database is down, or the standby cannot store what the primary sends; it is tried again. `disk_full`, `read_only`, `no_permission`, `io_error` and `folder_missing` are about its folder, `crash` is everything else',
+  },
+  messenger_embedded_disk_free_bytes: {
+    kind: 'gauge',
+    labels: ['server'],
+    help: 'Free space of the file system with the folder of an embedded database, without what is reserved for root',
+  },
+  messenger_embedded_disk_size_bytes: {
+    kind: 'gauge',
+    labels: ['server'],
+    help: 'Size of that file system',
+  },
   messenger_postgres_up: {
     kind: 'gauge',
     labels: ['server'],

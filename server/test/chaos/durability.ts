@@ -20,17 +20,9 @@ export interface DurabilityOptions {
 const allVictims = ['primary', 'session', 'everything'] as const;
 type Victim = (typeof allVictims)[number];
 
-/** The supervisor takes five crashes of the primary within a minute for a defect, and ends: so it is started anew before. */
-const mostCrashesInARow = 3;
-
 /** At random, so that a crash of the primary happens to a server that has lived for a while, and to a new one. */
 export function pickVictims(count: number, random: Random): Victim[] {
-  const victims: Victim[] = [];
-  while (victims.length < count) {
-    const isCrowded = victims.length >= mostCrashesInARow && !victims.slice(-mostCrashesInARow).includes('everything');
-    victims.push(isCrowded ? 'everything' : random.pick(allVictims));
-  }
-  return victims;
+  return Array.from({ length: count }, () => random.pick(allVictims));
 }
 
 /**

@@ -38,6 +38,8 @@ const healthy: Series = {
   'messenger_worker_restarts_total{}': always(1),
   'messenger_postgres_up{server="primary"}': always(1),
   'messenger_postgres_up{server="standby"}': always(1),
+  'messenger_embedded_disk_free_bytes{server="primary"}': always(50 * 2 ** 30),
+  'messenger_embedded_disk_size_bytes{server="primary"}': always(100 * 2 ** 30),
   'messenger_postgres_replication_state{standby="standby",state="streaming"}': always(1),
   'messenger_postgres_replication_lag_seconds{standby="standby"}': always(0),
   'messenger_postgres_replication_lag_bytes{standby="standby"}': always(1_000),
@@ -74,6 +76,8 @@ const sick: Readonly<Record<string, Series>> = {
   },
   PostgresConnections: { 'messenger_postgres_connections{server="primary",state="active"}': always(41) },
   MemoryLow: { 'messenger_machine_memory_bytes{kind="available"}': always(2 ** 29) },
+  DiskLow: { 'messenger_embedded_disk_free_bytes{server="primary"}': always(9 * 2 ** 30) },
+  DatabaseFault: { 'messenger_embedded_fault{server="primary",reason="disk_full"}': always(1) },
   StandbyAway: {
     'messenger_postgres_up{server="standby"}': always(0),
     'messenger_postgres_replication_state{standby="standby",state="streaming"}': always(0),

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+
+import { cannotMount, mountSmallDisk } from '../../test/small-disk.ts';
+import { checkDisk } from './disk.ts';
+
+test('a disk is a warning when a tenth is free, and a failure when it is full', { skip: cannotMount }, async () => {
+  const disk = await mountSmallDisk(64);
+  try {
+    const status = async (): Promise<string> => (await checkDisk('primary', disk.folder)).status;
+    assert.equal(await status(), 'ok');
+    await disk.leave(4 * 1_048_576);
+    assert.equal(await status(), 'warn');
+    await disk.leave(0);
+    assert.equal(await status(), 'fail');
+  } finally {
+    await disk.remove();
+  }
+});
+
+test('a folder whose file system is gone is a warning', async () => {
+  assert.equal((await checkDisk('standby', `${tmpdir()}/there-is-no-such-folder`)).status, 'warn');
+});

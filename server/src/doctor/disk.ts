@@ -1,0 +1,19 @@
+import { readDiskSpace } from '../lib/disk-space.ts';
+import { grade, warn, type Finding } from './finding.ts';
+
+/** Parts of the disk that are in use. The alert `DiskLow` calls at the first. */
+const limits = { warn: 0.9, fail: 0.97 };
+
+const MiB = 1_048_576;
+
+/** The room on the disk of an embedded database: without any, PostgreSQL ends until there is some. */
+export async function checkDisk(where: 'primary' | 'standby', folder: string): Promise<Finding> {
+  const subject = { check: 'disk space', where } as const;
+  const space = await readDiskSpace(folder);
+  if (space === undefined) return warn(subject, `${folder} cannot be looked at`, 'Is its file system mounted?');
+  const { freeBytes, sizeBytes } = space;
+  const found = `${Math.floor(freeBytes / MiB)} of ${Math.floor(sizeBytes / MiB)} MiB are free for ${folder}`;
+  const advice =
+    'Free some, or move the data folder to a larger disk; never delete files below it. `du -sh data/*/pg_wal data/*/base` says what grows, and "replication slots" above whether a slot holds WAL.';
+  return grade(subject, 1 - freeBytes / Math.max(1, sizeBytes), limits, found, advice);
+}

@@ -1,0 +1,36 @@
+import { errorCode, messageOf } from './error-code.ts';
+
+/** What is wrong with the storage of a server. None of these passes by itself, and none of them is a defect of the data. */
+export type StorageFault = 'disk_full' | 'read_only' | 'no_permission' | 'io_error' | 'folder_missing';
+
+/** By the words of the C library, in which PostgreSQL reports them, and by the codes of Node. */
+const signs: Readonly<Record<StorageFault, RegExp>> = {
+  disk_full: /No space left on device|Disk quota exceeded|\b(?:ENOSPC|EDQUOT)\b/,
+  read_only: /Read-only file system|\bEROFS\b/,
+  no_permission: /Permission denied|\b(?:EACCES|EPERM)\b/,
+  io_error: /Input\/output error|\bEIO\b/,
+  folder_missing: /holds no database|data directory "[^"]*" does not exist/,
+};
+
+const faults = ['disk_full', 'read_only', 'no_permission', 'io_error', 'folder_missing'] as const;
+
+/** The storage fault behind the reason of a server that ended, or behind an error; undefined for other causes. */
+export function findStorageFault(reason: unknown): StorageFault | undefined {
+  const text = typeof reason === 'string' ? reason : `${errorCode(reason) ?? ''} ${messageOf(reason)}`;
+  return faults.find((fault) => signs[fault].test(text));
+}
+
+/** For the operator: "the primary is down: its disk is full". */
+export const faultTexts: Readonly<Record<StorageFault | 'crash', string>> = {
+  disk_full: 'its disk is full',
+  read_only: 'its file system is read-only',
+  no_permission: 'it may not use its own folder',
+  io_error: 'its disk fails',
+  folder_missing: 'its folder is gone',
+  crash: 'it ended unexpectedly',
+};
+
+/** Whether a second copy of the files would fail as the first one did. */
+export function failsForCopies(fault: StorageFault | 'crash' | undefined): boolean {
+  return fault === 'disk_full' || fault === 'read_only';
+}

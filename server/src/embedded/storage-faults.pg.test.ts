@@ -1,0 +1,148 @@
+/** Folders of one server that fill up, vanish, or cannot be written, while the other server is well. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmod, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+
+import { cannotMount, mountSmallDisk, type SmallDisk } from '../../test/small-disk.ts';
+import type { EmbeddedPair } from './pair.ts';
+import { ask, eventually, makeTestSite, replicates, soon, type TestSite } from './test-pair.ts';
+
+let site: TestSite;
+let pair: EmbeddedPair;
+let disk: SmallDisk | undefined;
+/** The folder of a server that is on the small disk now. */
+let moved: string | undefined;
+
+const emit = `select pg_logical_emit_message(false, 'fill', repeat('x', 1048576))`;
+const noMounts = { skip: cannotMount };
+
+before(async () => {
+  // While this process is root.
+  if (cannotMount === false) disk = await mountSmallDisk(256);
+  site = await makeTestSite();
+  pair = site.pair();
+  await pair.start(soon());
+  await ask(pair, 'write', 'create table kept (id uuid primary key default uuidv7())');
+  await replicates(pair, 'kept');
+  await pair.stop(soon());
+});
+
+beforeEach(() => {
+  pair = site.pair();
+});
+
+afterEach(async () => {
+  await pair.stop(soon());
+  if (moved !== undefined) await moveBack(moved);
+  moved = undefined;
+});
+
+after(async () => {
+  await site.remove();
+  await disk?.remove();
+});
+
+/** Moves the folder of a stopped server to the small disk, until the end of the test. */
+async function moveToSmallDisk(role: 'primary' | 'standby'): Promise<SmallDisk> {
+  assert.ok(disk !== undefined);
+  moved = join(site.options.dataDir, role);
+  const target = join(disk.folder, role);
+  execFileSync('cp', ['-a', moved, target]);
+  await rm(moved, { recursive: true });
+  await symlink(target, moved);
+  return disk;
+}
+
+async function moveBack(folder: string): Promise<void> {
+  await disk?.free();
+  const target = await readlink(folder);
+  await rm(folder);
+  execFileSync('cp', ['-a', target, folder]);
+  await rm(target, { recursive: true });
+}
+
+/** Resolves when the primary takes writes, and the standby has them. */
+async function isBack(): Promise<void> {
+  await eventually(() => pair.pids.primary !== undefined);
+  assert.equal(faultOf('primary'), undefined);
+  await replicates(pair, 'kept');
+}
+
+const faultOf = (role: string): string | undefined => pair.servers.find(({ name }) => name === role)?.fault;
+
+test('a standby whose own disk is full is not rebuilt, and follows once there is room', noMounts, async () => {
+  const small = await moveToSmallDisk('standby');
+  await pair.start(soon());
+  await replicates(pair, 'kept');
+  await small.leave(1_000_000);
+  for (let written = 0; written < 40; written += 1) await ask(pair, 'write', emit);
+  await eventually(() => faultOf('standby') === 'disk_full');
+  const told = (): number => site.lines.filter((line) => line.includes('cannot store what the primary sends')).length;
+  await eventually(() => told() > 0);
+  await ask(pair, 'write', 'insert into kept values (default)');
+  await small.free();
+  await replicates(pair, 'kept');
+  await eventually(() => faultOf('standby') === undefined);
+  assert.equal(told(), 1);
+  assert.ok(!site.lines.some((line) => line.includes('rebuilding the standby')));
+});
+
+test(
+  'a standby whose disk is full at the start is not rebuilt, and comes up once there is room',
+  noMounts,
+  async () => {
+    const small = await moveToSmallDisk('standby');
+    await small.leave(0);
+    const started = pair.start(soon());
+    await eventually(() =>
+      site.lines.some((line) => /"failures":7,.*the standby is down: its disk is full/.test(line)),
+    );
+    assert.equal(faultOf('standby'), 'disk_full');
+    await small.free();
+    await started;
+    await replicates(pair, 'kept');
+    assert.ok(!site.lines.some((line) => line.includes('rebuilding the standby')));
+  },
+);
+
+test('while the disk of the primary is full at the start, the standby can be read', noMounts, async () => {
+  const small = await moveToSmallDisk('primary');
+  await small.leave(0);
+  await pair.start(soon());
+  assert.ok((await ask(pair, 'read', 'select count(*)::int from kept')).every((count) => Number(count) > 0));
+  assert.equal(faultOf('primary'), 'disk_full');
+  await small.free();
+  await isBack();
+});
+
+test('a primary that may not write its folder is tried again, and is back with all that was committed', async () => {
+  await pair.start(soon());
+  const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
+  await replicates(pair, 'kept');
+  const wal = join(site.options.dataDir, 'primary', 'pg_wal');
+  await chmod(wal, 0o500);
+  await assert.rejects(async () => {
+    for (;;) await ask(pair, 'write', emit);
+  });
+  await eventually(() => faultOf('primary') === 'no_permission');
+  assert.ok((await ask(pair, 'read', 'select id from kept')).includes(id));
+  await chmod(wal, 0o700);
+  await isBack();
+  assert.ok((await ask(pair, 'write', 'select id from kept')).includes(id));
+});
+
+test('while the folder of the primary is gone the standby can be read, and both are back when it is', async () => {
+  await pair.start(soon());
+  const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
+  await replicates(pair, 'kept');
+  const { dataDir } = site.options;
+  await rename(join(dataDir, 'primary'), join(dataDir, 'elsewhere'));
+  process.kill(pair.pids.primary ?? assert.fail('the primary runs'), 'SIGKILL');
+  await eventually(() => faultOf('primary') === 'folder_missing');
+  assert.ok((await ask(pair, 'read', 'select id from kept')).includes(id));
+  await rename(join(dataDir, 'elsewhere'), join(dataDir, 'primary'));
+  await isBack();
+  assert.ok((await ask(pair, 'write', 'select id from kept')).includes(id));
+});

@@ -1,0 +1,53 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A file system of its own in memory, of some megabytes. */
+export interface SmallDisk {
+  readonly folder: string;
+  /** Leaves this much room, whatever there was before. */
+  leave(bytes: number): Promise<void>;
+  /** Gives back what `leave` took. */
+  free(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** Why this machine does not let us mount one, for a skip; false when it does. */
+export const cannotMount = mountable() ? false : 'mounting a small file system needs root';
+
+function mountable(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  try {
+    execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Mounts one that everybody may write. Only for root; may be used, and removed, when this process is no longer root. */
+export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-disk-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=777`, 'tmpfs', folder]);
+  // Root still, so that it can unmount; it does so when our end of the pipe is closed, however that happens.
+  const unmount = 'read -r _; umount --lazy "$0"; rmdir "$0"';
+  const keeper = spawn('sh', ['-c', unmount, folder], { stdio: ['pipe', 'ignore', 'inherit'], detached: true });
+  const filler = join(folder, 'filler');
+  const free = async (): Promise<void> => rm(filler, { force: true });
+  return {
+    folder,
+    free,
+    leave: async (bytes) => {
+      await free();
+      const { bavail, bsize } = await statfs(folder);
+      execFileSync('fallocate', ['--length', String(Math.max(1, bavail * bsize - bytes)), filler]);
+    },
+    remove: async () => {
+      const gone = once(keeper, 'exit');
+      keeper.stdin.end();
+      await gone;
+    },
+  };
+}
