@@ -1,8 +1,8 @@
 /** Installs the packages of the lock file when node_modules does not hold them. */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-import { runChild } from '../server/bin/node26.mjs';
+import { nodePackage, runChild } from '../server/bin/node26.mjs';
 import { withInstallLock } from './install-lock.mjs';
 
 /** What is to be done costs about 2 ms to find out; when that is nothing, nothing is said. */
@@ -29,7 +29,7 @@ async function install(root, reason) {
 /**
  * Why node_modules is not what the lock file asks for, or undefined when it is. npm writes
  * node_modules/.package-lock.json as the last step of an install, so an interrupted one leaves none.
- * Optional packages count only where they are installed: most of them are for other platforms.
+ * Optional packages count only where they are installed: most of them are for other platforms. But for this platform's Node.
  */
 function whyInstall(root) {
   const wanted = readPackages(join(root, 'package-lock.json'));
@@ -42,6 +42,8 @@ function whyInstall(root) {
     const isFine = installed === version || (installed === undefined && (optional ?? devOptional) === true);
     if (!isFine) return `${path} is ${installed ?? 'missing'}, and package-lock.json asks for ${version}`;
   }
+  const nodePath = join('node_modules', nodePackage);
+  if (nodePath in wanted && !existsSync(join(root, nodePath))) return `${nodePath} is missing`;
   return undefined;
 }
 
@@ -66,7 +68,7 @@ function isWritable(folder) {
  * Dev dependencies, too: NODE_ENV=production would leave them out, and they would be missing at the next start. Packages
  * may ask for a newer Node than the one that runs npm: they get it, so npm neither refuses nor warns.
  */
-const ciOptions = ['--include=dev', '--engine-strict=false', '--loglevel=error'];
+const ciOptions = ['--include=dev', '--include=optional', '--engine-strict=false', '--loglevel=error'];
 
 /** Resolves with what went wrong, or undefined. */
 async function npmCi(root) {

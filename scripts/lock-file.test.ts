@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
+import { nodePackage } from '../server/bin/node26.mjs';
 import { findMissingPlatforms, readLockFile } from './lock-file.ts';
 
 const lock = readLockFile(new URL('../package-lock.json', import.meta.url));
@@ -15,4 +17,20 @@ test('the lock file names no registry', () => {
 
 test('the lock file holds the packages of all platforms; `npm run lock` completes it', () => {
   assert.deepEqual(findMissingPlatforms(lock), {});
+});
+
+test('what a server runs is in the lock file with its hash, Node itself included', () => {
+  const installed = Object.entries(lock.packages).filter(
+    ([path, { dev }]) => /node_modules/u.test(path) && dev !== true,
+  );
+  const unchecked = installed.filter(([, { link, integrity }]) => link !== true && integrity === undefined);
+  assert.deepEqual(
+    unchecked.map(([path]) => path),
+    [],
+  );
+  assert.ok(installed.some(([path]) => path === `node_modules/${nodePackage}`));
+});
+
+test('no package runs a script when it is installed', () => {
+  assert.match(readFileSync(new URL('../.npmrc', import.meta.url), 'utf8'), /^ignore-scripts=true$/mu);
 });

@@ -4,6 +4,7 @@ interface LockedPackage {
   readonly version?: string;
   readonly dev?: boolean;
   readonly resolved?: string;
+  readonly integrity?: string;
   readonly link?: boolean;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }

@@ -8,6 +8,8 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { nodePackage } from '../server/bin/node26.mjs';
+
 /** A checkout with our launchers, a main.ts that says what it got, and an npm that writes down its calls. */
 let root: string;
 let temporary: string;
@@ -49,10 +51,10 @@ function writeLock(packages: object, folder = ''): void {
   write(`${folder}package-lock.json`, JSON.stringify({ packages }));
 }
 
-/** The package `node` whose executable is the given shell script. */
+/** The package of this platform whose executable is the given shell script. */
 function installNode(script: string): void {
-  write('node_modules/node/package.json', JSON.stringify({ version: process.versions.node }));
-  chmodSync(write('node_modules/node/bin/node', `#!/bin/sh\n${script}\n`), 0o755);
+  write(`node_modules/${nodePackage}/package.json`, JSON.stringify({ version: process.versions.node }));
+  chmodSync(write(`node_modules/${nodePackage}/bin/node`, `#!/bin/sh\n${script}\n`), 0o755);
 }
 
 const otherNode = `exec ${process.execPath} "$@"`;
@@ -131,11 +133,19 @@ describe('npm start', () => {
 });
 
 describe('a launcher without a Node 26 that runs', () => {
-  test('says that the install script of the package did not run, and what to do', async () => {
-    write('node_modules/node/package.json', '{ "version": "26.0.0" }');
+  test('installs when this platform’s Node is missing, although it is optional', async () => {
+    writeLock({ [`node_modules/${nodePackage}`]: { version: '26.0.0', optional: true } });
+    writeLock({}, 'node_modules/.');
+    const { err } = await start();
+    assert.match(err, new RegExp(`because node_modules/${nodePackage} is missing`, 'u'));
+    assert.equal(npmCalls().length, 1);
+  });
+
+  test('says that the package has no executable', async () => {
+    write(`node_modules/${nodePackage}/package.json`, '{ "version": "26.0.0" }');
     const { code, err } = await finish(launch(['server/bin/messenger.mjs']));
     assert.equal(code, 1);
-    assert.match(err, /install script of the npm package "node" did not run[^]*npm rebuild node[^]*allowScripts/u);
+    assert.match(err, /does not run on this machine[^]*ENOENT[^]*npm ci/u);
   });
 
   test('says that the binary is not for this machine', async () => {

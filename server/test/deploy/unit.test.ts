@@ -75,7 +75,7 @@ test('the install that the operations guide tells brings the Node that the unit 
   );
   assert.deepEqual(
     bringers.map(([path]) => path),
-    ['node_modules/node'],
+    ['bin-darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64'].map((name) => `node_modules/node-${name}`),
   );
 });
 
