@@ -20,13 +20,13 @@ let otherPair: EmbeddedPair;
 const extras: PostgresProcess[] = [];
 const copies: string[] = [];
 
-/** Two more copies of the pair's standby, and a pair that has nothing to do with it. */
+/** Three more copies of the pair's standby, and a pair that has nothing to do with it. */
 before(async () => {
   site = await makeTestSite();
   const first = site.pair();
   await first.start(AbortSignal.timeout(50_000));
   await first.stop(soon());
-  for (const name of ['second', 'third']) {
+  for (const name of ['second', 'third', 'slotless']) {
     const to = await makeUnfinished(join(dirname(site.options.dataDir), name));
     const from = join(site.options.dataDir, 'standby');
     await copyCluster({ from, to, signal: soon(), original: 'stopped' });
@@ -81,6 +81,27 @@ test('a standby of another database is no standby of this primary', async () => 
 test('another primary is no standby, either', async () => {
   const line = worstLine(await examineReading(otherPair.endpoints.write), 'fit for Messenger', 'standby');
   assert.equal(line.status, 'fail');
+});
+
+test('a standby that streams no more since its slot is not there, lost or of another one, is told what to do', async () => {
+  const { write } = pair.endpoints;
+  const slotless = await follow(copies[2], 5436, write);
+  assert.match(
+    worstLine(await examineReading(slotless), 'replication', 'standby').found,
+    /^streaming from the primary/u,
+  );
+  const adviceWith = async (slot: string): Promise<string> => {
+    await askAt(slotless, `alter system set primary_slot_name = '${slot}'`);
+    await askAt(slotless, 'select pg_reload_conf()');
+    const line = async (): Promise<Finding> => worstLine(await examineReading(slotless), 'replication', 'standby');
+    await eventually(async () => (await line()).found === 'not streaming (no receiver)');
+    return (await line()).advice ?? '';
+  };
+  assert.match(
+    await adviceWith('nowhere'),
+    /^Its slot is not there\. .*pg_create_physical_replication_slot\('nowhere'\)/u,
+  );
+  assert.match(await adviceWith('messenger_standby'), /^Another standby uses its slot messenger_standby \(pid \d+ /u);
 });
 
 test('a standby behind a standby is well, and told to be one; once promoted it is no standby, and nor is who follows it', async () => {

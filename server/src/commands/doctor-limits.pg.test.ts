@@ -1,36 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { examine } from '../doctor/examine.ts';
-import type { Configured } from '../doctor/about.ts';
 import type { CheckName } from '../doctor/check-names.ts';
 import type { Finding, Place } from '../doctor/finding.ts';
-import { doctorLimits, type DoctorLimits } from '../doctor/limits.ts';
+import type { DoctorLimits } from '../doctor/limits.ts';
 import { eventually } from '../embedded/test-pair.ts';
-import { migrationsDir } from '../supervise.ts';
 import { usePatient, worstLine } from './test-doctor.ts';
 
 const patient = usePatient({ max_prepared_transactions: '2', max_standby_streaming_delay: '0' });
 
-const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
 const never = { warn: Infinity, fail: Infinity };
 const warnAtOnce = { warn: 0, fail: Infinity };
 const failAtOnce = { warn: 0, fail: 0 };
 
-/** The report with limits that would take hours or a billion transactions to reach. */
-async function examineWith(limits: Partial<DoctorLimits>, maxLagMs = 5_000, twice = false): Promise<Finding[]> {
-  const about: Configured = {
-    maxLagMs,
-    workers: 1,
-    migrationsDir,
-    expected: { tables: [], indexes: new Map(), constraints: [] },
-    planPools: () => [],
-    machineOf: () => ({}),
-    limits: { ...doctorLimits, ...limits },
-  };
-  const { write, read } = patient().pair.endpoints;
-  return await examine({ primary: write, standbys: twice ? [read, read] : [read] }, session, about);
-}
+const examineWith = async (limits: Partial<DoctorLimits>, maxLagMs?: number, twice?: boolean): Promise<Finding[]> =>
+  patient().examineWith(limits, maxLagMs, twice);
 
 async function statusWith(limits: Partial<DoctorLimits>, check: CheckName, where?: Place): Promise<string> {
   return worstLine(await examineWith(limits), check, where).status;

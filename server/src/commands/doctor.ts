@@ -118,6 +118,7 @@ async function describe(
 ): Promise<Configured> {
   const { server, db, writeDb } = loaded.config;
   const workers = server.enablePrefork ? server.workers : 1;
+  const isEmbedded = writeDb.host === undefined;
   const facts = {
     given: {
       ...(memory === undefined ? {} : { memoryBytes: memory }),
@@ -125,12 +126,13 @@ async function describe(
       ...(storage === undefined ? {} : { storage }),
     },
     detected: await detectMachine(systemFacts('.')),
-    isEmbedded: writeDb.host === undefined,
+    isEmbedded,
     endpoints: [primary, ...standbys],
   };
   return {
     maxLagMs: db.readMaxLagMs,
     workers,
+    isEmbedded,
     migrationsDir,
     expected: await listExpectedObjects(migrationsDir),
     planPools: (write, reads) => planPools(loaded, workers, { write, reads }),

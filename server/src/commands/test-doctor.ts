@@ -6,7 +6,10 @@ import type { Endpoint, EndpointPair } from '../db/endpoint.ts';
 import { migrateUp } from '../db/migrations.ts';
 import { withClient } from '../db/session.ts';
 import { checkNames, type CheckName } from '../doctor/check-names.ts';
+import type { Configured } from '../doctor/about.ts';
+import { examine } from '../doctor/examine.ts';
 import type { Finding, Place, Status } from '../doctor/finding.ts';
+import { doctorLimits, type DoctorLimits } from '../doctor/limits.ts';
 import type { Report } from '../doctor/report.ts';
 import type { EmbeddedPair } from '../embedded/pair.ts';
 import { roles } from '../embedded/settings.ts';
@@ -22,11 +25,11 @@ export type Environment = Readonly<Record<string, string>>;
 
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };
 
-/** The first column of the rows, as superuser. */
+/** The first column of the rows of the last statement, as superuser. */
 export async function askAt(endpoint: Endpoint, sql: string): Promise<unknown[]> {
   return await withClient({ ...endpoint, user: roles.superuser }, session, async (client) => {
-    const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' });
-    return rows.map((row) => row[0]);
+    const results = [await client.query<unknown[]>({ text: sql, rowMode: 'array' })].flat();
+    return (results.at(-1)?.rows ?? []).map((row) => row[0]);
   });
 }
 
@@ -118,6 +121,8 @@ export interface Patient {
   /** What a test has broken is mended with it, also when the test failed. */
   readonly repair: (repair: () => Promise<unknown>) => void;
   readonly lineOf: (check: CheckName, where?: Place, env?: Environment) => Promise<Finding>;
+  /** The report with limits that would take hours or a billion transactions to reach. */
+  readonly examineWith: (limits: Partial<DoctorLimits>, maxLagMs?: number, twice?: boolean) => Promise<Finding[]>;
   readonly sees: (check: CheckName, status: Status, found: RegExp, where?: Place, env?: Environment) => Promise<void>;
 }
 
@@ -160,6 +165,11 @@ function makePatient(pair: EmbeddedPair, dataDir: string, repair: Patient['repai
     run,
     repair,
     lineOf,
+    examineWith: async (limits, maxLagMs = 5_000, twice = false) => {
+      const { write, read } = pair.endpoints;
+      const about = { ...unconfigured, maxLagMs, limits: { ...doctorLimits, ...limits } };
+      return await examine({ primary: write, standbys: twice ? [read, read] : [read] }, doctorSession, about);
+    },
     sees: async (check, status, found, where, env) => {
       const line = await lineOf(check, where, env);
       assert.equal(line.status, status, `${check}: ${line.found}`);
@@ -175,6 +185,16 @@ function makePatient(pair: EmbeddedPair, dataDir: string, repair: Patient['repai
     hold: async (role, begin) => holdSession(pair.endpoints[role], begin, repair),
   };
 }
+
+const doctorSession = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
+const unconfigured: Omit<Configured, 'maxLagMs' | 'limits'> = {
+  workers: 1,
+  isEmbedded: true,
+  migrationsDir,
+  expected: { tables: [], indexes: new Map(), constraints: [] },
+  planPools: () => [],
+  machineOf: () => ({}),
+};
 
 async function holdSession(endpoint: Endpoint, begin: string, repair: Patient['repair']): Promise<void> {
   const { promise: released, resolve } = Promise.withResolvers<void>();

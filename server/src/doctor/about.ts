@@ -14,6 +14,8 @@ export interface About {
   /** Beyond it, reads go to the primary (`DB_READ_MAX_LAG_MS`). */
   readonly maxLagMs: number;
   readonly workers: number;
+  /** Our own servers, whose roles and settings the operator does not choose. */
+  readonly isEmbedded: boolean;
   /**
    * Most connections that all workers of this instance open to one server, after what does not fit has shrunk; undefined while that
    * is not known: without the primary, and when the start would refuse the pools.

@@ -1,14 +1,17 @@
 import type { Server, ServerCheck } from './about.ts';
+import { changeSetting } from './change-setting.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 const accessSql = `
-  select pg_has_role(current_user, 'pg_monitor', 'usage') as "seesAll", quote_ident(current_user) as "role",
+  select pg_has_role(current_user, 'pg_monitor', 'usage') as "seesAll", current_setting('track_activities') = 'on' as "tracks", quote_ident(current_user) as "role",
          quote_ident(current_database()) as "database",
          (select rolconnlimit from pg_roles where rolname = current_user) as "ofRole",
          (select datconnlimit from pg_database where datname = current_database()) as "ofDatabase"`;
 
 interface Access {
   readonly seesAll: boolean;
+  /** Whether the server knows what its sessions do. */
+  readonly tracks: boolean;
   readonly role: string;
   readonly database: string;
   /** -1 is no limit. */
@@ -22,16 +25,25 @@ export function grantSight(role: string): string {
 }
 
 /** What our role may see, and how many connections it and the database may have. */
-export const checkAccess: ServerCheck = async ({ where, role, ask }, { plannedConnections }) => {
-  const [access] = await ask<Access>(accessSql);
+export const checkAccess: ServerCheck = async (server, { plannedConnections }) => {
+  const { where, role } = server;
+  const [access] = await server.ask<Access>(accessSql);
   if (access === undefined) throw new Error('the server said nothing of our role');
   const advice = `${grantSight(access.role)} Without it the other sessions are hidden, and lines of this report say too little.`;
   const subject = { check: 'what we may see', where } as const;
+  const untracked = access.tracks ? [] : [await explainUntracked(server)];
   return [
+    ...untracked,
     access.seesAll ? ok(subject, 'everything') : warn(subject, 'only our own sessions', advice),
     gradeLimit(where, access, plannedConnections[role]),
   ];
 };
+
+async function explainUntracked(server: Server): Promise<Finding> {
+  const change = await changeSetting(server, 'track_activities', 'on');
+  const advice = `What sessions do is not known, and lines of this report say too little: ${change}.`;
+  return warn({ check: 'what we may see', where: server.where }, 'track_activities is off', advice);
+}
 
 function gradeLimit(
   where: Server['where'],

@@ -4,7 +4,33 @@ import { fail, type Finding, type ServerPlace } from './finding.ts';
 
 /** What to do about a server that does not let us in: by SQLSTATE, by the code of the socket or of TLS, by the driver's words. */
 const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
-  [/28P01/u, 'The password is wrong: correct DB_{role}_PASSWORD, or on the primary: `alter role {user} password …`.'],
+  [
+    /28P01/u,
+    'The password is wrong, or no longer valid (`valid until`): correct DB_{role}_PASSWORD, or on the primary: `alter role {user} password …`.',
+  ],
+  [
+    /client password must be a (?:non-empty )?string/u,
+    'The server asks for a password, and none is set: DB_{role}_PASSWORD, or a file with it in DB_{role}_PASSWORD_FILE.',
+  ],
+  [/not permitted to log in/u, 'On the primary: `alter role {user} login`.'],
+  [/role .* does not exist/u, 'Correct DB_{role}_USER, or on the primary: `create role {user} login password …`.'],
+  [/permission denied for database/u, 'On the primary: `grant connect on database {database} to {user}`.'],
+  [
+    /permission denied for function (?<name>\w+)/u,
+    'A right that everybody has by default was taken away. On the primary, in {database}: `grant execute on function {name} to {user}`.',
+  ],
+  [
+    /not currently accepting connections/u,
+    'On the primary, in another database: `alter database {database} allow_connections true`.',
+  ],
+  [
+    /too many connections for role/u,
+    'On the primary: `alter role {user} connection limit -1`, or close what holds its connections.',
+  ],
+  [
+    /too many connections for database/u,
+    'On the primary: `alter database {database} connection limit -1`, or close what holds its connections.',
+  ],
   [
     /28000/u,
     'Allow {user} in pg_hba.conf of that server, with TLS if it asks for it (DB_{role}_TLS=require), and `select pg_reload_conf()`.',
@@ -29,6 +55,14 @@ const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
     'Run doctor as the user who runs the databases, or as root: the folder of the socket is closed to others.',
   ],
   [
+    /EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/u,
+    'No way leads there: the machine is off, its address is another one (DB_{role}_HOST), or a route or firewall is in between.',
+  ],
+  [
+    /ECONNRESET|terminated unexpectedly/u,
+    'It hangs up at once: no PostgreSQL listens there (DB_{role}_PORT), a proxy has no server behind it, or the server is going down.',
+  ],
+  [
     /ECONNREFUSED|ENOENT/u,
     'Nothing listens there: start it (listen_addresses, port), or correct DB_{role}_HOST and DB_{role}_PORT.',
   ],
@@ -42,11 +76,13 @@ const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
 export function explainNoAnswer(where: ServerPlace, { host, port, user, database }: Endpoint, error: unknown): Finding {
   const failure = describeFailure(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const remedy = remedies.find(([signs]) => signs.test(`${code} ${failure}`))?.[1];
+  const said = `${code} ${failure}`;
+  const [signs, remedy] = remedies.find(([one]) => one.test(said)) ?? [];
   const role = where === 'primary' ? 'WRITE' : 'READ';
   const advice = (remedy ?? 'Start it, or correct DB_{role}_*; `messenger config` prints them.')
     .replaceAll('{role}', role)
     .replaceAll('{user}', user)
-    .replaceAll('{database}', database);
+    .replaceAll('{database}', database)
+    .replaceAll('{name}', signs?.exec(said)?.groups?.['name'] ?? '');
   return fail({ check: 'answers', where }, `${host}:${port}: ${failure}`, advice);
 }

@@ -2,7 +2,9 @@ import { describeFailure } from '../db/errors.ts';
 import type { ServerFacts } from '../db/server-facts.ts';
 import type { About, PairCheck, Role, Server, ServerCheck } from './about.ts';
 import { checkAccess } from './access.ts';
+import { checkAlike } from './alike.ts';
 import { checkArchive } from './archive.ts';
+import { checkByHand } from './by-hand.ts';
 import { checkCache } from './cache.ts';
 import type { CheckName } from './check-names.ts';
 import { checkClocks } from './clock.ts';
@@ -10,17 +12,26 @@ import { checkConflicts } from './conflicts.ts';
 import { checkConnections } from './connections.ts';
 import { checkDurability } from './durability.ts';
 import { checkEncryption } from './encryption.ts';
+import { checkFiles } from './files.ts';
 import { fail, type Finding } from './finding.ts';
+import { checkHeldRows } from './held-rows.ts';
 import { checkIndexes } from './indexes.ts';
 import { checkLag } from './lag.ts';
+import { checkLogContent } from './log-content.ts';
+import { checkMemory } from './memory.ts';
 import { checkSearchPath } from './own-tables.ts';
 import { checkReplication } from './replication.ts';
 import { checkRights } from './rights.ts';
+import { checkRole } from './role.ts';
 import { checkSchema } from './schema.ts';
+import { checkSenders } from './senders.ts';
+import { checkSessionSettings } from './session-settings.ts';
 import { checkSettings } from './settings.ts';
 import { checkSlots } from './slots.ts';
 import { checkStatements } from './statements.ts';
+import { checkCheckpoints, checkCounts } from './statistics.ts';
 import { checkUnlogged } from './tables.ts';
+import { checkText } from './text.ts';
 import { checkPrepared, checkVacuum } from './vacuum.ts';
 
 /** By the first of its lines, which stands for all of them when the check cannot be made. */
@@ -31,11 +42,18 @@ const ofAll: Named<ServerCheck> = [
   ['what we may see', checkAccess],
   ['search path', checkSearchPath],
   ['rights', checkRights],
+  ['role', checkRole],
   ['connections by state', checkConnections],
   ['statements over 5 s', checkStatements],
   ['cache hit ratio', checkCache],
   ['missing indexes', checkIndexes],
   ['settings', checkSettings],
+  ['session settings', checkSessionSettings],
+  ['memory', checkMemory],
+  ['values in the log', checkLogContent],
+  ['configuration files', checkFiles],
+  ['checksums', checkCounts],
+  ['encoding', checkText],
 ];
 
 const ofRole: Readonly<Record<Role, Named<ServerCheck>>> = {
@@ -46,15 +64,22 @@ const ofRole: Readonly<Record<Role, Named<ServerCheck>>> = {
     ['prepared transactions', checkPrepared],
     ['schema', checkSchema],
     ['unlogged tables', checkUnlogged],
+    ['changed by hand', checkByHand],
+    ['checkpoints', checkCheckpoints],
   ],
   standby: [['cancelled reads', checkConflicts]],
 };
 
 /** What a standby cannot say, not even one that is named as the primary. */
-const ofWriter: Named<ServerCheck> = [['replication slots', checkSlots]];
+const ofWriter: Named<ServerCheck> = [
+  ['replication slots', checkSlots],
+  ['room for standbys', checkSenders],
+  ['rows held for others', checkHeldRows],
+];
 
 const ofPair: Named<PairCheck> = [
   ['replication', checkReplication],
+  ['settings of both', checkAlike],
   ['lag', checkLag],
   ['clock skew', checkClocks],
 ];

@@ -1,5 +1,5 @@
 import type { ServerCheck } from './about.ts';
-import { grade, ok, type Limits } from './finding.ts';
+import { grade, ok, warn, type Limits } from './finding.ts';
 
 /** Shares of what PostgreSQL gives to ordinary roles. */
 const inUse: Limits = { warn: 0.8, fail: 0.95 };
@@ -15,8 +15,11 @@ const byStateSql = `select coalesce(state, 'hidden') as name, count(*)::int as c
 const byApplicationSql = `select left(coalesce(nullif(application_name, ''), 'unnamed'), 30) as name, count(*)::int as count
   ${clients} group by 1 order by 2 desc, 1 limit 8`;
 
-const capacitySql = `select current_setting('max_connections')::int
+const capacitySql = `select current_setting('superuser_reserved_connections')::int as reserved, current_setting('max_connections')::int
   - current_setting('superuser_reserved_connections')::int - current_setting('reserved_connections')::int as capacity`;
+
+const keepSome =
+  'When all are taken, nobody gets in to see by whom: alter system set superuser_reserved_connections = 3, and restart it.';
 
 interface Count {
   readonly name: string;
@@ -27,7 +30,7 @@ interface Count {
 export const checkConnections: ServerCheck = async ({ where, role, ask }) => {
   const states = await ask<Count>(byStateSql);
   const applications = await ask<Count>(byApplicationSql);
-  const [row] = await ask<{ capacity: number }>(capacitySql);
+  const [row] = await ask<{ capacity: number; reserved: number }>(capacitySql);
   const open = states.reduce((sum, { count }) => sum + count, 0);
   const capacity = row?.capacity ?? 0;
   const option = role === 'primary' ? 'DB_WRITE_MAX_OPEN_CONNS' : 'DB_READ_MAX_OPEN_CONNS';
@@ -41,6 +44,9 @@ export const checkConnections: ServerCheck = async ({ where, role, ask }) => {
       `${open} of ${capacity}`,
       `See above whose they are. Close what is not needed, lower ${option}, or raise max_connections.`,
     ),
+    ...(row?.reserved === 0
+      ? [warn({ check: 'connections in use', where }, 'none is kept for superusers', keepSome)]
+      : []),
   ];
 };
 

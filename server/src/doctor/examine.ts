@@ -142,7 +142,7 @@ async function lookForUnused(different: readonly Present[], about: About): Promi
   const servers = different.map(({ server }) => server);
   if (servers.some((server) => server.isLost())) return [];
   try {
-    return [await findUnusedIndexes(servers, about.limits.unusedAfterHours)];
+    return [await findUnusedIndexes(servers, about)];
   } catch (error) {
     const subject = { check: 'unused indexes', where: 'all' } as const;
     return [fail(subject, `cannot be looked at: ${describeFailure(error)}`, 'Run doctor again.')];

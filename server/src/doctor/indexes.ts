@@ -11,7 +11,9 @@ interface Named {
 const missingSql = `select name from unnest($1::text[]) as wanted (name)
   where not exists (select from pg_class where relname = name and relkind = 'i' and pg_table_is_visible(oid)) order by 1`;
 
-const invalidSql = `select indexrelid::regclass::text as name from pg_index where not (indisvalid and indisready) order by 1`;
+/** Not those that are being built now. */
+const invalidSql = `select i.indexrelid::regclass::text as name from pg_index i where not (indisvalid and indisready)
+  and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid) order by 1`;
 
 const keylessSql = `select c.oid::regclass::text as name from pg_class c
   where relkind in ('r', 'p') and relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_|^information_schema$')
@@ -75,16 +77,20 @@ async function findMissing(server: Server, about: About): Promise<Finding[]> {
   return [fail(subject, missing.join(', '), advice)];
 }
 
-/** Indexes that no server has used: a scan on one of them is use. Statistics are each server's own. */
-export async function findUnusedIndexes(servers: readonly Server[], hours: number): Promise<Finding> {
+/** Indexes, other than those of our migrations, that no server has used: a scan on one of them is use. Statistics are each server's own. */
+export async function findUnusedIndexes(
+  servers: readonly Server[],
+  { expected, limits: { unusedAfterHours: hours } }: About,
+): Promise<Finding> {
   const unused = await Promise.all(servers.map(async ({ ask }) => ask<Named>(unusedSql, [hours])));
   const [first = [], ...others] = unused.map((rows) => rows.map(({ name }) => name));
-  const unscanned = first.filter((name) => others.every((other) => other.includes(name)));
+  const ours = expected.indexes;
+  const unscanned = first.filter((name) => !ours.has(name) && others.every((other) => other.includes(name)));
   const subject = { check: 'unused indexes', where: 'all' } as const;
   if (unscanned.length === 0) return ok(subject, 'none');
   return warn(
     subject,
     unscanned.join(', '),
-    'Each write pays for them. When nothing rare needs them, drop them in a migration: drop index concurrently <name>.',
+    `Each write pays for them, and no migration of Messenger makes them. When nothing rare needs them: drop index concurrently ${unscanned[0]}.`,
   );
 }

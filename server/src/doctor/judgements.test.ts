@@ -29,6 +29,7 @@ function serverThatSays(...rows: readonly object[]): Server {
 const about: About = {
   maxLagMs: 5_000,
   workers: 1,
+  isEmbedded: false,
   plannedConnections: { primary: 1, standby: 1 },
   migrationsDir: '',
   expected: { tables: [], indexes: new Map(), constraints: [] },
@@ -66,9 +67,18 @@ test('a way to the database that others can read is told, and one that stays on 
 });
 
 test('a slot beyond its limit is told before its standby is cut off, and one without a limit, too', async () => {
-  const slot = { name: 'one', active: true, walStatus: 'reserved', heldBytes: 2 ** 30, most: '1GB' };
+  const slot = {
+    name: 'one',
+    active: true,
+    type: 'physical',
+    reason: null,
+    walStatus: 'reserved',
+    heldBytes: 2 ** 30,
+    most: '1GB',
+  };
+  const origin = { name: 'max_slot_wal_keep_size', source: 'default', needsRestart: false };
   const statusOf = async (change: object): Promise<string | undefined> =>
-    (await checkSlots(serverThatSays({ ...slot, ...change }), about))[0]?.status;
+    (await checkSlots(serverThatSays({ ...slot, ...change }, origin), about))[0]?.status;
   assert.equal(await statusOf({}), 'ok');
   assert.equal(await statusOf({ walStatus: 'unreserved' }), 'warn');
   assert.equal(await statusOf({ most: '-1' }), 'warn');

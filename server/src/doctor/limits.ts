@@ -14,6 +14,12 @@ export interface DoctorLimits {
   readonly warnLagMs: number;
   /** Before so many pages were asked for, the first reads of each page are most of what there is. */
   readonly leastPages: number;
+  /** In transactions that have begun since; vacuum keeps all rows that died in them. */
+  readonly heldTransactions: Limits;
+  /** Of temporary files, in MB, since the statistics began. */
+  readonly tempMegabytes: number;
+  /** Before so many were requested, a base backup or a start explains them. */
+  readonly requestedCheckpoints: number;
   /** An index without a scan in this time is called unused. */
   readonly unusedAfterHours: number;
 }
@@ -25,5 +31,8 @@ export const doctorLimits: DoctorLimits = {
   clockSkewMs: { warn: 500, fail: 5_000 },
   warnLagMs: 1_000,
   leastPages: 100_000,
+  heldTransactions: { warn: 1_000_000, fail: 100_000_000 },
+  tempMegabytes: 1_000,
+  requestedCheckpoints: 50,
   unusedAfterHours: 24,
 };

@@ -1,6 +1,8 @@
 import type { PairCheck, Server } from './about.ts';
 import { grantSight } from './access.ts';
+import { findShort } from './alike.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
+import { explainSilence } from './silence.ts';
 
 const primarySql = `
   select ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int as timeline,
@@ -21,8 +23,7 @@ const receiverSql = `
          sender_host || ':' || sender_port as sender, received_tli as timeline,
          (regexp_match(conninfo, '(?:^| )application_name=([^ ]+)'))[1] as name,
          (regexp_match(conninfo, 'fallback_application_name=([^ ]+)'))[1] as "fallbackName",
-         pg_get_wal_replay_pause_state() <> 'not paused' as paused,
-         coalesce((select setting = '' from pg_settings where name = 'primary_conninfo'), false) as "isAlone"
+         pg_get_wal_replay_pause_state() <> 'not paused' as paused
   from (values (1)) as one left join pg_stat_wal_receiver on true`;
 
 interface Receiver {
@@ -35,8 +36,6 @@ interface Receiver {
   readonly name: string | null;
   readonly fallbackName: string | null;
   readonly paused: boolean;
-  /** No server is named that it should follow. */
-  readonly isAlone: boolean;
 }
 
 /** Whether the standby follows this primary, directly or through another standby. */
@@ -44,7 +43,10 @@ export const checkReplication: PairCheck = async (primary, standby) => {
   const [receiver] = await standby.ask<Receiver>(receiverSql);
   const sender = await readPrimary(primary);
   if (receiver === undefined) throw new Error('the standby said nothing of replication');
-  return [gradeReceiver(standby.where, receiver, sender)];
+  const subject = { check: 'replication', where: standby.where } as const;
+  if (receiver.paused) return [fail(subject, 'replay is paused', await explainPause(primary, standby))];
+  if (receiver.isThere || receiver.status !== null) return [gradeReceiver(standby.where, receiver, sender)];
+  return [fail(subject, 'not streaming (no receiver)', await explainSilence(primary, standby))];
 };
 
 async function readPrimary({ ask }: Server): Promise<Primary> {
@@ -55,12 +57,15 @@ async function readPrimary({ ask }: Server): Promise<Primary> {
 
 function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, followers }: Primary): Finding {
   const subject = { check: 'replication', where } as const;
-  const { paused, status, sender } = receiver;
-  if (paused) return fail(subject, 'replay is paused', 'On the standby: select pg_wal_replay_resume().');
+  const { status, sender } = receiver;
   if (receiver.isThere && status === null)
     return warn(subject, 'it receives; from whom and how far is hidden from our role', grantSight(receiver.role));
   if (status !== 'streaming')
-    return fail(subject, `not streaming (${status ?? 'no receiver'})`, explainSilence(receiver));
+    return fail(
+      subject,
+      `not streaming (${status})`,
+      'It has found its primary and is about to stream: run doctor again.',
+    );
   if (receiver.timeline !== null && receiver.timeline !== timeline) {
     const found = `follows another primary (${sender ?? 'hidden'}): timeline ${receiver.timeline}, ours is on ${timeline}`;
     return fail(
@@ -77,8 +82,9 @@ function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, f
   );
 }
 
-function explainSilence({ isAlone }: Receiver): string {
-  return isAlone
-    ? "It is told to follow nobody. On the standby: alter system set primary_conninfo = 'host=… user=…'; select pg_reload_conf()."
-    : "The standby's log says why it cannot follow: the address or password in primary_conninfo, pg_hba.conf of the primary, its slot, or the network.";
+/** A standby with less room than its primary pauses by itself, and must not be resumed: it would end. */
+async function explainPause(primary: Server, standby: Server): Promise<string> {
+  const short = await findShort(primary, standby);
+  if (short === undefined) return 'On the standby: select pg_wal_replay_resume().';
+  return `It has less ${short} than the primary, and would end if it was resumed. See \`settings of both\`, then restart it.`;
 }

@@ -27,12 +27,19 @@ const idleSql = sessionsSql('state_change', `state like 'idle in transaction%'`)
 const oldestSql = sessionsSql('xact_start', 'xact_start is not null');
 const waitingSql = sessionsSql('state_change', `wait_event_type = 'Lock'`);
 
+/** Those who hold others up, and wait for nobody themselves. */
+const holdersSql = sessionsSql(
+  'xact_start',
+  `wait_event_type is distinct from 'Lock' and pid in (select unnest(pg_blocking_pids(pid)) from pg_stat_activity where wait_event_type = 'Lock')`,
+);
+
 /** Who keeps locks, rows and connections longer than anybody should. */
 export const checkStatements: ServerCheck = async ({ where, ask }, { limits }) => {
   const long = await ask<Session>(longSql);
   const idle = await ask<Session>(idleSql);
   const oldest = (await ask<Session>(oldestSql)).slice(0, 1);
   const waiting = await ask<Session>(waitingSql);
+  const holders = waiting.length === 0 ? [] : await ask<Session>(holdersSql);
   return [
     gradeLong(where, long),
     grade(
@@ -49,7 +56,7 @@ export const checkStatements: ServerCheck = async ({ where, ask }, { limits }) =
       list(oldest),
       `Until it ends, vacuum keeps every row that died since: ${endOf(oldest)}.`,
     ),
-    gradeWaiting(where, waiting),
+    gradeWaiting(where, waiting, holders),
   ];
 };
 
@@ -63,10 +70,14 @@ function gradeLong(where: Server['where'], long: readonly Session[]): Finding {
   return warn(subject, list(long), advice);
 }
 
-function gradeWaiting(where: Server['where'], waiting: readonly Session[]): Finding {
+function gradeWaiting(where: Server['where'], waiting: readonly Session[], holders: readonly Session[]): Finding {
   const subject = { check: 'waiting for locks', where } as const;
   if (waiting.length === 0) return ok(subject, 'none');
-  return warn(subject, list(waiting), `select pg_blocking_pids(${waiting[0]?.pid}) names who holds them.`);
+  const advice =
+    holders.length === 0
+      ? `select pg_blocking_pids(${waiting[0]?.pid}) names who holds them.`
+      : `Held by ${list(holders)}: select pg_terminate_backend(${holders[0]?.pid}) ends it.`;
+  return warn(subject, list(waiting), advice);
 }
 
 function endOf(sessions: readonly Session[]): string {

@@ -1,10 +1,12 @@
 import type { ServerCheck } from './about.ts';
+import { changeSetting } from './change-setting.ts';
 import type { CheckName } from './check-names.ts';
 import { fail, grade, ok, warn, type Finding, type Subject } from './finding.ts';
+import type { DoctorLimits } from './limits.ts';
 
 const subjectOf = (check: CheckName): Subject => ({ check, where: 'primary' });
 
-const autovacuumSql = `select current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on' as runs`;
+const autovacuumSql = `select name from unnest(array['autovacuum', 'track_counts']) name where current_setting(name) = 'off'`;
 
 const disabledSql = `select oid::regclass::text as name from pg_class
   where relkind = 'r' and reloptions && array['autovacuum_enabled=false', 'autovacuum_enabled=off'] order by 1`;
@@ -28,7 +30,20 @@ const bloatSql = `
   where relpages > needed and (relpages - needed) * 8192 > 10 * 2 ^ 20
   order by 2 desc limit 5`;
 
-const ageSql = `select age(datfrozenxid)::float8 as age from pg_database where datname = current_database()`;
+/** Of all databases: the oldest one stops the whole server. */
+const ageSql = `select datname as name, greatest(age(datfrozenxid), mxid_age(datminmxid))::float8 as age,
+    mxid_age(datminmxid) > age(datfrozenxid) as "isMulti", datallowconn as "mayConnect", datname = current_database() as "isOurs"
+  from pg_database order by 2 desc, datname = current_database() desc limit 1`;
+
+interface Age {
+  /** Of the database. */
+  readonly name: string;
+  readonly age: number;
+  /** Whether it counts shared row locks, not transactions. */
+  readonly isMulti: boolean;
+  readonly mayConnect: boolean;
+  readonly isOurs: boolean;
+}
 
 interface Bloat {
   readonly name: string;
@@ -51,21 +66,25 @@ interface Dead {
 }
 
 /** Whether vacuum runs, and keeps up. On the primary: the standby has the same files. */
-export const checkVacuum: ServerCheck = async ({ ask }, { limits }) => {
-  const [autovacuum] = await ask<{ runs: boolean }>(autovacuumSql);
+export const checkVacuum: ServerCheck = async (server, { limits }) => {
+  const { ask } = server;
+  const off = (await ask<{ name: string }>(autovacuumSql)).map(({ name }) => name);
+  const changes = await Promise.all(off.map(async (name) => changeSetting(server, name, 'on')));
   const disabled = (await ask<{ name: string }>(disabledSql)).map(({ name }) => name);
   const dead = gradeDead(await ask<Dead>(deadSql));
   const bloat = gradeBloat(await ask<Bloat>(bloatSql));
-  const [{ age } = { age: 0 }] = await ask<{ age: number }>(ageSql);
-  const found = `${(age / 1_000_000).toFixed(1)} million transactions`;
-  const advice = 'Run `vacuum (freeze)` in this database; at 2100 million PostgreSQL takes no more writes.';
-  return [
-    gradeAutovacuum(autovacuum?.runs === true, disabled),
-    dead,
-    bloat,
-    grade(subjectOf('age of the oldest row'), age, limits.rowAge, found, advice),
-  ];
+  const [oldest] = await ask<Age>(ageSql);
+  if (oldest === undefined) throw new Error('the server said nothing of its databases');
+  return [gradeAutovacuum(off, changes, disabled), dead, bloat, gradeAge(oldest, limits)];
 };
+
+function gradeAge({ name, age, isMulti, mayConnect, isOurs }: Age, { rowAge }: DoctorLimits): Finding {
+  const counted = isMulti ? 'shared row locks' : 'transactions';
+  const found = `${(age / 1_000_000).toFixed(1)} million ${counted}${isOurs ? '' : `, in the database ${name}`}`;
+  const open = mayConnect ? '' : `alter database ${name} allow_connections true; `;
+  const advice = `${open}\`vacuum (freeze)\` in ${isOurs ? 'this database' : name}; at 2100 million PostgreSQL takes no more writes.`;
+  return grade(subjectOf('age of the oldest row'), age, rowAge, found, advice);
+}
 
 /** Ours has none. On the primary: a standby knows them only after its promotion. */
 export const checkPrepared: ServerCheck = async ({ ask }, { limits }) => {
@@ -89,14 +108,13 @@ function gradeDead(tables: readonly Dead[]): Finding {
   return warn(subjectOf('dead rows'), found, advice);
 }
 
-function gradeAutovacuum(runs: boolean, disabled: readonly string[]): Finding {
+function gradeAutovacuum(off: readonly string[], changes: readonly string[], disabled: readonly string[]): Finding {
   const subject = subjectOf('autovacuum');
-  if (!runs)
+  if (off.length > 0)
     return fail(
       subject,
-      'off',
-      'alter system set autovacuum = on; alter system set track_counts = on; select pg_reload_conf(). ' +
-        'Without them pages and lists grow slower for ever.',
+      `${off.join(', ')} off`,
+      `${changes.join('; ')}. Without them pages and lists grow slower for ever.`,
     );
   if (disabled.length === 0) return ok(subject, 'on');
   return fail(subject, `off for ${disabled.join(', ')}`, `alter table ${disabled[0]} reset (autovacuum_enabled).`);

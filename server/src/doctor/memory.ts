@@ -1,0 +1,31 @@
+import { showMemorySize } from '../tuning/memory-size.ts';
+import type { ServerCheck } from './about.ts';
+import { ok, warn } from './finding.ts';
+
+/** A session without its sorts, and the factor of a hash, as in tuning/memory.ts. */
+const memorySql = `
+  select pg_size_bytes(current_setting('shared_buffers'))::float8 as buffers,
+         current_setting('max_connections')::float8 * (2 * 2 ^ 20 + 2 * pg_size_bytes(current_setting('work_mem'))) as sessions,
+         current_setting('max_connections') as connections, current_setting('work_mem') as "workMem"`;
+
+interface Memory {
+  readonly buffers: number;
+  readonly sessions: number;
+  readonly connections: string;
+  readonly workMem: string;
+}
+
+/** Whether the machine has the memory that all sessions together may take. Where it is only guessed, nothing is said. */
+export const checkMemory: ServerCheck = async ({ where, endpoint, ask }, { machineOf, isEmbedded }) => {
+  const subject = { check: 'memory', where } as const;
+  const { memoryBytes, isGuess = false } = machineOf(endpoint);
+  if (memoryBytes === undefined || isGuess || isEmbedded) return [ok(subject, 'compared with --memory')];
+  const [row] = await ask<Memory>(memorySql);
+  if (row === undefined) throw new Error('the server said nothing of its memory');
+  const most = showMemorySize(row.buffers + row.sessions);
+  const found = `up to ${most} of ${showMemorySize(memoryBytes)}: ${row.connections} connections, work_mem ${row.workMem}`;
+  if (row.buffers + row.sessions <= memoryBytes) return [ok(subject, found)];
+  const advice =
+    'With all sessions at work the system ends PostgreSQL for want of memory (OOM killer). `messenger tune` prints sizes that fit.';
+  return [warn(subject, found, advice)];
+};

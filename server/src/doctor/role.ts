@@ -1,0 +1,76 @@
+import type { ServerCheck } from './about.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+
+const roleSql = `
+  select quote_ident(current_user) as "role", rolsuper as "isSuperuser", oid = 10 as "isFirst", quote_ident(current_database()) as "database", rolbypassrls or rolcreaterole or rolcreatedb as "hasMore",
+         extract(epoch from rolvaliduntil - clock_timestamp())::float8 / 86400 as days,
+         current_setting('password_encryption') as encryption
+  from pg_roles where rolname = current_user`;
+
+interface Role {
+  readonly role: string;
+  readonly isSuperuser: boolean;
+  /** Made by initdb: it cannot be anything but a superuser. */
+  readonly isFirst: boolean;
+  readonly database: string;
+  /** Whether it may do what Messenger never does. */
+  readonly hasMore: boolean;
+  /** Until its password expires; null for never, infinite for `infinity`. */
+  readonly days: number | null;
+  readonly encryption: string;
+}
+
+/** So early that somebody can act. */
+const daysBefore = 30;
+
+/** Whether our role can do too much, and for how long it can log in. */
+export const checkRole: ServerCheck = async ({ where, ask }, { isEmbedded }) => {
+  const subject = { check: 'role', where } as const;
+  const [row] = await ask<Role>(roleSql);
+  if (row === undefined) throw new Error('the server said nothing of our role');
+  const { role, days } = row;
+  const findings: Finding[] = [];
+  if (row.isSuperuser && !isEmbedded) findings.push(warn(subject, `${role} is a superuser`, explainSuperuser(row)));
+  else if (row.hasMore && !isEmbedded)
+    findings.push(
+      warn(
+        subject,
+        `${role} may do more than it needs`,
+        `On the primary: alter role ${role} nocreatedb nocreaterole nobypassrls.`,
+      ),
+    );
+  if (days !== null && days < daysBefore) findings.push(gradeExpiry(where, role, days));
+  if (row.encryption === 'md5')
+    findings.push(
+      warn(
+        subject,
+        'new passwords are stored as md5',
+        `It is broken, and PostgreSQL will drop it: alter system set password_encryption = 'scram-sha-256'; select pg_reload_conf(); then set the passwords again.`,
+      ),
+    );
+  return findings.length > 0 ? findings : [ok(subject, role)];
+};
+
+function explainSuperuser({ role, isFirst, database }: Role): string {
+  const remedy = isFirst
+    ? `Make a role for Messenger: create role messenger_app login in role pg_monitor; alter database ${database} owner to messenger_app; ` +
+      'alter table users owner to messenger_app; alter table migrations owner to messenger_app; then DB_WRITE_USER and DB_READ_USER'
+    : `On the primary: alter role ${role} nosuperuser; grant pg_monitor to ${role}`;
+  return `Who breaks into Messenger has the machine of the database, too. ${remedy}.`;
+}
+
+function gradeExpiry(where: Finding['where'], role: string, days: number): Finding {
+  const subject = { check: 'role', where } as const;
+  const remedy = `On the primary: alter role ${role} valid until 'infinity'`;
+  if (days < 0)
+    return fail(
+      subject,
+      `the password of ${role} has expired`,
+      `Where a password is asked for, no new connection gets in. ${remedy}.`,
+    );
+  return warn(
+    subject,
+    `the password of ${role} expires in ${Math.floor(days)} days`,
+    `Then no new connection gets in. ${remedy}.`,
+  );
+}

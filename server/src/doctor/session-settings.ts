@@ -1,0 +1,53 @@
+import type { ServerCheck } from './about.ts';
+import { commandFor, originColumns, type Origin } from './change-setting.ts';
+import { fail, ok, warn, type Status } from './finding.ts';
+
+interface Wanted {
+  readonly value: string;
+  readonly status: Exclude<Status, 'ok'>;
+  /** What another value does. */
+  readonly harm: string;
+}
+
+const corrupt = { value: 'off', status: 'fail', harm: 'Damaged pages are read as if they were whole' } as const;
+const noPlan = {
+  value: 'on',
+  status: 'warn',
+  harm: 'The planner cannot take the cheap plans of our statements',
+} as const;
+
+/** What sessions of ours do not ask for themselves (db/session.ts), and may inherit from the server, the database or the role. */
+const wanted: Readonly<Record<string, Wanted>> = {
+  zero_damaged_pages: corrupt,
+  ignore_checksum_failure: corrupt,
+  ignore_invalid_pages: corrupt,
+  session_replication_role: { value: 'origin', status: 'fail', harm: 'Foreign keys and triggers are not looked at' },
+  array_nulls: { value: 'on', status: 'warn', harm: 'A name that reads NULL can be taken for none' },
+  temp_file_limit: { value: '-1', status: 'warn', harm: 'Long pages of many clients at once can fail' },
+  plan_cache_mode: { value: 'auto', status: 'warn', harm: 'Prepared statements get a worse plan' },
+  enable_indexscan: noPlan,
+  enable_bitmapscan: noPlan,
+  enable_sort: noPlan,
+  enable_nestloop: noPlan,
+  enable_hashjoin: noPlan,
+};
+
+const settingsSql = `select setting as value, ${originColumns} from pg_settings where name = any($1) order by name`;
+
+interface Setting extends Origin {
+  readonly value: string;
+}
+
+/** Settings under which our statements are slow, fail, or read what is damaged. */
+export const checkSessionSettings: ServerCheck = async ({ where, ask }) => {
+  const subject = { check: 'session settings', where } as const;
+  const settings = await ask<Setting>(settingsSql, [Object.keys(wanted)]);
+  const findings = settings.flatMap((setting) => {
+    const want = wanted[setting.name];
+    if (want === undefined || setting.value === want.value) return [];
+    const grade = want.status === 'fail' ? fail : warn;
+    const advice = `${want.harm}. ${commandFor(setting, want.value)}.`;
+    return [grade(subject, `${setting.name} is ${setting.value}`, advice)];
+  });
+  return findings.length > 0 ? findings : [ok(subject, 'as our statements need them')];
+};
