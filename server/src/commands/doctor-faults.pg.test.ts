@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { roles } from '../embedded/settings.ts';
 import { eventually } from '../embedded/test-pair.ts';
 import type { DoctorLimits } from '../doctor/limits.ts';
 import { readReport, usePatient, worstLine, type Environment } from './test-doctor.ts';
@@ -18,6 +19,7 @@ const patient = usePatient({
   work_mem: '4MB',
 });
 
+const asSuperuser: Environment = { DB_WRITE_USER: roles.superuser };
 const always: DoctorLimits['heldTransactions'] = { warn: 0, fail: Number.POSITIVE_INFINITY };
 
 test('settings under which statements of ours are slow or read damaged pages are told, with where they come from', async () => {
@@ -28,14 +30,14 @@ test('settings under which statements of ours are slow or read damaged pages are
     ['enable_indexscan', 'off', /^enable_indexscan is off$/u, 'warn'],
     ['temp_file_limit', '0', /^temp_file_limit is 0$/u, 'warn'],
   ] as const) {
-    repair(async () => run('write', `alter role messenger reset ${name}`));
-    await run('write', `alter role messenger set ${name} = '${value}'`);
+    repair(async () => run('write', `alter role messenger_app reset ${name}`));
+    await run('write', `alter role messenger_app set ${name} = '${value}'`);
     await sees('session settings', status, found, 'primary');
     assert.match(
       (await lineOf('session settings', 'primary')).advice ?? '',
-      new RegExp(`alter role messenger reset ${name}`, 'u'),
+      new RegExp(`alter role messenger_app reset ${name}`, 'u'),
     );
-    await run('write', `alter role messenger reset ${name}`);
+    await run('write', `alter role messenger_app reset ${name}`);
   }
 });
 
@@ -54,17 +56,17 @@ test('a log that gets what users typed is told, and one without parameters is we
   await sees('values in the log', 'warn', /^a statement that fails is logged, with its parameters$/u, 'primary');
 });
 
-test('a configuration file with an error is told with its line, and never with its text', async () => {
-  const { dataDir, repair, run, sees } = patient();
+test('a superuser is told of an error in a configuration file with its line, and never its text', async () => {
+  const { ask, repair, run, sees } = patient();
   for (const [name, line, found] of [
-    ['postgresql.conf', "\nwork_mem = 'secret'\n", /^postgresql\.conf line \d+ \(work_mem\): /u],
-    ['pg_hba.conf', '\nlocal all all secret\n', /^pg_hba\.conf line \d+: /u],
+    ['config_file', "\nwork_mem = 'secret'\n", /^postgresql\.conf line \d+ \(work_mem\): /u],
+    ['hba_file', '\nlocal all all secret\n', /^pg_hba\.conf line \d+: /u],
   ] as const) {
-    const path = join(dataDir, 'primary', name);
+    const path = String((await ask('write', `show ${name}`))[0]);
     const before = await readFile(path, 'utf8');
     repair(async () => writeFile(path, before).then(async () => run('write', 'select pg_reload_conf()')));
     await appendFile(path, line);
-    await sees('configuration files', 'warn', found, 'primary');
+    await sees('configuration files', 'warn', found, 'primary', asSuperuser);
     await writeFile(path, before);
   }
 });
@@ -236,7 +238,8 @@ test('what was changed on our tables by hand is told, each with the way back', a
 
 test('a role that can do too much, or soon cannot log in, is told', async () => {
   const { repair, run, sees } = patient();
-  await sees('role', 'warn', /^messenger is a superuser$/u, 'primary');
+  await sees('role', 'ok', /^messenger_app$/u, 'primary');
+  await sees('role', 'warn', /^messenger is a superuser$/u, 'primary', asSuperuser);
   repair(async () => run('write', 'drop role mighty'));
   await run('write', 'create role mighty login createrole');
   const env = { DB_WRITE_USER: 'mighty' };

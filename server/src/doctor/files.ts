@@ -1,8 +1,8 @@
 import type { ServerCheck } from './about.ts';
 import { ok, warn } from './finding.ts';
 
-const maySql = `select has_function_privilege('pg_show_all_file_settings()', 'execute')
-  and has_function_privilege('pg_hba_file_rules()', 'execute') as "may"`;
+const maySql = `select bool_and(has_table_privilege(name, 'select')) and has_function_privilege('pg_show_all_file_settings()', 'execute')
+  and has_function_privilege('pg_hba_file_rules()', 'execute') as "may" from unnest(array['pg_file_settings', 'pg_hba_file_rules']) name`;
 
 /** Names of settings and lines, not their text: that may hold passwords. A setting that waits for a restart is told elsewhere. */
 const errorsSql = `
