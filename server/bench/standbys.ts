@@ -9,6 +9,8 @@ import type { Endpoint } from '../src/db/endpoint.ts';
 import { Pool, type Role } from '../src/db/pool.ts';
 import { primaryPosition, replayPosition } from '../src/db/position.ts';
 import { PrimaryLog } from '../src/db/primary-log.ts';
+import { Probe } from '../src/db/probe.ts';
+import { Server } from '../src/db/server.ts';
 import { Reads } from '../src/db/reads.ts';
 import { Standby } from '../src/db/standby.ts';
 import { Standbys } from '../src/db/standbys.ts';
@@ -62,6 +64,7 @@ function openPool(role: Role, endpoint: Endpoint, pools: Pool[]): Pool {
 /** As a worker reads, for a while: microseconds of its CPU for a read, and reads a second. */
 async function measure(way: Way, write: Endpoint, reads: readonly Endpoint[], clients: number): Promise<Sample> {
   const pools: Pool[] = [];
+  const servers: Server[] = [];
   const { clock, log, random } = services;
   const turn = new Turn(clock);
   const primaryLog = new PrimaryLog(clock, 10_000);
@@ -72,8 +75,9 @@ async function measure(way: Way, write: Endpoint, reads: readonly Endpoint[], cl
       turn,
       position: replayPosition,
     });
-    const options = { place: endpoint.host, primary: primaryLog, maxLagMs: 60_000, log };
-    return new Standby(openPool('read', endpoint, pools), batches, options);
+    const server = new Server(endpoint, new Probe({ endpoint, applicationName: 'bench', prepare: true, clock }));
+    servers.push(server);
+    return new Standby(server, batches, { primary: () => undefined, primaryLog, maxLagMs: 60_000, log });
   });
   await Promise.all(standbys.map(async (standby) => standby.check()));
   const reader = new UserReader(
@@ -84,13 +88,14 @@ async function measure(way: Way, write: Endpoint, reads: readonly Endpoint[], cl
       timeoutMs: 5_000,
       clock,
       onFailure: () => undefined,
+      onOldPrimary: async () => undefined,
     }),
   );
   await readFor(reader, clients, 500);
   const cpu = process.cpuUsage();
   const count = await readFor(reader, clients, seconds * 1_000);
   const { user, system } = process.cpuUsage(cpu);
-  await Promise.all(pools.map(async (pool) => pool.close()));
+  await Promise.all([...pools, ...servers].map(async (one) => one.close()));
   return { cpuUs: (user + system) / count, perSecond: count / seconds };
 }
 

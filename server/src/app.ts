@@ -130,6 +130,7 @@ function databaseOptions(settings: AppSettings): DatabasesOptions {
   const { config, endpoints } = settings;
   return {
     write: poolOptions('write', endpoints.write, settings),
+    otherWrites: endpoints.otherWrites ?? [],
     reads: endpoints.reads.map((endpoint) => poolOptions('read', endpoint, settings)),
     readTimeoutMs: config.readDb.timeoutMs,
     batching: config.db.batching === 'on',

@@ -1,13 +1,17 @@
 import type { QueryResultRow } from 'pg';
 
 import { BatchedPool } from '../src/db/batched-pool.ts';
-import type { Identity } from '../src/db/identity.ts';
-import { replayPosition, type Position, type PositionRow } from '../src/db/position.ts';
+import type { Endpoint } from '../src/db/endpoint.ts';
+import { replayPosition, serverStatus, type Position, type ServerStatus } from '../src/db/position.ts';
 import type { QueryThenOptions } from '../src/db/pool.ts';
+import { Server } from '../src/db/server.ts';
 import type { Queryable, Statement } from '../src/db/statement.ts';
 import type { Clock } from '../src/lib/clock.ts';
 import { Turn } from '../src/lib/turn.ts';
 import { AppError } from '../src/lib/app-error.ts';
+
+/** How long it may be silent until it counts as away. */
+const answerMs = 50;
 
 const limits = { maxInFlight: 2, maxSize: 10, maxWaiting: 100, maxWaitMs: 5_000 };
 
@@ -20,6 +24,7 @@ export class ScriptedServer {
   systemIdentifier = '7';
   startedAt = 'first start';
   inRecovery = true;
+  readOnly = true;
   /** `silent` takes statements and says nothing. */
   health: 'well' | 'away' | 'silent' = 'well';
   /** What every statement that does not ask for positions fails with. */
@@ -30,13 +35,29 @@ export class ScriptedServer {
   readonly timeoutsMs: (number | undefined)[] = [];
   readonly #name: string;
 
-  constructor(name: string, changes: Partial<Pick<ScriptedServer, 'inRecovery' | 'lsn' | 'startedAt'>> = {}) {
+  constructor(
+    name: string,
+    changes: Partial<Pick<ScriptedServer, 'inRecovery' | 'readOnly' | 'lsn' | 'startedAt' | 'timeline'>> = {},
+  ) {
     this.#name = name;
     Object.assign(this, changes);
   }
 
   get position(): Position {
     return { timeline: this.timeline, lsn: this.lsn };
+  }
+
+  /** As those see it who watch it. */
+  watched(): Server {
+    const endpoint: Endpoint = { host: this.#name, port: 5433, user: 'test', database: 'test' };
+    return new Server(endpoint, {
+      ask: async () => {
+        const [status] = await this.query(serverStatus, [], AbortSignal.timeout(answerMs));
+        if (status === undefined) throw new Error('no answer');
+        return status;
+      },
+      close: async () => undefined,
+    });
   }
 
   batches(clock: Clock = performance): BatchedPool {
@@ -51,7 +72,7 @@ export class ScriptedServer {
     this.asked.push(wanted.name);
     if (this.health === 'away') throw new AppError('database_unavailable');
     if (this.health === 'silent') return await abortOf(signal);
-    if (this.failure !== undefined && !wanted.name.startsWith('position.')) throw this.failure;
+    if (this.failure !== undefined && !/^(position|server)\./u.test(wanted.name)) throw this.failure;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The tests ask for positions and for these names.
     return [{ ...this.#row(), name: this.#name }] as unknown as Row[];
   }
@@ -65,9 +86,10 @@ export class ScriptedServer {
     return { result, after: behind && (await this.query(behind, [], signal)) };
   }
 
-  #row(): PositionRow & Identity {
-    const { timeline, incarnation, systemIdentifier, startedAt, inRecovery } = this;
-    return { lsn: String(this.lsn), timeline, incarnation, systemIdentifier, startedAt, inRecovery };
+  #row(): ServerStatus {
+    const { timeline, incarnation, systemIdentifier, startedAt, inRecovery, readOnly } = this;
+    const flushed = inRecovery ? null : String(this.lsn);
+    return { lsn: String(this.lsn), flushed, timeline, incarnation, systemIdentifier, startedAt, inRecovery, readOnly };
   }
 }
 

@@ -118,8 +118,13 @@ export class Connection {
     this.#spoilt = true;
     if (this.#cut !== undefined) return;
     requestCancel(this.#options.endpoint, this.client, cancelGraceMs);
-    this.#cut = setTimeout(() => socketOf(this.client)?.destroy(), graceMs);
+    this.#cut = setTimeout(() => cutConnection(this.client), graceMs);
   }
+}
+
+/** Drops a connection; statements that run on it reject. */
+export function cutConnection(client: object): void {
+  socketOf(client)?.destroy();
 }
 
 /** `pg` has no public way to drop a connection on which statements are still running, or to send several at once. */

@@ -2,19 +2,26 @@ import type { Turn } from '../lib/turn.ts';
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
 import type { BatchLimits } from './batch.ts';
 import { BatchedPool, type BatchLoads } from './batched-pool.ts';
-import { placeOf } from './endpoint.ts';
+import { placeOf, type Endpoint } from './endpoint.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Pool, type PoolOptions, type PoolServices } from './pool.ts';
-import { primaryPosition, replayPosition } from './position.ts';
+import { areOneServer } from './identity.ts';
+import { primaryPosition, replayPosition, toFlushed, type ServerStatus } from './position.ts';
+import { Probe } from './probe.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { Reads } from './reads.ts';
-import { StandbyWatch } from './standby-watch.ts';
+import { Server } from './server.ts';
 import { Standby } from './standby.ts';
 import { Standbys } from './standbys.ts';
+import { Topology, type Primary } from './topology.ts';
 import { Writes } from './writes.ts';
 
 export interface DatabasesOptions {
+  /** To the primary, wherever it is; `endpoint` is where it was found. */
   readonly write: PoolOptions<'write'>;
+  readonly otherWrites: readonly Endpoint[];
+  /** The database cluster; default: that of the first primary found. */
+  readonly systemIdentifier?: string | undefined;
   /** One for each standby, each with two connections at least. */
   readonly reads: readonly PoolOptions<'read'>[];
   /** Of reads, wherever they are made. */
@@ -28,6 +35,8 @@ export interface DatabasesOptions {
 export interface Databases {
   readonly reads: Reads;
   readonly writes: Writes;
+  /** Who is the primary. */
+  readonly topology: Topology;
   readonly writePool: Pool<'write'>;
   /** In the order of the standbys. */
   readonly readPools: readonly Pool<'read'>[];
@@ -63,42 +72,60 @@ export interface DatabasesServices extends PoolServices {
   readonly traces?: StatementTraces | undefined;
 }
 
-/** Resolves, within a second, when each standby was looked at once; rejects never: servers may be away. */
+/** Resolves, within a second, when each server was asked once; rejects never: servers may be away. */
 export async function openDatabases(options: DatabasesOptions, services: DatabasesServices): Promise<Databases> {
   const { write, batching, maxLagMs, readTimeoutMs } = options;
-  const { clock, random } = services;
-  const writePool = new Pool(write, services);
+  const { topology, serverOf } = watchServers(options, services);
+  const writePool = new Pool({ ...write, maxOpen: withoutProbe(write.maxOpen) }, services, {
+    misfitOf: (status) => topology.misfitOf(status),
+    look: async () => topology.look(),
+    admitWrite: async () => topology.admitWrite(),
+  });
   const batchOptions = { ...services, limits: limitsOf(write, batching), position: primaryPosition };
   const readLimits = { ...batchOptions.limits, maxWaitMs: readTimeoutMs };
   const primary = new BatchedPool(writePool, { ...batchOptions, limits: readLimits });
   const maxAlone = Math.max(1, Math.floor(write.maxOpen * shareOfAlone));
   const commits = new GroupCommit(writePool, { ...batchOptions, maxAlone });
-  const primaryLog = new PrimaryLog(clock, maxLagMs * 2);
-  const ways = options.reads.map((read) => openStandby(read, { batching, maxLagMs, primary: primaryLog }, services));
+  const primaryLog = new PrimaryLog(services.clock, maxLagMs * 2);
+  const ways = options.reads.map((read) =>
+    openStandby(read, { batching, maxLagMs, primaryLog, topology, server: serverOf(read.endpoint) }, services),
+  );
   const standbys = new Standbys(
     ways.map(({ standby }) => standby),
-    { maxTogether: batching ? maxSize : 1, random },
+    { maxTogether: batching ? maxSize : 1, random: services.random },
   );
-  const watch = new StandbyWatch(writePool, primaryLog, standbys.all);
-  await watch.start();
-  const pools = [writePool, ...ways.flatMap((way) => way.pools)];
+  const followPrimary = primaryFollower(topology, writePool);
+  topology.onAnswer(() => {
+    followPrimary();
+    const primaryNow = toFlushed(topology.primary?.server.status);
+    if (primaryNow !== undefined) primaryLog.add(primaryNow);
+    for (const { follow } of ways) follow();
+  });
+  await topology.start();
+  const pools = [writePool, ...ways.map(({ pool }) => pool)];
   return {
     reads: new Reads({
       primary,
       standbys,
       maxCatchUpMs,
       timeoutMs: readTimeoutMs,
-      clock,
-      onFailure: (standby) => watch.lookAt(standby),
+      clock: services.clock,
+      onFailure: (standby) => void standby.check(),
+      onOldPrimary: async () => topology.look(),
     }),
-    writes: new Writes(commits, { maxWaiting: write.maxWaiting, timeoutMs: write.statementTimeoutMs, clock }),
+    writes: new Writes(commits, {
+      maxWaiting: write.maxWaiting,
+      timeoutMs: write.statementTimeoutMs,
+      clock: services.clock,
+    }),
+    topology,
     writePool,
     readPools: ways.map(({ pool }) => pool),
     standbys,
     pools,
     batches: [primary, commits, ...ways.map(({ standby }) => standby.batches)],
     close: async () => {
-      watch.stop();
+      await topology.stop();
       await Promise.all(pools.map(async (pool) => pool.close()));
     },
   };
@@ -113,24 +140,77 @@ function limitsOf({ maxOpen, maxWaiting, statementTimeoutMs }: PoolOptions, batc
   };
 }
 
-/** One of its connections is the watch's own: a standby whose other connections are all busy is not away. */
+/** One connection to each server is that of its probe: a server whose other connections are all busy is not away. */
+function withoutProbe(maxOpen: number): number {
+  return Math.max(1, maxOpen - 1);
+}
+
+/** One server for each endpoint, however many pools there are to it. */
+function watchServers(
+  { write, reads, otherWrites, systemIdentifier }: DatabasesOptions,
+  services: DatabasesServices,
+): { readonly topology: Topology; readonly serverOf: (endpoint: Endpoint) => Server } {
+  const { applicationName, prepare } = write;
+  const servers = new Map<string, Server>();
+  const serverOf = (endpoint: Endpoint): Server => {
+    const key = `${placeOf(endpoint)}/${endpoint.database}`;
+    const known = servers.get(key);
+    const probe = { endpoint, applicationName, prepare, clock: services.clock };
+    const server = known ?? new Server(endpoint, new Probe(probe));
+    servers.set(key, server);
+    return server;
+  };
+  const candidates = [write.endpoint, ...otherWrites].map(serverOf);
+  const standbys = reads.map(({ endpoint }) => serverOf(endpoint));
+  return { topology: new Topology({ ...services, candidates, standbys, systemIdentifier }), serverOf };
+}
+
+/** What moves the pool of the primary to where the primary is. Calls that were sent to an old primary reject at once. */
+function primaryFollower(topology: Topology, pool: Pool<'write'>): () => void {
+  let known: Primary | undefined;
+  return () => {
+    const { primary } = topology;
+    if (primary === undefined) return;
+    const isKnown = known?.server === primary.server && areOneServer(known.status, primary.status);
+    if (!isKnown) pool.moveTo(primary.server.endpoint, { isCut: true });
+    known = primary;
+  };
+}
+
 function openStandby(
   read: PoolOptions<'read'>,
-  { batching, maxLagMs, primary }: Pick<DatabasesOptions, 'batching' | 'maxLagMs'> & { readonly primary: PrimaryLog },
-  services: DatabasesServices,
-): { readonly standby: Standby; readonly pool: Pool<'read'>; readonly pools: readonly Pool[] } {
-  const pool = new Pool({ ...read, maxOpen: read.maxOpen - 1 }, services);
-  const watchPool = new Pool({ ...read, maxOpen: 1 }, services);
-  const batches = new BatchedPool(pool, {
-    ...services,
-    limits: limitsOf(read, batching),
-    position: replayPosition,
-  });
-  const standby = new Standby(watchPool, batches, {
-    place: placeOf(read.endpoint),
-    primary,
+  {
+    batching,
     maxLagMs,
-    log: services.log,
+    primaryLog,
+    topology,
+    server,
+  }: Pick<DatabasesOptions, 'batching' | 'maxLagMs'> & {
+    readonly primaryLog: PrimaryLog;
+    readonly topology: Topology;
+    readonly server: Server;
+  },
+  services: DatabasesServices,
+): { readonly standby: Standby; readonly pool: Pool<'read'>; readonly follow: () => void } {
+  const pool = new Pool({ ...read, maxOpen: withoutProbe(read.maxOpen) }, services, {
+    misfitOf: (status) => strangerOf(status, server.status),
+    look: async () => topology.look(),
   });
-  return { standby, pool, pools: [pool, watchPool] };
+  const batches = new BatchedPool(pool, { ...services, limits: limitsOf(read, batching), position: replayPosition });
+  const primary = (): ServerStatus | undefined => topology.primary?.status;
+  const standby = new Standby(server, batches, { primary, primaryLog, maxLagMs, log: services.log });
+  let known: ServerStatus | undefined;
+  const follow = (): void => {
+    const { status } = server;
+    if (status !== undefined && known !== undefined && !areOneServer(known, status))
+      pool.moveTo(read.endpoint, { isCut: true });
+    known = status ?? known;
+    standby.judge();
+  };
+  return { standby, pool, follow };
+}
+
+/** Why a new connection leads to another server than the one that is known; undefined when it does not. */
+function strangerOf(status: ServerStatus, known: ServerStatus | undefined): string | undefined {
+  return known === undefined || areOneServer(status, known) ? undefined : 'it is another server than before';
 }

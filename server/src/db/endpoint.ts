@@ -16,6 +16,8 @@ export interface Endpoint {
 export interface Endpoints {
   readonly write: Endpoint;
   readonly reads: readonly Endpoint[];
+  /** Where else the primary may be after a failover. None when the databases are embedded. */
+  readonly otherWrites?: readonly Endpoint[];
 }
 
 /** A primary and one standby of it. */

@@ -66,6 +66,19 @@ export function isFaultOfStandby(error: unknown): boolean {
   return error instanceof DatabaseError && !isFaultOfCalls(error);
 }
 
+/** Whether a server refused to write because it is read-only or a standby: nothing was written. */
+export function isReadOnlyRefusal(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : error;
+  return cause instanceof DatabaseError && cause.code === '25006';
+}
+
+/** What says that the server may be gone or another one: no connection, the end of one, or that it is read-only. */
+export function isFailureOfServer(error: unknown): boolean {
+  if (!(error instanceof AppError) || error.code !== 'database_unavailable') return false;
+  const { cause } = error;
+  return !(cause instanceof DatabaseError) || /^(08|57P0|25006)/u.test(cause.code ?? '');
+}
+
 /** Turns a failure of the driver into a refusal where the request is not to blame; other errors stay what they are. */
 export function toAppError(error: unknown): unknown {
   switch (classifyFailure(error)) {

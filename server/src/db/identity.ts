@@ -23,5 +23,16 @@ export function strangenessOf(read: Identity, write: Identity): string | undefin
   if (read.systemIdentifier !== write.systemIdentifier)
     return 'is not a standby of the write server: it is another database cluster';
   if (read.inRecovery || write.inRecovery || areOneServer(read, write)) return undefined;
-  return 'is a copy of the write server that follows it no more: it has been promoted';
+  return 'is a copy of the write server that does not follow it: it was promoted, or is the primary of before a promotion';
+}
+
+/** The same, of servers on known timelines: a promotion begins a new one, and only those that follow it are on it. */
+export function misfitOf(read: Identity & OnTimeline, write: Identity & OnTimeline): string | undefined {
+  const strangeness = strangenessOf(read, write);
+  if (strangeness !== undefined || read.timeline === write.timeline) return strangeness;
+  return `is on timeline ${read.timeline} and the primary on ${write.timeline}: it does not follow the primary`;
+}
+
+interface OnTimeline {
+  readonly timeline: number;
 }

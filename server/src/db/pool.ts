@@ -1,4 +1,4 @@
-import { Pool as PgPool, type PoolClient, type QueryResultRow } from 'pg';
+import type { QueryResultRow } from 'pg';
 
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -6,11 +6,12 @@ import { Gate, GateRefusal } from '../lib/gate.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Asker } from './caller.ts';
-import { Connection, type ConnectionOptions } from './connection.ts';
+import type { Connection } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import { describeFailure, withOutcome } from './errors.ts';
+import { isFailureOfServer, isReadOnlyRefusal, withOutcome } from './errors.ts';
 import type { DbObserver } from './observer.ts';
-import { clientConfig } from './session.ts';
+import type { ServerStatus } from './position.ts';
+import { ServerConnections } from './server-connections.ts';
 import { statement, type Queryable, type Statement } from './statement.ts';
 import { queryableOn, runTransaction, sendTransaction } from './transaction.ts';
 
@@ -45,6 +46,16 @@ export interface PoolServices {
   readonly observer?: DbObserver | undefined;
 }
 
+/** What a pool is told about its server by those who watch it. */
+export interface Guard {
+  /** Why a new connection to a server that says this of itself may not be used; undefined when it may. */
+  readonly misfitOf: (status: ServerStatus) => string | undefined;
+  /** Called when a connection failed. Resolves when the servers have been asked again, and the pool was moved if need be. */
+  readonly look: () => Promise<void>;
+  /** Resolves when a write may be sent; rejects when the server takes none. */
+  readonly admitWrite?: () => Promise<void>;
+}
+
 export interface QueryThenOptions<After extends QueryResultRow> {
   readonly behind?: Statement<After, []> | undefined;
   readonly isTransaction?: boolean;
@@ -56,10 +67,13 @@ export interface QueryThenOptions<After extends QueryResultRow> {
   readonly asker?: Asker | undefined;
 }
 
+/** A call that the server refused, or that was never sent, is made again on another server at most this often. */
+const maxMoves = 2;
+
 const ping = statement<{ ok: number }>('pool.ping', 'select 1 as ok');
 
 /**
- * Connections to one server, with the semantics of Go's `database/sql` that the guide tunes: max open, max idle,
+ * Connections to one server at a time, with the semantics of Go's `database/sql` that the guide tunes: max open, max idle,
  * lifetime, idle time. `pg-pool` keeps the connections; what it lacks is here: a bounded wait that can be left, a
  * deadline that counts the wait, and cancelling on the server.
  *
@@ -71,34 +85,25 @@ export class Pool<R extends Role = Role> implements Queryable {
   readonly role: R;
   readonly #options: PoolOptions<R>;
   readonly #services: PoolServices;
-  readonly #connectionOptions: ConnectionOptions;
-  readonly #pool: PgPool;
+  readonly #guard: Guard | undefined;
   readonly #gate: Gate;
-  readonly #expiresAt = new WeakMap<PoolClient, number>();
+  readonly #ending = new Set<Promise<void>>();
+  #endpoint: Endpoint;
+  #server: ServerConnections;
 
-  constructor(options: PoolOptions<R>, services: PoolServices) {
+  /** Without a guard, all connections go to one endpoint, whichever server is there. */
+  constructor(options: PoolOptions<R>, services: PoolServices, guard?: Guard) {
     this.role = options.role;
     this.#options = options;
     this.#services = services;
-    this.#connectionOptions = { ...options, ...services };
+    this.#guard = guard;
     this.#gate = new Gate(options.maxOpen, options.maxWaiting);
-    this.#pool = new PgPool({
-      ...clientConfig(options.endpoint, options),
-      max: options.maxOpen,
-      pipeline: true,
-      idleTimeoutMillis: options.idleTimeMs,
-    });
-    this.#pool.on('connect', (client) => {
-      client.on('error', () => undefined); // The statement that was running reports it; without a listener it is fatal.
-      this.#expiresAt.set(client, services.clock.now() + options.lifetimeMs * (1 - services.random() / 10));
-    });
-    this.#pool.on('error', (error) => {
-      services.log.warn({ role: this.role, reason: describeFailure(error) }, 'an idle database connection was lost');
-    });
+    this.#endpoint = options.endpoint;
+    this.#server = this.#connectTo(options.endpoint);
   }
 
   get connections(): { readonly open: number; readonly idle: number; readonly waiting: number } {
-    return { open: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#gate.waiting };
+    return { open: this.#server.open, idle: this.#server.idle, waiting: this.#gate.waiting };
   }
 
   /**
@@ -123,9 +128,69 @@ export class Pool<R extends Role = Role> implements Queryable {
     send: (db: Queryable) => Promise<T>,
     options: QueryThenOptions<After>,
   ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
+    const deadline = this.#services.clock.now() + (options.timeoutMs ?? this.#options.statementTimeoutMs);
+    for (let moves = 0; ; moves += 1) {
+      const server = this.#server;
+      try {
+        return await this.#sendThen(send, options, deadline);
+      } catch (error) {
+        if (moves === maxMoves || !(await this.#hasMoved(server, error, deadline))) throw error;
+      }
+    }
+  }
+
+  /** Runs several statements as one: all of them, or none. Each has the deadline of a statement. */
+  async transaction<T>(this: Pool<'write'>, run: (tx: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const timeoutMs = this.#options.statementTimeoutMs;
+    const deadline = this.#services.clock.now() + timeoutMs;
+    return await this.#lend({ signal, isRead: false }, deadline, async (connection) =>
+      knownOutcome(runTransaction(connection, { timeoutMs }, run, signal), false),
+    );
+  }
+
+  /** Whether the server answers; rejects like `query`. */
+  async ping(signal: AbortSignal): Promise<void> {
+    await this.query(ping, [], signal);
+  }
+
+  /**
+   * From now on, connections go to this endpoint, or to what its name leads to now; calls that wait for one get it there.
+   * With `isCut`, calls that were sent reject at once, because nothing that the old server says is of use any more.
+   */
+  moveTo(endpoint: Endpoint, { isCut }: { readonly isCut: boolean }): void {
+    this.#end(isCut);
+    this.#endpoint = endpoint;
+    this.#server = this.#connectTo(endpoint);
+  }
+
+  /** Closes every connection; those at work finish first. */
+  async close(): Promise<void> {
+    this.#end(false);
+    await Promise.all(this.#ending);
+  }
+
+  #connectTo(endpoint: Endpoint): ServerConnections {
+    return new ServerConnections({
+      ...this.#options,
+      ...this.#services,
+      endpoint,
+      misfitOf: this.#guard?.misfitOf,
+    });
+  }
+
+  #end(isCut: boolean): void {
+    const ending = this.#server.end({ isCut }).finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+
+  async #sendThen<T, After extends QueryResultRow>(
+    send: (db: Queryable) => Promise<T>,
+    options: QueryThenOptions<After>,
+    deadline: number,
+  ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
     const { behind, isTransaction = false, isRead = this.role === 'read', signal, asker } = options;
     const interrupt = isRead ? signal : undefined;
-    return await this.#lend(options, async (connection, deadline) => {
+    return await this.#lend({ signal, isRead }, deadline, async (connection) => {
       const limits = { timeoutMs: this.#left(deadline), interrupt, asker };
       const runBehind = async (): Promise<After[] | undefined> =>
         behind && (await settled(connection.run<After>(behind, [], limits)))?.rows;
@@ -144,45 +209,49 @@ export class Pool<R extends Role = Role> implements Queryable {
     });
   }
 
-  /** Runs several statements as one: all of them, or none. Each has the deadline of a statement. */
-  async transaction<T>(this: Pool<'write'>, run: (tx: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const timeoutMs = this.#options.statementTimeoutMs;
-    return await this.#lend({ signal }, async (connection) =>
-      knownOutcome(runTransaction(connection, { timeoutMs }, run, signal), false),
-    );
-  }
-
-  /** Whether the server answers; rejects like `query`. */
-  async ping(signal: AbortSignal): Promise<void> {
-    await this.query(ping, [], signal);
-  }
-
-  /** Closes every connection; those at work finish first. */
-  async close(): Promise<void> {
-    await this.#pool.end();
+  /**
+   * Whether a call that did nothing may succeed now, because the pool has other connections than `server`. A server that
+   * refuses writes loses all connections that were opened before.
+   */
+  async #hasMoved(server: ServerConnections, error: unknown, deadline: number): Promise<boolean> {
+    if (this.#guard === undefined || !isFailureOfServer(error)) return false;
+    if (isReadOnlyRefusal(error) && this.#server === server) this.moveTo(this.#endpoint, { isCut: false });
+    const looking = this.#guard.look();
+    if (this.role === 'read') return false; // Another standby is asked, and the primary.
+    await withDeadline(looking, this.#left(deadline)).catch(() => undefined);
+    return this.#server !== server && this.#left(deadline) > 0;
   }
 
   async #lend<T>(
-    { signal, timeoutMs = this.#options.statementTimeoutMs }: Pick<QueryThenOptions<never>, 'signal' | 'timeoutMs'>,
-    use: (connection: Connection, deadline: number) => Promise<T>,
+    { signal, isRead }: { readonly signal: AbortSignal | undefined; readonly isRead: boolean },
+    deadline: number,
+    use: (connection: Connection) => Promise<T>,
   ): Promise<T> {
-    const deadline = this.#services.clock.now() + timeoutMs;
+    if (!isRead) await this.#admitWrite(deadline);
     await this.#enter(deadline, signal);
-    const connecting = this.#connect();
-    let client: PoolClient;
+    const server = this.#server;
+    const connecting = server.lend();
+    let connection: Connection;
     try {
-      client = await withDeadline(connecting, this.#left(deadline), signal);
+      connection = await withDeadline(connecting, this.#left(deadline), signal);
     } catch (error) {
-      this.#abandon(connecting);
+      this.#abandon(server, connecting);
       // Whatever keeps us from connecting (nobody there, a wrong password, a certificate): no request is to blame.
       throw signal?.aborted === true ? signal.reason : new AppError('database_unavailable', { cause: error });
     }
-    const connection = new Connection(client, this.#connectionOptions);
     try {
-      return await use(connection, deadline);
+      return await use(connection);
     } finally {
-      this.#giveBack(client, connection.spoilt);
+      this.#giveBack(server, connection);
     }
+  }
+
+  async #admitWrite(deadline: number): Promise<void> {
+    const admission = this.#guard?.admitWrite?.();
+    if (admission === undefined) return;
+    await withDeadline(admission, this.#left(deadline)).catch((cause: unknown) => {
+      throw new AppError('database_unavailable', { cause });
+    });
   }
 
   async #enter(deadline: number, signal: AbortSignal | undefined): Promise<void> {
@@ -197,29 +266,18 @@ export class Pool<R extends Role = Role> implements Queryable {
     }
   }
 
-  async #connect(): Promise<PoolClient> {
-    const client = await this.#pool.connect();
-    if (!this.#expired(client)) return client;
-    client.release(true);
-    return await this.#connect();
-  }
-
   /** Nobody waits for this connection any more; it is kept for the next caller. */
-  #abandon(connecting: Promise<PoolClient>): void {
+  #abandon(server: ServerConnections, connecting: Promise<Connection>): void {
     void connecting.then(
-      (client) => this.#giveBack(client, false),
+      (connection) => this.#giveBack(server, connection),
       () => this.#gate.leave(),
     );
   }
 
-  #giveBack(client: PoolClient, spoilt: boolean): void {
-    const surplus = this.#gate.waiting === 0 && this.#pool.idleCount >= this.#options.maxIdle;
-    client.release(spoilt || surplus || this.#expired(client));
+  #giveBack(server: ServerConnections, connection: Connection): void {
+    const isSurplus = this.#gate.waiting === 0 && server.idle >= this.#options.maxIdle;
+    server.giveBack(connection, isSurplus);
     this.#gate.leave();
-  }
-
-  #expired(client: PoolClient): boolean {
-    return this.#services.clock.now() >= (this.#expiresAt.get(client) ?? 0);
   }
 
   #left(deadline: number): number {

@@ -37,13 +37,14 @@ export interface PositionRow {
 }
 
 /**
- * Of a standby: the timeline that it receives; without a connection to the primary, that of its last restart point, which may
- * be an older one.
+ * Of a standby: the timeline that it receives; without a connection to the primary, the newest that its control file knows,
+ * which may be an older one.
  */
 export const timelineColumn = `
   case when not pg_is_in_recovery() then ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int
        else coalesce((select received_tli from pg_stat_wal_receiver),
-                     (select timeline_id from pg_control_checkpoint())) end`;
+                     (select greatest(c.timeline_id, r.min_recovery_end_timeline)
+                        from pg_control_checkpoint() c, pg_control_recovery() r)) end`;
 
 /** What a standby has replayed; of a server that is none, the same as on the primary. */
 const replayColumns = `
@@ -71,10 +72,19 @@ export const flushedPosition = statement<PositionRow & Identity>(
           ${identityColumns}`,
 );
 
-/** What a standby has replayed, and whose standby it is. */
-export const standbyPosition = statement<PositionRow & Identity>(
-  'position.standby_identity',
+/** What a server says of itself: who it is, its role, and how far it has got. */
+export interface ServerStatus extends PositionRow, Identity {
+  /** Whether a new transaction of ours may write; a standby is always read-only. */
+  readonly readOnly: boolean;
+  /** On the disk of a server that is not in recovery, so that a standby can have it; null on a standby. */
+  readonly flushed: string | null;
+}
+
+export const serverStatus = statement<ServerStatus>(
+  'server.status',
   `select ${replayColumns},
+          case when not pg_is_in_recovery() then (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text end as flushed,
+          current_setting('transaction_read_only') = 'on' as "readOnly",
           ${identityColumns}`,
 );
 
@@ -84,6 +94,11 @@ export const replayPosition = statement<PositionRow>('position.standby', `select
 /** Undefined when there is no row, or nothing was ever replayed. */
 export function toPosition(row: PositionRow | undefined): Position | undefined {
   return typeof row?.lsn === 'string' ? { timeline: row.timeline, lsn: BigInt(row.lsn) } : undefined;
+}
+
+/** How far the log of a primary is on its disk, where a standby can have it; undefined on a standby. */
+export function toFlushed(status: ServerStatus | undefined): Position | undefined {
+  return typeof status?.flushed === 'string' ? { timeline: status.timeline, lsn: BigInt(status.flushed) } : undefined;
 }
 
 const tokens = new WeakMap<Position, string>();

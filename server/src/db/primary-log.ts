@@ -1,5 +1,4 @@
 import type { Clock } from '../lib/clock.ts';
-import type { Identity } from './identity.ts';
 import { covers, type Position } from './position.ts';
 
 interface Sample {
@@ -20,7 +19,7 @@ export interface Lag {
 const gapMs = 1_000;
 
 /**
- * Who the primary is, where it was and when, by our own clock: so a standby's lag in time needs no clock of theirs, and is 0 on a
+ * Where the primary was and when, by our own clock: so a standby's lag in time needs no clock of theirs, and is 0 on a
  * server where nothing happens. Holds what is younger than `keepMs`, and the last sample before that: what was written before
  * a quiet time is not young because something was written after it. What was written before the first sample is of any age.
  */
@@ -29,8 +28,6 @@ export class PrimaryLog {
   readonly #keepMs: number;
   #samples: Sample[] = [];
   #sampledAt = Number.NEGATIVE_INFINITY;
-  /** As it was last heard of; undefined before that. */
-  identity: Identity | undefined;
 
   constructor(clock: Clock, keepMs: number) {
     this.#clock = clock;

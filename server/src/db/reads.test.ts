@@ -32,6 +32,7 @@ let second: ScriptedServer;
 let all: readonly Standby[];
 let reads: Reads;
 let failures: Standby[];
+let onOldPrimary: () => void;
 let read: Read<undefined, string>;
 
 beforeEach(async () => {
@@ -40,10 +41,11 @@ beforeEach(async () => {
   second = new ScriptedServer('second', { lsn: 200n });
   const primaryLog = new PrimaryLog(performance, 10_000);
   all = [first, second].map(
-    (one) => new Standby(one, one.batches(), { place: 'standby', primary: primaryLog, maxLagMs: 1_000, log }),
+    (one) => new Standby(one.watched(), one.batches(), { primary: () => undefined, primaryLog, maxLagMs: 1_000, log }),
   );
   await Promise.all(all.map(async (one) => one.check()));
   failures = [];
+  onOldPrimary = () => undefined;
   reads = new Reads({
     primary: primary.batches(),
     standbys: new Standbys(all, { maxTogether: 10, random: () => 0 }),
@@ -51,6 +53,7 @@ beforeEach(async () => {
     timeoutMs: 5_000,
     clock: performance,
     onFailure: (standby) => void failures.push(standby),
+    onOldPrimary: async () => onOldPrimary(),
   });
   read = reads.prepare(who);
 });
@@ -153,6 +156,30 @@ test('an answer of a standby that has become another server since is not given',
   const caller = callerWith(at(150n));
   assert.equal(await read(undefined, caller), 'primary');
   assert.deepEqual(caller.seen, primary.position);
+});
+
+test('a primary that is older than a token does not answer it: the new one is looked for', async () => {
+  const token = { timeline: 2, lsn: 50n };
+  let looks = 0;
+  onOldPrimary = () => {
+    looks += 1;
+    if (looks === 2) Object.assign(primary, { timeline: 2, lsn: 60n });
+  };
+  const caller = callerWith(token);
+  assert.equal(await read(undefined, caller), 'primary');
+  assert.equal(looks, 2);
+  assert.deepEqual(caller.seen, { timeline: 2, lsn: 60n });
+});
+
+test('where no newer primary is found, a token of a newer timeline is refused, not answered with what is old', async () => {
+  await assert.rejects(read(undefined, callerWith({ timeline: 2, lsn: 50n })), { code: 'database_unavailable' });
+});
+
+test('a token of an older timeline is answered by the new primary, and replaced', async () => {
+  Object.assign(primary, { timeline: 2, lsn: 500n });
+  const caller = callerWith(at(300n));
+  assert.equal(await read(undefined, caller), 'primary');
+  assert.deepEqual(caller.seen, { timeline: 2, lsn: 500n });
 });
 
 test('without a fit standby nobody waits for one', async () => {

@@ -1,3 +1,4 @@
+import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { BatchableRead } from './batchable.ts';
 import type { BatchedPool, Positioned, Send } from './batched-pool.ts';
@@ -20,7 +21,12 @@ export interface ReadsOptions {
   readonly clock: Clock;
   /** Called when a standby failed a read. */
   readonly onFailure: (standby: Standby) => void;
+  /** Called when the primary turned out to be older than a token. Resolves when it was looked for again. */
+  readonly onOldPrimary: () => Promise<void>;
 }
+
+/** How often a read asks a primary that lacks what its token says, before it is refused. */
+const maxOldAnswers = 3;
 
 /** Where reads were answered, since the start. */
 export interface ReadOutcomes {
@@ -128,9 +134,28 @@ export class Reads {
       caller.seen = latest(token, toPosition(answer.position) ?? token);
       return answer.result;
     } else this.outcomes[isBehind ? 'primaryForToken' : 'primaryForAbsence'] += 1;
-    const { result, position } = await reader.onPrimary.positioned(call, caller.lifetime, caller, deadline);
-    caller.seen = toPosition(position) ?? onlyOnPrimary;
-    return result;
+    return await this.#readFromPrimary(reader, wanted, token);
+  }
+
+  /**
+   * A token of a newer timeline was given by a newer primary: until that is found, nobody can answer. An older token is
+   * covered by the primary, whichever it is: it has all that outlived the failover.
+   */
+  async #readFromPrimary<Call, Result>(
+    reader: Reader<Call, Result>,
+    { call, caller, deadline }: Wanted<Call>,
+    token: Position,
+  ): Promise<Result> {
+    for (let answers = 1; ; answers += 1) {
+      const { result, position } = await reader.onPrimary.positioned(call, caller.lifetime, caller, deadline);
+      const reached = toPosition(position) ?? onlyOnPrimary;
+      if (reached === onlyOnPrimary || reached.timeline >= token.timeline) {
+        caller.seen = reached;
+        return result;
+      }
+      if (answers === maxOldAnswers) throw new AppError('database_unavailable');
+      await this.#options.onOldPrimary();
+    }
   }
 
   /**

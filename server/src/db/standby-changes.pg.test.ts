@@ -12,7 +12,9 @@ import { GroupCommit } from './group-commit.ts';
 import { Pool, type Role } from './pool.ts';
 import { primaryPosition, replayPosition, type Position } from './position.ts';
 import { PrimaryLog } from './primary-log.ts';
+import { Probe } from './probe.ts';
 import { Reads } from './reads.ts';
+import { Server } from './server.ts';
 import { Standby } from './standby.ts';
 import { Standbys } from './standbys.ts';
 import { statement } from './statement.ts';
@@ -24,6 +26,7 @@ const services = {
   random: Math.random,
   log: createLog({ level: 'silent', name: 'test', pretty: false }),
 };
+const nothing = async (): Promise<void> => undefined;
 const limits = { maxInFlight: 2, maxSize: 10, maxWaiting: 100, maxWaitMs: 5_000 };
 const insertNote = statement<{ id: number }>('test.note', 'insert into noted default values returning id');
 const countNotes = statement<{ n: number }>('test.count', 'select count(*)::int as n from noted');
@@ -44,6 +47,7 @@ const count: BatchableRead<undefined, number> = {
 let site: TestSite;
 let pair: EmbeddedPair;
 let pools: Pool[] = [];
+let probed: Server[] = [];
 let reads: Reads;
 let readCount: (caller: Caller) => Promise<number>;
 let writeNote: (caller: Caller) => Promise<number>;
@@ -98,15 +102,21 @@ beforeEach(async () => {
   const commits = new GroupCommit(writePool, { limits, clock, turn, position: primaryPosition, maxAlone: 1 });
   const onStandby = new BatchedPool(openPool('read'), { limits, clock, turn, position: replayPosition });
   const primaryLog = new PrimaryLog(clock, 10_000);
-  const standby = new Standby(openPool('read'), onStandby, {
-    place: 'standby',
-    primary: primaryLog,
-    maxLagMs: 5_000,
-    log,
-  });
+  const endpoint = { ...pair.endpoints.read, database: 'postgres' };
+  const server = new Server(endpoint, new Probe({ endpoint, applicationName: 'test', prepare: true, clock }));
+  probed.push(server);
+  const standby = new Standby(server, onStandby, { primary: () => undefined, primaryLog, maxLagMs: 5_000, log });
   await standby.check();
   const standbys = new Standbys([standby], { maxTogether: 10, random: () => 0 });
-  reads = new Reads({ primary, standbys, maxCatchUpMs: 20, timeoutMs: 5_000, clock, onFailure: () => undefined });
+  reads = new Reads({
+    primary,
+    standbys,
+    maxCatchUpMs: 20,
+    timeoutMs: 5_000,
+    clock,
+    onFailure: () => undefined,
+    onOldPrimary: nothing,
+  });
   const read = reads.prepare(count);
   const writeOne = new Writes(commits, { maxWaiting: 10, timeoutMs: 5_000, clock }).prepare(note);
   readCount = async (caller) => read(undefined, caller);
@@ -114,8 +124,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await Promise.all(pools.map(async (pool) => pool.close()));
-  pools = [];
+  await Promise.all([...pools, ...probed].map(async (one) => one.close()));
+  [pools, probed] = [[], []];
 });
 
 function callerWith(token: Position | undefined): Caller {

@@ -4,9 +4,9 @@ import { beforeEach, test } from 'node:test';
 import { ScriptedServer } from '../../test/scripted-server.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { createLog } from '../telemetry/log.ts';
-import { onlyOnPrimary } from './position.ts';
+import { onlyOnPrimary, type ServerStatus } from './position.ts';
 import { PrimaryLog } from './primary-log.ts';
-import { Standby } from './standby.ts';
+import { Standby, type StandbyOptions } from './standby.ts';
 
 const lines: string[] = [];
 const log = createLog(
@@ -14,18 +14,22 @@ const log = createLog(
   { write: (line: string) => void lines.push(line) },
 );
 const clock = { nowMs: 0, now: () => clock.nowMs };
+const nothingReplayed = { lsn: null, flushed: null, incarnation: 'first start', readOnly: false };
 const soon = (): AbortSignal => AbortSignal.timeout(10_000);
 
 let server: ScriptedServer;
-let primary: PrimaryLog;
+let primaryLog: PrimaryLog;
+let primary: ServerStatus | undefined;
+let options: StandbyOptions;
 let standby: Standby;
 
 beforeEach(() => {
   lines.length = 0;
   server = new ScriptedServer('standby', { lsn: 100n });
-  primary = new PrimaryLog(clock, 10_000);
-  primary.identity = { systemIdentifier: '7', startedAt: 'primary', inRecovery: false };
-  standby = new Standby(server, server.batches(), { place: 'standby:5433', primary, maxLagMs: 1_000, log });
+  primaryLog = new PrimaryLog(clock, 10_000);
+  primary = { ...nothingReplayed, systemIdentifier: '7', startedAt: 'primary', inRecovery: false, timeline: 1 };
+  options = { primary: () => primary, primaryLog, maxLagMs: 1_000, log };
+  standby = new Standby(server.watched(), server.batches(), options);
 });
 
 test('a standby is read from after it was looked at, not before', async () => {
@@ -73,7 +77,7 @@ test('whoever waits for a position is told when it is there, and all wait with t
 
 test('it is waited for while it may be about to have a position: not on another timeline, nor far behind', async () => {
   assert.equal(standby.mayHaveSoon({ timeline: 1, lsn: 200n }), false, 'nothing is known yet');
-  primary.add({ timeline: 1, lsn: 150n });
+  primaryLog.add({ timeline: 1, lsn: 150n });
   await standby.check();
   assert.equal(standby.mayHaveSoon({ timeline: 1, lsn: 200n }), true);
   assert.equal(standby.mayHaveSoon({ timeline: 2, lsn: 1n }), false);
@@ -95,8 +99,10 @@ test('whoever has waited long enough is told so, and then nothing is asked any m
   assert.equal(await standby.reaches({ timeline: 1, lsn: 200n }, over.signal), false);
   const asked = server.asked.length;
   const neighbour = new ScriptedServer('neighbour');
-  const options = { place: 'neighbour:5433', primary, maxLagMs: 1_000, log };
-  const waitingThere = new Standby(neighbour, neighbour.batches(), options).reaches({ timeline: 1, lsn: 1n }, soon());
+  const waitingThere = new Standby(neighbour.watched(), neighbour.batches(), options).reaches(
+    { timeline: 1, lsn: 1n },
+    soon(),
+  );
   await waitFor('as long as several questions take', () => neighbour.asked.length > 5);
   assert.ok(server.asked.length <= asked + 1, 'one question may have been on its way');
   neighbour.lsn = 1n;
@@ -145,19 +151,34 @@ test('so is a standby that was promoted', async () => {
   await assertLeftOut({ inRecovery: false }, /promoted/u);
 });
 
+test('a standby that stayed on the timeline which the primary has left is left out until it follows', async () => {
+  await standby.check();
+  assert(primary);
+  primary = { ...primary, startedAt: 'new primary', timeline: 2 };
+  await standby.check();
+  assert.equal(standby.state, 'foreign');
+  assert.match(lines.join(''), /is on timeline 1 and the primary on 2/u);
+  server.timeline = 2;
+  await standby.check();
+  assert.equal(standby.isFit, true);
+  server.timeline = 1;
+  await standby.check();
+  assert.equal(standby.isFit, true, 'without its connection it names the timeline of its last restart point');
+});
+
 test('the primary itself is no stranger, and while the primary is away nobody is', async () => {
   Object.assign(server, { inRecovery: false, startedAt: 'primary' });
   await standby.check();
   assert.equal(standby.isFit, true);
   server.systemIdentifier = '8';
-  primary.identity = undefined;
+  primary = undefined;
   await standby.check();
   assert.equal(standby.isFit, true);
 });
 
 test('one that is too far behind is left out until it has caught up', async () => {
-  primary.add({ timeline: 1, lsn: 100n });
-  primary.add({ timeline: 1, lsn: 200n });
+  primaryLog.add({ timeline: 1, lsn: 100n });
+  primaryLog.add({ timeline: 1, lsn: 200n });
   await standby.check();
   assert.equal(standby.isFit, true, 'it has had no time yet');
   clock.nowMs += 1_001;

@@ -1,20 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AppError } from '../lib/app-error.ts';
-import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { BatchedPool } from './batched-pool.ts';
 import { describeFailure } from './errors.ts';
-import { strangenessOf } from './identity.ts';
-import { covers, standbyPosition, toPosition, type Position, type PositionRow } from './position.ts';
+import { areOneServer, misfitOf } from './identity.ts';
+import { covers, toPosition, type Position, type PositionRow, type ServerStatus } from './position.ts';
 import type { PrimaryLog } from './primary-log.ts';
-import type { Queryable } from './statement.ts';
+import type { Server } from './server.ts';
 
 export interface StandbyOptions {
-  /** Whose standby it has to be, and what there is to replay. */
-  readonly primary: PrimaryLog;
-  /** `host:port`, for the log. */
-  readonly place: string;
+  /** Whose standby it has to be; undefined when none was found. */
+  readonly primary: () => ServerStatus | undefined;
+  /** What there is to replay. */
+  readonly primaryLog: PrimaryLog;
   /** A standby whose newest known commit is older than this is left out until it has caught up. */
   readonly maxLagMs: number;
   readonly log: Log;
@@ -26,18 +25,13 @@ export interface StandbyOptions {
  */
 export type StandbyState = 'unknown' | 'fit' | 'away' | 'foreign' | 'late';
 
-/** How long a standby may take to say where it is, before it counts as away. */
-const answerMs = 500;
-
 /** A standby that is so far behind, as far as is known, does not catch up within a short wait: ours is looked at often enough. */
 const hopelessLagMs = 1_000;
 
 /** Between two questions whether a position has been replayed, while somebody waits for it. */
 const pauseMs = 2;
 
-class ForeignServerError extends Error {
-  override readonly name = 'ForeignServerError';
-}
+type AskedServer = Pick<Server, 'place' | 'status' | 'failure' | 'ask'>;
 
 interface Waiter {
   readonly wanted: Position;
@@ -52,7 +46,7 @@ export class Standby {
   readonly batches: BatchedPool;
   /** Calls that were sent here and have no answer yet, and those that were answered since the start. Kept by `Reads`. */
   readonly load = { inFlight: 0, answered: 0 };
-  readonly #sessions: Queryable;
+  readonly #server: AskedServer;
   readonly #options: StandbyOptions;
   #state: StandbyState = 'unknown';
   #incarnation: string | undefined;
@@ -61,9 +55,8 @@ export class Standby {
   #isAsking = false;
   #wasFit = false;
 
-  /** `sessions` are not those of the batches: a standby that is busy with reads is not away. */
-  constructor(sessions: Queryable, batches: BatchedPool, options: StandbyOptions) {
-    this.#sessions = sessions;
+  constructor(server: AskedServer, batches: BatchedPool, options: StandbyOptions) {
+    this.#server = server;
     this.batches = batches;
     this.#options = options;
   }
@@ -74,6 +67,13 @@ export class Standby {
 
   get isFit(): boolean {
     return this.#state === 'fit';
+  }
+
+  /** A server that is read from under a second name: it has everything, and standbys are there to take its reads. */
+  get isPrimary(): boolean {
+    const { status } = this.#server;
+    const primary = this.#options.primary();
+    return status !== undefined && primary !== undefined && areOneServer(status, primary);
   }
 
   /** The start of the server to which `has` refers. */
@@ -87,8 +87,8 @@ export class Standby {
 
   /** Whether it is worth a short wait: not on another timeline, such as that of `onlyOnPrimary`, nor far behind. */
   mayHaveSoon(wanted: Position): boolean {
-    const { primary } = this.#options;
-    return this.#position?.timeline === wanted.timeline && primary.lagOf(this.#position).leastMs <= hopelessLagMs;
+    const { primaryLog } = this.#options;
+    return this.#position?.timeline === wanted.timeline && primaryLog.lagOf(this.#position).leastMs <= hopelessLagMs;
   }
 
   /** To be told only what was read after a statement of the same session, and used only for statements that follow. */
@@ -114,24 +114,32 @@ export class Standby {
     return await promise.finally(() => over.removeEventListener('abort', onOver));
   }
 
-  /** Asks where it is, and compares with what the primary had. Never rejects. */
+  /** Asks the server where it is, and judges its answer. Never rejects. */
   async check(): Promise<void> {
-    try {
-      await this.#ask();
-      this.#become(this.#judgeLag());
-    } catch (error) {
-      this.#leaveOut(error instanceof ForeignServerError ? 'foreign' : 'away', error);
-    }
+    await this.#server.ask();
+    this.judge();
+  }
+
+  /** Compares the last answer with what is known of the primary. Learns nothing from a server that does not follow it. */
+  judge(): void {
+    const { status, failure } = this.#server;
+    if (status === undefined) return this.#leaveOut('away', failure);
+    const write = this.#options.primary();
+    // Without a primary, a server is taken for its standby, as it was at the start.
+    const misfit = write && misfitOf(status, write);
+    if (misfit !== undefined) return this.#leaveOut('foreign', new Error(`it ${misfit}`));
+    this.learn(status);
+    this.#become(this.#judgeLag());
   }
 
   #judgeLag(): 'fit' | 'late' | 'unknown' {
-    const { primary, maxLagMs } = this.#options;
-    const { leastMs, mostMs } = primary.lagOf(this.#position);
+    const { primaryLog, maxLagMs } = this.#options;
+    const { leastMs, mostMs } = primaryLog.lagOf(this.#position);
     if (mostMs <= maxLagMs) return 'fit';
     return leastMs > maxLagMs ? 'late' : 'unknown';
   }
 
-  /** Whoever waits for it is sent elsewhere, until `check` finds it fit again. */
+  /** Calls that wait for it are sent elsewhere, until it is found fit again. */
   #leaveOut(state: 'away' | 'foreign', error: unknown): void {
     if (this.#state === state) return;
     this.#become(state, describeFailure(error));
@@ -143,28 +151,17 @@ export class Standby {
     const before = this.#state;
     if (state === before) return;
     this.#state = state;
-    const { log, place } = this.#options;
+    const { log } = this.#options;
+    const { place } = this.#server;
     if (state !== 'fit') log.warn({ standby: place, reason }, `a standby gets no reads: it is ${wordsFor[state]}`);
     else if (this.#wasFit || before !== 'unknown') log.info({ standby: place }, 'a standby gets reads again');
     this.#wasFit ||= state === 'fit';
   }
 
-  /** Learns nothing from a server that does not follow the primary: its positions are of another past. */
-  async #ask(): Promise<void> {
-    const inTime = AbortSignal.timeout(answerMs);
-    const [row] = await withDeadline(this.#sessions.query(standbyPosition, [], inTime), answerMs + 50);
-    const { identity } = this.#options.primary;
-    // Nothing is known of a primary that is away: the standby is taken for its own, as it was at the start.
-    const strangeness = row && identity && strangenessOf(row, identity);
-    if (strangeness !== undefined) throw new ForeignServerError(`it ${strangeness}`);
-    this.learn(row);
-  }
-
   async #askWhileWanted(): Promise<void> {
     this.#isAsking = true;
     while (this.#waiters.size > 0) {
-      // A failure is found by the next check; those who wait here go elsewhere in time.
-      await this.#ask().catch(() => undefined);
+      await this.check();
       if (this.#waiters.size > 0) await sleep(pauseMs);
     }
     this.#isAsking = false;

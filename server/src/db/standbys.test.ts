@@ -7,6 +7,7 @@ import { Standbys, type Candidate } from './standbys.ts';
 
 class Fake implements Candidate {
   isFit = true;
+  isPrimary = false;
   isNear = true;
   position: Position = at(0n);
   readonly load = { inFlight: 0, answered: 0 };
@@ -64,6 +65,17 @@ test('the one with the fewest calls in flight is asked', async () => {
   const { all, standbys } = make('abc');
   for (const [index, inFlight] of [5, 2, 9].entries()) Object.assign(all[index]?.load ?? {}, { inFlight });
   assert.equal(await turns(standbys, 4), 'bbbb');
+});
+
+test('the primary answers only when no standby can', async () => {
+  const { all, standbys } = make('ab');
+  const [first, second] = all;
+  assert(first && second);
+  first.isPrimary = true;
+  second.load.inFlight = 100;
+  assert.equal(await turns(standbys, 3), 'bbb');
+  second.isFit = false;
+  assert.equal(await turns(standbys, 3), 'aaa');
 });
 
 test('calls of one turn go to one standby, so that they share a statement', async () => {

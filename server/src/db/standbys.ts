@@ -7,12 +7,12 @@ export interface StandbysOptions {
   readonly random: () => number;
 }
 
-export type Candidate = Pick<Standby, 'isFit' | 'has' | 'mayHaveSoon' | 'reaches' | 'load'>;
+export type Candidate = Pick<Standby, 'isFit' | 'isPrimary' | 'has' | 'mayHaveSoon' | 'reaches' | 'load'>;
 
 /**
  * Which standby is to answer: the one with the fewest calls in flight, of those that are fit and fresh enough. The order
  * is made once for the calls of one turn of the event loop, as far as one statement can hold them: they travel together, as
- * they would to a single standby. Where several have as few, they take turns, and each process begins with another one.
+ * they would to a single standby. The primary, where it is among them, answers only what no standby can. Where several have as few, they take turns, and each process begins with another one.
  */
 export class Standbys<S extends Candidate = Standby> {
   readonly all: readonly S[];
@@ -32,7 +32,8 @@ export class Standbys<S extends Candidate = Standby> {
   choose(wanted: Position | undefined, except: readonly S[] = []): S | undefined {
     const isRight = (one: S): boolean =>
       one.isFit && (wanted === undefined || one.has(wanted)) && !except.includes(one);
-    return this.#currentOrder().find(isRight);
+    const order = this.#currentOrder();
+    return order.find((one) => !one.isPrimary && isRight(one)) ?? order.find(isRight);
   }
 
   /** The same, for a call that is sent there at once. */

@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import { areOneServer } from './identity.ts';
+import type { ServerStatus } from './position.ts';
+import type { Server } from './server.ts';
+
+export interface TopologyOptions {
+  /** Servers that may be the primary, in the order in which they are preferred. */
+  readonly candidates: readonly Server[];
+  /** Servers that are read from. A server may be both. */
+  readonly standbys: readonly Server[];
+  /** The database cluster that is served; default: that of the first primary found. */
+  readonly systemIdentifier?: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Primary {
+  readonly server: Server;
+  /** Of its last answer as the primary. */
+  readonly status: ServerStatus;
+  /** Whether it takes writes, as far as is known. */
+  readonly isWritable: boolean;
+}
+
+/** Between two questions to one server. */
+const everyMs = 250;
+
+/** Between the end of one extra look and the begin of the next: an outage must not become a storm of questions. */
+const pauseMs = 100;
+
+/**
+ * How long writes wait after a failover. Other workers may not have noticed it yet; until they have, they may answer from
+ * the old primary, which must not lack a write that was acknowledged. A name that moved takes longer to notice.
+ */
+const settleMs = { otherServer: 500, sameName: 1_250 };
+
+/**
+ * Which server is the primary. Asks every server four times a second who it is. The primary is a server of our cluster
+ * that is not in recovery and is on the newest timeline seen: each promotion begins a new one, so a server on an older
+ * timeline is an old primary, whatever it says of itself. Docs: docs/decisions/0025-topology.md.
+ */
+export class Topology {
+  readonly #options: TopologyOptions;
+  readonly #servers: readonly Server[];
+  readonly #listeners: (() => void)[] = [];
+  #primary: Primary | undefined;
+  #systemIdentifier: string | undefined;
+  #timeline = 0;
+  #settledAt = 0;
+  #looking: Promise<void> | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #moved = Promise.withResolvers<void>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: TopologyOptions) {
+    this.#options = options;
+    this.#systemIdentifier = options.systemIdentifier;
+    this.#servers = [...new Set([...options.candidates, ...options.standbys])];
+    for (const server of this.#servers) server.onAnswer(() => this.#judge());
+  }
+
+  /** As it was last known; undefined until one was found. */
+  get primary(): Primary | undefined {
+    return this.#primary;
+  }
+
+  get systemIdentifier(): string | undefined {
+    return this.#systemIdentifier;
+  }
+
+  /** Is told after each answer of a server, and each missing one, when the primary is known. */
+  onAnswer(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Resolves when each server was asked once, within a second, whichever are away. */
+  async start(): Promise<void> {
+    await Promise.all(this.#servers.map(async (server) => server.ask()));
+    this.#timer = setInterval(() => {
+      for (const server of this.#servers) if (!server.isBeingAsked) void server.ask();
+    }, everyMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#servers.map(async (server) => server.close()));
+  }
+
+  /**
+   * Asks all servers over new connections, because something failed. Resolves within two seconds: when another primary was
+   * found, or when all servers have been asked. Never rejects.
+   */
+  async look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    await Promise.race([this.#looking, this.#moved.promise]);
+  }
+
+  /** Resolves when a write may be sent; rejects when the primary takes none. */
+  async admitWrite(): Promise<void> {
+    if (this.#primary?.isWritable === false) throw new Error(`${this.#primary.server.place} takes no writes`);
+    const waitMs = this.#settledAt - this.#options.clock.now();
+    if (waitMs > 0) await sleep(waitMs);
+  }
+
+  /** Why a server cannot be the primary; undefined when it is, or when no primary is known. */
+  misfitOf(status: ServerStatus): string | undefined {
+    if (status.inRecovery) return 'it is a standby';
+    if (this.#primary === undefined || areOneServer(status, this.#primary.status)) return undefined;
+    return 'it is not the server that is known to be the primary';
+  }
+
+  async #look(): Promise<void> {
+    const { clock } = this.#options;
+    await sleep(Math.max(0, this.#lookedAt + pauseMs - clock.now()));
+    await Promise.all(this.#servers.map(async (server) => server.ask({ anew: true })));
+    this.#lookedAt = clock.now();
+  }
+
+  #judge(): void {
+    const seen = this.#options.candidates.flatMap((server) =>
+      server.status === undefined ? [] : [{ server, status: server.status }],
+    );
+    this.#systemIdentifier ??= seen.find(({ status }) => !status.inRecovery)?.status.systemIdentifier;
+    const ours = seen.filter(({ status }) => status.systemIdentifier === this.#systemIdentifier);
+    this.#timeline = Math.max(this.#timeline, ...ours.map(({ status }) => status.timeline));
+    const able = ours.filter(({ status }) => !status.inRecovery && status.timeline === this.#timeline);
+    const known = this.#primary?.server;
+    const best = preferred(able, ({ status }) => !status.readOnly, known) ?? preferred(able, () => true, known);
+    if (best !== undefined) this.#follow({ ...best, isWritable: !best.status.readOnly });
+    // It answers, as a standby, or on a timeline that was left. One that does not answer may come back as it was.
+    else if (this.#primary !== undefined && known?.status !== undefined)
+      this.#follow({ ...this.#primary, isWritable: false });
+    for (const listener of this.#listeners) listener();
+  }
+
+  #follow(primary: Primary): void {
+    const before = this.#primary;
+    this.#primary = primary;
+    const isSameServer = before !== undefined && areOneServer(before.status, primary.status);
+    if (isSameServer && before.status.timeline === primary.status.timeline) {
+      if (before.isWritable !== primary.isWritable) this.#tellWritable(primary);
+      return;
+    }
+    if (before !== undefined && before.status.timeline < primary.status.timeline) this.#failOver(before, primary);
+    this.#moved.resolve();
+    this.#moved = Promise.withResolvers();
+  }
+
+  #failOver(before: Primary, { server, status: { timeline } }: Primary): void {
+    const { clock, log } = this.#options;
+    this.#settledAt = clock.now() + (server === before.server ? settleMs.sameName : settleMs.otherServer);
+    log.warn({ primary: server.place, before: before.server.place, timeline }, 'failover: there is a new primary');
+  }
+
+  #tellWritable({ server: { place: primary }, isWritable }: Primary): void {
+    const { log } = this.#options;
+    if (isWritable) log.info({ primary }, 'the primary takes writes again');
+    else
+      log.warn({ primary }, 'the primary takes no writes: it is read-only, a standby, or on a timeline that was left');
+  }
+}
+
+interface Seen {
+  readonly server: Server;
+  readonly status: ServerStatus;
+}
+
+/** The server that is the primary already, if it is among them; else the first. */
+function preferred(seen: readonly Seen[], isFit: (one: Seen) => boolean, known: Server | undefined): Seen | undefined {
+  const fit = seen.filter(isFit);
+  return fit.find(({ server }) => server === known) ?? fit[0];
+}
