@@ -32,6 +32,8 @@ import { Users } from './users/users.ts';
 export interface AppSettings {
   readonly config: Config;
   readonly endpoints: Endpoints;
+  /** The database cluster, as the start has found it; default: that of the first primary that answers. */
+  readonly systemIdentifier?: string | undefined;
   /** Connections that this worker may open to the write server, and to each read server. */
   readonly maxOpen: Readonly<Record<Role, number>>;
   readonly worker: number;
@@ -131,6 +133,7 @@ function databaseOptions(settings: AppSettings): DatabasesOptions {
   return {
     write: poolOptions('write', endpoints.write, settings),
     otherWrites: endpoints.otherWrites ?? [],
+    systemIdentifier: settings.systemIdentifier,
     reads: endpoints.reads.map((endpoint) => poolOptions('read', endpoint, settings)),
     readTimeoutMs: config.readDb.timeoutMs,
     batching: config.db.batching === 'on',

@@ -12,7 +12,8 @@ export function findConflicts(config: Config, sources: ValueSources): string[] {
     ...findTraceConflicts(config, sources),
     ...findMetricsConflicts(config, sources),
     ...findTokenProblems(config, sources),
-    ...findReadHostConflicts(config, sources),
+    ...findHostConflicts('writeDb', config, sources),
+    ...findHostConflicts('readDb', config, sources),
   ];
 }
 
@@ -66,17 +67,18 @@ function findMetricsConflicts({ metrics, server }: Config, sources: ValueSources
 }
 
 /** A list of hosts goes with one port for all of them, or one for each, as in libpq. */
-function findReadHostConflicts({ readDb: { host: hosts, port }, writeDb }: Config, sources: ValueSources): string[] {
+function findHostConflicts(section: 'writeDb' | 'readDb', config: Config, sources: ValueSources): string[] {
+  const { host: hosts, port } = config[section];
   if (hosts === undefined) return [];
-  const source = sources['readDb.host'];
+  const [source, prefix] = [sources[`${section}.host`], section === 'writeDb' ? 'DB_WRITE' : 'DB_READ'];
   const problems = hosts
     .filter((host) => !host.startsWith('/') && isIP(host) === 0 && /[:[\]]/u.test(host))
-    .map((host) => `${source}: ${host} is not a host; ports belong into DB_READ_PORT, one for all or one for each`);
-  if (writeDb.host === undefined)
+    .map((host) => `${source}: ${host} is not a host; ports belong into ${prefix}_PORT, one for all or one for each`);
+  if (config.writeDb.host === undefined)
     problems.unshift(`${source}: a read server needs a write server: DB_WRITE_HOST is not set`);
   if (port.length > 1 && port.length !== hosts.length) {
     const counts = `${port.length} ports do not fit to ${hosts.length} host${hosts.length === 1 ? '' : 's'}`;
-    return [...problems, `${sources['readDb.port']}: ${counts}; give one for all, or one for each`];
+    return [...problems, `${sources[`${section}.port`]}: ${counts}; give one for all, or one for each`];
   }
   const places = hosts.map((host, index) => `${host} with port ${port[index] ?? port[0]}`);
   const twice = new Set(places.filter((place, index) => places.indexOf(place) < index));

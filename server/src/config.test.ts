@@ -43,7 +43,7 @@ describe("the guide's configuration", () => {
     assert.equal(server.enablePrefork, true);
     const pool = { maxOpenConns: 100, maxIdleConns: 50, connMaxLifetimeMinutes: 10 };
     const common = { host: undefined, user: 'root', password: 'password', database: 'postgres', ...pool };
-    assert.partialDeepStrictEqual(writeDb, { port: 5432, timeoutMs: 5_000, ...common });
+    assert.partialDeepStrictEqual(writeDb, { port: [5432], timeoutMs: 5_000, ...common });
     assert.partialDeepStrictEqual(readDb, { port: [5433], timeoutMs: 3_000, ...common });
   });
 
@@ -63,7 +63,7 @@ describe("the guide's configuration", () => {
     };
     const { server, writeDb, readDb } = load({ env }).config;
     assert.partialDeepStrictEqual(server, { port: 80, enablePrefork: false });
-    assert.partialDeepStrictEqual(writeDb, { host: 'primary', port: 1, user: 'u', password: 'p', database: 'n' });
+    assert.partialDeepStrictEqual(writeDb, { host: ['primary'], port: [1], user: 'u', password: 'p', database: 'n' });
     assert.partialDeepStrictEqual(writeDb, { maxOpenConns: 25, maxIdleConns: 10, connMaxLifetimeMinutes: 5 });
     assert.deepEqual(readDb.host, ['replica']);
   });
@@ -86,8 +86,8 @@ read_db:
     const { server, writeDb, readDb } = load({ file }).config;
     assert.partialDeepStrictEqual(server, { port: 9090, enablePrefork: false });
     assert.partialDeepStrictEqual(writeDb, {
-      host: 'primary',
-      port: 6432,
+      host: ['primary'],
+      port: [6432],
       maxOpenConns: 40,
       connMaxLifetimeMinutes: 7,
     });
@@ -237,6 +237,11 @@ for (const [host, port, told] of badLists) {
     const problems = problemsOf({ env: { DB_WRITE_HOST: 'primary', DB_READ_HOST: host, DB_READ_PORT: port } });
     assert.equal(problems.length, 1);
     assert.match(problems.join(), told);
+  });
+  test(`write servers ${host} with ports ${port} are refused`, () => {
+    const problems = problemsOf({ env: { DB_WRITE_HOST: host, DB_WRITE_PORT: port } });
+    assert.equal(problems.length, 1);
+    assert.match(problems.join().replaceAll('WRITE', 'READ'), told);
   });
 }
 

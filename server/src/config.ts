@@ -159,23 +159,23 @@ export const optionTable = {
     }),
   },
   writeDb: {
-    host: optionalText({
+    host: optionalList({
       env: 'DB_WRITE_HOST',
-      help: 'Host name, or folder of the Unix socket, of the primary, for writes; when it is not set, the databases are embedded',
+      help: 'Host name, or folder of the Unix socket, of the primary, for writes, or of several servers of which one is the primary; when it is not set, the databases are embedded',
     }),
-    port: integer({
+    port: integers({
       env: 'DB_WRITE_PORT',
-      default: 5432,
+      default: [5432],
       min: 1,
       max: 65_535,
-      help: 'Port of the primary, for writes',
+      help: 'Port of the primary: one for all hosts, or one for each',
     }),
     ...databaseOptions('WRITE', 5_000),
   },
   readDb: {
     host: optionalList({
       env: 'DB_READ_HOST',
-      help: 'Host name, or folder of the Unix socket, of the standby, for reads, or of several; when it is not set, reads go to the primary',
+      help: 'Host name, or folder of the Unix socket, of the standby, for reads, or of several; when it is not set, reads go to the servers of DB_WRITE_HOST',
     }),
     port: integers({
       env: 'DB_READ_PORT',
@@ -238,7 +238,7 @@ export const optionTable = {
       defaultText: "a fifth of the server's max_connections",
       min: 0,
       max: 100_000,
-      help: 'Connections of each server left to replication, monitoring (one is for /metrics) and administration',
+      help: "Connections of each server left to replication, monitoring (two are the supervisor's) and administration",
     }),
   },
   metrics: {

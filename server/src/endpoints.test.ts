@@ -25,6 +25,29 @@ test('without a read server, reads go to the write server', () => {
   assert.equal(endpoints({ DB_WRITE_HOST: 'primary', DB_READ_HOST: 'replica' })?.reads[0]?.port, 5433);
 });
 
+test('every server that is named may be the primary, a read server by the name of the user who writes', () => {
+  const found = endpoints({
+    DB_WRITE_HOST: 'a,b',
+    DB_WRITE_PORT: '5432',
+    DB_WRITE_USER: 'writer',
+    DB_READ_HOST: 'b,c',
+    DB_READ_PORT: '5432',
+    DB_READ_USER: 'reader',
+  });
+  const namesOf = (all: readonly { host: string; user: string }[] = []): string =>
+    all.map(({ host, user }) => `${user}@${host}`).join(' ');
+  assert.equal(namesOf(found && [found.write]), 'writer@a');
+  assert.equal(namesOf(found?.otherWrites), 'writer@b writer@c');
+  assert.equal(namesOf(found?.reads), 'reader@b reader@c');
+});
+
+test('without read servers, reads go to all servers of which one is the primary', () => {
+  assert.deepEqual(
+    endpoints({ DB_WRITE_HOST: 'a,b' })?.reads.map(({ host }) => host),
+    ['a', 'b'],
+  );
+});
+
 test('each read server has its own host and port, and the certificate of its own name', () => {
   const env = { DB_WRITE_HOST: 'primary', DB_READ_HOST: 'a,b', DB_READ_TLS: 'verify-full' };
   const inBoth = { user: 'root', password: 'password', database: 'postgres', synchronousCommit: 'on' };

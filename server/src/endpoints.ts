@@ -3,26 +3,38 @@ import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 
 import type { Config } from './config.ts';
-import type { Endpoint, Endpoints } from './db/endpoint.ts';
+import { placeOf, type Endpoint, type Endpoints } from './db/endpoint.ts';
 import { OperatorError } from './lib/operator-error.ts';
 
+type Section = 'writeDb' | 'readDb';
+
 /** The options of one server. */
-interface DatabaseConfig extends Omit<Config['writeDb'], 'host'>, Pick<Config['embedded'], 'synchronousCommit'> {
+interface DatabaseConfig extends Omit<Config[Section], 'host' | 'port'>, Pick<Config['embedded'], 'synchronousCommit'> {
   readonly host: string;
+  readonly port: number;
 }
 
-/** The operator's own servers, or undefined when the databases are embedded. Throws `OperatorError`. */
-export function externalEndpoints({ writeDb, readDb, embedded: { synchronousCommit } }: Config): Endpoints | undefined {
-  if (writeDb.host === undefined) return undefined;
-  const write = toEndpoint({ ...writeDb, host: writeDb.host, synchronousCommit });
-  const { host: hosts, port: ports } = readDb;
-  const portOf = (index: number): number => ports[index] ?? ports[0] ?? write.port;
-  return {
-    write,
-    reads: hosts?.map((host, index) => toEndpoint({ ...readDb, host, port: portOf(index), synchronousCommit })) ?? [
-      write,
-    ],
-  };
+/**
+ * The operator's own servers, or undefined when the databases are embedded. `write` is the first of the write hosts; which
+ * of them is the primary is known when they are asked. Throws `OperatorError`.
+ */
+export function externalEndpoints(config: Config): Endpoints | undefined {
+  const writes = endpointsOf('writeDb', config);
+  const [write, ...others] = writes;
+  if (write === undefined) return undefined;
+  const reads = endpointsOf('readDb', config);
+  const { synchronousCommit } = config.embedded;
+  // A read server that is promoted is written to by the user who writes.
+  const promoted = reads.map(({ host, port }) => toEndpoint({ ...config.writeDb, synchronousCommit, host, port }));
+  const isNamed = (one: Endpoint): boolean => writes.some((named) => placeOf(named) === placeOf(one));
+  const otherWrites = [...others, ...promoted.filter((one) => !isNamed(one))];
+  return { write, otherWrites, reads: reads.length === 0 ? writes : reads };
+}
+
+function endpointsOf(name: Section, config: Config): Endpoint[] {
+  const { host: hosts = [], port: ports, ...section } = config[name];
+  const options = { ...section, synchronousCommit: config.embedded.synchronousCommit };
+  return hosts.map((host, index) => toEndpoint({ ...options, host, port: ports[index] ?? ports[0] ?? 0 }));
 }
 
 function toEndpoint(db: DatabaseConfig): Endpoint {

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { migrateDown, migrateUp } from '../src/db/migrations.ts';
 import { sessionSettings } from '../src/db/session.ts';
 import { statement } from '../src/db/statement.ts';
-import { migrationsDir } from '../src/supervise.ts';
+import { migrationsDir } from '../src/prepare-databases.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { useDatabase } from './database.ts';
 import { countRunning, sleep, usePools } from './pools.ts';

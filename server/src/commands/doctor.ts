@@ -22,7 +22,7 @@ import { externalEndpoints } from '../endpoints.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { openFilesLimit, openFilesLimitOf } from '../process/open-files-limit.ts';
 import { planPools } from '../plan-pools.ts';
-import { migrationsDir } from '../supervise.ts';
+import { migrationsDir } from '../prepare-databases.ts';
 import { detectMachine, systemFacts } from '../tuning/machine.ts';
 import { exitCodes, type Io } from './io.ts';
 import { listeningOf } from './listening.ts';

@@ -1,10 +1,11 @@
 import type { LoadedConfig } from '../config.ts';
 import type { Endpoint } from '../db/endpoint.ts';
+import { locatePrimary } from '../db/locate-primary.ts';
 import { makeMigration, migrateDown, migrateUp, migrationStatus, type MigrationTarget } from '../db/migrations.ts';
 import { withPrimary } from '../embedded/only-primary.ts';
 import { externalEndpoints } from '../endpoints.ts';
 import type { Clock } from '../lib/clock.ts';
-import { migrationsDir } from '../supervise.ts';
+import { migrationsDir } from '../prepare-databases.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export type MigrateAction =
@@ -56,6 +57,8 @@ async function onPrimary<T>(
   use: (endpoint: Endpoint) => Promise<T>,
 ): Promise<T> {
   const external = externalEndpoints(config);
-  if (external !== undefined) return await use(external.write);
+  const { connectTimeoutMs } = config.db;
+  const session = { applicationName: 'messenger migrate', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
+  if (external !== undefined) return await use((await locatePrimary(external, session)).write);
   return await withPrimary({ ...config.embedded, log, clock }, signal, use);
 }

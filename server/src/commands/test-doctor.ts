@@ -16,7 +16,7 @@ import { roles } from '../embedded/settings.ts';
 import { letInEveryRole } from '../embedded/test-folder.ts';
 import { eventually, makeTestSite, soon, type TestSite } from '../embedded/test-pair.ts';
 import { createLog } from '../telemetry/log.ts';
-import { migrationsDir } from '../supervise.ts';
+import { migrationsDir } from '../prepare-databases.ts';
 import { exitCodes } from './io.ts';
 import { runProgram } from './program.ts';
 

@@ -55,11 +55,11 @@ test('the reserve can be set', () => {
   const budget = planConnections({ ...guideServer, reserve: 0 }, 8, [
     { role: 'write', maxOpen: 100, askedBy: undefined },
   ]);
-  assert.deepEqual(budget.maxOpen, { write: 62 });
+  assert.deepEqual(budget.maxOpen, { write: 61 });
 });
 
-test('the connection over which the server itself is watched is never given to a worker', () => {
+test('the connections over which the server itself is watched are never given to a worker', () => {
   const small: ServerCapacity = { name: 'primary', maxConnections: 10, reservedByServer: 0, reserve: 0 };
   const wish = { role: 'write', maxOpen: 10, askedBy: undefined } as const;
-  assert.deepEqual(planConnections(small, 1, [wish]).maxOpen, { write: 9 });
+  assert.deepEqual(planConnections(small, 1, [wish]).maxOpen, { write: 8 });
 });

@@ -21,8 +21,8 @@ export interface ServerCapacity {
 /** Connections without which a worker's pool cannot do its work: one to a standby is the watch's own. */
 export const leastOpen: Readonly<Record<Role, number>> = { write: 1, read: 2 };
 
-/** Of the supervisor to each server, for PostgreSQL's own numbers: a part of the reserve, which is never less. */
-const metricsConnections = 1;
+/** Of the supervisor to each server, for PostgreSQL's own numbers and for its role: a part of the reserve, which is never less. */
+const metricsConnections = 2;
 
 export interface ConnectionBudget {
   /** Connections for one worker's pool of each role. */

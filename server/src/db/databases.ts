@@ -2,18 +2,18 @@ import type { Turn } from '../lib/turn.ts';
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
 import type { BatchLimits } from './batch.ts';
 import { BatchedPool, type BatchLoads } from './batched-pool.ts';
-import { placeOf, type Endpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Pool, type PoolOptions, type PoolServices } from './pool.ts';
 import { areOneServer } from './identity.ts';
 import { primaryPosition, replayPosition, toFlushed, type ServerStatus } from './position.ts';
-import { Probe } from './probe.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { Reads } from './reads.ts';
-import { Server } from './server.ts';
+import type { Server } from './server.ts';
 import { Standby } from './standby.ts';
 import { Standbys } from './standbys.ts';
-import { Topology, type Primary } from './topology.ts';
+import type { Primary, Topology } from './topology.ts';
+import { watchServers } from './watched-servers.ts';
 import { Writes } from './writes.ts';
 
 export interface DatabasesOptions {
@@ -75,7 +75,10 @@ export interface DatabasesServices extends PoolServices {
 /** Resolves, within a second, when each server was asked once; rejects never: servers may be away. */
 export async function openDatabases(options: DatabasesOptions, services: DatabasesServices): Promise<Databases> {
   const { write, batching, maxLagMs, readTimeoutMs } = options;
-  const { topology, serverOf } = watchServers(options, services);
+  const { topology, serverOf } = watchServers(
+    { ...options, ...write, write: write.endpoint, reads: options.reads.map(({ endpoint }) => endpoint) },
+    services,
+  );
   const writePool = new Pool({ ...write, maxOpen: withoutProbe(write.maxOpen) }, services, {
     misfitOf: (status) => topology.misfitOf(status),
     look: async () => topology.look(),
@@ -143,26 +146,6 @@ function limitsOf({ maxOpen, maxWaiting, statementTimeoutMs }: PoolOptions, batc
 /** One connection to each server is that of its probe: a server whose other connections are all busy is not away. */
 function withoutProbe(maxOpen: number): number {
   return Math.max(1, maxOpen - 1);
-}
-
-/** One server for each endpoint, however many pools there are to it. */
-function watchServers(
-  { write, reads, otherWrites, systemIdentifier }: DatabasesOptions,
-  services: DatabasesServices,
-): { readonly topology: Topology; readonly serverOf: (endpoint: Endpoint) => Server } {
-  const { applicationName, prepare } = write;
-  const servers = new Map<string, Server>();
-  const serverOf = (endpoint: Endpoint): Server => {
-    const key = `${placeOf(endpoint)}/${endpoint.database}`;
-    const known = servers.get(key);
-    const probe = { endpoint, applicationName, prepare, clock: services.clock };
-    const server = known ?? new Server(endpoint, new Probe(probe));
-    servers.set(key, server);
-    return server;
-  };
-  const candidates = [write.endpoint, ...otherWrites].map(serverOf);
-  const standbys = reads.map(({ endpoint }) => serverOf(endpoint));
-  return { topology: new Topology({ ...services, candidates, standbys, systemIdentifier }), serverOf };
 }
 
 /** What moves the pool of the primary to where the primary is. Calls that were sent to an old primary reject at once. */

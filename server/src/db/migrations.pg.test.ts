@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { useDatabase } from '../../test/database.ts';
-import { migrationsDir } from '../supervise.ts';
+import { migrationsDir } from '../prepare-databases.ts';
 import { createLog } from '../telemetry/log.ts';
 import { makeMigration, migrateDown, migrateUp, migrationStatus, type MigrationTarget } from './migrations.ts';
 

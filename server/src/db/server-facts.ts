@@ -4,6 +4,7 @@ import { sessionSettings, withClient, type SessionOptions } from './session.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { placeOf, type Endpoint, type EndpointPair, type Endpoints } from './endpoint.ts';
 import { classifyFailure } from './errors.ts';
+import { locatePrimary } from './locate-primary.ts';
 import { identityColumns, areOneServer, strangenessOf, type Identity } from './identity.ts';
 
 /** What a PostgreSQL server says of itself. */
@@ -59,6 +60,8 @@ export function tooOld(role: string, endpoint: Endpoint, version: number): strin
 
 /** What the servers say of themselves; of the read servers only those that answer, and why the others do not. */
 export interface InspectedServers {
+  /** With the primary as `write`, wherever it was found. */
+  readonly endpoints: Endpoints;
   readonly write: ServerFacts;
   readonly reads: readonly InspectedRead[];
   readonly away: readonly { readonly endpoint: Endpoint; readonly error: unknown }[];
@@ -123,13 +126,16 @@ function findTwins(reads: readonly InspectedRead[]): string[] {
 }
 
 /**
- * Facts of the servers that answer: the write server, and at least one read server. Rejects with `OperatorError` when they
- * cannot be used together, and as `pg` does when the write server is not reached, no read server is, or one refuses us.
+ * Facts of the servers that answer: the primary, and at least one read server. An old primary among the read servers counts
+ * as away: it may follow the new one later. Rejects with `OperatorError` when they cannot be used together, with
+ * `NoPrimaryError`, and as `pg` does when the only write server is not reached, no read server is, or one refuses us.
  */
-export async function inspectServers({ write, reads }: Endpoints, session: SessionOptions): Promise<InspectedServers> {
+export async function inspectServers(configured: Endpoints, session: SessionOptions): Promise<InspectedServers> {
+  const endpoints = await locatePrimary(configured, session);
+  const { write, reads, otherWrites = [] } = endpoints;
   const read = async (endpoint: Endpoint) => withClient(endpoint, session, readFacts);
   const [facts, answers] = await Promise.all([read(write), Promise.allSettled(reads.map(read))]);
-  const found: { readonly endpoint: Endpoint; readonly facts: AnyFacts }[] = [];
+  const found: Answer[] = [];
   const away: { readonly endpoint: Endpoint; readonly error: unknown }[] = [];
   for (const [index, endpoint] of reads.entries()) {
     const answer = answers[index];
@@ -138,13 +144,28 @@ export async function inspectServers({ write, reads }: Endpoints, session: Sessi
   }
   const hopeless = away.find(({ error }) => found.length === 0 || classifyFailure(error) !== 'unavailable');
   if (hopeless !== undefined) throw hopeless.error;
-  return { ...fitTogether({ endpoint: write, facts }, found), away };
+  const [left, present] = otherWrites.length === 0 ? [[], found] : splitOff(found, facts);
+  for (const { endpoint } of left)
+    away.push({ endpoint, error: new Error('it is an old primary, or a promoted copy') });
+  return { endpoints, ...fitTogether({ endpoint: write, facts }, present), away };
 }
 
-function fitTogether(
-  write: { readonly endpoint: Endpoint; readonly facts: AnyFacts },
-  reads: readonly { readonly endpoint: Endpoint; readonly facts: AnyFacts }[],
-): Omit<InspectedServers, 'away'> {
+interface Answer {
+  readonly endpoint: Endpoint;
+  readonly facts: AnyFacts;
+}
+
+/** Servers of our cluster that follow nobody and are not the primary, and the others. */
+function splitOff(found: readonly Answer[], write: AnyFacts): readonly [Answer[], Answer[]] {
+  const isLeft = ({ facts }: Answer): boolean =>
+    isServable(facts) &&
+    isServable(write) &&
+    facts.systemIdentifier === write.systemIdentifier &&
+    strangenessOf(facts, write) !== undefined;
+  return [found.filter(isLeft), found.filter((one) => !isLeft(one))];
+}
+
+function fitTogether(write: Answer, reads: readonly Answer[]): Omit<InspectedServers, 'away' | 'endpoints'> {
   if (!isServable(write.facts)) throw new OperatorError(tooOld('write', write.endpoint, write.facts.version));
   const fit: InspectedRead[] = [];
   for (const { endpoint, facts } of reads) {

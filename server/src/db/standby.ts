@@ -123,6 +123,7 @@ export class Standby {
   /** Compares the last answer with what is known of the primary. Learns nothing from a server that does not follow it. */
   judge(): void {
     const { status, failure } = this.#server;
+    if (status === undefined && failure === undefined) return; // Not asked yet.
     if (status === undefined) return this.#leaveOut('away', failure);
     const write = this.#options.primary();
     // Without a primary, a server is taken for its standby, as it was at the start.

@@ -67,8 +67,9 @@ export class Topology {
     return this.#primary;
   }
 
-  get systemIdentifier(): string | undefined {
-    return this.#systemIdentifier;
+  /** All that are watched, candidates first. */
+  get servers(): readonly Server[] {
+    return this.#servers;
   }
 
   /** Is told after each answer of a server, and each missing one, when the primary is known. */

@@ -6,6 +6,7 @@ import type { Log } from '../telemetry/log.ts';
 import { placeOf, type Endpoints } from './endpoint.ts';
 import { classifyFailure, describeFailure } from './errors.ts';
 import { areOneServer } from './identity.ts';
+import { NoPrimaryError } from './locate-primary.ts';
 import { inspectServers, type InspectedServers } from './server-facts.ts';
 
 export interface WaitOptions {
@@ -18,7 +19,7 @@ export interface WaitOptions {
 const delays = { baseMs: 250, maxMs: 5_000 };
 
 /**
- * Connects to the write server and the read servers, as often as it takes until the signal aborts, and says each time what
+ * Finds the primary and connects to the read servers, as often as it takes until the signal aborts, and says each time what
  * it waits for. Of several read servers one is enough: the others may come later.
  * What another attempt would not change (a wrong password, an unfit server) rejects at once. Rejects with `OperatorError`,
  * or PostgreSQL's own error.
@@ -37,10 +38,10 @@ export async function waitForServers(
     } catch (error) {
       const refusal = explainSettings(error);
       if (refusal !== undefined) throw refusal;
-      if (classifyFailure(error) !== 'unavailable') throw explainRefusal(error);
+      if (!(error instanceof NoPrimaryError) && classifyFailure(error) !== 'unavailable') throw explainRefusal(error);
       reason = describeFailure(error);
       log.warn(
-        { attempt, write: placeOf(endpoints.write), read: endpoints.reads.map(placeOf).join(', '), reason },
+        { attempt, write: listWrites(endpoints), read: endpoints.reads.map(placeOf).join(', '), reason },
         'waiting for the databases',
       );
     }
@@ -58,7 +59,12 @@ function tellOddities(endpoints: Endpoints, { write, reads, away }: InspectedSer
     log.warn({ read: placeOf(endpoint), reason: describeFailure(error) }, 'a read server is away: starting without it');
   const primaries = endpoints.reads.length === 1 ? [] : reads.filter(({ facts }) => areOneServer(facts, write));
   for (const { endpoint } of primaries)
-    log.warn({ read: placeOf(endpoint) }, 'a read server is the primary itself: it gets a share of the reads');
+    log.info({ read: placeOf(endpoint) }, 'a read server is the primary itself: it gets reads while no standby is fit');
+}
+
+/** The write hosts, and the read hosts, which may have been promoted. */
+function listWrites({ write, otherWrites = [] }: Endpoints): string {
+  return [write, ...otherWrites].map(placeOf).join(', ');
 }
 
 /** What PgBouncer says of a setting that it does not know, with the SQLSTATE of a broken connection. */

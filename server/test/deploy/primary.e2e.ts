@@ -19,7 +19,7 @@ import { withClient } from '../../src/db/session.ts';
 import { findBinaries, type Binaries } from '../../src/embedded/binaries.ts';
 import { spawnOptions } from '../../src/embedded/spawn-options.ts';
 import { makeTestFolder } from '../../src/embedded/test-folder.ts';
-import { migrationsDir } from '../../src/supervise.ts';
+import { migrationsDir } from '../../src/prepare-databases.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createTestApp } from '../app.ts';
 import { waitFor } from '../wait-for.ts';

@@ -1,0 +1,80 @@
+import { areOneServer } from './db/identity.ts';
+import type { Server } from './db/server.ts';
+import type { Topology } from './db/topology.ts';
+import { watchServers, type WatchOptions } from './db/watched-servers.ts';
+import type { Clock } from './lib/clock.ts';
+import type { Service, ServiceState } from './process/service.ts';
+import type { RecordEvent } from './telemetry/events.ts';
+import type { Log } from './telemetry/log.ts';
+import type { NamedServer } from './telemetry/postgres-metrics.ts';
+
+export interface ServerRolesOptions {
+  /** Asked when it starts. */
+  readonly watched: () => WatchOptions;
+  readonly record: RecordEvent;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The supervisor's own view of who is the primary, for metrics and events. Workers have theirs. */
+export class ServerRoles implements Service {
+  readonly name = 'server roles';
+  readonly #options: ServerRolesOptions;
+  #topology: Topology | undefined;
+  #state: ServiceState = 'stopped';
+
+  constructor(options: ServerRolesOptions) {
+    this.#options = options;
+  }
+
+  state(): ServiceState {
+    return this.#state;
+  }
+
+  async start(): Promise<void> {
+    this.#state = 'starting';
+    const { watched, record } = this.#options;
+    const { topology } = watchServers(watched(), this.#options);
+    this.#topology = topology;
+    let before = topology.primary;
+    topology.onAnswer(() => {
+      const { primary } = topology;
+      if (before !== undefined && primary !== undefined && before.status.timeline < primary.status.timeline)
+        record({ kind: 'failover', level: 'warn', text: `the primary is ${primary.server.place} now` });
+      before = primary;
+    });
+    await topology.start();
+    this.#state = 'running';
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'stopping';
+    await this.#topology?.stop();
+    this.#state = 'stopped';
+  }
+
+  /** The servers by their roles now: the primary first, then all others, each once. */
+  readonly servers = (): readonly NamedServer[] => {
+    if (this.#topology === undefined) return [];
+    const { primary, servers } = this.#topology;
+    const [first, ...others] = distinct(primary === undefined ? servers : [primary.server, ...servers]);
+    if (first === undefined) return [];
+    const nameOf = (index: number): string => (others.length === 1 ? 'standby' : `standby ${index + 1}`);
+    return [
+      { name: 'primary', endpoint: first.endpoint },
+      ...others.map(({ endpoint }, index) => ({ name: nameOf(index), endpoint })),
+    ];
+  };
+}
+
+/** Without second names of a server that came before. */
+function distinct(servers: readonly Server[]): Server[] {
+  return servers.filter((server, index) => servers.slice(0, index).every((other) => !areSame(server, other)));
+}
+
+function areSame(one: Server, other: Server): boolean {
+  if (one.place === other.place) return true;
+  return (
+    one.lastStatus !== undefined && other.lastStatus !== undefined && areOneServer(one.lastStatus, other.lastStatus)
+  );
+}
