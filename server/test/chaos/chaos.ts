@@ -4,6 +4,7 @@ import { optionTable } from '../../src/config.ts';
 import { proveAnswers } from './answers.ts';
 import { causes } from './causes.ts';
 import { pickVictims, proveDurability } from './durability.ts';
+import { drills, proveFailover } from './failover.ts';
 import { proveFreshness } from './freshness.ts';
 import { proveHygiene } from './hygiene.ts';
 import { inspectable } from './inspector.ts';
@@ -32,6 +33,7 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
     proveFreshness({ reads: Number(values.reads) / 5, clients: 128, countsShare: false, standbys: 2 }, run),
   durability: async (run) =>
     proveDurability({ victims: pickVictims(Number(values.kills), run.random), clients: 48 }, run),
+  failover: async (run) => proveFailover(drills, run),
   answers: async (run) =>
     withSystem(async (system) => proveAnswers(system, { causes, clients: 24, promisedMs, isShort: false }, run)),
   hygiene: async (run) =>

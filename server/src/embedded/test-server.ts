@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { appendFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+import { pino } from 'pino';
+import type { QueryResultRow } from 'pg';
+
+import type { Endpoint } from '../db/endpoint.ts';
+import { withClient } from '../db/session.ts';
+import { findBinaries } from './binaries.ts';
+import { type FileMaker, initCluster, makeUnfinished, markStandby, writeConfiguration } from './cluster-files.ts';
+import { resolveOsUser } from './os-user.ts';
+import { type PostgresProcess, startPostgres } from './postgres-process.ts';
+import { backUp } from './rebuild.ts';
+import { databaseName, databaseUser, renderPostgresConf, settingsFor, type Role } from './settings.ts';
+import { ensureDatabase, withSession } from './sql.ts';
+import { makeTestFolder, testBinaries } from './test-binaries.ts';
+import { poll } from './wait.ts';
+
+const log = pino({ level: 'silent' });
+const startMs = 20_000;
+const slot = 'test_standby';
+const session = { applicationName: 'test', connectTimeoutMs: 2_000, statementTimeoutMs: 15_000 };
+
+/** A PostgreSQL server as operators have them: on a port of the loopback, started, stopped and promoted by hand. */
+export class TestServer {
+  readonly endpoint: Endpoint;
+  readonly #maker: FileMaker;
+  readonly #folder: string;
+  #dir = '';
+  #process: PostgresProcess | undefined;
+
+  private constructor(maker: FileMaker, folder: string, port: number) {
+    this.#maker = maker;
+    this.#folder = folder;
+    this.endpoint = { host: '127.0.0.1', port, user: databaseUser, database: databaseName };
+  }
+
+  /** A new primary with an empty database. Whoever calls this calls `remove`. */
+  static async createPrimary(): Promise<TestServer> {
+    const server = await TestServer.#create();
+    server.#dir = await makeUnfinished(join(server.#folder, 'primary'), server.#maker.user);
+    await initCluster(server.#maker, server.#dir, AbortSignal.timeout(startMs));
+    await server.#configure('primary', {});
+    await server.start();
+    await withSession(server.endpoint, async (client) => ensureDatabase(client, server.endpoint));
+    return server;
+  }
+
+  /** A new standby. Whoever calls this calls `remove`. */
+  static async createStandby(primary: TestServer): Promise<TestServer> {
+    const server = await TestServer.#create();
+    await server.follow(primary);
+    return server;
+  }
+
+  static async #create(): Promise<TestServer> {
+    const [binaries, user] = await Promise.all([testBinaries().then(findBinaries), resolveOsUser(undefined)]);
+    return new TestServer({ binaries, user }, await makeTestFolder(), await freePort());
+  }
+
+  /** Of the postmaster; undefined while it does not run. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  async start(): Promise<void> {
+    const launch = { ...this.#maker, role: 'primary', dir: this.#dir, log } as const;
+    const signal = AbortSignal.timeout(startMs);
+    // After a kill it refuses until the last of its old processes has ended.
+    const attempt = async (): Promise<PostgresProcess | undefined> =>
+      startPostgres(launch, signal).catch(() => undefined);
+    this.#process = await poll(attempt, { everyMs: 50, signal });
+  }
+
+  /** At once, as by a power failure; also when it is frozen. */
+  async kill(): Promise<void> {
+    const killed = this.#process;
+    if (killed === undefined) return;
+    this.#process = undefined;
+    process.kill(killed.pid, 'SIGKILL');
+    await killed.ended;
+  }
+
+  /** Makes its files anew from this primary, and starts it as its standby. */
+  async follow(primary: TestServer): Promise<void> {
+    await this.kill();
+    if (this.#dir !== '') await rm(this.#dir, { recursive: true, force: true });
+    this.#dir = await makeUnfinished(join(this.#folder, 'standby'), this.#maker.user);
+    await withSession(primary.endpoint, async (client) => {
+      const source = { maker: this.#maker, primaryDir: primary.#dir };
+      await backUp(source, this.#dir, client, AbortSignal.timeout(startMs), slot);
+    });
+    await rm(join(this.#dir, 'postgresql.auto.conf'), { force: true }); // What was set on the primary stays there.
+    await markStandby(this.#dir, this.#maker);
+    await this.#configure('standby', {
+      primary_conninfo: `host=127.0.0.1 port=${primary.endpoint.port} user=${databaseUser}`,
+      primary_slot_name: slot,
+    });
+    await this.start();
+  }
+
+  /** Runs one statement in a session of its own. */
+  async sql<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return await withClient(
+      this.endpoint,
+      session,
+      async (client) => (await client.query<Row>(text, [...values])).rows,
+    );
+  }
+
+  /** Resolves when it takes writes. */
+  async promote(): Promise<void> {
+    await this.sql('select pg_promote(true, 10)');
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #configure(role: Role, overrides: Readonly<Record<string, string>>): Promise<void> {
+    const settings = settingsFor(role, {
+      synchronousCommit: 'on',
+      tuning: 'on',
+      socketDir: this.#folder,
+      overrides: {
+        listen_addresses: '127.0.0.1',
+        unix_socket_directories: '',
+        port: String(this.endpoint.port),
+        shared_buffers: '16MB',
+        fsync: 'off',
+        ...overrides,
+      },
+    });
+    await writeConfiguration(this.#dir, renderPostgresConf(settings), this.#maker.user);
+    const remote = ['all', 'replication'].map((what) => `host ${what} all 127.0.0.1/32 trust\n`).join('');
+    await appendFile(join(this.#dir, 'pg_hba.conf'), remote);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
