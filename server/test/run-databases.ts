@@ -9,7 +9,7 @@ import { withSession } from '../src/embedded/sql.ts';
 import { letInEveryRole, makeTestFolder } from '../src/embedded/test-folder.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
 import { createLog } from '../src/telemetry/log.ts';
-import { migrationsDir } from '../src/supervise.ts';
+import { migrationsDir } from '../src/prepare-databases.ts';
 import { templateDatabase } from './database.ts';
 
 /**

@@ -97,11 +97,9 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
     ways.map(({ standby }) => standby),
     { maxTogether: batching ? maxSize : 1, random: services.random },
   );
-  const followPrimary = primaryFollower(topology, writePool);
+  const followPrimary = primaryFollower(topology, writePool, primaryLog);
   topology.onAnswer(() => {
     followPrimary();
-    const primaryNow = toFlushed(topology.primary?.server.status);
-    if (primaryNow !== undefined) primaryLog.add(primaryNow);
     for (const { follow } of ways) follow();
   });
   await topology.start();
@@ -148,15 +146,23 @@ function withoutProbe(maxOpen: number): number {
   return Math.max(1, maxOpen - 1);
 }
 
-/** What moves the pool of the primary to where the primary is. Calls that were sent to an old primary reject at once. */
-function primaryFollower(topology: Topology, pool: Pool<'write'>): () => void {
+/**
+ * What moves the pool of the primary to where the primary is, and notes how far it has got. Calls that were sent to an old
+ * primary reject at once.
+ */
+function primaryFollower(topology: Topology, pool: Pool<'write'>, log: PrimaryLog): () => void {
   let known: Primary | undefined;
+  let noted: ServerStatus | undefined;
   return () => {
     const { primary } = topology;
     if (primary === undefined) return;
     const isKnown = known?.server === primary.server && areOneServer(known.status, primary.status);
     if (!isKnown) pool.moveTo(primary.server.endpoint, { isCut: true });
     known = primary;
+    const { status } = primary.server;
+    const flushed = toFlushed(status);
+    if (flushed !== undefined && status !== noted) log.add(flushed);
+    noted = status;
   };
 }
 

@@ -191,7 +191,7 @@ test('one that is too far behind is left out until it has caught up', async () =
 });
 
 test('one whose lag is not known is left out, silently at first, until it has what the primary had', async () => {
-  primary.add({ timeline: 1, lsn: 200n });
+  primaryLog.add({ timeline: 1, lsn: 200n });
   await standby.check();
   assert.equal(standby.state, 'unknown', 'the missing part may be of yesterday');
   assert.deepEqual(lines, []);
@@ -202,17 +202,17 @@ test('one whose lag is not known is left out, silently at first, until it has wh
 });
 
 test('one that does not catch up with what the primary had is told to be late', async () => {
-  primary.add({ timeline: 1, lsn: 200n });
+  primaryLog.add({ timeline: 1, lsn: 200n });
   clock.nowMs += 1_001;
   await standby.check();
   assert.equal(standby.state, 'late');
 });
 
 test('one that was fit is left out after a gap of the samples, until it has what was written in it', async () => {
-  primary.add({ timeline: 1, lsn: 100n });
+  primaryLog.add({ timeline: 1, lsn: 100n });
   await standby.check();
   clock.nowMs += 5_000;
-  primary.add({ timeline: 1, lsn: 200n });
+  primaryLog.add({ timeline: 1, lsn: 200n });
   await standby.check();
   assert.equal(standby.state, 'unknown');
   server.lsn = 200n;
@@ -222,7 +222,7 @@ test('one that was fit is left out after a gap of the samples, until it has what
 });
 
 test('while nothing was ever heard of the primary, the standby is all there is, and is read from', async () => {
-  primary.identity = undefined;
+  primary = undefined;
   await standby.check();
   assert.equal(standby.isFit, true);
 });

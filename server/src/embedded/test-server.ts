@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { appendFile, rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -8,14 +8,13 @@ import type { QueryResultRow } from 'pg';
 
 import type { Endpoint } from '../db/endpoint.ts';
 import { withClient } from '../db/session.ts';
-import { findBinaries } from './binaries.ts';
-import { type FileMaker, initCluster, makeUnfinished, markStandby, writeConfiguration } from './cluster-files.ts';
-import { resolveOsUser } from './os-user.ts';
+import { type Binaries, findBinaries } from './binaries.ts';
+import { initCluster, makeUnfinished, markStandby, writeConfiguration } from './cluster-files.ts';
 import { type PostgresProcess, startPostgres } from './postgres-process.ts';
 import { backUp } from './rebuild.ts';
-import { databaseName, databaseUser, renderPostgresConf, settingsFor, type Role } from './settings.ts';
-import { ensureDatabase, withSession } from './sql.ts';
-import { makeTestFolder, testBinaries } from './test-binaries.ts';
+import { databaseName, renderPostgresConf, roles, settingsFor, type Role } from './settings.ts';
+import { withSession } from './sql.ts';
+import { makeTestFolder } from './test-folder.ts';
 import { poll } from './wait.ts';
 
 const log = pino({ level: 'silent' });
@@ -26,25 +25,25 @@ const session = { applicationName: 'test', connectTimeoutMs: 2_000, statementTim
 /** A PostgreSQL server as operators have them: on a port of the loopback, started, stopped and promoted by hand. */
 export class TestServer {
   readonly endpoint: Endpoint;
-  readonly #maker: FileMaker;
+  readonly #binaries: Binaries;
   readonly #folder: string;
   #dir = '';
   #process: PostgresProcess | undefined;
 
-  private constructor(maker: FileMaker, folder: string, port: number) {
-    this.#maker = maker;
+  private constructor(binaries: Binaries, folder: string, port: number) {
+    this.#binaries = binaries;
     this.#folder = folder;
-    this.endpoint = { host: '127.0.0.1', port, user: databaseUser, database: databaseName };
+    this.endpoint = { host: '127.0.0.1', port, user: roles.superuser, database: databaseName };
   }
 
   /** A new primary with an empty database. Whoever calls this calls `remove`. */
   static async createPrimary(): Promise<TestServer> {
     const server = await TestServer.#create();
-    server.#dir = await makeUnfinished(join(server.#folder, 'primary'), server.#maker.user);
-    await initCluster(server.#maker, server.#dir, AbortSignal.timeout(startMs));
+    server.#dir = await makeUnfinished(join(server.#folder, 'primary'));
+    await initCluster(server.#binaries, server.#dir, AbortSignal.timeout(startMs));
     await server.#configure('primary', {});
     await server.start();
-    await withSession(server.endpoint, async (client) => ensureDatabase(client, server.endpoint));
+    await withSession(server.endpoint, async (client) => client.query(`create database ${databaseName}`));
     return server;
   }
 
@@ -56,8 +55,7 @@ export class TestServer {
   }
 
   static async #create(): Promise<TestServer> {
-    const [binaries, user] = await Promise.all([testBinaries().then(findBinaries), resolveOsUser(undefined)]);
-    return new TestServer({ binaries, user }, await makeTestFolder(), await freePort());
+    return new TestServer(await findBinaries(undefined), await makeTestFolder(), await freePort());
   }
 
   /** Of the postmaster; undefined while it does not run. */
@@ -66,7 +64,7 @@ export class TestServer {
   }
 
   async start(): Promise<void> {
-    const launch = { ...this.#maker, role: 'primary', dir: this.#dir, log } as const;
+    const launch = { binaries: this.#binaries, role: 'primary', dir: this.#dir, log } as const;
     const signal = AbortSignal.timeout(startMs);
     // After a kill it refuses until the last of its old processes has ended.
     const attempt = async (): Promise<PostgresProcess | undefined> =>
@@ -87,15 +85,14 @@ export class TestServer {
   async follow(primary: TestServer): Promise<void> {
     await this.kill();
     if (this.#dir !== '') await rm(this.#dir, { recursive: true, force: true });
-    this.#dir = await makeUnfinished(join(this.#folder, 'standby'), this.#maker.user);
+    this.#dir = await makeUnfinished(join(this.#folder, 'standby'));
     await withSession(primary.endpoint, async (client) => {
-      const source = { maker: this.#maker, primaryDir: primary.#dir };
-      await backUp(source, this.#dir, client, AbortSignal.timeout(startMs), slot);
+      await backUp(primary.#dir, this.#dir, client, AbortSignal.timeout(startMs), slot);
     });
     await rm(join(this.#dir, 'postgresql.auto.conf'), { force: true }); // What was set on the primary stays there.
-    await markStandby(this.#dir, this.#maker);
+    await markStandby(this.#dir);
     await this.#configure('standby', {
-      primary_conninfo: `host=127.0.0.1 port=${primary.endpoint.port} user=${databaseUser}`,
+      primary_conninfo: `host=127.0.0.1 port=${primary.endpoint.port} user=${roles.superuser}`,
       primary_slot_name: slot,
     });
     await this.start();
@@ -121,6 +118,8 @@ export class TestServer {
   }
 
   async #configure(role: Role, overrides: Readonly<Record<string, string>>): Promise<void> {
+    const access = join(this.#folder, 'pg_hba.conf');
+    await writeFile(access, ['all', 'replication'].map((what) => `host ${what} all 127.0.0.1/32 trust\n`).join(''));
     const settings = settingsFor(role, {
       synchronousCommit: 'on',
       tuning: 'on',
@@ -128,15 +127,14 @@ export class TestServer {
       overrides: {
         listen_addresses: '127.0.0.1',
         unix_socket_directories: '',
+        hba_file: access,
         port: String(this.endpoint.port),
         shared_buffers: '16MB',
         fsync: 'off',
         ...overrides,
       },
     });
-    await writeConfiguration(this.#dir, renderPostgresConf(settings), this.#maker.user);
-    const remote = ['all', 'replication'].map((what) => `host ${what} all 127.0.0.1/32 trust\n`).join('');
-    await appendFile(join(this.#dir, 'pg_hba.conf'), remote);
+    await writeConfiguration(this.#dir, renderPostgresConf(settings));
   }
 }
 
