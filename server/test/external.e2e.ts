@@ -129,12 +129,17 @@ test('a primary alone is read from, too', async () => {
   assert(Array.isArray(users) && users.length === 1, 'a read right after the write sees it');
 });
 
-test('a standby to write to is refused', async () => {
-  const swapped = { ...external(), DB_WRITE_PORT: '5433', DB_READ_PORT: '5432' };
+test('a standby alone to write to is refused', async () => {
   assert.match(
-    await refused(swapped),
+    await refused(role('WRITE', 5433, 'messenger')),
     /:5433 is a standby, which takes no writes; DB_WRITE_HOST must name the primary/u,
   );
+});
+
+test('servers that are named the wrong way round, as after a failover, are used by their roles', async () => {
+  const server = await serve({ ...external(), DB_WRITE_PORT: '5433', DB_READ_PORT: '5432' });
+  assert.match(server.stderr, /"primary":"[^"]*:5432".*the primary is not the first of the write hosts/u);
+  assert.equal(await createUser(server), 201);
 });
 
 test('a read server of another cluster is refused', async () => {
@@ -171,7 +176,7 @@ test('databases that are not there yet are waited for, and each attempt says wha
   const env = { ...external(), DB_WRITE_HOST: write.host, DB_READ_HOST: write.host };
   const waiting = await run({ args: ['start', '--port', '0', '--workers', '1'], env });
   await waitFor('two attempts', () => waiting.stderr.split('waiting for the databases').length > 2);
-  assert.match(waiting.stderr, new RegExp(`"write":"${write.host}:5432".*ENOENT`, 'u'));
+  assert.match(waiting.stderr, new RegExp(`"write":"${write.host}:5432, .*ENOENT`, 'u'));
   await servers.start(late, { args: ['--workers', '1'] });
   await waitFor('it to start', () => waiting.isServing || waiting.hasEnded, 20_000);
   assert.equal(waiting.hasEnded, false, waiting.stderr);

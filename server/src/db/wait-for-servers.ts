@@ -54,7 +54,13 @@ export async function waitForServers(
 }
 
 /** What is no reason not to start. */
-function tellOddities(endpoints: Endpoints, { write, reads, away }: InspectedServers, log: Log): void {
+function tellOddities(
+  endpoints: Endpoints,
+  { endpoints: found, write, reads, away }: InspectedServers,
+  log: Log,
+): void {
+  if (found.write !== endpoints.write)
+    log.info({ primary: placeOf(found.write) }, 'the primary is not the first of the write hosts');
   for (const { endpoint, error } of away)
     log.warn({ read: placeOf(endpoint), reason: describeFailure(error) }, 'a read server is away: starting without it');
   const primaries = endpoints.reads.length === 1 ? [] : reads.filter(({ facts }) => areOneServer(facts, write));
