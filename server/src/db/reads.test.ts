@@ -203,8 +203,9 @@ test('an answer that may only not be known yet is asked of the primary', async (
 test('a second opinion of the primary has only the rest of the time of a read', async () => {
   const clock = { nowMs: 0, now: () => clock.nowMs };
   const standby = new ScriptedServer('standby', { lsn: 100n });
-  const options = { place: 'standby', primary: new PrimaryLog(clock, 10_000), maxLagMs: 1_000, log };
-  const known = new Standby(standby, standby.batches(clock), options);
+  const primaryLog = new PrimaryLog(clock, 10_000);
+  const options = { primary: () => undefined, primaryLog, maxLagMs: 1_000, log };
+  const known = new Standby(standby.watched(), standby.batches(clock), options);
   await known.check();
   const readUnknown = new Reads({
     primary: primary.batches(clock),
@@ -213,6 +214,7 @@ test('a second opinion of the primary has only the rest of the time of a read', 
     timeoutMs: 3_000,
     clock,
     onFailure: () => undefined,
+    onOldPrimary: async () => undefined,
   }).prepare({
     ...who,
     isDoubtful: () => {

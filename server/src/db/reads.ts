@@ -119,7 +119,7 @@ export class Reads {
 
   async #readFresh<Call, Result>(reader: Reader<Call, Result>, wanted: Wanted<Call>, token: Position): Promise<Result> {
     const { standbys, maxCatchUpMs } = this.#options;
-    const { call, caller, deadline } = wanted;
+    const { caller } = wanted;
     const isThere = standbys.choose(token) !== undefined;
     if (!isThere && standbys.isAnyFit) await standbys.reach(token, maxCatchUpMs);
     const isBehind = standbys.isAnyFit && standbys.choose(token) === undefined;
