@@ -90,15 +90,19 @@ test('calls of one turn go to one standby, so that they share a statement', asyn
   assert.notEqual(standbys.take(undefined, [])?.name, taken[0]);
 });
 
-test('more calls than a statement holds go to the next standby, also within a turn', () => {
-  const { standbys } = make('ab', { maxTogether: 3 });
-  const taken = Array.from({ length: 12 }, () => {
-    const one = standbys.take(undefined, []);
-    if (one !== undefined) one.load.inFlight += 1;
-    return one?.name;
+for (const [maxTogether, wanted] of [
+  [3, 'bbbaaabbbaaa'],
+  [1, 'babababababa'],
+] as const)
+  test(`calls that do not fit into a statement of ${maxTogether} go to the next standby, also within a turn`, () => {
+    const { standbys } = make('ab', { maxTogether });
+    const taken = Array.from({ length: 12 }, () => {
+      const one = standbys.take(undefined, []);
+      if (one !== undefined) one.load.inFlight += 1;
+      return one?.name;
+    });
+    assert.equal(taken.join(''), wanted);
   });
-  assert.equal(taken.join(''), 'bbbaaabbbaaa');
-});
 
 test('only one that is fit, has what is wanted, and did not just fail is asked', () => {
   const { all, standbys } = make('abc');
