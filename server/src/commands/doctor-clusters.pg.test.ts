@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 
 import type { Endpoint } from '../db/endpoint.ts';
 import type { Finding } from '../doctor/finding.ts';
@@ -19,6 +21,8 @@ let other: TestSite;
 let otherPair: EmbeddedPair;
 const extras: PostgresProcess[] = [];
 const copies: string[] = [];
+/** A copy that follows the primary of the pair without a slot. */
+let slotless: Endpoint;
 
 /** Three more copies of the pair's standby, and a pair that has nothing to do with it. */
 before(async () => {
@@ -85,7 +89,7 @@ test('another primary is no standby, either', async () => {
 
 test('a standby that streams no more since its slot is not there, lost or of another one, is told what to do', async () => {
   const { write } = pair.endpoints;
-  const slotless = await follow(copies[2], 5436, write);
+  slotless = await follow(copies[2], 5436, write);
   assert.match(
     worstLine(await examineReading(slotless), 'replication', 'standby').found,
     /^streaming from the primary/u,
@@ -119,4 +123,48 @@ test('a standby behind a standby is well, and told to be one; once promoted it i
   const astray = worstLine(await examineReading(third), 'replication', 'standby');
   assert.equal(astray.status, 'fail');
   assert.match(astray.found, /^follows another primary \(.*:5434\): timeline 2, ours is on 1$/u);
+});
+
+test('a replay that pauses because its primary was given more is not to be resumed, and the setting is named', async () => {
+  const { write } = pair.endpoints;
+  await askAt(slotless, "alter system set primary_slot_name = ''");
+  await askAt(slotless, 'select pg_reload_conf()');
+  await askAt(write, 'alter system set max_locks_per_transaction = 80');
+  const { primary } = pair.pids;
+  assert(primary !== undefined);
+  process.kill(primary, 'SIGKILL');
+  const line = async (): Promise<Finding> => worstLine(await examineReading(slotless), 'replication', 'standby');
+  await eventually(async () => (await line()).found === 'replay is paused');
+  assert.match(
+    (await line()).advice ?? '',
+    /less max_locks_per_transaction than the primary, and would end if it was resumed/u,
+  );
+  const { status, found, advice } = worstLine(await examineReading(slotless), 'settings of both', 'standby');
+  assert.deepEqual([status, found], ['fail', 'max_locks_per_transaction is 64 on the standby, 80 on the primary']);
+  assert.match(advice ?? '', /On the standby: alter system set max_locks_per_transaction = '80', and restart it/u);
+});
+
+test('a server that no standby can follow, and that notices no damage, is told', async () => {
+  const dir = await makeUnfinished(join(dirname(site.options.dataDir), 'careless'));
+  const binaries = await findBinaries(undefined);
+  const { host } = pair.endpoints.write;
+  await promisify(execFile)(binaries.initdb, [
+    '-D',
+    dir,
+    '--no-data-checksums',
+    '--no-sync',
+    `--username=${roles.superuser}`,
+  ]);
+  const careless = { wal_level: 'minimal', max_wal_senders: '0', archive_mode: 'off', port: '5437' };
+  const overrides = { ...site.options.overrides?.primary, ...careless };
+  const settings = settingsFor('primary', { synchronousCommit: 'on', tuning: 'on', socketDir: host, overrides });
+  await writeConfiguration(dir, renderPostgresConf(settings));
+  extras.push(await startPostgres({ role: 'primary', dir, binaries, log: site.options.log }, soon()));
+  const own = { DB_WRITE_PORT: '5437', DB_WRITE_USER: roles.superuser, DB_WRITE_NAME: 'postgres' };
+  const withoutStandby = Object.entries(environmentOf(pair.endpoints)).filter(([name]) => !name.startsWith('DB_READ_'));
+  const findings = await readReport({ ...Object.fromEntries(withoutStandby), ...own });
+  const senders = worstLine(findings, 'room for standbys', 'primary');
+  assert.deepEqual([senders.status, senders.found], ['fail', 'wal_level is minimal']);
+  const checksums = worstLine(findings, 'checksums', 'primary');
+  assert.deepEqual([checksums.status, checksums.found], ['warn', 'off']);
 });

@@ -26,6 +26,7 @@ test('settings under which statements of ours are slow or read damaged pages are
   const { lineOf, repair, run, sees } = patient();
   for (const [name, value, found, status] of [
     ['zero_damaged_pages', 'on', /^zero_damaged_pages is on$/u, 'fail'],
+    ['default_transaction_read_only', 'on', /^default_transaction_read_only is on$/u, 'fail'],
     ['session_replication_role', 'replica', /^session_replication_role is replica$/u, 'fail'],
     ['enable_indexscan', 'off', /^enable_indexscan is off$/u, 'warn'],
     ['temp_file_limit', '0', /^temp_file_limit is 0$/u, 'warn'],

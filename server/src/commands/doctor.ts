@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { styleText } from 'node:util';
 
 import type { Command } from 'commander';
@@ -5,6 +6,7 @@ import type { Command } from 'commander';
 import type { LoadedConfig } from '../config.ts';
 import { listOf, type Endpoints } from '../db/endpoint.ts';
 import type { Configured } from '../doctor/about.ts';
+import { checkAddresses } from '../doctor/addresses.ts';
 import { checkDisk } from '../doctor/disk.ts';
 import { examine, type Examined } from '../doctor/examine.ts';
 import { listExpectedObjects } from '../doctor/expected-objects.ts';
@@ -68,7 +70,8 @@ async function examineServers(
   if ('check' in servers) return [servers];
   const { connectTimeoutMs } = loaded.config.db;
   const session = { applicationName: 'messenger doctor', connectTimeoutMs, statementTimeoutMs, answerTimeoutMs };
-  return await examine(servers, session, await describe(loaded, servers, flags));
+  const names = checkAddresses([servers.primary, ...servers.standbys], async (host) => lookup(host, { all: true }));
+  return [...(await examine(servers, session, await describe(loaded, servers, flags))), await names];
 }
 
 /** The operator's servers, or the embedded ones of the server that runs on the data folder; or why there are none. */

@@ -59,6 +59,7 @@ export const checkNames = [
   'cancelled reads',
   'pool budget',
   'access from other machines',
+  'addresses',
   'batching',
   'open files',
   'disk space',

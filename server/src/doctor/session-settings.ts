@@ -7,6 +7,8 @@ interface Wanted {
   readonly status: Exclude<Status, 'ok'>;
   /** What another value does. */
   readonly harm: string;
+  /** A standby takes no writes in any case. */
+  readonly ofPrimary?: boolean;
 }
 
 const corrupt = { value: 'off', status: 'fail', harm: 'Damaged pages are read as if they were whole' } as const;
@@ -21,6 +23,7 @@ const wanted: Readonly<Record<string, Wanted>> = {
   zero_damaged_pages: corrupt,
   ignore_checksum_failure: corrupt,
   ignore_invalid_pages: corrupt,
+  default_transaction_read_only: { value: 'off', status: 'fail', harm: 'Writes are refused', ofPrimary: true },
   session_replication_role: { value: 'origin', status: 'fail', harm: 'Foreign keys and triggers are not looked at' },
   array_nulls: { value: 'on', status: 'warn', harm: 'A name that reads NULL can be taken for none' },
   temp_file_limit: { value: '-1', status: 'warn', harm: 'Long pages of many clients at once can fail' },
@@ -39,12 +42,13 @@ interface Setting extends Origin {
 }
 
 /** Settings under which our statements are slow, fail, or read what is damaged. */
-export const checkSessionSettings: ServerCheck = async ({ where, ask }) => {
+export const checkSessionSettings: ServerCheck = async ({ where, role, ask }) => {
   const subject = { check: 'session settings', where } as const;
   const settings = await ask<Setting>(settingsSql, [Object.keys(wanted)]);
   const findings = settings.flatMap((setting) => {
     const want = wanted[setting.name];
-    if (want === undefined || setting.value === want.value) return [];
+    if (want === undefined || setting.value === want.value || (want.ofPrimary === true && role !== 'primary'))
+      return [];
     const grade = want.status === 'fail' ? fail : warn;
     const advice = `${want.harm}. ${commandFor(setting, want.value)}.`;
     return [grade(subject, `${setting.name} is ${setting.value}`, advice)];
