@@ -306,6 +306,14 @@ export const rows: Readonly<Record<string, readonly Panel[]>> = {
       queries: [['{{instance}}', 'sum by (instance) (messenger_process_memory_bytes{process="worker", kind="rss"})']],
     },
     {
+      title: 'CPU of Messenger',
+      description: 'Cores in use by its Node.js processes, without embedded databases.',
+      unit: 'short',
+      queries: [
+        ['{{instance}} {{process}}', `sum by (instance, process) (${rate('messenger_process_cpu_seconds_total')})`],
+      ],
+    },
+    {
       title: 'Memory of the machine in use',
       description: 'Or of the container, where it has a limit. Above 90 % MemoryLow calls.',
       unit: 'percentunit',

@@ -17,7 +17,7 @@ import { Turn } from './lib/turn.ts';
 import { withDeadline } from './lib/with-deadline.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
-import type { Collect, Measurement } from './telemetry/collection.ts';
+import type { Measurement, Watch } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
 import { RequestLog } from './telemetry/request-log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
@@ -48,7 +48,7 @@ export interface AppServices {
   /** Undefined when there are to be no traces. */
   readonly tracing?: Tracing | undefined;
   /** What all processes have counted, together. */
-  readonly collect: Collect;
+  readonly watch: Watch;
 }
 
 /** One worker's whole server, not listening yet. */
@@ -107,7 +107,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     check: async (signal) => checkPrimary(writePool, signal),
   });
   if (hasOps) {
-    const forOperator = { collect: services.collect, guard: { token: config.metrics.token, isOpen: false } };
+    const forOperator = { ...services.watch, guard: { token: config.metrics.token, isOpen: false } };
     metricsRoute(http, forOperator);
     await opsRoutes(http, { ...forOperator, isDraining: () => drain.draining });
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { get, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { test, type TestContext } from 'node:test';
 
-import { noCollection } from '../test/collections.ts';
+import { noWatch } from '../test/collections.ts';
 
 import { loadConfig } from './config.ts';
 import { monotonicClock } from './lib/clock.ts';
@@ -18,7 +18,7 @@ async function listenOn(context: TestContext, host: string): Promise<Ask> {
   const env = { METRICS_PORT: String(port), METRICS_HOST: host };
   const listener = await listenForMetrics({
     config: loadConfig({ flags: {}, env, file: undefined }).config,
-    collect: async () => noCollection,
+    watch: noWatch,
     clock: monotonicClock,
     random: Math.random,
     log: createLog({ level: 'silent', name: 'test', pretty: false }),

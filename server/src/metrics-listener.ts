@@ -2,7 +2,7 @@ import type { Config } from './config.ts';
 import type { PoolServices } from './db/pool.ts';
 import { isLoopback } from './lib/loopback.ts';
 import { findPort } from './process/port.ts';
-import type { Collect } from './telemetry/collection.ts';
+import type { Watch } from './telemetry/collection.ts';
 
 export interface MetricsListener {
   close(): Promise<void>;
@@ -10,7 +10,7 @@ export interface MetricsListener {
 
 export interface MetricsListenerOptions extends PoolServices {
   readonly config: Config;
-  readonly collect: Collect;
+  readonly watch: Watch;
 }
 
 /**
@@ -34,7 +34,7 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
     log: options.log,
     newRequestId: () => `metrics-${(requests += 1).toString(36)}`,
   });
-  const forOperator = { collect: options.collect, guard: { token, isOpen: !isLoopback(host) } };
+  const forOperator = { ...options.watch, guard: { token, isOpen: !isLoopback(host) } };
   metricsRoute(app, forOperator);
   // Its end cuts all connections: no page has to be told.
   await opsRoutes(app, { ...forOperator, isDraining: () => false });

@@ -2,16 +2,19 @@ import type { Config } from './config.ts';
 import { listenForMetrics, type MetricsListener } from './metrics-listener.ts';
 import type { Service, ServiceState } from './process/service.ts';
 import type { WorkerCounts } from './process/workers.ts';
-import type { Collect } from './telemetry/collection.ts';
+import type { Watch } from './telemetry/collection.ts';
 import { Collector, type MeasuredWorker } from './telemetry/collector.ts';
 import { type EmbeddedServer, measureEmbedded } from './telemetry/embedded-metrics.ts';
 import { mergeSnapshots } from './telemetry/merge-snapshots.ts';
+import type { Events } from './telemetry/events.ts';
+import { LiveWatch } from './telemetry/live-watch.ts';
 import { PostgresMetrics, type PostgresMetricsOptions } from './telemetry/postgres-metrics.ts';
 import { measureSupervisor } from './telemetry/supervisor-metrics.ts';
 
 export interface MetricsServiceOptions extends PostgresMetricsOptions {
   readonly config: Config;
   readonly version: string;
+  readonly events: Events;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
   /** The databases that this program runs itself, read at each collection. */
@@ -23,21 +26,22 @@ export interface MetricsServiceOptions extends PostgresMetricsOptions {
 export class MetricsService implements Service {
   readonly name = 'metrics';
   readonly #options: MetricsServiceOptions;
-  readonly #collector: Collector;
+  readonly #liveWatch: LiveWatch;
+  readonly watch: Watch;
   #postgres: PostgresMetrics | undefined;
   #listener: MetricsListener | undefined;
   #state: ServiceState = 'stopped';
 
   constructor(options: MetricsServiceOptions) {
     this.#options = options;
-    const { version, config, clock, wallMs, workers, embedded } = options;
+    const { version, config, clock, wallMs, workers, embedded, events } = options;
     const facts = {
       version,
       startedAtMs: wallMs(),
       isAlone: config.server.enablePrefork,
       counts: () => workers().counts,
     };
-    this.#collector = new Collector({
+    const { collect } = new Collector({
       measureWorkers: async () => workers().measure(),
       measureSupervisor: (silent) => measureSupervisor(facts, silent),
       measurePostgres: async () =>
@@ -45,13 +49,13 @@ export class MetricsService implements Service {
       clock,
       wallMs,
     });
+    this.#liveWatch = new LiveWatch(collect, events);
+    this.watch = { collect, live: this.#liveWatch.live };
   }
 
   state(): ServiceState {
     return this.#state;
   }
-
-  readonly collect: Collect = async (maxAgeMs) => this.#collector.collect(maxAgeMs);
 
   async start(): Promise<void> {
     this.#state = 'starting';
@@ -59,15 +63,15 @@ export class MetricsService implements Service {
     if (config.metrics.enabled) {
       this.#postgres = new PostgresMetrics(this.#options);
       this.#postgres.start();
-      this.#collector.start();
-      this.#listener = await listenForMetrics({ ...this.#options, collect: this.collect });
+      this.#liveWatch.start();
+      this.#listener = await listenForMetrics({ ...this.#options, watch: this.watch });
     }
     this.#state = 'running';
   }
 
   async stop(): Promise<void> {
     this.#state = 'stopping';
-    this.#collector.stop();
+    this.#liveWatch.stop();
     await this.#listener?.close();
     await this.#postgres?.close();
     this.#state = 'stopped';

@@ -40,7 +40,11 @@ export class ServerRoles implements Service {
     topology.onAnswer(() => {
       const { primary } = topology;
       if (before !== undefined && primary !== undefined && before.status.timeline < primary.status.timeline)
-        record({ kind: 'failover', level: 'warn', text: `the primary is ${primary.server.place} now` });
+        record({
+          kind: 'failover',
+          level: 'warn',
+          text: `A standby was promoted: the primary is ${primary.server.place}`,
+        });
       before = primary;
     });
     await topology.start();

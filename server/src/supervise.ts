@@ -97,11 +97,11 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   };
   const roles = new ServerRoles({ ...about, watched, record });
   const { servers } = roles;
-  const metrics = new MetricsService({ ...about, config, servers, embedded, workers: () => serving });
-  const { collect } = metrics;
+  const metrics = new MetricsService({ ...about, config, events, servers, embedded, workers: () => serving });
+  const { watch } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
-    ? new Workers({ ...about, count: workers, settings, collect, record, startTimeoutMs, stopTimeoutMs })
-    : new InProcessWorker(async () => serve(settings(1), { ...about, collect, log: about.workerLog(1) }));
+    ? new Workers({ ...about, count: workers, settings, watch, record, startTimeoutMs, stopTimeoutMs })
+    : new InProcessWorker(async () => serve(settings(1), { ...about, watch, log: about.workerLog(1) }));
   const announce = oneOff('announcement', async () => embedded?.announce(url()));
 
   return {

@@ -5,7 +5,7 @@ import { loadConfig, type Config } from '../src/config.ts';
 import { leastOpen } from '../src/db/connection-budget.ts';
 import { listOf, type EndpointPair, type Endpoints } from '../src/db/endpoint.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
-import { noCollection } from './collections.ts';
+import { noWatch } from './collections.ts';
 import type { DatabaseFixture } from './database.ts';
 import { createLog, type Log } from '../src/telemetry/log.ts';
 import type { Tracing } from '../src/telemetry/tracing.ts';
@@ -41,7 +41,7 @@ export async function createTestApp(
       clock: monotonicClock,
       random: Math.random,
       tracing,
-      collect: async () => noCollection,
+      watch: noWatch,
     },
   );
 }

@@ -73,6 +73,20 @@ async function saidAfter(page: Page, script: string): Promise<unknown> {
   return await page.evaluate(`${script}; document.querySelector('#headline').textContent`);
 }
 
+/** How many samples from before it was opened a page gets. */
+async function rowsOfPast(page: Page): Promise<unknown> {
+  return await page.evaluate(`new Promise((done) => {
+    const stream = new EventSource('/ops/stream');
+    stream.addEventListener('past', ({ data }) => { stream.close(); done(JSON.parse(data).history.rows.length); });
+  })`);
+}
+
+/** Names of the elements that are wider than their place. */
+const cutElements = `[...document.querySelectorAll('main *')]
+  .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1 && !one.closest('.unseen, .uplot'))
+  .concat([...document.querySelectorAll('.uplot')].filter((one) => one.getBoundingClientRect().right > innerWidth))
+  .map((one) => one.tagName + '#' + one.id + '.' + one.className)`;
+
 async function untilSaid(page: Page, pattern: RegExp): Promise<void> {
   await waitFor(`the page to say ${pattern}`, async () => pattern.test(await verdict(page)), seenMs);
 }
@@ -108,7 +122,7 @@ describe('the live page', { skip: noBrowser }, () => {
       loaded.filter((address) => !address.startsWith(server.url)),
       [],
     );
-    assert.equal(await page.locator('canvas').count(), 4);
+    assert.equal(await page.locator('canvas').count(), 6);
   });
 
   test('shows a load spike within two seconds', async () => {
@@ -131,7 +145,7 @@ describe('the live page', { skip: noBrowser }, () => {
     const [victim] = workersOf(server.pid);
     assert(victim !== undefined);
     process.kill(victim, 'SIGKILL');
-    await untilSaid(page, /worker (?:is starting|was restarted)/u);
+    await untilSaid(page, /worker is starting|Worker \d ended by SIGKILL/u);
     await untilListedWithout(page, victim);
   });
 
@@ -144,7 +158,7 @@ describe('the live page', { skip: noBrowser }, () => {
     } finally {
       for (const pid of frozen) if (isAlive(pid)) process.kill(pid, 'SIGCONT');
     }
-    await waitFor('it to be back', async () => !(await verdict(page)).includes('Standby'));
+    await waitFor('it to be back', async () => !/^Standby does not answer/mu.test(await verdict(page)), 10_000);
   });
 
   test('is used by keyboard: the first key skips to the figures, the arrows choose the span', async () => {
@@ -179,11 +193,10 @@ describe('the live page', { skip: noBrowser }, () => {
     assert(victim !== undefined);
     process.kill(victim, 'SIGKILL');
     await untilListedWithout(page, victim);
-    const number = async (): Promise<string | undefined> =>
-      /^A worker was restarted (.+) ago$/u.exec(await verdict(page))?.[1];
-    await waitFor('the only finding', async () => (await number()) !== undefined);
+    const number = async (): Promise<string | undefined> => /^(.+ s) ago: /u.exec(await headline(page))?.[1];
+    await waitFor('nothing but news', async () => (await number()) !== undefined, 10_000);
     const [aloud, seen] = [await said.textContent(), await number()];
-    assert.match(aloud ?? '', /^A worker was restarted/u);
+    assert.match(aloud ?? '', /^.+ ago: Worker \d ended by SIGKILL/u);
     await waitFor('the number to go on', async () => (await number()) !== seen);
     assert.equal(await said.textContent(), aloud);
   });
@@ -191,14 +204,30 @@ describe('the live page', { skip: noBrowser }, () => {
   test('is opened by a link on another site', async () => {
     const other = await browser.open(otherSite(server));
     await followLink(other, server);
-    await untilWell(other);
+    await waitFor('its figures', async () => (await other.locator('#figures dd').count()) > 0);
     await other.close();
+  });
+
+  test('tells of databases that crashed for a moment, also to a page that is opened afterwards, with the past', async () => {
+    const crashed = ['primary', 'standby'] as const;
+    for (const role of crashed) process.kill(postmaster(dataDir, role) ?? 0, 'SIGKILL');
+    await waitFor('both to be back', () => crashed.every((role) => postmaster(dataDir, role) !== undefined), 15_000);
+    await waitFor('it to be an event', async () => /Primary was restarted/u.test(await verdict(page)), 15_000);
+    const late = await browser.open(`${server.url}/ops`);
+    await waitFor('the verdict', async () => /Primary was restarted/u.test(await verdict(late)));
+    assert.notEqual(await headline(late), 'All is well');
+    const events = await late.locator('#events').innerText();
+    for (const event of [/Primary was restarted/u, /Standby was restarted/u, /Worker \d ended by SIGKILL/u])
+      assert.match(events, event);
+    assert.ok(Number(await rowsOfPast(late)) > 20, 'the plots begin before the page was opened');
+    await late.close();
   });
 
   test('fits on a phone, and is dark where one likes it dark', async () => {
     const small = await browser.open(`${server.url}/ops`, { viewport: phone, colorScheme: 'dark' });
     await waitFor('its figures', async () => (await small.locator('#figures dd').count()) > 0);
     assert.ok(Number(await small.evaluate('document.documentElement.scrollWidth')) <= phone.width);
+    assert.deepEqual(await small.evaluate(cutElements), [], 'nothing scrolls sideways or is cut');
     assert.equal(await small.evaluate('getComputedStyle(document.body).backgroundColor'), 'rgb(16, 19, 23)');
     await small.close();
   });

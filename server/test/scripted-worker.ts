@@ -28,7 +28,7 @@ runWorkerProcess<Script>(
     onDisconnect: (listener) => process.on('disconnect', listener),
     exit: (code) => process.exit(code),
   },
-  async (script, { collect, takeListeners }) => {
+  async (script, { watch: { collect }, takeListeners }) => {
     if (script.do === 'ask what all have counted') collect().catch(() => undefined);
     if (script.do === 'fail to start') throw new Error('no room');
     if (script.do === 'die at the start') process.kill(process.pid, 'SIGKILL');

@@ -1,38 +1,34 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Collect } from '../telemetry/collection.ts';
-import { sampleOf } from '../telemetry/live-sample.ts';
+import { nothingSeen, type AskLive, type Live } from '../telemetry/live.ts';
 
 export interface LiveFeedOptions {
-  readonly collect: Collect;
+  readonly live: AskLive;
   /** Then all pages are told to come again, and find another worker or the next server. */
   readonly isDraining: () => boolean;
 }
 
-/** With the second that a collection may take, what happens shows within two. */
-const everyMs = 750;
-/** All pages of all workers share a collection. */
-const maxAgeMs = 500;
+/** After a question that was not answered. */
+const retryMs = 750;
 /** A page that takes nothing for so many samples is gone, or as good as gone. */
 const mostSkipped = 20;
 
 /**
- * Sends the pages that are open the same samples, as server-sent events; collects nothing while there are none. A page that
- * does not read misses samples: nothing is kept for it.
+ * Sends what `/ops` shows to the pages that are open, as server-sent events: to a new page the whole past, then each sample as it
+ * comes. A page that does not read misses samples, and gets the whole past again when it reads on: nothing is kept for it.
  */
 export class LiveFeed {
   readonly #options: LiveFeedOptions;
   /** With the number of samples that each has missed in a row. */
   readonly #pages = new Map<ServerResponse, number>();
-  #newest = '';
   #isRunning = false;
 
   constructor(options: LiveFeedOptions) {
     this.#options = options;
   }
 
-  /** Answers with the samples from now on. */
+  /** Answers with the past, and with the samples from now on. */
   add(response: ServerResponse): void {
     this.#pages.set(response, 0);
     response.on('close', () => this.#pages.delete(response));
@@ -42,39 +38,69 @@ export class LiveFeed {
       connection: 'close',
       'x-accel-buffering': 'no',
     });
-    response.write(`retry: 1000\n\n${this.#newest}`);
+    response.write('retry: 1000\n\n');
+    void this.#sendPast(response);
     if (!this.#isRunning) void this.#run();
   }
 
   async #run(): Promise<void> {
     this.#isRunning = true;
+    let seen = nothingSeen;
     while (this.#pages.size > 0) {
-      const next = sleep(everyMs);
-      const text = await this.#collect();
-      for (const [page, skipped] of this.#pages) this.#send(page, text, skipped);
-      if (this.#options.isDraining()) for (const page of this.#pages.keys()) page.end();
-      await next;
+      const live = await this.#ask(seen);
+      if (live === undefined) await sleep(retryMs);
+      // The first answer is the past, which each page has asked for itself.
+      else if (seen !== nothingSeen) this.#sendAll(render(live));
+      seen = live?.seen ?? nothingSeen;
+      if (this.#options.isDraining()) this.#endAll();
     }
-    this.#newest = '';
     this.#isRunning = false;
   }
 
-  /** A comment when there is nothing to tell, because the supervisor does not answer. */
-  async #collect(): Promise<string> {
+  #endAll(): void {
+    for (const page of this.#pages.keys()) page.end();
+    this.#pages.clear();
+  }
+
+  /** Undefined while the supervisor does not answer. */
+  async #ask(seen: typeof nothingSeen): Promise<Live | undefined> {
     try {
-      this.#newest = `data: ${JSON.stringify(sampleOf(await this.#options.collect(maxAgeMs)))}\n\n`;
-      return this.#newest;
+      return await this.#options.live(seen);
     } catch {
-      return ': the supervisor does not answer\n\n';
+      for (const page of this.#pages.keys()) {
+        this.#pages.set(page, 1); // It gets the whole past next.
+        if (isOpen(page) && !page.writableNeedDrain) page.write(': the supervisor does not answer\n\n');
+      }
+      return undefined;
     }
   }
 
-  #send(page: ServerResponse, text: string, skipped: number): void {
-    if (page.writableEnded || page.destroyed) return;
-    if (!page.writableNeedDrain) {
-      this.#pages.set(page, 0);
-      page.write(text);
-    } else if (skipped < mostSkipped) this.#pages.set(page, skipped + 1);
-    else page.destroy();
+  async #sendPast(page: ServerResponse): Promise<void> {
+    const live = await this.#ask(nothingSeen);
+    if (live !== undefined && isOpen(page)) page.write(`event: past\n${render(live)}`);
   }
+
+  #sendAll(text: string): void {
+    for (const [page, skipped] of this.#pages) this.#send(page, text, skipped);
+  }
+
+  #send(page: ServerResponse, text: string, skipped: number): void {
+    if (!isOpen(page)) return;
+    if (page.writableNeedDrain) {
+      if (skipped < mostSkipped) this.#pages.set(page, skipped + 1);
+      else page.destroy();
+      return;
+    }
+    this.#pages.set(page, 0);
+    if (skipped > 0) void this.#sendPast(page);
+    else page.write(text);
+  }
+}
+
+function isOpen(page: ServerResponse): boolean {
+  return !page.writableEnded && !page.destroyed;
+}
+
+function render(live: Live): string {
+  return `data: ${JSON.stringify(live)}\n\n`;
 }

@@ -15,7 +15,6 @@ const files: Readonly<Record<string, string>> = {
   'style.css': '../ops-page/style.css',
   'page.js': '../ops-page/page.js',
   'series.js': '../ops-page/series.js',
-  'view.js': '../ops-page/view.js',
   'format.js': '../ops-page/format.js',
   'charts.js': '../ops-page/charts.js',
   'login.js': '../ops-page/login.js',

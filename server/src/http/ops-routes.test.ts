@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-import { noCollection } from '../../test/collections.ts';
+import { liveAt, noWatch } from '../../test/collections.ts';
 import { codeOf, createTestServer, listen } from '../../test/http-server.ts';
 import { waitFor } from '../../test/wait-for.ts';
 
-import type { Collect } from '../telemetry/collection.ts';
+import type { AskLive } from '../telemetry/live.ts';
 import { observeHttpBy } from './observer.ts';
 import type { HttpOptions, HttpServer } from './server.ts';
 import { opsRoutes } from './ops-routes.ts';
@@ -15,15 +16,15 @@ import { opsRoutes } from './ops-routes.ts';
 const token = 'correct-horse-battery';
 
 interface Options {
-  readonly collect?: Collect;
+  readonly live?: AskLive;
   readonly token?: string;
   readonly isDraining?: () => boolean;
   readonly http?: Partial<HttpOptions>;
 }
 
-async function create({ collect = async () => noCollection, isDraining = () => false, http, ...guard }: Options = {}) {
+async function create({ live = noWatch.live, isDraining = () => false, http, ...guard }: Options = {}) {
   const app = await createTestServer(http);
-  await opsRoutes(app, { collect, isDraining, guard: { token: guard.token, isOpen: false } });
+  await opsRoutes(app, { live, isDraining, guard: { token: guard.token, isOpen: false } });
   return app;
 }
 
@@ -93,7 +94,7 @@ test('a file that a browser has is not sent again, and one that has changed is',
 
 test('the scripts of the page import what is served beside them, and nothing else', async () => {
   const app = await create();
-  for (const name of ['page.js', 'series.js', 'view.js', 'charts.js', 'format.js', 'login.js', 'uplot.js']) {
+  for (const name of ['page.js', 'series.js', 'charts.js', 'format.js', 'login.js', 'uplot.js']) {
     const { body } = await app.inject(`/ops/${name}`);
     for (const [, address = ''] of body.matchAll(/^import [^'"]*['"]([^'"]+)['"]/gmu)) {
       assert.match(address, /^\.\/[a-z]+\.js$/u);
@@ -129,12 +130,27 @@ test('where a token is set, a browser shows it once and has a session, which is 
   await close(app);
 });
 
-test('a page hears what is known at once, however long it listens, and a server that drains sends it elsewhere', async () => {
-  let isDraining = false;
+/** A sample each 50 ms, whose rows are numbered. */
+function ticking(): { readonly live: AskLive; readonly asked: () => number } {
   let asked = 0;
+  let newest = 1;
+  return {
+    asked: () => asked,
+    live: async ({ rows }) => {
+      asked += 1;
+      if (rows >= newest) await sleep(50);
+      if (rows >= newest) newest += 1;
+      return liveAt(newest);
+    },
+  };
+}
+
+test('a page gets the past at once, then each sample, however long it listens; a server that drains sends it elsewhere', async () => {
+  let isDraining = false;
   const ended: number[] = [];
+  const { live, asked } = ticking();
   const app = await create({
-    collect: async () => ({ ...noCollection, atMs: (asked += 1) }),
+    live,
     isDraining: () => isDraining,
     http: { requestTimeoutMs: 500, observer: observeHttpBy([{ requestEnded: ({ status }) => ended.push(status) }]) },
   });
@@ -142,19 +158,20 @@ test('a page hears what is known at once, however long it listens, and a server 
   const first = await openStream(port);
   assert.equal(first.answer.headers['content-type'], 'text/event-stream');
   assert.deepEqual(ended, [200], 'it is neither in flight nor slow');
-  await waitFor('samples for longer than other answers may take', () => /"atMs":3,/u.test(first.heard()));
+  await waitFor('samples for longer than other answers may take', () => /^data: .*"rows":20,/mu.test(first.heard()));
+  assert.equal([...first.heard().matchAll(/^event: past$/gmu)].length, 1);
   const second = await openStream(port);
-  await waitFor('the second page to know what the first does', () => /"atMs":[34],/u.test(second.heard()));
-  assert.ok(asked <= 5, 'both share what is collected');
+  await waitFor('the past', () => /^event: past\ndata: .*"rows":2\d,/mu.test(second.heard()));
+  await waitFor('a sample', () => /\n\ndata: /u.test(second.heard()));
   isDraining = true;
   await Promise.all([once(first.answer, 'end'), once(second.answer, 'end')]);
-  const before = asked;
+  const before = asked();
   await waitFor('the connections to close', async () => {
     const { promise, resolve } = Promise.withResolvers<number>();
     app.server.getConnections((_error, count) => resolve(count));
     return (await promise) === 0;
   });
-  assert.equal(asked, before, 'nothing is collected for nobody');
+  assert.equal(asked(), before, 'nothing is asked for nobody');
   await close(app);
 });
 
@@ -169,12 +186,13 @@ test('a HEAD of the stream is answered, though the stream itself has no end', as
   }
 });
 
-test('a page is told nothing, and stays, while the supervisor does not answer', async () => {
+test('a page stays while the supervisor does not answer, and gets the whole past when it does', async () => {
   let isAway = true;
-  const app = await create({ collect: async () => (isAway ? Promise.reject(new Error('late')) : noCollection) });
+  const { live } = ticking();
+  const app = await create({ live: async (seen) => (isAway ? Promise.reject(new Error('late')) : live(seen)) });
   const page = await openStream(await listen(app));
   await waitFor('the comment', () => page.heard().includes(': the supervisor does not answer'));
   isAway = false;
-  await waitFor('a sample', () => page.heard().includes('data: {'));
+  await waitFor('the past', () => page.heard().includes('event: past\ndata: {'));
   await close(app);
 });

@@ -1,12 +1,13 @@
-import { formatCount, formatDuration } from './format.js';
+import { formatCount, formatDuration, formatPercent } from './format.js';
 import uPlot from './uplot.js';
 
-/** @import { Figures } from './view.js' */
+/** @import { Figures } from '../telemetry/figures.ts' */
+/** @import { HistoryRow } from '../telemetry/history.ts' */
 
 /**
  * @typedef {object} Line
  * @property {string} label
- * @property {(figures: Figures) => number | undefined} value
+ * @property {keyof Figures} column
  */
 
 /**
@@ -39,13 +40,13 @@ class Chart {
     options.place.setAttribute('role', 'img');
   }
 
-  /** @param {readonly Figures[]} history @param {number} spanSeconds */
-  show(history, spanSeconds) {
+  /** @param {readonly (keyof Figures)[]} columns @param {readonly HistoryRow[]} rows @param {number} spanSeconds */
+  show(columns, rows, spanSeconds) {
     const { lines, place, title, format } = this.#options;
-    const end = (history.at(-1)?.atMs ?? Date.now()) / 1_000;
-    const shown = history.filter(({ atMs }) => atMs / 1_000 >= end - spanSeconds);
-    const values = lines.map(({ value }) => shown.map((figures) => value(figures) ?? null));
-    this.#plot.setData([shown.map(({ atMs }) => atMs / 1_000), ...values], false);
+    const end = (rows.at(-1)?.[0] ?? Date.now()) / 1_000;
+    const shown = rows.filter(([atMs]) => (atMs ?? 0) / 1_000 >= end - spanSeconds);
+    const values = lines.map(({ column }) => shown.map((row) => row[columns.indexOf(column)] ?? null));
+    this.#plot.setData([shown.map(([atMs]) => (atMs ?? 0) / 1_000), ...values], false);
     this.#plot.setScale('x', { min: end - spanSeconds, max: end });
     if (typeof this.#plot.cursor.idx !== 'number') this.#plot.setLegend({ idx: shown.length - 1 });
     const newest = lines.map(({ label }, n) => `${label} ${formatOr(format, values[n]?.at(-1))}`);
@@ -108,54 +109,59 @@ function formatOr(format, value) {
   return value === null || value === undefined ? '–' : format(value);
 }
 
-/** @param {string} status @returns {Line['value']} */
-function rate(status) {
-  return ({ perSecondByClass }) => perSecondByClass[status] ?? 0;
-}
+/** By the id of its place. @type {Readonly<Record<string, Omit<ChartOptions, 'place'>>>} */
+const charts = {
+  'chart-requests': {
+    title: 'Requests a second',
+    lines: [
+      { label: '2xx', column: 'succeededPerSecond' },
+      { label: '4xx', column: 'rejectedPerSecond' },
+      { label: '5xx', column: 'failedPerSecond' },
+    ],
+    format: formatCount,
+  },
+  'chart-durations': {
+    title: 'Response time',
+    lines: [
+      { label: 'p50', column: 'p50' },
+      { label: 'p95', column: 'p95' },
+      { label: 'p99', column: 'p99' },
+    ],
+    format: formatDuration,
+  },
+  'chart-load': {
+    title: 'In flight and waiting',
+    lines: [
+      { label: 'in flight', column: 'inFlight' },
+      { label: 'waiting', column: 'waiting' },
+    ],
+    format: formatCount,
+  },
+  'chart-lag': {
+    title: 'Standbys behind the primary',
+    lines: [{ label: 'worst', column: 'lagSeconds' }],
+    format: formatDuration,
+  },
+  'chart-cpu': {
+    title: 'CPU in use',
+    lines: [
+      { label: 'machine', column: 'machineCpu' },
+      { label: 'Messenger without databases', column: 'ownCpu' },
+    ],
+    format: formatPercent,
+  },
+  'chart-resources': {
+    title: 'Memory, disk and files in use',
+    lines: [
+      { label: 'memory', column: 'machineMemory' },
+      { label: 'disk', column: 'disk' },
+      { label: 'open files', column: 'openFiles' },
+    ],
+    format: formatPercent,
+  },
+};
 
 /** @param {(id: string) => HTMLElement} find @returns {readonly Chart[]} */
 export function createCharts(find) {
-  return [
-    new Chart({
-      place: find('chart-requests'),
-      title: 'Requests a second',
-      lines: [
-        { label: '2xx', value: rate('2xx') },
-        { label: '4xx', value: rate('4xx') },
-        { label: '5xx', value: rate('5xx') },
-      ],
-      format: formatCount,
-    }),
-    new Chart({
-      place: find('chart-durations'),
-      title: 'Response time',
-      lines: [
-        { label: 'p50', value: ({ p50 }) => p50 },
-        { label: 'p95', value: ({ p95 }) => p95 },
-        { label: 'p99', value: ({ p99 }) => p99 },
-      ],
-      format: formatDuration,
-    }),
-    new Chart({
-      place: find('chart-load'),
-      title: 'In flight and waiting',
-      lines: [
-        { label: 'in flight', value: ({ inFlight }) => inFlight },
-        { label: 'waiting', value: ({ waiting }) => waiting },
-      ],
-      format: formatCount,
-    }),
-    new Chart({
-      place: find('chart-lag'),
-      title: 'Standbys behind the primary',
-      lines: [{ label: 'worst', value: ({ lagSeconds }) => worst(Object.values(lagSeconds)) }],
-      format: formatDuration,
-    }),
-  ];
-}
-
-/** @param {readonly (number | undefined)[]} values */
-function worst(values) {
-  const known = values.filter((value) => value !== undefined);
-  return known.length === 0 ? undefined : Math.max(...known);
+  return Object.entries(charts).map(([id, options]) => new Chart({ place: find(id), ...options }));
 }

@@ -40,3 +40,8 @@ export function formatPercent(part) {
 export function withoutNumbers(text) {
   return text.replaceAll(/(?:> )?\d[\d.,]*(?: (?:ms|s|min|h|d|k|%|B|[KMGT]iB)(?![a-z]))?/gu, '#');
 }
+
+/** As the beginning of a sentence. @param {string} name */
+export function titleOf(name) {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}

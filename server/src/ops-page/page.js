@@ -1,11 +1,11 @@
-/** `/ops` in the browser: listens to the stream, and shows what `view.js` makes of it. */
+/** `/ops` in the browser: listens to the stream, and shows it. */
 import { createCharts } from './charts.js';
-import { formatBytes, formatCount, formatDuration, formatPercent, withoutNumbers } from './format.js';
+import { formatBytes, formatCount, formatDuration, formatPercent, titleOf, withoutNumbers } from './format.js';
 import { follow, nothingYet } from './series.js';
-import { judge, titleOf } from './view.js';
 
 /** @import { LiveSample } from '../telemetry/live-sample.ts' */
-/** @import { Figures, Verdict } from './view.js' */
+/** @import { Figures } from '../telemetry/figures.ts' */
+/** @import { Live, Verdict } from '../telemetry/live.ts' */
 
 /** Without news for so long the figures are old. */
 const staleMs = 3_000;
@@ -24,11 +24,9 @@ let shown = nothingYet;
 let heardAtMs = performance.now();
 let isPaused = false;
 
-/** @param {LiveSample} sample */
-function take(sample) {
-  const before = heard;
-  heard = follow(heard, sample);
-  if (heard === before) return;
+/** @param {typeof nothingYet} before @param {Live} live */
+function take(before, live) {
+  heard = follow(before, live);
   heardAtMs = performance.now();
   if (isPaused) showState();
   else show();
@@ -36,28 +34,29 @@ function take(sample) {
 
 function show() {
   if (!isPaused) shown = heard;
-  const { newest, history } = shown;
+  const { newest, rows } = shown;
   showState();
   if (newest === undefined) return;
-  const figures = history.at(-1);
-  const upSeconds = (newest.atMs - newest.startedAtMs) / 1_000;
-  setText(find('about'), `${newest.version}, up for ${formatDuration(upSeconds)}`);
-  if (figures !== undefined) showFigures(figures);
+  const { sample, figures, history } = newest;
+  const upSeconds = (sample.atMs - sample.startedAtMs) / 1_000;
+  setText(find('about'), `${sample.version}, up for ${formatDuration(upSeconds)}`);
+  if (figures !== undefined) showFigures(figures, sample);
   const span = find('span');
-  for (const chart of charts) chart.show(history, span instanceof HTMLSelectElement ? Number(span.value) : 300);
-  showServers(newest);
-  showPools(newest);
-  showWorkers(newest);
-  showSlowStatements(newest);
+  for (const chart of charts)
+    chart.show(history.columns, rows, span instanceof HTMLSelectElement ? Number(span.value) : 300);
+  showEvents();
+  showServers(sample);
+  showPools(sample);
+  showWorkers(sample);
+  showSlowStatements(sample);
 }
 
 /** The stream comes back by itself; until then what is shown is old, and nobody knows how the server is. */
 function showState() {
   const isStale = performance.now() - heardAtMs >= staleMs;
   document.body.classList.toggle('stale', isStale);
-  const { newest, recent, restartedAtMs } = shown;
   if (isStale) showVerdict(noAnswer);
-  else if (newest !== undefined) showVerdict(judge(recent, restartedAtMs));
+  else if (shown.newest !== undefined) showVerdict(shown.newest.verdict);
 }
 
 /** @type {Verdict} */
@@ -85,8 +84,10 @@ function setText(place, text) {
   if (place.textContent !== text) place.textContent = text;
 }
 
-/** @param {Figures} figures */
-function showFigures(figures) {
+/** @param {Figures} figures @param {LiveSample} sample */
+function showFigures(figures, { machine, servers }) {
+  const disks = servers.flatMap(({ diskFreeBytes }) => diskFreeBytes ?? []);
+  const files = machine.openFiles.toSorted((a, b) => b.open - a.open)[0];
   const texts = {
     'Requests/s': formatCount(figures.perSecond),
     Errors: formatPercent(figures.errorPart),
@@ -96,16 +97,54 @@ function showFigures(figures) {
     'In flight': formatCount(figures.inFlight),
     'Refused/s': formatCount(figures.refusedPerSecond),
     'Read from standbys': orDash(figures.byStandby, formatPercent),
+    'CPU of the machine': orDash(figures.machineCpu, formatPercent),
+    'Memory available': machine.totalMemoryBytes === 0 ? '–' : formatBytes(machine.availableMemoryBytes),
+    'Memory of Messenger': orDash(figures.memoryBytes, formatBytes),
+    'Disk free': disks.length === 0 ? '–' : formatBytes(Math.min(...disks)),
+    'Open files': files === undefined ? '–' : formatCount(files.open),
   };
   const pairs = Object.entries(texts).map(([name, value]) => element('div', element('dt', name), element('dd', value)));
   find('figures').replaceChildren(...pairs);
 }
 
+/** So many are listed at first. */
+const fewEvents = 12;
+let areAllEventsShown = false;
+
+function showEvents() {
+  const { events } = shown;
+  const listed = areAllEventsShown ? events : events.slice(0, fewEvents);
+  const rows = listed.map(({ atMs, endedMs, level, text, kind }) => [
+    timeOf(atMs),
+    endedMs === undefined
+      ? element('span', 'goes on', level)
+      : endedMs === atMs
+        ? '–'
+        : formatDuration((endedMs - atMs) / 1_000),
+    kind,
+    element('span', text, level === 'info' ? 'quiet' : level),
+  ]);
+  fill('events', ['Began', 'Lasted', 'About', 'What'], rows, 'None so far');
+  const more = find('more-events');
+  more.hidden = events.length <= fewEvents;
+  setText(more, areAllEventsShown ? 'Show fewer' : `Show all ${events.length}`);
+}
+
+/** With the date, unless it is today. @param {number} atMs since 1970 */
+function timeOf(atMs) {
+  const date = new Date(atMs);
+  const time = date.toLocaleTimeString([], { hour12: false });
+  return date.toDateString() === new Date().toDateString() ? time : `${date.toLocaleDateString()} ${time}`;
+}
+
 /** @param {LiveSample} sample */
-function showServers({ servers }) {
+function showServers({ atMs, servers }) {
   const columns = [
     'Server',
     'State',
+    'Role',
+    'Timeline',
+    'Up for',
     'Sessions',
     'Active',
     'Lock waits',
@@ -117,6 +156,9 @@ function showServers({ servers }) {
   const rows = servers.map((server) => [
     titleOf(server.name),
     server.up ? element('span', server.receiver ?? 'up', 'ok') : element('span', 'away', 'bad'),
+    server.role === undefined ? '–' : server.role.replace('_', '-'),
+    orDash(server.timeline, String),
+    orDash(server.startedSeconds, (startedSeconds) => formatDuration(Math.max(0, atMs / 1_000 - startedSeconds))),
     orDash(server.connections, (count) => `${count} of ${server.maxConnections ?? '?'}`),
     orDash(server.active, formatCount),
     orDash(server.lockWaits, formatCount),
@@ -162,7 +204,7 @@ function showWorkers({ workers }) {
 /** @param {LiveSample} sample */
 function showSlowStatements({ slowStatements }) {
   const rows = slowStatements.map(({ atMs, statement, pool, durationMs, batchSize, failed }) => [
-    new Date(atMs).toLocaleTimeString([], { hour12: false }),
+    timeOf(atMs),
     statement,
     pool,
     formatDuration(durationMs / 1_000),
@@ -186,13 +228,20 @@ function orDash(value, format) {
 function fill(id, columns, rows, none) {
   const heads = columns.map((name) => scoped(element('th', name), 'col'));
   const lines = rows.map(([first = '', ...cells]) =>
-    element('tr', scoped(element('th', first), 'row'), ...cells.map((cell) => element('td', cell))),
+    element('tr', scoped(element('th', first), 'row'), ...cells.map((cell, n) => labelled(cell, columns[n + 1] ?? ''))),
   );
   const empty = element('td', none);
   empty.className = 'empty';
   empty.setAttribute('colspan', String(columns.length));
   const body = lines.length > 0 ? lines : [element('tr', empty)];
   find(id).replaceChildren(element('thead', element('tr', ...heads)), element('tbody', ...body));
+}
+
+/** A narrow page shows the name of the column beside each value. @param {string | Node} value @param {string} column */
+function labelled(value, column) {
+  const cell = element('td', value);
+  cell.dataset['label'] = column;
+  return cell;
 }
 
 /** @param {HTMLElement} cell @param {'row' | 'col'} scope */
@@ -228,14 +277,18 @@ async function leave() {
 
 function listen() {
   const stream = new EventSource('/ops/stream');
-  stream.addEventListener('message', (/** @type {MessageEvent<string>} */ { data }) => {
-    // oxlint-disable-next-line typescript/no-unsafe-argument -- Our own server's, made as a LiveSample.
-    take(JSON.parse(data));
-  });
+  stream.addEventListener('past', (/** @type {MessageEvent<string>} */ event) => take(nothingYet, parse(event)));
+  stream.addEventListener('message', (/** @type {MessageEvent<string>} */ event) => take(heard, parse(event)));
   // Refused, not lost: a browser does not try that again by itself.
   stream.addEventListener('error', () => {
     if (stream.readyState === EventSource.CLOSED) void comeBack();
   });
+}
+
+/** @param {MessageEvent<string>} event @returns {Live} */
+function parse({ data }) {
+  // oxlint-disable-next-line typescript/no-unsafe-return -- Our own server's, made as Live.
+  return JSON.parse(data);
 }
 
 /** Refused may mean that the session has ended: then the same address has the form that asks for the token. */
@@ -249,6 +302,10 @@ async function comeBack() {
 
 find('pause').addEventListener('click', pause);
 find('span').addEventListener('change', show);
+find('more-events').addEventListener('click', () => {
+  areAllEventsShown = !areAllEventsShown;
+  show();
+});
 find('leave').hidden = localStorage.getItem('has-session') === null;
 find('leave').addEventListener('click', () => void leave());
 document.addEventListener('keydown', ({ key, target, ctrlKey, metaKey, altKey }) => {

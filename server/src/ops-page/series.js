@@ -1,41 +1,46 @@
 /** What the stream has told so far. Knows no page: it runs and is tested anywhere. */
-import { figuresOf, recentWith } from './view.js';
 
-/** @import { LiveSample } from '../telemetry/live-sample.ts' */
-/** @import { Figures } from './view.js' */
+/** @import { Live } from '../telemetry/live.ts' */
+/** @import { HistoryRow } from '../telemetry/history.ts' */
+/** @import { ServerEvent } from '../telemetry/events.ts' */
 
 /**
- * @typedef {object} Series Never changed: each sample makes a new one, so one that is kept stays as it was.
- * @property {LiveSample | undefined} newest
- * @property {readonly LiveSample[]} recent To be judged together, the newest last.
- * @property {readonly Figures[]} history Oldest first.
- * @property {number | undefined} restartedAtMs When a worker was last seen to be replaced.
+ * @typedef {object} Series Never changed: each message makes a new one, so one that is kept stays as it was.
+ * @property {Live | undefined} newest
+ * @property {readonly HistoryRow[]} rows Oldest first; the columns are those of `newest`.
+ * @property {readonly ServerEvent[]} events Newest first.
  */
 
 /** @type {Series} */
-export const nothingYet = { newest: undefined, recent: [], history: [], restartedAtMs: undefined };
+export const nothingYet = { newest: undefined, rows: [], events: [] };
 
-/** Of figures that are kept, in milliseconds: the longest span that can be shown. */
 const keptMs = 900_000;
-/** Another worker may first tell what it knew so long ago, in milliseconds. What is older was told by a clock that was set back. */
-const oldestOfOtherMs = 3_000;
+const mostEvents = 200;
 
 /**
- * With one more sample; the same series when that tells nothing new. It begins anew where the server's clock was set back.
+ * With one more message. It may have rows and events that are there already.
  * @param {Series} series
- * @param {LiveSample} sample
+ * @param {Live} live
  * @returns {Series}
  */
-export function follow(series, sample) {
-  const { newest, recent, history, restartedAtMs } = series;
-  if (newest === undefined || sample.atMs < newest.atMs - oldestOfOtherMs)
-    return { ...nothingYet, newest: sample, recent: [sample] };
-  if (sample.atMs <= newest.atMs) return series;
-  const isRestart = sample.workers.restarts > newest.workers.restarts;
-  return {
-    newest: sample,
-    recent: recentWith(recent, sample),
-    history: [...history.filter(({ atMs }) => atMs > sample.atMs - keptMs), figuresOf(newest, sample)],
-    restartedAtMs: isRestart ? sample.atMs : restartedAtMs,
-  };
+export function follow({ newest, rows, events }, live) {
+  const known = newest?.seen.rows ?? 0;
+  const first = live.seen.rows - live.history.rows.length;
+  const added = live.history.rows.slice(Math.max(0, known - first));
+  const beginMs = added[0] === undefined ? Number.POSITIVE_INFINITY : timeOf(added[0]);
+  // Where the clock of the server was set back, the time that it repeats is dropped.
+  const kept = rows.filter((row) => timeOf(row) < beginMs && timeOf(row) > live.sample.atMs - keptMs);
+  return { newest: live, rows: [...kept, ...added], events: mergeEvents(events, live.events) };
+}
+
+/** @param {HistoryRow} row Milliseconds since 1970. */
+function timeOf([atMs]) {
+  return atMs ?? 0;
+}
+
+/** @param {readonly ServerEvent[]} known @param {readonly ServerEvent[]} changed @returns {readonly ServerEvent[]} */
+function mergeEvents(known, changed) {
+  if (changed.length === 0) return known;
+  const byId = new Map([...known, ...changed].map((event) => [event.id, event]));
+  return [...byId.values()].toSorted((a, b) => b.id - a.id).slice(0, mostEvents);
 }

@@ -1,41 +1,56 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { noCollection } from '../../test/collections.ts';
-
-import { sampleOf, type LiveSample } from '../telemetry/live-sample.ts';
+import { liveAt } from '../../test/collections.ts';
+import { historyColumns } from '../telemetry/history.ts';
+import type { Live } from '../telemetry/live.ts';
 import { follow, nothingYet } from './series.js';
 
 const noon = 43_200_000;
-const sampleAt = (atMs: number): LiveSample => sampleOf({ ...noCollection, atMs });
 
-function seriesOf(...times: readonly number[]) {
+/** A message with rows of these times, the last of which is row number `rows`. */
+function message(rows: number, ...times: readonly number[]): Live {
+  const history = { columns: historyColumns, rows: times.map((atMs) => [atMs]) };
+  return liveAt(times.at(-1) ?? noon, { seen: { rows, revision: 0 }, history });
+}
+
+function seriesOf(...messages: readonly Live[]) {
   let series = nothingYet;
-  for (const atMs of times) series = follow(series, sampleAt(atMs));
+  for (const live of messages) series = follow(series, live);
   return series;
 }
 
-const timesOf = ({ history }: ReturnType<typeof seriesOf>): number[] => history.map(({ atMs }) => atMs);
+const timesOf = ({ rows }: ReturnType<typeof seriesOf>) => rows.map(([atMs]) => atMs);
 
-test('there are figures from the second sample on, for a quarter of an hour', () => {
-  assert.deepEqual(timesOf(seriesOf(noon)), []);
-  assert.deepEqual(timesOf(seriesOf(noon, noon + 1, noon + 2, noon + 900_001)), [noon + 2, noon + 900_001]);
+test('a page has the past from its first message on, and keeps a quarter of an hour', () => {
+  assert.deepEqual(timesOf(seriesOf(message(3, noon, noon + 1, noon + 2))), [noon, noon + 1, noon + 2]);
+  const later = seriesOf(message(3, noon, noon + 1, noon + 2), message(4, noon + 900_001));
+  assert.deepEqual(timesOf(later), [noon + 2, noon + 900_001]);
 });
 
-test('what another worker knew a moment ago is no news', () => {
-  const series = seriesOf(noon, noon + 1_000);
-  assert.equal(follow(series, sampleAt(noon + 1_000)), series);
-  assert.equal(follow(series, sampleAt(noon - 1_000)), series);
+test('rows that came with the past are not added a second time', () => {
+  const series = seriesOf(message(2, noon, noon + 1), message(3, noon, noon + 1, noon + 2), message(4, noon + 3));
+  assert.deepEqual(timesOf(series), [noon, noon + 1, noon + 2, noon + 3]);
 });
 
 test('when the clock of the server is set back, the page goes on with the new time at once', () => {
-  const series = seriesOf(noon, noon + 1_000, noon - 3_600_000, noon - 3_599_000);
-  assert.equal(series.newest?.atMs, noon - 3_599_000);
-  assert.deepEqual(timesOf(series), [noon - 3_599_000]);
+  const series = seriesOf(message(2, noon, noon + 1_000), message(3, noon - 3_600_000));
+  assert.deepEqual(timesOf(series), [noon - 3_600_000]);
 });
 
-test('a worker that was replaced since the last sample is remembered', () => {
-  const { workers, ...rest } = sampleAt(noon + 1_000);
-  const series = follow(seriesOf(noon), { ...rest, workers: { ...workers, restarts: 1 } });
-  assert.equal(series.restartedAtMs, noon + 1_000);
+test('an event that changed replaces what was known of it, and the newest event is first', () => {
+  const event = { atMs: noon, kind: 'database', level: 'bad', text: 'away' } as const;
+  const first = liveAt(noon, { events: [{ ...event, id: 1, endedMs: undefined }] });
+  const events = [
+    { ...event, id: 1, endedMs: noon + 5 },
+    { ...event, id: 2, endedMs: undefined },
+  ];
+  const series = seriesOf(first, liveAt(noon + 1, { events }));
+  assert.deepEqual(
+    series.events.map(({ id, endedMs }) => [id, endedMs]),
+    [
+      [2, undefined],
+      [1, noon + 5],
+    ],
+  );
 });

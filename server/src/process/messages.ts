@@ -1,4 +1,5 @@
 import type { Collection, Measurement } from '../telemetry/collection.ts';
+import type { Live, Seen } from '../telemetry/live.ts';
 
 /**
  * What a worker says to its supervisor. Listening sockets go from a worker to its successor through the supervisor: each with a
@@ -10,12 +11,15 @@ export type WorkerMessage =
   /** Without a measurement when measuring failed. */
   | { readonly type: 'measured'; readonly measurement: Measurement | undefined }
   /** A question, to which the answer has the same number. */
-  | { readonly type: 'collect'; readonly question: number; readonly maxAgeMs: number }
+  | { readonly type: 'ask'; readonly question: number; readonly about: WatchQuestion }
   | { readonly type: 'take listeners' }
   | { readonly type: 'listener' }
   | { readonly type: 'listeners given' }
   | { readonly type: 'ready'; readonly report: WorkerReport }
   | { readonly type: 'failed'; readonly reason: string };
+
+/** See `Watch`: `collect` is answered with a `Collection`, `live` with a `Live`. */
+export type WatchQuestion = { readonly maxAgeMs: number } | { readonly seen: Seen };
 
 /** What a worker tells when it serves. */
 export interface WorkerReport {
@@ -29,7 +33,7 @@ export type SupervisorMessage<Settings> =
   | { readonly type: 'serve'; readonly settings: Settings; readonly inherits: boolean }
   | { readonly type: 'ping' }
   | { readonly type: 'measure' }
-  | { readonly type: 'collected'; readonly question: number; readonly collection: Collection }
+  | { readonly type: 'answer'; readonly question: number; readonly answer: Collection | Live }
   | { readonly type: 'give listeners' }
   | { readonly type: 'listener' }
   | { readonly type: 'listeners given' }

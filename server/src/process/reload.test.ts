@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { noCollection } from '../../test/collections.ts';
+import { noWatch } from '../../test/collections.ts';
 import { recordLog } from '../../test/log-lines.ts';
 import type { Script } from '../../test/scripted-worker.ts';
 import { waitFor } from '../../test/wait-for.ts';
@@ -26,7 +26,7 @@ async function start(
     onFatal: assert.fail,
     clock: { now: () => 0 },
     random: () => 0,
-    collect: async () => noCollection,
+    watch: noWatch,
     startTimeoutMs,
     stopTimeoutMs: 10_000,
     record: () => undefined,

@@ -2,7 +2,7 @@ import type { SendHandle } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 
 import { OperatorError } from '../lib/operator-error.ts';
-import type { Collect, Measurement } from '../telemetry/collection.ts';
+import type { Measurement, Watch } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
@@ -14,8 +14,8 @@ export interface WorkerChildOptions<Settings> {
   readonly number: number;
   readonly settings: Settings;
   readonly heartbeat: HeartbeatLimits;
-  /** What it gets when it asks for the metrics of all. */
-  readonly collect: Collect;
+  /** Answers it when it asks what all processes know. */
+  readonly watch: Watch;
   readonly log: Log;
   /** Whose listeners it takes. */
   readonly predecessor?: WorkerChild<Settings> | undefined;
@@ -126,7 +126,7 @@ export class WorkerChild<Settings> {
     if (message.type === 'failed') this.#reason = message.reason;
     if (message.type === 'pong') this.#heartbeat.answered();
     if (message.type === 'measured') this.#measurement.answered(message.measurement);
-    if (message.type === 'collect') void this.#collect(message.question, message.maxAgeMs);
+    if (message.type === 'ask') void this.#answer(message);
     if (message.type === 'take listeners' && predecessor !== undefined) predecessor.#giveListeners(this);
     if (message.type === 'listener') this.#forward(handle);
     if (message.type === 'listeners given') this.#endHandover();
@@ -150,10 +150,11 @@ export class WorkerChild<Settings> {
     this.#end.resolve({ code, signal, reason: this.#reason });
   }
 
-  async #collect(question: number, maxAgeMs: number): Promise<void> {
-    const { collect, log } = this.#options;
+  async #answer({ question, about }: Extract<WorkerMessage, { type: 'ask' }>): Promise<void> {
+    const { watch, log } = this.#options;
     try {
-      this.#send({ type: 'collected', question, collection: await collect(maxAgeMs) });
+      const answer = 'seen' in about ? await watch.live(about.seen) : await watch.collect(about.maxAgeMs);
+      this.#send({ type: 'answer', question, answer });
     } catch (err) {
       // The worker's question ends by its deadline.
       log.error({ err }, 'what all have counted could not be collected');

@@ -167,19 +167,19 @@ test('it says what it has counted when it is asked, and nothing before it serves
 
 test('whoever asks in it for the metrics of all gets the answer to his own question', async () => {
   const asked: Promise<{ readonly atMs: number }>[] = [];
-  const { told, tell } = live(async (_settings, { collect }) => {
+  const { told, tell } = live(async (_settings, { watch: { collect } }) => {
     asked.push(collect(), collect(500));
     return serving();
   });
   tell({ type: 'serve', settings: 'x', inherits: false });
   await settled();
-  const questions = told.filter((message) => 'type' in message && message.type === 'collect');
+  const questions = told.filter((message) => 'type' in message && message.type === 'ask');
   assert.deepEqual(questions, [
-    { type: 'collect', question: 1, maxAgeMs: 0 },
-    { type: 'collect', question: 2, maxAgeMs: 500 },
+    { type: 'ask', question: 1, about: { maxAgeMs: 0 } },
+    { type: 'ask', question: 2, about: { maxAgeMs: 500 } },
   ]);
-  tell({ type: 'collected', question: 2, collection: { ...noCollection, atMs: 22 } });
-  tell({ type: 'collected', question: 1, collection: { ...noCollection, atMs: 11 } });
+  tell({ type: 'answer', question: 2, answer: { ...noCollection, atMs: 22 } });
+  tell({ type: 'answer', question: 1, answer: { ...noCollection, atMs: 11 } });
   assert.deepEqual(
     (await Promise.all(asked)).map(({ atMs }) => atMs),
     [11, 22],

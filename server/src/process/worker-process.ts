@@ -1,7 +1,8 @@
 import { withDeadline } from '../lib/with-deadline.ts';
-import type { Collect, Collection, Measurement } from '../telemetry/collection.ts';
+import type { Collection, Measurement, Watch } from '../telemetry/collection.ts';
+import type { Live } from '../telemetry/live.ts';
 import { createInheritance, giveListeners } from './listener-handover.ts';
-import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
+import type { SupervisorMessage, WatchQuestion, WorkerMessage, WorkerReport } from './messages.ts';
 
 /** Something that serves until it is stopped. */
 export interface Served {
@@ -16,7 +17,7 @@ export interface Served {
 
 /** What a worker can ask its supervisor for. */
 export interface FromSupervisor {
-  readonly collect: Collect;
+  readonly watch: Watch;
   /** Resolves with the handles of the predecessor's listeners; with none when there is no predecessor. */
   readonly takeListeners: () => Promise<readonly unknown[]>;
 }
@@ -25,7 +26,7 @@ export interface FromSupervisor {
 const drainLimitMs = 60_000;
 
 /** Longer than the supervisor takes when all others are silent. */
-const collectMs = 4_000;
+const answerMs = 4_000;
 
 /** The process that a worker runs in. */
 export interface WorkerChannel<Settings> {
@@ -49,7 +50,7 @@ export function runWorkerProcess<Settings>(
   serve: (settings: Settings, supervisor: FromSupervisor) => Promise<Served>,
 ): WorkerProcess {
   let serving: Promise<Served> | undefined;
-  const collections = askForCollections(channel);
+  const questions = askSupervisor(channel);
   const inheritance = createInheritance(channel);
   let ending = false;
 
@@ -67,7 +68,7 @@ export function runWorkerProcess<Settings>(
   const begin = async (settings: Settings, inherits: boolean): Promise<void> => {
     const takeListeners = async (): Promise<readonly unknown[]> => (inherits ? inheritance.take() : []);
     try {
-      serving = serve(settings, { collect: collections.collect, takeListeners });
+      serving = serve(settings, { watch: questions.watch, takeListeners });
       const { report } = await serving;
       channel.send({ type: 'ready', report });
     } catch (error) {
@@ -80,7 +81,7 @@ export function runWorkerProcess<Settings>(
     if (message.type === 'serve') void begin(message.settings, message.inherits);
     if (message.type === 'ping') channel.send({ type: 'pong' });
     if (message.type === 'measure') void serving?.then((served) => tellMeasured(channel, served));
-    if (message.type === 'collected') collections.collected(message.question, message.collection);
+    if (message.type === 'answer') questions.answered(message.question, message.answer);
     if (message.type === 'give listeners') void serving?.then((served) => giveListeners(channel, served.listeners()));
     if (message.type === 'listener') inheritance.add(handle);
     if (message.type === 'listeners given') inheritance.end();
@@ -95,22 +96,34 @@ function tellMeasured(channel: Pick<WorkerChannel<never>, 'send'>, served: Serve
   channel.send({ type: 'measured', measurement: served.measure() });
 }
 
-/** Asks the supervisor for what all processes have counted. Rejects when it does not answer. */
-function askForCollections(channel: Pick<WorkerChannel<never>, 'send'>): {
-  readonly collect: Collect;
-  readonly collected: (question: number, collection: Collection) => void;
+/** Asks the supervisor for what all processes know. Rejects when it does not answer. */
+function askSupervisor(channel: Pick<WorkerChannel<never>, 'send'>): {
+  readonly watch: Watch;
+  readonly answered: (question: number, answer: Collection | Live) => void;
 } {
-  const open = new Map<number, (collection: Collection) => void>();
+  const open = new Map<number, (answer: Collection | Live) => void>();
   let questions = 0;
+  const ask = async (about: WatchQuestion): Promise<Collection | Live> => {
+    questions += 1;
+    const question = questions;
+    const { promise, resolve } = Promise.withResolvers<Collection | Live>();
+    open.set(question, resolve);
+    channel.send({ type: 'ask', question, about });
+    return await withDeadline(promise, answerMs).finally(() => open.delete(question));
+  };
   return {
-    collect: async (maxAgeMs = 0) => {
-      questions += 1;
-      const question = questions;
-      const { promise, resolve } = Promise.withResolvers<Collection>();
-      open.set(question, resolve);
-      channel.send({ type: 'collect', question, maxAgeMs });
-      return await withDeadline(promise, collectMs).finally(() => open.delete(question));
+    watch: {
+      collect: async (maxAgeMs = 0) => {
+        const answer = await ask({ maxAgeMs });
+        if ('metrics' in answer) return answer;
+        throw new Error('the supervisor answered another question');
+      },
+      live: async (seen) => {
+        const answer = await ask({ seen });
+        if ('seen' in answer) return answer;
+        throw new Error('the supervisor answered another question');
+      },
     },
-    collected: (question, collection) => open.get(question)?.(collection),
+    answered: (question, answer) => open.get(question)?.(answer),
   };
 }

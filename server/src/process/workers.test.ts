@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { Script } from '../../test/scripted-worker.ts';
 import { parseLines } from '../../test/log-lines.ts';
-import { noCollection } from '../../test/collections.ts';
+import { noCollection, noWatch } from '../../test/collections.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Collect } from '../telemetry/collection.ts';
@@ -36,7 +36,7 @@ function create(act: (launch: number) => Script['do'], count = 2, collect = coll
     onFatal: (reason) => fatal.push(reason),
     clock: { now: () => 0 },
     random: () => 0,
-    collect,
+    watch: { ...noWatch, collect },
     startTimeoutMs: 10_000,
     stopTimeoutMs: 10_000,
     record: ({ text }) => events.push(text),

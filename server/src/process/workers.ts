@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Clock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
-import type { Collect } from '../telemetry/collection.ts';
+import type { Watch } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
 import type { RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -25,8 +25,8 @@ export interface WorkersOptions<Settings> {
   readonly random: () => number;
   readonly log: Log;
   readonly heartbeat?: HeartbeatLimits;
-  /** What a worker gets that asks for the metrics of all. */
-  readonly collect: Collect;
+  /** Answers workers that ask what all processes know. */
+  readonly watch: Watch;
   readonly record: RecordEvent;
   /** For a new worker of a reload to serve, and for the old one to end. */
   readonly startTimeoutMs: number;
@@ -166,8 +166,8 @@ export class Workers<Settings> implements Service {
   }
 
   #fork(number: number, settings: (n: number) => Settings, predecessor?: WorkerChild<Settings>): WorkerChild<Settings> {
-    const { heartbeat = defaultHeartbeat, collect, log } = this.#options;
-    const child = new WorkerChild({ number, settings: settings(number), heartbeat, collect, log, predecessor });
+    const { heartbeat = defaultHeartbeat, watch, log } = this.#options;
+    const child = new WorkerChild({ number, settings: settings(number), heartbeat, watch, log, predecessor });
     this.#alive.add(child);
     void child.ended.then(() => this.#alive.delete(child));
     return child;

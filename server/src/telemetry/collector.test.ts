@@ -111,21 +111,6 @@ test('who is content with a collection of half a second ago causes no new one', 
   assert.equal(asked, 3);
 });
 
-test('workers are asked every two seconds even when nobody wants to know, so that a death costs little', async (t) => {
-  t.mock.timers.enable({ apis: ['setInterval'] });
-  let total = 0;
-  let alive = true;
-  const collector = create(async () => (alive ? [measured(1, counted((total += 10)))] : []));
-  collector.start();
-  for (let tick = 0; tick < 3; tick += 1) {
-    t.mock.timers.tick(2_000);
-    await new Promise(setImmediate);
-  }
-  alive = false;
-  assert.equal(totalOf(await collector.collect()), 30);
-  collector.stop();
-});
-
 test('a collection that failed does not keep the next one from being made', async () => {
   let fails = true;
   const { collect } = create(async () => [measured(1, counted(1))], {

@@ -25,12 +25,10 @@ export interface CollectorOptions {
   readonly wallMs: () => number;
 }
 
-/** A worker that is killed takes with it what it has counted since it was last asked: never more than this. */
-const everyMs = 2_000;
-
 /**
- * Puts together what all processes have counted. It asks the workers every two seconds even when nobody asks it, and keeps
- * what those have counted that are gone or silent: a total never falls.
+ * Puts together what all processes have counted, and keeps what those have counted that are gone or silent: a total never falls.
+ * A worker that is killed takes with it what it has counted since the last collection, so somebody has to ask all the time
+ * (`LiveWatch`).
  */
 export class Collector {
   readonly #options: CollectorOptions;
@@ -39,18 +37,9 @@ export class Collector {
   #newest: { readonly collection: Collection; readonly atMs: number } | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<Collection> | undefined;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: CollectorOptions) {
     this.#options = options;
-  }
-
-  start(): void {
-    this.#timer = setInterval(() => void this.#inTurn(async () => this.#askWorkers()), everyMs).unref();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
   }
 
   readonly collect: Collect = async (maxAgeMs = 0) => {

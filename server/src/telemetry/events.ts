@@ -10,7 +10,7 @@ type EventKind =
   | 'storage'
   | 'worker';
 
-type Level = 'info' | 'warn' | 'bad';
+export type Level = 'info' | 'warn' | 'bad';
 
 export interface Occurrence {
   readonly kind: EventKind;

@@ -30,7 +30,25 @@ export interface LiveSample {
     readonly restarts: number;
     readonly each: readonly LiveWorker[];
   };
+  readonly machine: LiveMachine;
   readonly slowStatements: readonly SlowStatement[];
+}
+
+/** Of the machine, or of the container where that has limits. Counters so far; 0 where the system does not tell. */
+interface LiveMachine {
+  readonly totalMemoryBytes: number;
+  readonly availableMemoryBytes: number;
+  readonly busySeconds: number;
+  readonly idleSeconds: number;
+  /** Of our own Node.js processes, as is `memoryBytes`. */
+  readonly ownCpuSeconds: number;
+  readonly memoryBytes: number;
+  /** Of the worker that has most, and of the supervisor. */
+  readonly openFiles: readonly {
+    readonly process: string;
+    readonly open: number;
+    readonly limit: number | undefined;
+  }[];
 }
 
 interface LivePool {
@@ -43,10 +61,19 @@ interface LivePool {
   readonly waitSeconds: number;
 }
 
-/** A database server. All but its name is missing while it is away. */
+/** A database server. What it says of itself is missing while it is away. */
 export interface LiveServer {
   readonly name: string;
   readonly up: boolean;
+  /** Of an embedded server, also while it is away: what is wrong, and the disk of its data. */
+  readonly fault?: string | undefined;
+  readonly diskFreeBytes?: number | undefined;
+  readonly diskSizeBytes?: number | undefined;
+  /** As measured: `primary`, `standby` or `read_only`. */
+  readonly role?: string | undefined;
+  readonly timeline?: number | undefined;
+  /** Since 1970, by its own clock. */
+  readonly startedSeconds?: number | undefined;
   readonly connections?: number | undefined;
   readonly active?: number | undefined;
   readonly maxConnections?: number | undefined;
@@ -110,22 +137,49 @@ export function sampleOf({ atMs, metrics, workers, slowStatements }: Collection)
       restarts: sum('messenger_worker_restarts_total'),
       each: workers.map(workerOf),
     },
+    machine: machineOf(metrics),
     slowStatements,
+  };
+}
+
+function machineOf(metrics: Snapshot): LiveMachine {
+  const sum = (name: MetricName, ...labels: readonly string[]): number => sumOf(matching(metrics, name, labels));
+  const memory = metrics.messenger_process_memory_bytes ?? [];
+  return {
+    totalMemoryBytes: sum('messenger_machine_memory_bytes', 'total'),
+    availableMemoryBytes: sum('messenger_machine_memory_bytes', 'available'),
+    busySeconds: sum('messenger_machine_cpu_seconds_total', 'busy'),
+    idleSeconds: sum('messenger_machine_cpu_seconds_total', 'idle'),
+    ownCpuSeconds: sum('messenger_process_cpu_seconds_total'),
+    memoryBytes: sumOf(memory.filter(({ labels }) => labels[1] === 'rss')),
+    openFiles: Object.entries(byLabel(0, metrics.messenger_process_open_files)).map(([process, open]) => {
+      const limit = sum('messenger_process_max_open_files', process);
+      return { process, open, limit: limit === 0 ? undefined : limit };
+    }),
   };
 }
 
 function serverOf(metrics: Snapshot, name: string): LiveServer {
   const up = sumOf(matching(metrics, 'messenger_postgres_up', [name])) === 1;
-  if (!up) return { name, up };
   const value = (metric: MetricName, ...labels: readonly string[]): number | undefined => {
     const series = matching(metrics, metric, [name, ...labels]);
     return series.length === 0 ? undefined : sumOf(series);
   };
+  const own = {
+    name,
+    up,
+    fault: matching(metrics, 'messenger_embedded_fault', [name])[0]?.labels[1],
+    diskFreeBytes: value('messenger_embedded_disk_free_bytes'),
+    diskSizeBytes: value('messenger_embedded_disk_size_bytes'),
+  };
+  if (!up) return own;
   const deadRows = metrics.messenger_postgres_dead_rows;
   const receiver = matching(metrics, 'messenger_postgres_replication_state', [name])[0]?.labels[1];
   return {
-    name,
-    up,
+    ...own,
+    role: matching(metrics, 'messenger_postgres_role', [name])[0]?.labels[1],
+    timeline: value('messenger_postgres_timeline'),
+    startedSeconds: value('messenger_postgres_start_time_seconds'),
     connections: value('messenger_postgres_connections'),
     active: value('messenger_postgres_connections', 'active'),
     maxConnections: value('messenger_postgres_max_connections'),

@@ -1,0 +1,44 @@
+import { titleOf } from '../ops-page/format.js';
+import type { Occurrence } from './events.ts';
+import type { LiveServer } from './live-sample.ts';
+
+interface Known {
+  readonly startedSeconds: number;
+  readonly timeline: number;
+}
+
+/**
+ * Finds restarts between samples, also those that are over before the next sample. A promotion is no restart; who watches the roles
+ * of the servers records it.
+ */
+export class DatabaseChanges {
+  #known: ReadonlyMap<string, Known> = new Map();
+
+  /** What changed since the sample before, of all servers that answered since. */
+  follow(servers: readonly LiveServer[]): readonly Occurrence[] {
+    const before = this.#known;
+    const now = new Map(servers.flatMap((server) => knownOf(server)));
+    this.#known = new Map([...before, ...now].filter(([name]) => servers.some((server) => server.name === name)));
+    const earlierStarts = new Set([...before.values()].map(({ startedSeconds }) => startedSeconds));
+    return [...now].flatMap(([name, { startedSeconds, timeline }]) => {
+      const known = before.get(name);
+      if (known === undefined) return [];
+      if (name === 'primary' && timeline < known.timeline) return [restored(known.timeline, timeline)];
+      // A server that has another name since a promotion has not restarted.
+      return earlierStarts.has(startedSeconds) ? [] : [restart(name)];
+    });
+  }
+}
+
+function knownOf({ name, startedSeconds, timeline }: LiveServer): readonly [string, Known][] {
+  return startedSeconds === undefined || timeline === undefined ? [] : [[name, { startedSeconds, timeline }]];
+}
+
+function restart(name: string): Occurrence {
+  return { kind: 'database', level: 'warn', text: `${titleOf(name)} was restarted, or recovered from a crash` };
+}
+
+function restored(before: number, now: number): Occurrence {
+  const text = `The primary is on timeline ${now}, after ${before}: a backup was restored`;
+  return { kind: 'database', level: 'warn', text };
+}

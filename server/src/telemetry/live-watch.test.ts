@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { noCollection } from '../../test/collections.ts';
+import type { Collection } from './collection.ts';
+import type { Snapshot } from './metrics.ts';
+import { Metrics } from './metrics.ts';
+import { Events } from './events.ts';
+import { LiveWatch } from './live-watch.ts';
+import { nothingSeen } from './live.ts';
+
+/** When the supervisor started; what happens within the first seconds is no news. */
+const startMs = 1_000_000;
+
+interface Server {
+  readonly name: string;
+  readonly startedSeconds?: number;
+  readonly isUp?: boolean;
+}
+
+function snapshotOf(servers: readonly Server[]): Snapshot {
+  const metrics = new Metrics();
+  metrics.set('messenger_start_time_seconds', startMs / 1_000);
+  metrics.set('messenger_workers', 2, 'serving');
+  for (const { name, startedSeconds = 5, isUp = true } of servers) {
+    metrics.set('messenger_postgres_up', isUp ? 1 : 0, name);
+    if (!isUp) continue;
+    metrics.set('messenger_postgres_role', 1, name, name);
+    metrics.set('messenger_postgres_timeline', 1, name);
+    metrics.set('messenger_postgres_start_time_seconds', startedSeconds, name);
+    if (name === 'standby') metrics.set('messenger_postgres_replication_state', 1, name, 'streaming');
+  }
+  return metrics.snapshot();
+}
+
+const pair = [{ name: 'primary' }, { name: 'standby' }];
+
+/** A watch, and a way to sample these servers a second later. */
+function create() {
+  let atMs = startMs + 60_000;
+  let servers: readonly Server[] = pair;
+  const watch = new LiveWatch(
+    async () => ({ ...noCollection, atMs, metrics: snapshotOf(servers) }),
+    new Events(() => atMs),
+  );
+  const sample = async (now: readonly Server[] = pair, seconds = 1): Promise<void> => {
+    servers = now;
+    atMs += seconds * 1_000;
+    await watch.sample();
+  };
+  const verdict = async () => (await watch.live(nothingSeen)).verdict;
+  return { watch, sample, verdict };
+}
+
+test('both databases that crash and are back between two samples are an event, and not all is well for a minute', async () => {
+  const { watch, sample, verdict } = create();
+  await sample();
+  assert.deepEqual(await verdict(), { level: 'ok', findings: [] });
+  await sample(pair.map((server) => ({ ...server, startedSeconds: 9 })));
+  const restarted = pair.map((server) => ({ ...server, startedSeconds: 9 }));
+  await sample(restarted, 12);
+  assert.deepEqual(await verdict(), {
+    level: 'warn',
+    findings: [
+      { level: 'warn', text: '12 s ago: Standby was restarted, or recovered from a crash' },
+      { level: 'warn', text: '12 s ago: Primary was restarted, or recovered from a crash' },
+    ],
+  });
+  await sample(restarted, 50);
+  assert.equal((await verdict()).level, 'ok');
+  const { events } = await watch.live(nothingSeen);
+  assert.equal(events.length, 2, 'a page that opens later still has them');
+});
+
+test('a page that opens late gets the past; one that listens gets each row once', async () => {
+  const { watch, sample } = create();
+  for (let n = 0; n < 5; n += 1) await sample();
+  const past = await watch.live(nothingSeen);
+  assert.equal(past.history.rows.length, 4);
+  const next = watch.live(past.seen);
+  await sample();
+  assert.equal((await next).history.rows.length, 1);
+});
+
+test('a database that was away is part of the verdict for a minute after its return', async () => {
+  const { sample, verdict } = create();
+  await sample();
+  await sample([{ name: 'primary', isUp: false }, { name: 'standby' }]);
+  assert.deepEqual((await verdict()).findings[0]?.text, 'The primary does not answer: nothing can be written');
+  await sample(pair, 1);
+  const { level, findings } = await verdict();
+  assert.equal(level, 'warn');
+  assert.match(findings[0]?.text ?? '', /^0 ms ago: The primary does not answer/u);
+});
+
+test('a clock that is set back, and a collection that fails, do not end the watch', async () => {
+  const { watch, sample } = create();
+  await sample();
+  await sample(pair, -3_600);
+  await sample();
+  const { history, verdict } = await watch.live(nothingSeen);
+  assert.deepEqual([history.rows.length, verdict.level], [1, 'ok']);
+  const fail = async (): Promise<Collection> => {
+    throw new Error('EMFILE');
+  };
+  const failing = new LiveWatch(fail, new Events(() => 0));
+  await failing.sample();
+});

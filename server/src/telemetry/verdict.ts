@@ -1,0 +1,37 @@
+import { formatDuration } from '../ops-page/format.js';
+import type { Condition, ServerEvent } from './events.ts';
+import type { Finding, Verdict } from './live.ts';
+
+/** How long something that is over is part of the verdict. */
+const newsMs = 60_000;
+/** Databases and workers come up one after another. What happens meanwhile is an event, and no news. */
+const startMs = 10_000;
+const mostNews = 3;
+
+/** What is wrong now, and what was until a moment ago: after a crash of 0.3 s, not all is well at once. */
+export function judge(
+  conditions: readonly Condition[],
+  events: readonly ServerEvent[],
+  { atMs, startedAtMs }: { readonly atMs: number; readonly startedAtMs: number },
+): Verdict {
+  const news = events
+    .filter((event) => event.atMs > startedAtMs + startMs && isNews(event))
+    .flatMap(({ endedMs, text }) => (endedMs === undefined ? [] : [{ text, agoMs: Math.max(0, atMs - endedMs) }]))
+    .filter(({ agoMs }) => agoMs < newsMs)
+    .toReversed()
+    .slice(0, mostNews);
+  const findings: Finding[] = [
+    ...conditions.map(({ level, text }) => ({ level: level === 'bad' ? ('bad' as const) : ('warn' as const), text })),
+    ...news.map(({ agoMs, text }) => ({
+      level: 'warn' as const,
+      text: `${formatDuration(agoMs / 1_000)} ago: ${text}`,
+    })),
+  ].toSorted((a, b) => Number(b.level === 'bad') - Number(a.level === 'bad'));
+  return { level: findings[0]?.level ?? 'ok', findings };
+}
+
+/** A slow phase or a standby that was a second late is over when it is over. */
+function isNews({ atMs, endedMs, level, kind }: ServerEvent): boolean {
+  if (level === 'info' || endedMs === undefined) return false;
+  return level === 'bad' || endedMs === atMs || kind === 'database';
+}
