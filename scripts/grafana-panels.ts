@@ -57,6 +57,21 @@ export const rows: Readonly<Record<string, readonly Panel[]>> = {
       queries: [['in flight', 'sum(messenger_http_requests_in_flight)']],
     },
     {
+      title: 'Client connections',
+      description: 'By state, and as many as there can be. Above 80 % ClientConnections calls.',
+      unit: 'short',
+      queries: [
+        ['{{state}}', 'sum by (state) (messenger_http_connections)'],
+        ['limit', 'sum(messenger_http_max_connections)'],
+      ],
+    },
+    {
+      title: 'Connections closed for want of room',
+      description: 'By reason. Silent ones make room for new ones; the other reasons cost clients something.',
+      unit: 'ops',
+      queries: [['{{reason}}', `sum by (reason) (${rate('messenger_http_connections_shed_total')})`]],
+    },
+    {
       title: 'Refused',
       description: '`overloaded` are refused early to save the others.',
       unit: 'reqps',

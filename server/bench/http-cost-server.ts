@@ -10,6 +10,7 @@ import Fastify from 'fastify';
 
 import { Drain } from '../src/http/drain.ts';
 import { collectMethods } from '../src/http/method-not-allowed.ts';
+import { Connections } from '../src/http/connections.ts';
 import { createHttpServer, type HttpServer } from '../src/http/server.ts';
 import { monotonicClock, type Clock } from '../src/lib/clock.ts';
 import { createLog } from '../src/telemetry/log.ts';
@@ -43,7 +44,7 @@ async function messenger(observers: readonly HttpObserver[] = [], clock: Clock =
   const app = await createHttpServer({
     requestTimeoutMs: 10_000,
     maxQueueMs: 100,
-    maxConnections: 1_000,
+    connections: new Connections({ total: 1_000, perAddress: 0 }),
     maxBodyBytes: 1_048_576,
     maxHeaderBytes: 8_192,
     corsOrigins: [],

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { Connections } from '../src/http/connections.ts';
 import { createHttpServer } from '../src/http/server.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
 import { Gate } from '../src/lib/gate.ts';
@@ -13,7 +14,7 @@ let count = 0;
 const app = await createHttpServer({
   requestTimeoutMs: 10_000,
   maxQueueMs: Number(process.argv[2]),
-  maxConnections: 30_000,
+  connections: new Connections({ total: 30_000, perAddress: 0 }),
   maxBodyBytes: 1_048_576,
   maxHeaderBytes: 8_192,
   corsOrigins: [],

@@ -5,6 +5,7 @@ import { openDatabases, type Databases, type DatabasesOptions } from './db/datab
 import { observeDbBy } from './db/observer.ts';
 import type { Pool, PoolOptions, Role } from './db/pool.ts';
 import { apiDocs } from './http/api-docs.ts';
+import { Connections, type ConnectionLimits } from './http/connections.ts';
 import { Drain } from './http/drain.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { homePage } from './http/home-page.ts';
@@ -17,6 +18,7 @@ import { Turn } from './lib/turn.ts';
 import { withDeadline } from './lib/with-deadline.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
+import { BurstLog } from './telemetry/burst-log.ts';
 import type { Measurement, Watch } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
 import { RequestLog } from './telemetry/request-log.ts';
@@ -36,6 +38,8 @@ export interface AppSettings {
   readonly systemIdentifier?: string | undefined;
   /** Connections that this worker may open to the write server, and to each read server. */
   readonly maxOpen: Readonly<Record<Role, number>>;
+  /** Of clients, to this worker. */
+  readonly connectionLimits: ConnectionLimits;
   readonly worker: number;
   readonly url: string;
   readonly version: string;
@@ -54,6 +58,7 @@ export interface AppServices {
 /** One worker's whole server, not listening yet. */
 export interface App {
   readonly http: HttpServer;
+  readonly connections: Connections;
   readonly drain: Drain;
   /** `GET, POST /api/v1/users`, for the operator. */
   readonly routes: readonly string[];
@@ -85,9 +90,18 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   });
   const { reads, writes, writePool } = databases;
   const users = new Users(new UserReader(reads), new UserWriter(writes));
+  const shedLog = new BurstLog(services.log, {
+    message: 'client connections were closed for want of room',
+    everyMs: 10_000,
+  });
+  const connections = new Connections({
+    ...settings.connectionLimits,
+    onShed: (reason, address) => shedLog.add(reason, { reason, address }),
+  });
   const http = await createHttpServer({
     ...config.server,
     ...services,
+    connections,
     turn,
     observer: observeHttpBy([requestLog, metrics?.http].filter((one) => one !== undefined)),
     traces: requests,
@@ -118,14 +132,15 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   const close = async (): Promise<void> => {
     metrics?.stop();
     requestLog.close();
+    shedLog.close();
     await databases.close();
     slowStatements.close();
   };
   const measure = (): Measurement => ({
-    metrics: metrics?.measure(databases) ?? {},
+    metrics: metrics?.measure(databases, connections) ?? {},
     slowStatements: slowStatements.recent,
   });
-  return { http, drain, routes: methods.routes(), databases, slowStatements, measure, close };
+  return { http, connections, drain, routes: methods.routes(), databases, slowStatements, measure, close };
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {

@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os';
 import {
   boolean,
   choice,
-  fraction,
   integer,
   integers,
   list,
@@ -17,6 +16,7 @@ import { findConflicts, findUnknownVariables } from './config-checks.ts';
 import { leastOpen } from './db/connection-budget.ts';
 import { readOptions, type OptionSources, type ValueSources } from './lib/read-options.ts';
 import { logFormats, logLevels } from './telemetry/log.ts';
+import { traceOptions } from './trace-options.ts';
 
 const longestMs = 3_600_000;
 
@@ -135,7 +135,14 @@ export const optionTable = {
       default: 524_288,
       min: 1,
       max: 10_000_000,
-      help: 'Most client connections of one worker; further ones are closed at once',
+      help: 'Most client connections of one worker; less where the limit of open files leaves less. At the limit the one that has been silent longest makes room for a new one; one with a request in flight never does',
+    }),
+    maxConnectionsPerAddress: optionalInteger({
+      env: 'MAX_CONNECTIONS_PER_ADDRESS',
+      defaultText: 'half of what a worker can have',
+      min: 0,
+      max: 10_000_000,
+      help: 'Most connections of one client address (of IPv6, a /64) to one worker; further ones are closed at once. 0 is no limit: for a reverse proxy on another machine that needs more. The loopback has none',
     }),
     maxBodyBytes: integer({
       env: 'MAX_BODY_BYTES',
@@ -319,61 +326,7 @@ export const optionTable = {
       help: 'Milliseconds from which on a statement is slow, and logged',
     }),
   },
-  otel: {
-    disabled: boolean({
-      env: 'OTEL_SDK_DISABLED',
-      default: false,
-      help: '`true` makes no traces, whatever else is set',
-    }),
-    endpoint: optionalText({
-      env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-      help: 'URL of an OpenTelemetry collector; traces go to `v1/traces` below it; when it is not set, there are none',
-    }),
-    tracesEndpoint: optionalText({
-      env: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
-      help: 'The same for traces alone, as a whole URL',
-    }),
-    headers: optionalText({
-      env: 'OTEL_EXPORTER_OTLP_HEADERS',
-      secret: true,
-      help: 'Headers for the collector, such as a key: `name=value`, separated by commas',
-    }),
-    tracesHeaders: optionalText({
-      env: 'OTEL_EXPORTER_OTLP_TRACES_HEADERS',
-      secret: true,
-      help: 'The same for traces alone; these win',
-    }),
-    timeoutMs: integer({
-      env: 'OTEL_EXPORTER_OTLP_TIMEOUT',
-      default: 10_000,
-      min: 100,
-      max: longestMs,
-      help: 'Milliseconds that the collector has to take what it is sent; then it is dropped',
-    }),
-    serviceName: text({ env: 'OTEL_SERVICE_NAME', default: 'messenger', help: 'Name of this service in traces' }),
-    resourceAttributes: optionalText({
-      env: 'OTEL_RESOURCE_ATTRIBUTES',
-      help: 'What else traces say of this service: `name=value`, separated by commas',
-    }),
-    sampler: choice({
-      env: 'OTEL_TRACES_SAMPLER',
-      default: 'parentbased_always_on',
-      of: [
-        'always_on',
-        'always_off',
-        'traceidratio',
-        'parentbased_always_on',
-        'parentbased_always_off',
-        'parentbased_traceidratio',
-      ],
-      help: 'Which requests are traced; `parentbased_…` does as the `traceparent` of the client says, where there is one',
-    }),
-    samplerArg: fraction({
-      env: 'OTEL_TRACES_SAMPLER_ARG',
-      default: 1,
-      help: 'The part of the requests that `…traceidratio` traces',
-    }),
-  },
+  otel: traceOptions,
 } as const;
 
 export type Config = Values<typeof optionTable>;

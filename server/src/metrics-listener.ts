@@ -1,6 +1,7 @@
 import type { Config } from './config.ts';
 import type { PoolServices } from './db/pool.ts';
 import { isLoopback } from './lib/loopback.ts';
+import { openFilesLimit } from './process/open-files-limit.ts';
 import { findPort } from './process/port.ts';
 import type { Watch } from './telemetry/collection.ts';
 
@@ -11,6 +12,13 @@ export interface MetricsListener {
 export interface MetricsListenerOptions extends PoolServices {
   readonly config: Config;
   readonly watch: Watch;
+}
+
+/** Scrapes and open pages. The supervisor needs its files for the workers and the databases. */
+const mostConnections = 256;
+
+function operatorConnections(openFiles = Number.POSITIVE_INFINITY): number {
+  return Math.min(mostConnections, Math.max(1, Math.floor(openFiles / 4)));
 }
 
 /**
@@ -24,11 +32,13 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
   const { createHttpServer } = await import('./http/server.ts');
   const { metricsRoute } = await import('./http/metrics-route.ts');
   const { opsRoutes } = await import('./http/ops-routes.ts');
+  const { Connections } = await import('./http/connections.ts');
   await findPort(host, port, '--metrics-port');
   let requests = 0;
   const app = await createHttpServer({
     ...options.config.server,
     corsOrigins: [],
+    connections: new Connections({ total: operatorConnections(openFilesLimit()), perAddress: 0 }),
     clock: options.clock,
     random: options.random,
     log: options.log,

@@ -1,12 +1,14 @@
 import { fileURLToPath } from 'node:url';
 
 import type { LoadedConfig } from './config.ts';
+import { fitConnections } from './connection-limit.ts';
 import { placeOf, type Endpoint, type Endpoints } from './db/endpoint.ts';
 import { migrateUp } from './db/migrations.ts';
 import type { Role } from './db/pool.ts';
 import { waitForReplay } from './db/replay.ts';
 import { waitForServers } from './db/wait-for-servers.ts';
 import { fitPools, planPools } from './plan-pools.ts';
+import type { ConnectionLimits } from './http/connections.ts';
 import type { Log } from './telemetry/log.ts';
 
 export const migrationsDir = fileURLToPath(new URL('../migrations', import.meta.url));
@@ -21,6 +23,8 @@ export interface PreparedDatabases {
   readonly systemIdentifier: string;
   /** Connections of one worker to the write server, and to each read server. */
   readonly maxOpen: Readonly<Record<Role, number>>;
+  /** Of clients, to one worker: what the databases leave. */
+  readonly connectionLimits: ConnectionLimits;
 }
 
 export interface PrepareOptions {
@@ -47,13 +51,20 @@ export async function prepareDatabases(
     reads: found.reads.map((read) => ({ ...read, isApart: isEmbedded })),
   };
   const maxOpen = fitPools(planPools(loaded, workers, planned), log);
+  const connectionLimits = fitConnections(loaded, countConnections(maxOpen, endpoints), log);
   const applied = await migrateUp({ endpoint: endpoints.write, dir: migrationsDir, connectTimeoutMs, log });
   if (applied.length > 0) {
     log.info({ applied }, 'the schema was migrated');
     const present = isEmbedded ? endpoints.reads : found.reads.map(({ endpoint }) => endpoint);
     await replicate({ write: endpoints.write, reads: present }, connectTimeoutMs, log, signal);
   }
-  return { endpoints, systemIdentifier: found.write.systemIdentifier, maxOpen };
+  return { endpoints, systemIdentifier: found.write.systemIdentifier, maxOpen, connectionLimits };
+}
+
+/** Of one worker, to all servers together. */
+function countConnections({ write, read }: Record<Role, number>, { reads, otherWrites = [] }: Endpoints): number {
+  const readServers = new Set([...reads, ...otherWrites].map(placeOf));
+  return write + read * readServers.size;
 }
 
 async function replicate(

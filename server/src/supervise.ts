@@ -5,6 +5,7 @@ import type { WatchOptions } from './db/watched-servers.ts';
 import type { EmbeddedOptions } from './embedded/open-data.ts';
 import { EmbeddedPair } from './embedded/pair.ts';
 import { externalEndpoints } from './endpoints.ts';
+import type { ConnectionLimits } from './http/connections.ts';
 import type { Clock } from './lib/clock.ts';
 import { MetricsService } from './metrics-service.ts';
 import { prepareDatabases, type PreparedDatabases } from './prepare-databases.ts';
@@ -50,6 +51,8 @@ export interface Summary {
   readonly routes: readonly string[];
   readonly endpoints: Endpoints;
   readonly maxOpen: Readonly<Record<Role, number>>;
+  /** Of clients, to one worker. */
+  readonly connectionLimits: ConnectionLimits;
   /** Whether the databases are ours. */
   readonly embedded: boolean;
 }
@@ -122,6 +125,7 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
       routes: serving.report.routes,
       endpoints: endpoints(),
       maxOpen: orFail(prepared).maxOpen,
+      connectionLimits: orFail(prepared).connectionLimits,
       embedded: embedded !== undefined,
     }),
   };

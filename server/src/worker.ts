@@ -30,7 +30,7 @@ export interface WorkerServices extends AppServices {
 export async function serve(settings: WorkerSettings, services: WorkerServices): Promise<Served> {
   const tracing = await loadTracing(settings, services.log);
   const app = await createApp(settings, { ...services, tracing });
-  const listeners = new Listeners(app.http.server);
+  const listeners = new Listeners(app.http.server, () => app.connections.acceptFailed());
   try {
     await listeners.listen(settings.listen, await services.takeListeners?.());
   } catch (error) {

@@ -32,6 +32,7 @@ export async function createTestApp(
       config: testConfig(env),
       endpoints: 'reads' in endpoints ? endpoints : listOf(endpoints),
       maxOpen: { write: maxOpen, read: Math.max(leastOpen.read, maxOpen) },
+      connectionLimits: { total: 1_000, perAddress: 0 },
       worker: 1,
       url: 'http://127.0.0.1:8080',
       version: '0.0.0',

@@ -4,17 +4,20 @@ import { connect } from 'node:net';
 import { Problem } from '@messenger/protocol/errors';
 import { Value } from 'typebox/value';
 
+import { Connections, type ConnectionLimits } from '../src/http/connections.ts';
 import { createHttpServer, type HttpOptions, type HttpServer } from '../src/http/server.ts';
 import { monotonicClock } from '../src/lib/clock.ts';
 import { createLog } from '../src/telemetry/log.ts';
 
 /** An HTTP server without routes, with limits that are small enough to be met in a test. */
-export async function createTestServer(options: Partial<HttpOptions> = {}): Promise<HttpServer> {
+export async function createTestServer(
+  options: Partial<HttpOptions> & Partial<ConnectionLimits> = {},
+): Promise<HttpServer> {
   let requests = 0;
   return await createHttpServer({
     requestTimeoutMs: 30_000,
     maxQueueMs: 100,
-    maxConnections: 100,
+    connections: new Connections({ total: options.total ?? 100, perAddress: options.perAddress ?? 0 }),
     maxBodyBytes: 2_048,
     maxHeaderBytes: 2_048,
     corsOrigins: [],

@@ -58,7 +58,7 @@ async function listen(
   if (port === undefined) return undefined;
   const server = createServer((_request, response) => response.writeHead(200, { connection: 'close' }).end(greeting));
   server.maxConnections = 1_000;
-  const listeners = new Listeners(server);
+  const listeners = new Listeners(server, () => undefined);
   await listeners.listen({ host: '127.0.0.1', port, reusePort: process.platform === 'linux' }, await take());
   return listeners;
 }

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Of the user who runs it; default: whoever runs the tests. */
   readonly uid?: number;
+  /** Files that the system lets each process open; default: as many as for the tests. */
+  readonly openFiles?: number | undefined;
 }
 
 /** A `messenger` process and what it has said so far. */
@@ -67,10 +69,12 @@ export class Run {
 }
 
 /** Runs `messenger` with these arguments, on the real command line. */
-export async function run({ args = [], env = {}, uid }: RunOptions): Promise<Run> {
+export async function run({ args = [], env = {}, uid, openFiles }: RunOptions): Promise<Run> {
   const clean = { PATH: process.env['PATH'] ?? '' };
   const identity = uid === undefined ? {} : { uid, gid: uid };
-  const child = spawn(process.execPath, [main, ...args], {
+  const limited = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`];
+  const [program = process.execPath, ...rest] = [...limited, process.execPath, main, ...args];
+  const child = spawn(program, rest, {
     env: { ...clean, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...identity,

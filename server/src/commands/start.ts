@@ -81,8 +81,9 @@ async function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function renderSummary(summary: Summary, { config }: LoadedConfig, version: string): string {
-  const { urls, opsUrls, workers, routes, endpoints, maxOpen, embedded } = summary;
-  const connections = config.server.maxConnections.toLocaleString('en');
+  const { urls, opsUrls, workers, routes, endpoints, maxOpen, connectionLimits, embedded } = summary;
+  const { total, perAddress } = connectionLimits;
+  const ofAddress = perAddress === 0 ? '' : `, ${perAddress.toLocaleString('en')} of one address`;
   const open = openFilesLimit()?.toLocaleString('en') ?? 'unlimited';
   const lines = [
     ...urls.map((url, index) => [index === 0 ? 'URL' : '', url]),
@@ -94,7 +95,10 @@ function renderSummary(summary: Summary, { config }: LoadedConfig, version: stri
       'reads',
       `${endpoints.reads.map(placeOf).join(' ')}, up to ${maxOpen.read} connections a worker${endpoints.reads.length > 1 ? ' to each' : ''}`,
     ],
-    ['clients', `up to ${connections} connections a worker; the system allows ${open} open files`],
+    [
+      'clients',
+      `up to ${total.toLocaleString('en')} connections a worker${ofAddress}; the system allows ${open} open files`,
+    ],
     ...routes.map((route, index) => [index === 0 ? 'routes' : '', route]),
     ['stop', 'Ctrl-C, or SIGTERM; twice stops at once'],
   ];

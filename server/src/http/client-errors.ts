@@ -1,10 +1,16 @@
-import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { errorCodes, type ErrorCode } from '@messenger/protocol/errors';
+import type { ErrorCode } from '@messenger/protocol/errors';
 
-import type { HttpObserver } from './observer.ts';
-import { problemType, renderProblem } from './problem.ts';
+import type { EarlyAnswers } from './early-answers.ts';
+
+/** An error of Node's HTTP parser: what was read last, and how much of it was understood. */
+interface ClientError {
+  readonly code?: string;
+  readonly rawPacket?: unknown;
+  readonly bytesParsed?: number;
+}
 
 /** What Node's HTTP parser refuses before there is a request. */
 const parserCodes: Readonly<Record<string, ErrorCode>> = {
@@ -13,6 +19,9 @@ const parserCodes: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
+/** A request line as RFC 9112, 3 has it, from the line in which the parser stopped. */
+const requestLine = /^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/(?<major>\d)\.\d\r?$/u;
+
 /**
  * Answers bytes that never became a request: bad HTTP, headers too large, or too slow to arrive. The connection is
  * closed after it, since nobody knows where the next request would begin. `owed` is the answer to the newest request of
@@ -20,30 +29,36 @@ const parserCodes: Readonly<Record<string, ErrorCode>> = {
  * so it is finished, and the connection is closed without a word.
  */
 export function answerClientError(
-  error: NodeJS.ErrnoException,
+  error: ClientError,
   socket: Socket,
-  requestId: string,
   owed: ServerResponse | undefined,
-  observer?: HttpObserver,
+  early: EarlyAnswers,
 ): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   if (owed !== undefined && !owed.writableFinished && (owed.headersSent || owed.req.complete)) {
     return void owed.once('finish', () => socket.destroySoon());
   }
-  const code = parserCodes[error.code ?? ''] ?? 'malformed_request';
-  const { status } = errorCodes[code];
-  const body = renderProblem(code, requestId);
-  observer?.requestRefused(code);
-  socket.end(
-    [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-      `content-type: ${problemType}`,
-      `content-length: ${Buffer.byteLength(body)}`,
-      `request-id: ${requestId}`,
-      'connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-    () => socket.destroy(),
-  );
+  early.refuseSocket(socket, codeOf(error), owed?.req.headers.origin ?? originIn(error));
+}
+
+function codeOf({ code = '', rawPacket, bytesParsed }: ClientError): ErrorCode {
+  const known = parserCodes[code];
+  if (known !== undefined || !Buffer.isBuffer(rawPacket)) return known ?? 'malformed_request';
+  const { major } = requestLine.exec(lineAt(rawPacket, bytesParsed ?? 0))?.groups ?? {};
+  if (code === 'HPE_INVALID_METHOD' && major === '1') return 'not_implemented';
+  return code === 'HPE_INVALID_VERSION' && major !== undefined && major !== '1'
+    ? 'http_version_not_supported'
+    : 'malformed_request';
+}
+
+function lineAt(packet: Buffer, position: number): string {
+  const begin = packet.lastIndexOf('\n', Math.max(0, position - 1)) + 1;
+  const end = packet.indexOf('\n', position);
+  return packet.toString('latin1', begin, end === -1 ? packet.length : end);
+}
+
+/** Of a request that was not understood to its end; only one that is allowed gets into an answer. */
+function originIn({ rawPacket }: ClientError): string | undefined {
+  if (!Buffer.isBuffer(rawPacket)) return undefined;
+  return /^origin:[ \t]*(?<origin>\S+)[ \t]*\r?$/imu.exec(rawPacket.toString('latin1'))?.groups?.['origin'];
 }

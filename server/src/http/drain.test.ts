@@ -25,7 +25,7 @@ let clients: Socket[] = [];
 beforeEach(async () => {
   app = await createTestServer({ requestTimeoutMs: longMs });
   drain = new Drain(app);
-  listeners = new Listeners(app.server);
+  listeners = new Listeners(app.server, () => undefined);
   isRunning = false;
   app.get('/fast', async () => ({ answer: 'fast' }));
   app.get('/slow', async () => {

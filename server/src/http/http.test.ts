@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
 import type { LightMyRequestResponse } from 'fastify';
 import { Type } from 'typebox';
 
-import { codeOf, createTestServer, listen } from '../../test/http-server.ts';
-import { waitFor } from '../../test/wait-for.ts';
+import { codeOf, createTestServer } from '../../test/http-server.ts';
 import { AppError } from '../lib/app-error.ts';
 import { createLog } from '../telemetry/log.ts';
 import { collectMethods } from './method-not-allowed.ts';
@@ -164,21 +162,6 @@ test('a refusal is told to the operator when the server is to blame, and only th
   lines.length = 0;
   await send('{');
   assert.deepEqual(lines, []);
-});
-
-test('connections beyond the limit are closed, and those within it go on', async () => {
-  const small = await createTestServer({ ...options, maxConnections: 1 });
-  const smallPort = await listen(small);
-  const [first, second] = [connect(smallPort, '127.0.0.1'), connect(smallPort, '127.0.0.1')];
-  let told = '';
-  second.on('data', (chunk: Buffer) => {
-    told += chunk.toString();
-  });
-  second.on('error', () => undefined);
-  await waitFor('the second to be closed', () => second.destroyed);
-  assert.equal(told, '', 'it was not heard at all; a silent one is told that it is late');
-  first.destroy();
-  await small.close();
 });
 
 test('what users typed is in no log line', async () => {

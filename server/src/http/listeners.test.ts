@@ -31,12 +31,12 @@ async function start({
   reusePort: boolean;
   maxConnections?: number;
 }): Promise<void> {
-  app = await createTestServer({ maxConnections });
+  app = await createTestServer({ total: maxConnections });
   app.get('/', async () => ({}));
   await app.ready();
   taken = 0;
   app.server.on('connection', () => (taken += 1));
-  listeners = new Listeners(app.server);
+  listeners = new Listeners(app.server, () => undefined);
   await listeners.listen({ host: '127.0.0.1', port: 0, reusePort });
 }
 
@@ -99,9 +99,12 @@ test('where a port cannot be shared there is one listener, and it does all the s
 test('an address that is taken is refused, and nothing stays open', async () => {
   await start({ reusePort: false });
   const other = await createTestServer();
-  await assert.rejects(new Listeners(other.server).listen({ host: '127.0.0.1', port: portOf(app), reusePort: false }), {
-    code: 'EADDRINUSE',
-  });
+  await assert.rejects(
+    new Listeners(other.server, () => undefined).listen({ host: '127.0.0.1', port: portOf(app), reusePort: false }),
+    {
+      code: 'EADDRINUSE',
+    },
+  );
   assert.equal(other.server.listening, false);
   await other.close();
 });

@@ -14,7 +14,7 @@ export interface ListenOptions {
  * single listener new clients waited for seconds while those who were in had their answers within 40 ms, and no
  * refusal, which needs a connection, could tell them (docs/decisions/0020-listeners.md).
  */
-const listenersPerProcess = 128;
+export const listenersPerProcess = 128;
 
 /** Connections that the kernel keeps for each until we accept them; it caps this at `net.core.somaxconn`, usually 4,096. */
 const backlog = 4_096;
@@ -24,28 +24,24 @@ const mostTurns = backlog;
 
 /**
  * Where the connections of an HTTP server come from: its own listener and, where they can share a port, others that hand over
- * what they accept. `server.maxConnections` counts for all together.
+ * what they accept.
  */
 export class Listeners {
   readonly #server: HttpServer;
   readonly #others: Server[] = [];
-  readonly #maxConnections: number;
-  #open = 0;
   readonly #sockets = new Set<Socket>();
+  readonly #onAcceptFailed: () => void;
   /** Since the start. */
   #taken = 0;
 
-  constructor(server: HttpServer) {
+  /** `onAcceptFailed` is called when the system refuses a connection, such as for want of files. */
+  constructor(server: HttpServer, onAcceptFailed: () => void) {
     this.#server = server;
-    this.#maxConnections = server.maxConnections;
+    this.#onAcceptFailed = onAcceptFailed;
     server.on('connection', (socket) => {
       this.#taken += 1;
-      this.#open += 1;
       this.#sockets.add(socket);
-      socket.once('close', () => {
-        this.#open -= 1;
-        this.#sockets.delete(socket);
-      });
+      socket.once('close', () => this.#sockets.delete(socket));
     });
   }
 
@@ -55,14 +51,14 @@ export class Listeners {
    */
   async listen({ host, port, reusePort }: ListenOptions, inherited: readonly unknown[] = []): Promise<void> {
     const handles = [...inherited];
-    await listening(this.#server, { host, port, reusePort, backlog }, handles.shift());
+    await this.#open(this.#server, { host, port, reusePort }, handles.shift());
     if (!reusePort) return;
     const address = this.#server.address();
     const shared = typeof address === 'object' && address !== null ? address.port : port;
     try {
       while (this.#others.length < listenersPerProcess - 1) {
         const other = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#handOver(socket));
-        await listening(other, { host, port: shared, reusePort, backlog }, handles.shift());
+        await this.#open(other, { host, port: shared, reusePort }, handles.shift());
         this.#others.push(other);
       }
     } catch (error) {
@@ -96,14 +92,12 @@ export class Listeners {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** The server's own listener lets in what the others leave of its limit. */
+  async #open(server: Server, options: ListenOptions, handle: unknown): Promise<void> {
+    await listening(server, { ...options, backlog }, handle);
+    server.on('error', this.#onAcceptFailed); // Without a listener it would end the process.
+  }
+
   #handOver(socket: Socket): void {
-    if (this.#open >= this.#maxConnections) {
-      socket.destroy();
-      return;
-    }
-    this.#server.maxConnections -= 1;
-    socket.once('close', () => (this.#server.maxConnections += 1));
     this.#server.emit('connection', socket);
   }
 }

@@ -1,31 +1,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
-import { errorCodes } from '@messenger/protocol/errors';
+import type { ErrorCode } from '@messenger/protocol/errors';
 
 import type { Clock } from '../lib/clock.ts';
 import type { Turn } from '../lib/turn.ts';
 import type { Admission } from './admission.ts';
+import type { Connections } from './connections.ts';
+import type { EarlyAnswers } from './early-answers.ts';
+import { probeHalfClosed } from './half-closed.ts';
 import { observeRequest, type HttpObserver } from './observer.ts';
-import { problemType, renderProblem, retryAfterSeconds } from './problem.ts';
-import type { RefusalLog } from './refusal-log.ts';
+import { checkRequest, knownMethods } from './request-rules.ts';
 import { SecuredResponse } from './security-headers.ts';
-
-declare module 'net' {
-  interface Socket {
-    /** The answer to the newest request of an HTTP connection, until it is over: a silent one keeps no list in memory. */
-    newestAnswer?: ServerResponse | undefined;
-  }
-}
 
 export interface NodeServerOptions {
   /** For the headers of a request, and again for the request as a whole. */
   readonly requestTimeoutMs: number;
-  readonly maxConnections: number;
   readonly maxHeaderBytes: number;
+  readonly connections: Connections;
   readonly admission: Admission;
-  readonly refusals: RefusalLog;
-  readonly newRequestId: () => string;
-  readonly random: () => number;
+  readonly early: EarlyAnswers;
   readonly clock: Clock;
   readonly turn?: Turn | undefined;
   readonly observer?: HttpObserver | undefined;
@@ -37,9 +31,12 @@ const slowRequestCheckMs = 1_000;
 /** How long a silent connection is kept: longer than the load balancers in use, which would else write into its end. */
 const keepAliveMs = 72_000;
 
+/** Of one connection, at work at the same time; further ones are refused, in their order. */
+const mostPipelined = 100;
+
 const healthAddresses: ReadonlySet<string> = new Set(['/livez', '/readyz', '/health', '/metrics']);
 
-/** Who asks there asks how the server is, and must hear it also when it has too much to do. */
+/** Requests for the state of the server are answered in an overload, too. */
 export function isAlwaysAnswered(url: string): boolean {
   const path = url.replace(/\/?(?:\?.*)?$/u, '');
   return healthAddresses.has(path) || /^\/ops(?:\/|$)/u.test(path);
@@ -48,58 +45,94 @@ export function isAlwaysAnswered(url: string): boolean {
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * Node's server in front of Fastify. A request that cannot be answered in time is refused here, before its route and its
- * body are looked at: what is refused in plenty has to be cheap.
+ * Node's server in front of Fastify. What cannot be answered, or not in time, is refused here, before its route and its body are
+ * looked at: what is refused in plenty has to be cheap.
  */
 export function createNodeServer(handle: Handler, options: NodeServerOptions): Server {
-  const { admission, observer, clock, turn } = options;
-  const observation = observer && { observer, clock };
-  const server = createServer(
-    {
-      ServerResponse: SecuredResponse,
-      maxHeaderSize: options.maxHeaderBytes,
-      headersTimeout: options.requestTimeoutMs,
-      requestTimeout: options.requestTimeoutMs,
-      connectionsCheckingInterval: slowRequestCheckMs,
-      keepAliveTimeout: keepAliveMs,
-    },
-    (request, response) => {
-      turn?.tick();
-      request.socket.newestAnswer = response;
-      response.on('close', forgetAnswer);
-      if (observation !== undefined) observeRequest(response, observation);
-      if (admission.isOpen() || isAlwaysAnswered(request.url ?? '')) handle(request, response);
-      else refuse(response, options);
-    },
+  const server = createServer({
+    ServerResponse: SecuredResponse,
+    maxHeaderSize: options.maxHeaderBytes,
+    headersTimeout: options.requestTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    connectionsCheckingInterval: slowRequestCheckMs,
+    keepAliveTimeout: keepAliveMs,
+    requireHostHeader: false, // `checkRequest` does, with an answer that says so.
+    joinDuplicateHeaders: true,
+  });
+  // Node's own, undocumented: a client that has ended its side of the connection gets its answer.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  admitConnections(server, options.connections);
+  takeRequests(server, handle, options);
+  server.on('connect', (_request: IncomingMessage, socket: Socket) =>
+    options.early.refuseSocket(socket, 'not_implemented'),
   );
-  server.maxConnections = options.maxConnections;
   return server;
 }
 
-function forgetAnswer(this: ServerResponse): void {
-  const { socket } = this.req;
-  if (socket.newestAnswer === this) socket.newestAnswer = undefined;
+/** Before Node's own listener, which makes a parser for each. */
+function admitConnections(server: Server, connections: Connections): void {
+  const [serve] = server.listeners('connection');
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    if (!connections.admit(socket)) return;
+    if (serve !== undefined) Reflect.apply(serve, server, [socket]);
+    socket.on('end', probeAnswerInFlight);
+  });
 }
 
-/** The body of a refusal, before and behind the request's id. */
-const [bodyStart = '', bodyEnd = ''] = renderProblem('overloaded', '@').split('@');
+function probeAnswerInFlight(this: Socket): void {
+  const { inFlight, newestAnswer } = this.connection ?? {};
+  if (inFlight === 1 && newestAnswer !== undefined) probeHalfClosed(this, newestAnswer);
+}
 
-function refuse(response: SecuredResponse, { newRequestId, refusals, random, observer }: NodeServerOptions): void {
-  const requestId = newRequestId();
-  response.requestId = requestId;
-  const body = `${bodyStart}${requestId}${bodyEnd}`;
-  response
-    .writeHead(errorCodes.overloaded.status, [
-      'Content-Type',
-      problemType,
-      'Content-Length',
-      String(Buffer.byteLength(body)),
-      'Retry-After',
-      retryAfterSeconds(random),
-      'Request-Id',
-      requestId,
-    ])
-    .end(body);
-  refusals.add({ code: 'overloaded', requestId });
-  observer?.requestRefused('overloaded');
+function takeRequests(server: Server, handle: Handler, options: NodeServerOptions): void {
+  const { early } = options;
+  const begin = beginRequests(options);
+  /** Whether it may go on; else it is answered. */
+  const admit = (request: IncomingMessage, response: SecuredResponse): boolean => {
+    const refusal = begin(response) > mostPipelined ? 'overloaded' : findRefusal(request, options);
+    if (refusal !== undefined) early.refuse(response, refusal);
+    else if (request.url === '*') early.answerOptions(response, knownMethods);
+    else return true;
+    return false;
+  };
+  server.on('request', (request, response: SecuredResponse) => {
+    if (admit(request, response)) handle(request, response);
+  });
+  // A body that is not wanted is not asked for.
+  server.on('checkContinue', (request, response: SecuredResponse) => {
+    if (!admit(request, response)) return;
+    response.writeContinue();
+    handle(request, response);
+  });
+  server.on('checkExpectation', (_request, response: SecuredResponse) => {
+    begin(response);
+    early.refuse(response, 'expectation_failed');
+  });
+}
+
+/** Returns what is done first with each request; it tells how many of its connection are in flight. */
+function beginRequests({ connections, observer, clock, turn }: NodeServerOptions) {
+  const observation = observer && { observer, clock };
+  const end = function (this: ServerResponse): void {
+    connections.ended(this);
+  };
+  return (response: SecuredResponse): number => {
+    turn?.tick();
+    response.on('close', end);
+    if (observation !== undefined) observeRequest(response, observation);
+    return connections.began(response);
+  };
+}
+
+function findRefusal(request: IncomingMessage, { admission }: NodeServerOptions): ErrorCode | undefined {
+  const violation = checkRequest(request);
+  if (violation !== undefined) return violation;
+  if (admission.isOpen() || isAlwaysAnswered(request.url ?? '') || isPreflight(request)) return undefined;
+  return 'overloaded';
+}
+
+/** Without its answer a page cannot read the refusal of the request that follows. */
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
 }

@@ -85,7 +85,7 @@ test('with both databases, readiness says yes; while draining it says no', async
     assert.deepEqual((await http.inject({ method: 'GET', url: '/health' })).json(), { status: 'ok' });
     const drained = drain.run(
       http,
-      new Listeners(http.server),
+      new Listeners(http.server, () => undefined),
       { delayMs: 100, settleMs: 0, lingerMs: 0, isReplaced: false },
       new AbortController().signal,
     );

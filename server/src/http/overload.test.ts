@@ -39,6 +39,7 @@ beforeEach(async () => {
     random: () => dice,
     turn,
     maxQueueMs: 100,
+    corsOrigins: ['https://app.example'],
   });
   const { promise, resolve } = Promise.withResolvers<void>();
   finish = resolve;
@@ -81,6 +82,18 @@ test('an overloaded server refuses early: 503, when to come back, and an id, wit
   assert.match(answer.head, /^Retry-After: 3$/mu);
   assert.match(answer.head, /^Request-Id: test-\d+$/mu);
   assert.match(answer.head, /^X-Content-Type-Options: nosniff$/mu);
+});
+
+test('a page may still ask whether it may call, and can read the refusal', async () => {
+  await overload();
+  const origin = 'Origin: https://app.example\r\nConnection: close\r\n';
+  const preflight = `OPTIONS /things ${head}${origin}Access-Control-Request-Method: POST\r\n\r\n`;
+  assert.equal((await sendRaw(port, preflight)).statusCode, 204);
+  const refused = await sendRaw(port, `POST /things ${head}${origin}\r\n`);
+  assert.equal(codeOf(refused), 'overloaded');
+  assert.match(refused.head, /^Access-Control-Allow-Origin: https:\/\/app\.example$/mu);
+  assert.match(refused.head, /^Access-Control-Expose-Headers: .*retry-after/mu);
+  assert.equal((await sendRaw(port, `OPTIONS /things ${head}${origin}\r\n`)).statusCode, 503);
 });
 
 test('each request ticks, so that refusals without a pause hold up nothing', async () => {

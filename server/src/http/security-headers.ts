@@ -15,6 +15,9 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join(';');
 
+/** An answer is what the database said just now, or about one client: no cache may keep it. */
+const noStore = 'Cache-Control: no-store\r\n';
+
 /** What helmet 8 sets by default, without `Strict-Transport-Security`: that is for whoever ends TLS in front of us. */
 const securityHeaders = `Content-Security-Policy: ${contentSecurityPolicy}\r
 Cross-Origin-Opener-Policy: same-origin\r
@@ -29,6 +32,9 @@ X-Permitted-Cross-Domain-Policies: none\r
 X-XSS-Protection: 0\r
 `;
 
+/** What the head of every answer begins with, unless it says itself how long it may be kept. */
+export const constantHeaders = securityHeaders + noStore;
+
 declare module 'http' {
   interface OutgoingMessage {
     /** Node's own, undocumented: makes the text of the head from the status line and the headers. */
@@ -37,8 +43,7 @@ declare module 'http' {
 }
 
 /**
- * An answer whose head begins with the security headers, whoever makes it. They never change, so they are text that is
- * put behind the status line: set one by one they cost 2.2 µs of the 17 of a GET (server/bench/http-cost.ts), since Node
+ * An answer whose head begins with the constant headers, whatever makes it. They are text that is put behind the status line: set one by one they cost 2.2 µs of the 17 of a GET (server/bench/http-cost.ts), since Node
  * checks each name and value anew. Should Node rename the method, server/src/http/security-headers.test.ts fails.
  */
 export class SecuredResponse extends ServerResponse {
@@ -51,6 +56,12 @@ export class SecuredResponse extends ServerResponse {
   observation: Observation | undefined;
 
   override _storeHeader(statusLine: string, headers: unknown): void {
-    super._storeHeader(statusLine + securityHeaders, headers);
+    super._storeHeader(statusLine + (hasCacheControl(headers) ? securityHeaders : constantHeaders), headers);
   }
+}
+
+/** Headers come as an object with lower-case names, or as a list of names and values. */
+function hasCacheControl(headers: unknown): boolean {
+  if (Array.isArray(headers)) return headers.some((text) => String(text).toLowerCase() === 'cache-control');
+  return typeof headers === 'object' && headers !== null && 'cache-control' in headers;
 }

@@ -1,5 +1,3 @@
-import type { Socket } from 'node:net';
-
 import cors from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, {
@@ -18,7 +16,10 @@ import type { Log } from '../telemetry/log.ts';
 import type { RequestTraces } from '../telemetry/request-traces.ts';
 import { Admission } from './admission.ts';
 import { answerClientError } from './client-errors.ts';
-import { carryConsistency, tokenHeader } from './consistency.ts';
+import type { Connections } from './connections.ts';
+import { carryConsistency } from './consistency.ts';
+import { corsOptions } from './cors.ts';
+import { EarlyAnswers } from './early-answers.ts';
 import { acceptJsonOnly } from './json-body.ts';
 import { limitLifetime } from './lifetime.ts';
 import type { HttpObserver } from './observer.ts';
@@ -34,7 +35,7 @@ export interface HttpOptions {
   readonly requestTimeoutMs: number;
   /** How long requests may queue before new ones are refused with 503; 0 refuses none. See `Admission`. */
   readonly maxQueueMs: number;
-  readonly maxConnections: number;
+  readonly connections: Connections;
   readonly maxBodyBytes: number;
   readonly maxHeaderBytes: number;
   /** Origins whose pages may use the API; `*` is all, none switches CORS off. */
@@ -66,17 +67,16 @@ export type HttpServer = FastifyInstance<
 export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
   const admission = new Admission(options.maxQueueMs, options.clock);
   const refusals = new RefusalLog(options.log);
+  const early = new EarlyAnswers({ ...options, refusals });
   const answerError = createErrorHandler({ ...options, refusals });
   // No logger: Fastify would make one for every request, and all that it has to say is said by `answerError`.
   const app = Fastify({
-    serverFactory: (handle) => createNodeServer(handle, { ...options, admission, refusals }),
+    serverFactory: (handle) => createNodeServer(handle, { ...options, admission, early }),
     genReqId: options.newRequestId,
     bodyLimit: options.maxBodyBytes,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
-    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
-      answerClientError(error, socket, options.newRequestId(), socket.newestAnswer, options.observer);
-    },
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, socket.connection?.newestAnswer, early),
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.setValidatorCompiler(createValidatorCompiler());
@@ -124,13 +124,4 @@ function countWork(app: FastifyInstance, admission: Admission): void {
       }
     };
   });
-}
-
-function corsOptions(origins: readonly string[]) {
-  return {
-    origin: origins.includes('*') ? '*' : [...origins],
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['location', 'link', 'request-id', 'retry-after', tokenHeader],
-    maxAge: 600,
-  };
 }

@@ -54,6 +54,21 @@ export const metricTable = {
     labels: ['reason'],
     help: 'Answers that were problems, by their code; `overloaded` are refused early to save the others. Bytes that never became a request count here only',
   },
+  messenger_http_connections: {
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Client connections: `active` have a request in flight, `idle` wait for their next one, `silent` have not sent a whole request yet',
+  },
+  messenger_http_max_connections: {
+    kind: 'gauge',
+    labels: [],
+    help: 'Client connections that there can be: MAX_CONNECTIONS, cut to what the limit of open files leaves',
+  },
+  messenger_http_connections_shed_total: {
+    kind: 'counter',
+    labels: ['reason'],
+    help: 'Client connections that were closed for want of room: `silent` and `idle` ones for a new connection; new ones because all others were active (`full`), because their address had too many (`address_limit`), or because the system had none (`accept_failed`)',
+  },
   messenger_db_connections: {
     kind: 'gauge',
     labels: ['pool', 'state'],

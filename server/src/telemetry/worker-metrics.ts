@@ -1,6 +1,7 @@
 import type { Databases } from '../db/databases.ts';
 import type { DbObserver } from '../db/observer.ts';
 import type { HttpObserver } from '../http/observer.ts';
+import { readConnections, type WatchedConnections } from './connection-metrics.ts';
 import { countStatements, readDatabases } from './database-metrics.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
 import { readProcess, watchProcess } from './process-metrics.ts';
@@ -10,7 +11,7 @@ import { countRequests } from './request-metrics.ts';
 export interface WorkerMetrics {
   readonly http: HttpObserver;
   readonly db: DbObserver;
-  measure(databases: Databases): Snapshot;
+  measure(databases: Databases, connections: WatchedConnections): Snapshot;
   stop(): void;
 }
 
@@ -20,8 +21,9 @@ export function createWorkerMetrics(): WorkerMetrics {
   return {
     http: countRequests(metrics),
     db: countStatements(metrics),
-    measure: (databases) => {
+    measure: (databases, connections) => {
       readDatabases(metrics, databases);
+      readConnections(metrics, connections);
       readProcess(metrics, 'worker');
       watch.read();
       return metrics.snapshot();

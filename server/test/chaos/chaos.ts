@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { optionTable } from '../../src/config.ts';
 import { proveAnswers } from './answers.ts';
 import { causes } from './causes.ts';
+import { proveCrowd } from './crowd.ts';
 import { pickVictims, proveDurability } from './durability.ts';
 import { drills, proveFailover } from './failover.ts';
 import { proveFreshness } from './freshness.ts';
@@ -36,6 +37,8 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
   failover: async (run) => proveFailover(drills, run),
   answers: async (run) =>
     withSystem(async (system) => proveAnswers(system, { causes, clients: 24, promisedMs, isShort: false }, run)),
+  crowd: async (run) =>
+    withSystem(async (system) => proveCrowd(system, { silent: 30_000, perSecond: 4_000, seconds: 60 }, run), {}, 8_192),
   hygiene: async (run) =>
     withSystem(
       async (system) =>

@@ -24,21 +24,23 @@ const databaseOf = { write: 'primary', read: 'standby' } as const;
 export class System {
   readonly #folder: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #openFiles: number | undefined;
   /** Stopped by us, so they cannot end by themselves, nor can their ids become somebody else's. */
   readonly #frozen = new Set<number>();
   #run: Run | undefined;
 
-  private constructor(folder: string, env: Readonly<Record<string, string>>) {
+  private constructor(folder: string, env: Readonly<Record<string, string>>, openFiles: number | undefined) {
     this.#folder = folder;
     this.#env = env;
+    this.#openFiles = openFiles;
   }
 
   /** Resolves when it serves. Whoever calls this calls `destroy`. */
-  static async create(env: Readonly<Record<string, string>> = {}): Promise<System> {
+  static async create(env: Readonly<Record<string, string>> = {}, openFiles?: number): Promise<System> {
     await becomeTestUser(); // Tests add standbys of their own to the system's databases.
     const folder = await mkdtemp(join(tmpdir(), 'messenger-chaos-'));
     await chmod(folder, 0o755);
-    const system = new System(folder, env);
+    const system = new System(folder, env, openFiles);
     try {
       await system.start();
     } catch (error) {
@@ -77,7 +79,7 @@ export class System {
 
   async start(): Promise<void> {
     const args = ['start', '--port', '0', '--workers', '2', '--data-dir', this.dataDir];
-    const server = await run({ args, env: this.#env });
+    const server = await run({ args, env: this.#env, openFiles: this.#openFiles });
     this.#run = server;
     await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
     if (server.hasEnded) throw new Error(`the server ended, saying:\n${server.stderr}`);
@@ -204,12 +206,13 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Gives `use` a server, and ends it whatever happens. */
+/** Gives `use` a server, and ends it whatever happens. `openFiles` is what the system lets each of its processes open. */
 export async function withSystem<T>(
   use: (system: System) => Promise<T>,
   env: Readonly<Record<string, string>> = {},
+  openFiles?: number,
 ): Promise<T> {
-  const system = await System.create(env);
+  const system = await System.create(env, openFiles);
   try {
     return await use(system);
   } finally {

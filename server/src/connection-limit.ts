@@ -1,0 +1,66 @@
+import type { LoadedConfig } from './config.ts';
+import type { ConnectionLimits } from './http/connections.ts';
+import { listenersPerProcess } from './http/listeners.ts';
+import { OperatorError } from './lib/operator-error.ts';
+import { openFilesLimit } from './process/open-files-limit.ts';
+import type { Log } from './telemetry/log.ts';
+
+export interface ConnectionPlan {
+  /** `MAX_CONNECTIONS`. */
+  readonly wanted: number;
+  /** `MAX_CONNECTIONS_PER_ADDRESS`; undefined is half of what a worker can have. */
+  readonly perAddress: number | undefined;
+  /** Of one worker, to all servers together. */
+  readonly databaseConnections: number;
+  /** Files that the system lets a process open; undefined is no limit. */
+  readonly openFiles: number | undefined;
+  /** Whether the worker shares its process with the supervisor. */
+  readonly isInProcess: boolean;
+}
+
+/** The program's own: event loop, log, channel to the supervisor, resolver, connections that cancel statements, traces. An idle worker has about 30. */
+const ownFiles = 64;
+
+/** The supervisor's: pipes of the databases, their lock, connections that measure, the listener of METRICS_PORT. */
+const supervisorFiles = 64;
+
+/** Files that are opened for a moment; so that a small error in this sum is no outage. */
+const margin = 32;
+
+/** Fewer are no server. */
+const leastConnections = 32;
+
+/**
+ * Client connections of one worker: `MAX_CONNECTIONS`, cut to what the limit of open files leaves when the databases have all of
+ * theirs. Throws with the arithmetic when that is too little.
+ */
+export function limitConnections(plan: ConnectionPlan): ConnectionLimits & { readonly isCut: boolean } {
+  const { wanted, openFiles = Number.POSITIVE_INFINITY, databaseConnections, isInProcess } = plan;
+  const reserve = databaseConnections + listenersPerProcess + ownFiles + margin + (isInProcess ? supervisorFiles : 0);
+  const total = Math.min(wanted, openFiles - reserve);
+  if (total < Math.min(wanted, leastConnections)) {
+    throw new OperatorError(
+      `The system lets a process open ${openFiles} files. A worker needs ${reserve} for itself, of which ${databaseConnections} are ` +
+        `connections to the databases, and ${leastConnections} for clients. Raise the limit (\`ulimit -n 65536\`, LimitNOFILE=65536), ` +
+        'or lower DB_WRITE_MAX_OPEN_CONNS and DB_READ_MAX_OPEN_CONNS',
+    );
+  }
+  return { total, perAddress: plan.perAddress ?? Math.ceil(total / 2), isCut: total < wanted };
+}
+
+/** The limits of one worker, from the configuration and this process; workers have its limit of open files. */
+export function fitConnections(
+  { config: { server }, sources }: LoadedConfig,
+  databaseConnections: number,
+  log: Log,
+): ConnectionLimits {
+  const { maxConnections: wanted, maxConnectionsPerAddress: perAddress, enablePrefork } = server;
+  const openFiles = openFilesLimit();
+  const plan = { wanted, perAddress, databaseConnections, openFiles, isInProcess: !enablePrefork };
+  const { isCut, ...limits } = limitConnections(plan);
+  const told = { maxConnections: wanted, openFiles, perWorker: limits.total };
+  if (isCut && sources['server.maxConnections'] === 'default')
+    log.info(told, 'client connections are limited by the open files');
+  else if (isCut) log.warn(told, 'MAX_CONNECTIONS is cut to what the limit of open files leaves');
+  return limits;
+}

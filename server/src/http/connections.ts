@@ -1,0 +1,130 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+import { isLoopback } from '../lib/loopback.ts';
+import { clientNetwork } from './client-address.ts';
+import { Connection, ConnectionList } from './connection-list.ts';
+
+export interface ConnectionLimits {
+  readonly total: number;
+  /** Of one client address, unless it is of this machine; 0 is no limit. */
+  readonly perAddress: number;
+}
+
+/** Why a connection was closed that could have gone on. */
+export const shedReasons = ['full', 'address_limit', 'silent', 'idle', 'accept_failed'] as const;
+export type ShedReason = (typeof shedReasons)[number];
+
+export interface ConnectionsOptions extends ConnectionLimits {
+  /** Called for each; `address` is that of the client, where it is known. */
+  readonly onShed?: ((reason: ShedReason, address: string | undefined) => void) | undefined;
+}
+
+/**
+ * The client connections of one process, and which of them may stay. At the limit the connection that has been silent longest
+ * is closed for a new one: first those that never sent a whole request, then those that wait for the next one. A connection
+ * with a request in flight is never closed; when all have one, the new connection is. Everything takes constant time, and
+ * nothing has a timer.
+ */
+export class Connections {
+  readonly limits: ConnectionLimits;
+  readonly #onShed: ConnectionsOptions['onShed'];
+  /** Have not sent a whole request yet. */
+  readonly #silent = new ConnectionList();
+  /** Have had an answer, and wait for the next request. */
+  readonly #idle = new ConnectionList();
+  readonly #perAddress = new Map<string, number>();
+  #open = 0;
+  /** Since the start. */
+  readonly shed: Record<ShedReason, number> = { full: 0, address_limit: 0, silent: 0, idle: 0, accept_failed: 0 };
+
+  constructor({ onShed, ...limits }: ConnectionsOptions) {
+    this.limits = limits;
+    this.#onShed = onShed;
+  }
+
+  get counts(): { readonly active: number; readonly idle: number; readonly silent: number } {
+    const [idle, silent] = [this.#idle.length, this.#silent.length];
+    return { active: this.#open - idle - silent, idle, silent };
+  }
+
+  /** Whether a new connection may stay. If not, it is closed. */
+  admit(socket: Socket): boolean {
+    const { remoteAddress } = socket;
+    const { total, perAddress } = this.limits;
+    const isCounted = perAddress > 0 && remoteAddress !== undefined && !isLoopback(remoteAddress);
+    const address = isCounted ? clientNetwork(remoteAddress) : undefined;
+    const ofAddress = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0);
+    if (address !== undefined && ofAddress >= perAddress) return this.#refuse(socket, 'address_limit');
+    if (this.#open >= total && !this.#makeRoom()) return this.#refuse(socket, 'full');
+    if (address !== undefined) this.#perAddress.set(address, ofAddress + 1);
+    this.#enter(new Connection(socket, address));
+    return true;
+  }
+
+  /** A request has arrived, but for its body. Returns how many of its connection are in flight now. */
+  began(response: ServerResponse): number {
+    const { connection } = response.req.socket;
+    if (connection === undefined) return 1;
+    connection.list?.remove(connection);
+    connection.newestAnswer = response;
+    return (connection.inFlight += 1);
+  }
+
+  /** Its answer is over. */
+  ended(response: ServerResponse): void {
+    const { socket } = response.req;
+    const { connection } = socket;
+    if (connection === undefined) return;
+    connection.inFlight -= 1;
+    if (connection.inFlight > 0) return;
+    connection.newestAnswer = undefined;
+    if (!socket.destroyed) this.#idle.add(connection);
+  }
+
+  /** The system would not give us a connection. */
+  acceptFailed(): void {
+    this.#tell('accept_failed', undefined);
+  }
+
+  #enter(connection: Connection): void {
+    const { socket } = connection;
+    socket.connection = connection;
+    this.#open += 1;
+    this.#silent.add(connection);
+    socket.once('close', () => this.#leave(connection));
+  }
+
+  /** Called once by the end of the connection; and before it, when it is closed for another one. */
+  #leave(connection: Connection): void {
+    const { socket, address } = connection;
+    if (socket.connection === undefined) return;
+    socket.connection = undefined;
+    connection.list?.remove(connection);
+    this.#open -= 1;
+    const left = address === undefined ? 0 : (this.#perAddress.get(address) ?? 1) - 1;
+    if (address !== undefined && left === 0) this.#perAddress.delete(address);
+    else if (address !== undefined) this.#perAddress.set(address, left);
+  }
+
+  #makeRoom(): boolean {
+    const reason = this.#silent.first === undefined ? 'idle' : 'silent';
+    const longest = this.#silent.first ?? this.#idle.first;
+    if (longest === undefined) return false;
+    this.#tell(reason, longest.socket.remoteAddress);
+    this.#leave(longest);
+    longest.socket.destroy();
+    return true;
+  }
+
+  #refuse(socket: Socket, reason: ShedReason): false {
+    this.#tell(reason, socket.remoteAddress);
+    socket.destroy();
+    return false;
+  }
+
+  #tell(reason: ShedReason, address: string | undefined): void {
+    this.shed[reason] += 1;
+    this.#onShed?.(reason, address);
+  }
+}

@@ -1,0 +1,90 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+
+import { errorCodes, type ErrorCode } from '@messenger/protocol/errors';
+
+import { corsHeaders } from './cors.ts';
+import type { HttpObserver } from './observer.ts';
+import { problemType, renderProblem, retryAfterSeconds } from './problem.ts';
+import type { RefusalLog } from './refusal-log.ts';
+import { constantHeaders, type SecuredResponse } from './security-headers.ts';
+
+export interface EarlyAnswersOptions {
+  readonly corsOrigins: readonly string[];
+  readonly newRequestId: () => string;
+  readonly random: () => number;
+  readonly refusals: RefusalLog;
+  readonly observer?: HttpObserver | undefined;
+}
+
+interface Answer {
+  readonly requestId: string;
+  /** Names and values by turns. */
+  readonly headers: string[];
+  readonly body: string;
+}
+
+/** The body of a problem, before and behind the request's id. */
+type Frame = readonly [before: string, behind: string];
+
+/**
+ * Problems that are answered before Fastify sees the request, or where there is none. They have the headers that it adds: the
+ * request's id, CORS, and those of every answer.
+ */
+export class EarlyAnswers {
+  readonly #options: EarlyAnswersOptions;
+  readonly #frames = new Map<ErrorCode, Frame>();
+
+  constructor(options: EarlyAnswersOptions) {
+    this.#options = options;
+  }
+
+  /** Costs little, since an overload is refused here. After any other refusal the connection ends: its client is not ours. */
+  refuse(response: SecuredResponse, code: ErrorCode): void {
+    const { requestId, headers, body } = this.#make(code, response.req.headers.origin);
+    response.requestId = requestId;
+    if (code !== 'overloaded') headers.push('Connection', 'close');
+    response.writeHead(errorCodes[code].status, headers).end(body);
+  }
+
+  /** `OPTIONS *` asks what the server as a whole can do: RFC 9110, 9.3.7. */
+  answerOptions(response: SecuredResponse, methods: ReadonlySet<string>): void {
+    const requestId = this.#options.newRequestId();
+    response.requestId = requestId;
+    const headers = ['Allow', [...methods].join(', '), 'Content-Length', '0', 'Request-Id', requestId];
+    response.writeHead(200, [...headers, ...corsHeaders(this.#options.corsOrigins, response.req.headers.origin)]).end();
+  }
+
+  /** As bytes, where there is no request. Ends the connection; `origin` is that of the client, where it is known. */
+  refuseSocket(socket: Socket, code: ErrorCode, origin?: string): void {
+    const { headers, body } = this.#make(code, origin);
+    const { status } = errorCodes[code];
+    const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${constantHeaders}`];
+    for (let n = 0; n < headers.length; n += 2) lines.push(`${headers[n]}: ${headers[n + 1]}\r\n`);
+    socket.end(`${lines.join('')}Date: ${new Date().toUTCString()}\r\nConnection: close\r\n\r\n${body}`, () =>
+      socket.destroy(),
+    );
+  }
+
+  #make(code: ErrorCode, origin: string | undefined): Answer {
+    const { newRequestId, random, refusals, observer, corsOrigins } = this.#options;
+    const requestId = newRequestId();
+    const [before, behind] = this.#frameOf(code);
+    const body = `${before}${requestId}${behind}`;
+    const headers = ['Content-Type', problemType, 'Content-Length', String(body.length), 'Request-Id', requestId];
+    if (errorCodes[code].status === 503) headers.push('Retry-After', retryAfterSeconds(random));
+    headers.push(...corsHeaders(corsOrigins, origin));
+    if (code === 'overloaded') refusals.add({ code, requestId });
+    observer?.requestRefused(code);
+    return { requestId, headers, body };
+  }
+
+  #frameOf(code: ErrorCode): Frame {
+    let frame = this.#frames.get(code);
+    if (frame === undefined) {
+      const [before = '', behind = ''] = renderProblem(code, '@').split('@');
+      this.#frames.set(code, (frame = [before, behind]));
+    }
+    return frame;
+  }
+}
