@@ -48,6 +48,12 @@ export const Problem = Type.Object(
     status: Type.Integer(),
     code: Type.String({ description: 'Stable; what a program should look at', examples: Object.keys(errorCodes) }),
     detail: Type.Optional(Type.String()),
+    reason: Type.Optional(
+      Type.String({
+        description: 'Of `not_ready`: why',
+        examples: ['draining', 'primary_unavailable', 'primary_read_only'],
+      }),
+    ),
     request_id: Type.String({ description: 'Also in the Request-Id header and in the log of the server' }),
     errors: Type.Optional(Type.Array(InvalidField, { description: 'Every field that was refused' })),
   },

@@ -1,9 +1,9 @@
+import { primaryCheck } from './check-primary.ts';
 import type { Config } from './config.ts';
 import type { Endpoint, Endpoints } from './db/endpoint.ts';
-import { describeFailure } from './db/errors.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
 import { observeDbBy } from './db/observer.ts';
-import type { Pool, PoolOptions, Role } from './db/pool.ts';
+import type { PoolOptions, Role } from './db/pool.ts';
 import { apiDocs } from './http/api-docs.ts';
 import { Connections, type ConnectionLimits } from './http/connections.ts';
 import { Drain } from './http/drain.ts';
@@ -11,11 +11,10 @@ import { healthRoutes } from './http/health-routes.ts';
 import { homePage } from './http/home-page.ts';
 import { collectMethods } from './http/method-not-allowed.ts';
 import { observeHttpBy } from './http/observer.ts';
+import { shareCheck } from './http/readiness.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
-import { AppError } from './lib/app-error.ts';
 import type { Clock } from './lib/clock.ts';
 import { Turn } from './lib/turn.ts';
-import { withDeadline } from './lib/with-deadline.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
 import { BurstLog } from './telemetry/burst-log.ts';
@@ -70,9 +69,6 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** Long enough for one ping, short enough for a health check's own deadline. */
-const readinessTimeoutMs = 2_000;
-
 /** Configuration → pools → domains → routes: the whole server on one page. */
 export async function createApp(settings: AppSettings, services: AppServices): Promise<App> {
   const { config } = settings;
@@ -118,7 +114,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   homePage(http, { ...settings, hasOps });
   healthRoutes(http, {
     isDraining: () => drain.turnsAway,
-    check: async (signal) => checkPrimary(writePool, signal),
+    check: shareCheck(primaryCheck(writePool, services.log), services.clock),
   });
   if (hasOps) {
     const forOperator = { ...services.watch, guard: { token: config.metrics.token, isOpen: false } };
@@ -176,21 +172,6 @@ function poolOptions<R extends Role>(
     prepare: config.db.preparedStatements === 'on',
     wrap: config.db.implicitTransactions === 'on',
   };
-}
-
-/** Without the standby, reads go to the primary: the server is as ready as the primary is. */
-async function checkPrimary(pool: Pool, signal: AbortSignal): Promise<void> {
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(readinessTimeoutMs)]);
-  try {
-    // A write pool finishes what it has sent, so the wait has an end of its own: a frozen primary must not hold the answer.
-    await withDeadline(pool.ping(inTime), readinessTimeoutMs + 100, signal);
-  } catch (error) {
-    throw new AppError('not_ready', { detail: `No answer from the write database: ${reasonOf(error)}` });
-  }
-}
-
-function reasonOf(error: unknown): string {
-  return describeFailure(error instanceof AppError && error.cause !== undefined ? error.cause : error);
 }
 
 /** Short, unique among workers and restarts, and cheaper than a UUID. */

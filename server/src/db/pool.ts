@@ -70,8 +70,6 @@ export interface QueryThenOptions<After extends QueryResultRow> {
 /** A call that the server refused, or that was never sent, is made again on another server at most this often. */
 const maxMoves = 2;
 
-const ping = statement<{ ok: number }>('pool.ping', 'select 1 as ok');
-
 /**
  * Connections to one server at a time, with the semantics of Go's `database/sql` that the guide tunes: max open, max idle,
  * lifetime, idle time. `pg-pool` keeps the connections; what it lacks is here: a bounded wait that can be left, a
@@ -146,11 +144,6 @@ export class Pool<R extends Role = Role> implements Queryable {
     return await this.#lend({ signal, isRead: false }, deadline, async (connection) =>
       knownOutcome(runTransaction(connection, { timeoutMs }, run, signal), false),
     );
-  }
-
-  /** Whether the server answers; rejects like `query`. */
-  async ping(signal: AbortSignal): Promise<void> {
-    await this.query(ping, [], signal);
   }
 
   /**

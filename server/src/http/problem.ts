@@ -51,6 +51,7 @@ export function renderProblem(code: ErrorCode, requestId: string, refusal?: AppE
   const { status, title } = errorCodes[code];
   const problem: Problem = { type: `urn:messenger:problem:${code}`, title, status, code, request_id: requestId };
   if (refusal?.detail !== undefined) problem.detail = refusal.detail;
+  if (refusal?.reason !== undefined) problem.reason = refusal.reason;
   if (refusal?.errors !== undefined) problem.errors = [...refusal.errors];
   return JSON.stringify(problem);
 }

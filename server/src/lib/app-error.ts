@@ -4,6 +4,8 @@ export interface AppErrorOptions extends ErrorOptions {
   /** A sentence for the client about this very case. Never a value that somebody typed. */
   readonly detail?: string;
   readonly errors?: readonly InvalidField[];
+  /** One of a few words of which programs can choose, where the code alone does not say enough. */
+  readonly reason?: string;
 }
 
 /** A refusal that a client is told about. Everything else that is thrown is a defect. */
@@ -11,6 +13,7 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
   readonly errors: readonly InvalidField[] | undefined;
+  readonly reason: string | undefined;
 
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
     super(options.detail ?? errorCodes[code].title, options);
@@ -18,5 +21,6 @@ export class AppError extends Error {
     this.code = code;
     this.detail = options.detail;
     this.errors = options.errors;
+    this.reason = options.reason;
   }
 }

@@ -179,6 +179,7 @@ class Trial {
   async #findUnready(): Promise<string[]> {
     const unready: string[] = [];
     const workers = new Set<string>();
+    await sleep(1_100); // A worker asks its primary once a second at most.
     for (let round = 0; round < 40 && workers.size < 2; round += 1) {
       const client = this.#system.client(1, this.#run.random);
       const { status, worker = '' } = await client.call({ method: 'GET', path: '/readyz' });
