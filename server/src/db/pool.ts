@@ -12,7 +12,7 @@ import { isFailureOfServer, isReadOnlyRefusal, withOutcome } from './errors.ts';
 import type { DbObserver } from './observer.ts';
 import type { ServerStatus } from './position.ts';
 import { ServerConnections } from './server-connections.ts';
-import { statement, type Queryable, type Statement } from './statement.ts';
+import type { Queryable, Statement } from './statement.ts';
 import { queryableOn, runTransaction, sendTransaction } from './transaction.ts';
 
 /** `write` pools reach the primary; `read` pools a standby, or the primary where there is none. */
