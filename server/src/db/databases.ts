@@ -72,7 +72,7 @@ export interface DatabasesServices extends PoolServices {
   readonly traces?: StatementTraces | undefined;
 }
 
-/** Resolves, within a second, when each server was asked once; rejects never: servers may be away. */
+/** Resolves, within a second, when each server was asked; rejects never: servers may be away. */
 export async function openDatabases(options: DatabasesOptions, services: DatabasesServices): Promise<Databases> {
   const { write, batching, maxLagMs, readTimeoutMs } = options;
   const { topology, serverOf } = watchServers(
@@ -194,7 +194,7 @@ function openStandby(
     if (status !== undefined && known !== undefined && !areOneServer(known, status))
       pool.moveTo(read.endpoint, { isCut: true });
     known = status ?? known;
-    standby.judge();
+    if (!topology.isSearching) standby.judge();
   };
   return { standby, pool, follow };
 }

@@ -42,6 +42,25 @@ test('the primary is found among several servers, in whatever order they are nam
   await reversed.stop();
 });
 
+test('a primary that is slow at the start is asked once more before its standbys are taken for all there is', async () => {
+  const searched: boolean[] = [];
+  topology.onAnswer(() => searched.push(topology.isSearching));
+  first.health = 'away';
+  const starting = topology.start();
+  await waitFor('the first questions', () => first.asked.length > 0 && second.asked.length > 0);
+  first.health = 'well';
+  await starting;
+  assert.equal(primaryPlace(), 'first:5433');
+  assert.deepEqual([searched[0], searched.at(-1)], [true, false]);
+});
+
+test('without a primary the search ends with the start', async () => {
+  first.health = 'away';
+  await topology.start();
+  assert.equal(topology.isSearching, false);
+  assert.equal(topology.primary, undefined);
+});
+
 async function assertFollowed(end: () => void): Promise<void> {
   await topology.start();
   end();

@@ -54,6 +54,7 @@ export class Topology {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #moved = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
+  #isSearching = true;
 
   constructor(options: TopologyOptions) {
     this.#options = options;
@@ -77,9 +78,21 @@ export class Topology {
     this.#listeners.push(listener);
   }
 
-  /** Resolves when each server was asked once, within a second, whichever are away. */
+  /**
+   * Whether the primary may still be found by the start: until then, it is not known how late its standbys are. Without one,
+   * they are all there is.
+   */
+  get isSearching(): boolean {
+    return this.#isSearching && this.#primary === undefined;
+  }
+
+  /** Resolves when each server was asked once, and once more without a primary; within a second, whichever are away. */
   async start(): Promise<void> {
-    await Promise.all(this.#servers.map(async (server) => server.ask()));
+    await this.#askAll();
+    // On a busy machine, a first connection may take longer than an answer may.
+    if (this.#primary === undefined) await this.#askAll();
+    this.#isSearching = false;
+    this.#tellListeners();
     this.#timer = setInterval(() => {
       for (const server of this.#servers) if (!server.isBeingAsked) void server.ask();
     }, everyMs);
@@ -113,6 +126,14 @@ export class Topology {
     return 'it is not the server that is known to be the primary';
   }
 
+  async #askAll(): Promise<void> {
+    await Promise.all(this.#servers.map(async (server) => server.ask()));
+  }
+
+  #tellListeners(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
   async #look(): Promise<void> {
     const { clock } = this.#options;
     await sleep(Math.max(0, this.#lookedAt + pauseMs - clock.now()));
@@ -134,7 +155,7 @@ export class Topology {
     // It answers, as a standby, or on a timeline that was left. One that does not answer may come back as it was.
     else if (this.#primary !== undefined && known?.status !== undefined)
       this.#follow({ ...this.#primary, isWritable: false });
-    for (const listener of this.#listeners) listener();
+    this.#tellListeners();
   }
 
   #follow(primary: Primary): void {
