@@ -1,7 +1,5 @@
 /** One install at a time per checkout: `npm ci` empties node_modules first, so two at once destroy each other's work. */
-import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,7 +8,8 @@ const waitMs = 10 * 60_000;
 
 /** Runs `work` when no other process installs into `root`. Waits for at most ten minutes. */
 export async function withInstallLock(root, work) {
-  const file = join(tmpdir(), `messenger-install-${process.getuid?.() ?? 0}-${shortHash(root)}`);
+  // Not among the temporary files, where another user could put a link in its place for root to follow.
+  const file = join(root, '.installing');
   await take(file);
   try {
     return await work();
@@ -18,8 +17,6 @@ export async function withInstallLock(root, work) {
     rmSync(file, { force: true });
   }
 }
-
-const shortHash = (text) => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 async function take(file) {
   const giveUpAt = Date.now() + waitMs;

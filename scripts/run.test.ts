@@ -62,7 +62,7 @@ const otherNode = `exec ${process.execPath} "$@"`;
 function launch(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   return spawn(process.execPath, args, {
     cwd: root,
-    env: { ...process.env, TMPDIR: temporary, npm_execpath: join(root, 'npm/npm-cli.js'), ...env },
+    env: { ...process.env, npm_execpath: join(root, 'npm/npm-cli.js'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
@@ -125,6 +125,7 @@ describe('npm start', () => {
   test('does not wait for an install that was killed', async () => {
     const killed = launch(['scripts/run.mjs', 'start']);
     while (npmCalls().length === 0) await sleep(10);
+    assert.ok(existsSync(join(root, '.installing')), 'the lock is in the checkout, where others cannot put a link');
     killed.kill('SIGKILL');
     await finish(killed);
     rmSync(join(root, 'node_modules'), { recursive: true, force: true });
