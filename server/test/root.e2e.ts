@@ -1,7 +1,20 @@
 /** Started as root: who runs what, and what other users of the machine get. `games` is the attacker, `daemon` serves. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmod, chown, lchown, link, lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lchown,
+  link,
+  lstat,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -209,6 +222,28 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.equal((await lstat(softLink)).uid, daemon);
     await rm(softLink);
     for (const path of [victim, join(victim, 'secret')]) assert.equal((await stat(path)).uid, 0, path);
+  });
+
+  test('in a folder of another user root does nothing: its owner serves, or the data folder has to be made first', async () => {
+    const folder = await servers.folder();
+    const games = await findUser('games');
+    assert(games !== undefined);
+    await chown(folder, games.uid, games.gid);
+    const refused = await servers.startRefused(join(folder, 'data'), { env: asDaemon });
+    assert.match(refused.stderr, /cannot be created by "daemon" \(EACCES\).*`install -d -m 700 -o daemon /u);
+    assert.deepEqual(await readdir(folder), []);
+    const started = await servers.start(join(folder, 'data'), { env: { LOG_FORMAT: 'json' } });
+    assert.deepEqual([...(await uidsOf(started.pid))], [games.uid]);
+    await stop(started);
+  });
+
+  test('a folder of root that holds something else is left as it is', async () => {
+    const folder = await servers.folder();
+    await writeFile(join(folder, 'thesis.odt'), '');
+    const refused = await servers.startRefused(folder, { env: asDaemon });
+    assert.match(refused.stderr, /holds "thesis.odt" and was not made by Messenger/u);
+    const { uid, mode } = await stat(folder);
+    assert.deepEqual([uid, mode & 0o777], [0, 0o755]);
   });
 
   test('a port below 1024 that the system keeps for root is refused with the ways out', async () => {
