@@ -108,7 +108,7 @@ test('a standby that streams no more since its slot is not there, lost or of ano
   assert.match(await adviceWith('messenger_standby'), /^Another standby uses its slot messenger_standby \(pid \d+ /u);
 });
 
-test('a standby behind a standby is well, and told to be one; once promoted it is no standby, and nor is who follows it', async () => {
+test('a standby behind a standby is well; once it is promoted, the old primary is to be stopped, and who follows the wrong one is told', async () => {
   const second = await follow(copies[0], 5434, pair.endpoints.read);
   const behind = await examineReading(second);
   const { status, found } = worstLine(behind, 'replication', 'standby');
@@ -118,8 +118,16 @@ test('a standby behind a standby is well, and told to be one; once promoted it i
   await askAt(second, 'select pg_promote()');
   await eventually(async () => (await askAt(third, 'select received_tli from pg_stat_wal_receiver'))[0] === 2);
 
-  const promoted = worstLine(await examineReading(second), 'fit for Messenger', 'standby');
-  assert.match(promoted.found, /follows it no more: it has been promoted/u);
+  const both = await examineReading(second);
+  assert.match(
+    worstLine(both, 'answers', 'primary').found,
+    /:5434$/u,
+    'the newest timeline is the primary, as for the start',
+  );
+  const old = worstLine(both, 'fit for Messenger', 'standby');
+  assert.equal(old.status, 'fail');
+  assert.match(old.found, /^takes writes of its own, beside the primary .*:5434$/u);
+  assert.match(old.advice ?? '', /Stop it at once/u);
   const astray = worstLine(await examineReading(third), 'replication', 'standby');
   assert.equal(astray.status, 'fail');
   assert.match(astray.found, /^follows another primary \(.*:5434\): timeline 2, ours is on 1$/u);

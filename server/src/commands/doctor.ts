@@ -4,7 +4,9 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 
 import type { LoadedConfig } from '../config.ts';
-import { listOf, type Endpoints } from '../db/endpoint.ts';
+import { listOf, placeOf, type Endpoint, type Endpoints } from '../db/endpoint.ts';
+import { locatePrimary } from '../db/locate-primary.ts';
+import type { SessionOptions } from '../db/session.ts';
 import type { Configured } from '../doctor/about.ts';
 import { checkAddresses } from '../doctor/addresses.ts';
 import { checkDisk } from '../doctor/disk.ts';
@@ -66,20 +68,24 @@ async function examineServers(
   running: ServerRecord | undefined,
   flags: MachineFlags,
 ): Promise<Finding[]> {
-  const servers = findServers(loaded, running);
-  if ('check' in servers) return [servers];
   const { connectTimeoutMs } = loaded.config.db;
   const session = { applicationName: 'messenger doctor', connectTimeoutMs, statementTimeoutMs, answerTimeoutMs };
+  const servers = await findServers(loaded, running, session);
+  if ('check' in servers) return [servers];
   const names = checkAddresses([servers.primary, ...servers.standbys], async (host) => lookup(host, { all: true }));
   return [...(await examine(servers, session, await describe(loaded, servers, flags))), await names];
 }
 
 /** The operator's servers, or the embedded ones of the server that runs on the data folder; or why there are none. */
-function findServers({ config }: LoadedConfig, running: ServerRecord | undefined): Examined | Finding {
+async function findServers(
+  { config }: LoadedConfig,
+  running: ServerRecord | undefined,
+  session: SessionOptions,
+): Promise<Examined | Finding> {
   const subject = { check: 'answers', where: 'primary' } as const;
   try {
     const external = externalEndpoints(config);
-    if (external !== undefined) return toExamined(external);
+    if (external !== undefined) return toExamined(await locate(external, session));
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     return fail(subject, error.message, 'Correct DB_WRITE_TLS_CA or DB_READ_TLS_CA, or let doctor read the file.');
@@ -91,8 +97,18 @@ function findServers({ config }: LoadedConfig, running: ServerRecord | undefined
   return fail(subject, `no server runs on ${dataDir}, and its databases run only with it`, advice);
 }
 
-function toExamined({ write, reads }: Endpoints): Examined {
-  return { primary: write, standbys: reads.filter((read) => read !== write) };
+/** With the primary as `write`, wherever it is; as they are configured when none takes writes, which the report tells. */
+async function locate(configured: Endpoints, session: SessionOptions): Promise<Endpoints> {
+  return await locatePrimary(configured, session).catch(() => configured);
+}
+
+/** All servers but the primary are looked at as standbys; other write hosts are when they are no read hosts, too. */
+function toExamined({ write, reads, otherWrites = [] }: Endpoints): Examined {
+  const standbys = reads.filter(
+    (read) => read !== write && (placeOf(read) !== placeOf(write) || otherWrites.length === 0),
+  );
+  const isThere = (one: Endpoint): boolean => standbys.some((standby) => placeOf(standby) === placeOf(one));
+  return { primary: write, standbys: [...standbys, ...otherWrites.filter((one) => !isThere(one))] };
 }
 
 /** Of a server of ours that runs, what the system lets it open; this shell may be allowed something else. */

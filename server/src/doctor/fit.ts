@@ -1,4 +1,5 @@
-import type { Endpoint } from '../db/endpoint.ts';
+import { placeOf, type Endpoint } from '../db/endpoint.ts';
+import { areOneServer } from '../db/identity.ts';
 import { findServerProblems, tooOld, type ServerFacts } from '../db/server-facts.ts';
 import { fail, ok, type Finding } from './finding.ts';
 
@@ -12,11 +13,16 @@ export interface Known {
 /** Whether a primary can be one. */
 export function judgePrimary({ where, endpoint, facts }: Known): Finding {
   const problems = findServerProblems({ write: endpoint, read: endpoint }, facts, facts);
+  if (facts.inRecovery) return fail({ check: 'fit for Messenger', where }, problems.join(' '), noPrimary);
   return judge(where, problems, `takes writes, database ${facts.database}, PostgreSQL ${showVersion(facts.version)}`);
 }
 
 /** Whether a standby is one of this primary; what is wrong with the primary itself is told there. */
 export function judgeStandby(primary: Known, { where, endpoint, facts }: Known): Finding {
+  if (takesOwnWrites(primary.facts, facts)) {
+    const found = `takes writes of its own, beside the primary ${placeOf(primary.endpoint)}`;
+    return fail({ check: 'fit for Messenger', where }, found, stopIt);
+  }
   const ofPrimary = findServerProblems(
     { write: primary.endpoint, read: primary.endpoint },
     primary.facts,
@@ -25,6 +31,22 @@ export function judgeStandby(primary: Known, { where, endpoint, facts }: Known):
   const problems = findServerProblems({ write: primary.endpoint, read: endpoint }, primary.facts, facts);
   const own = problems.filter((problem) => !ofPrimary.includes(problem));
   return judge(where, own, `of the same cluster, database ${facts.database}, PostgreSQL ${showVersion(facts.version)}`);
+}
+
+const noPrimary =
+  'If the primary is lost, promote a standby: select pg_promote() on it (docs/operations.md#primarydown). Else let DB_WRITE_HOST name the primary.';
+
+const stopIt =
+  'After a failover it is the old primary: what is written there is lost when it follows again. Stop it at once, then make it a standby anew (docs/operations.md).';
+
+/** A promoted copy, or the primary of before a failover. */
+function takesOwnWrites(primary: ServerFacts, other: ServerFacts): boolean {
+  return (
+    primary.systemIdentifier === other.systemIdentifier &&
+    !primary.inRecovery &&
+    !other.inRecovery &&
+    !areOneServer(primary, other)
+  );
 }
 
 /** The line of a server before PostgreSQL 18. */
