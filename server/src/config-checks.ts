@@ -14,6 +14,20 @@ export function findConflicts(config: Config, sources: ValueSources): string[] {
     ...findTokenProblems(config, sources),
     ...findHostConflicts('writeDb', config, sources),
     ...findHostConflicts('readDb', config, sources),
+    ...findDurabilityConflicts(config, sources),
+  ];
+}
+
+function findDurabilityConflicts({ db, embedded, writeDb, readDb }: Config, sources: ValueSources): string[] {
+  if (db.durability === 'disk') return [];
+  const source = sources['db.durability'];
+  return [
+    ...(embedded.synchronousCommit === 'off'
+      ? [`${source}: standby needs commits that wait, and ${sources['embedded.synchronousCommit']} is off`]
+      : []),
+    ...(writeDb.host?.length === 1 && readDb.host === undefined
+      ? [`${source}: standby needs one, and neither DB_READ_HOST nor a second DB_WRITE_HOST is set`]
+      : []),
   ];
 }
 

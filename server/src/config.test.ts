@@ -363,3 +363,14 @@ test('a read pool of one connection is refused: the watch over the standby needs
   assert.match(problemsOf({ env: only }).join(), /^DB_READ_MAX_OPEN_CONNS: .*\b2\b/u);
   assert.deepEqual(problemsOf({ env: { ...only, DB_READ_MAX_OPEN_CONNS: '2' } }), []);
 });
+
+test('DURABILITY=standby is refused where no commit would wait for a standby', () => {
+  const env = { DURABILITY: 'standby' };
+  assert.match(
+    problemsOf({ env: { ...env, MESSENGER_SYNCHRONOUS_COMMIT: 'off' } }).join(),
+    /^DURABILITY: standby needs/u,
+  );
+  assert.match(problemsOf({ env: { ...env, DB_WRITE_HOST: 'alone' } }).join(), /^DURABILITY: standby needs one/u);
+  assert.deepEqual(problemsOf({ env: { ...env, DB_WRITE_HOST: 'a,b' } }), []);
+  assert.deepEqual(problemsOf({ env }), []);
+});

@@ -228,6 +228,12 @@ export const optionTable = {
       max: longestMs,
       help: 'Milliseconds that a standby may be behind; then it gets no reads until it has caught up',
     }),
+    durability: choice({
+      env: 'DURABILITY',
+      default: 'disk',
+      of: ['disk', 'standby'],
+      help: 'What an acknowledged write is on: the disk of the primary, or that of a standby as well, so that a failover loses none; `standby` makes writes fail while no standby is there',
+    }),
     preparedStatements: choice({
       env: 'DB_PREPARED_STATEMENTS',
       default: 'on',

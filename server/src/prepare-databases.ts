@@ -5,6 +5,7 @@ import { fitConnections } from './connection-limit.ts';
 import { placeOf, type Endpoint, type Endpoints } from './db/endpoint.ts';
 import { migrateUp } from './db/migrations.ts';
 import type { Role } from './db/pool.ts';
+import { assertStandbyDurability } from './db/standby-durability.ts';
 import { waitForReplay } from './db/replay.ts';
 import { waitForServers } from './db/wait-for-servers.ts';
 import { fitPools, planPools } from './plan-pools.ts';
@@ -41,11 +42,13 @@ export async function prepareDatabases(
   { loaded, workers, isEmbedded, random, log }: PrepareOptions,
   signal: AbortSignal,
 ): Promise<PreparedDatabases> {
-  const { connectTimeoutMs } = loaded.config.db;
+  const { connectTimeoutMs, durability } = loaded.config.db;
   // Our own standby is fit by construction, and may come up after the primary; readiness waits for it, the start not.
   const asked = isEmbedded ? { write: configured.write, reads: [configured.write] } : configured;
   const found = await waitForServers(asked, { connectTimeoutMs, signal, random, log });
   const endpoints = isEmbedded ? configured : found.endpoints;
+  // Our own pair has the settings that this needs.
+  if (durability === 'standby' && !isEmbedded) await assertStandbyDurability(endpoints.write, connectTimeoutMs);
   const planned = {
     write: found.write,
     reads: found.reads.map((read) => ({ ...read, isApart: isEmbedded })),

@@ -134,8 +134,11 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
 /** Elsewhere the workers share one listener of the supervisor. Node's documentation, `server.listen`, `reusePort`. */
 const systemHasReusePort = process.platform === 'linux' || process.platform === 'freebsd';
 
-function createPair({ embedded }: Config, services: Pick<EmbeddedOptions, 'log' | 'clock' | 'record'>): EmbeddedPair {
-  return new EmbeddedPair({ ...embedded, ...services });
+function createPair(
+  { embedded, db }: Config,
+  services: Pick<EmbeddedOptions, 'log' | 'clock' | 'record'>,
+): EmbeddedPair {
+  return new EmbeddedPair({ ...embedded, durability: db.durability, ...services });
 }
 
 /** With its own port it is served there alone. */

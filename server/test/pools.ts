@@ -1,6 +1,6 @@
 import { afterEach } from 'node:test';
 
-import type { DatabaseFixture } from './database.ts';
+import type { DatabaseFixture, TestDatabase } from './database.ts';
 import { AppError } from '../src/lib/app-error.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { Pool, type PoolOptions, type PoolServices, type Role } from '../src/db/pool.ts';
@@ -24,7 +24,7 @@ export type OpenPool = <R extends Role>(
 ) => Pool<R>;
 
 /** Opens pools to the file's database; each is closed after the test that opened it. */
-export function usePools(database: DatabaseFixture): OpenPool {
+export function usePools(database: () => Pick<TestDatabase, 'endpoints'>): OpenPool {
   const log = createLog({ level: 'silent', name: 'test', pretty: false });
   const pools: Pool[] = [];
   afterEach(async () => {

@@ -49,7 +49,7 @@ export class Connection {
 
   /** A cancellation was sent: it may arrive late and hit the next statement, so there must not be one. */
   get spoilt(): boolean {
-    return this.#spoilt;
+    return this.#spoilt || unconfirmed.has(this.client);
   }
 
   /** Runs one statement; rejects with `AppError`, or PostgreSQL's error when the statement is wrong. */
@@ -73,9 +73,13 @@ export class Connection {
     this.#running += 1;
     try {
       const { name, text } = wanted;
-      return await this.client.query<Row>({ text, values: [...values], ...(this.#options.prepare ? { name } : {}) });
+      const query = { text, values: [...values], ...(this.#options.prepare ? { name } : {}) };
+      const result = await this.client.query<Row>(query);
+      if (unconfirmed.has(this.client)) throw new AppError('outcome_unknown', { cause: new Error(notConfirmed) });
+      return result;
     } catch (error) {
       failed = true;
+      if (error instanceof AppError) throw error;
       if (outcome.isLate) throw new AppError('statement_timeout', { cause: error });
       if (interrupt?.aborted === true) throw interrupt.reason;
       throw toAppError(error);
@@ -125,6 +129,22 @@ export class Connection {
 /** Drops a connection; statements that run on it reject. */
 export function cutConnection(client: object): void {
   socketOf(client)?.destroy();
+}
+
+/** For the log of the operator. */
+const notConfirmed = 'no standby confirmed the commit in time (DURABILITY=standby); the primary has it';
+
+/** Sessions with a commit that stopped waiting for a standby. */
+const unconfirmed = new WeakSet<object>();
+
+/**
+ * From now on a commit that stops waiting for a standby is no success. PostgreSQL answers one that was cancelled while it
+ * waited with success and a warning, and only the routine of the warning is the same in every language.
+ */
+export function noticeUnconfirmedCommits(client: PoolClient): void {
+  client.on('notice', ({ routine }) => {
+    if (routine === 'SyncRepWaitForLSN') unconfirmed.add(client);
+  });
 }
 
 /** `pg` has no public way to drop a connection on which statements are still running, or to send several at once. */

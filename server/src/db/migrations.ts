@@ -116,6 +116,8 @@ async function run(
   count: number | undefined,
 ): Promise<string[]> {
   await refusePooler(client);
+  // The standby may come only later, and a schema that it lacks after a failover is made by the next start.
+  await client.query('set synchronous_commit = local');
   // Loaded only when there is something to migrate: a start with nothing pending need not wait for it.
   const { runner } = await import('node-pg-migrate');
   const done = await runner({

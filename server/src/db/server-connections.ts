@@ -4,7 +4,7 @@ import { Pool as PgPool, type PoolClient } from 'pg';
 
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Connection, cutConnection, type ConnectionOptions } from './connection.ts';
+import { Connection, noticeUnconfirmedCommits, cutConnection, type ConnectionOptions } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { describeFailure } from './errors.ts';
 import { serverStatus, type ServerStatus } from './position.ts';
@@ -46,6 +46,7 @@ export class ServerConnections {
     });
     this.#pool.on('connect', (client) => {
       client.on('error', () => undefined); // The statement that was running reports it; without a listener it is fatal.
+      noticeUnconfirmedCommits(client);
       this.#clients.add(client);
       client.once('end', () => this.#clients.delete(client));
       this.#expiresAt.set(client, options.clock.now() + options.lifetimeMs * (1 - options.random() / 10));

@@ -12,7 +12,7 @@ import { endStragglers, settleOrphan } from './orphans.ts';
 import type { LogLine } from './postgres-log.ts';
 import { type PostgresProcess, startPostgres } from './postgres-process.ts';
 import { ensureDatabase, ensureRoles, giveSchema } from './roles.ts';
-import { renderPostgresConf, type Role, settingsFor, type SynchronousCommit } from './settings.ts';
+import { type Durability, renderPostgresConf, type Role, settingsFor, type SynchronousCommit } from './settings.ts';
 import { ensureSlot } from './slot.ts';
 import { removeStaleSocket } from './socket-folder.ts';
 import { withSession } from './sql.ts';
@@ -27,6 +27,7 @@ export interface PairContext {
   readonly binaries: Binaries;
   readonly endpoints: EndpointPair;
   readonly synchronousCommit: SynchronousCommit;
+  readonly durability: Durability | undefined;
   readonly tuning: 'on' | 'off';
   readonly overrides: Overrides;
   readonly log: Log;
@@ -43,6 +44,7 @@ async function prepare(context: PairContext, role: Role): Promise<void> {
   const overrides = context.overrides[role] ?? {};
   const settings = settingsFor(role, {
     synchronousCommit: context.synchronousCommit,
+    durability: context.durability,
     tuning: context.tuning,
     socketDir,
     overrides,

@@ -19,7 +19,7 @@ import {
 } from './data-folder.ts';
 import type { Overrides, PairContext } from './launch.ts';
 import { folderInUse, removeServerRecord, writeServerRecord } from './server-record.ts';
-import type { SynchronousCommit } from './settings.ts';
+import type { Durability, SynchronousCommit } from './settings.ts';
 import { endpointsIn, prepareSocketFolder, socketFolderOf } from './socket-folder.ts';
 
 export interface EmbeddedOptions {
@@ -27,6 +27,8 @@ export interface EmbeddedOptions {
   /** A folder with bin/, lib/ and share/; default: the platform's npm package. */
   readonly binariesDir?: string | undefined;
   readonly synchronousCommit: SynchronousCommit;
+  /** Default: `disk`, also for a primary that runs alone for a while. */
+  readonly durability?: Durability;
   readonly tuning: 'on' | 'off';
   readonly log: Log;
   readonly clock: Clock;
@@ -102,8 +104,8 @@ export async function openData(options: EmbeddedOptions, signal: AbortSignal): P
   await prepareDataFolder(layout);
   const lock = await lockDataFolder(layout);
   if (lock === undefined) throw await folderInUse(layout);
-  const { synchronousCommit, tuning, overrides = {}, log, clock, record = () => {} } = options;
-  const settings = { synchronousCommit, tuning, overrides };
+  const { synchronousCommit, durability, tuning, overrides = {}, log, clock, record = () => {} } = options;
+  const settings = { synchronousCommit, durability, tuning, overrides };
   const context = { layout, binaries, endpoints: endpointsIn(sockets), ...settings, log, clock, record };
   try {
     await writeServerRecord(layout, { pid: process.pid, sockets });

@@ -3,6 +3,9 @@ export type Role = 'primary' | 'standby';
 /** `off` answers commits before they are on disk: faster single commits, up to 600 ms of them lost in a crash. */
 export type SynchronousCommit = 'on' | 'off';
 
+/** What an acknowledged write is on: the disk of the primary, or that of the standby as well. */
+export type Durability = 'disk' | 'standby';
+
 type Settings = Readonly<Record<string, string>>;
 type SettingsByRole = Readonly<Record<Role | 'both', Settings>>;
 
@@ -97,6 +100,8 @@ export const databaseName = 'messenger';
 
 export interface SettingsOptions {
   readonly synchronousCommit: SynchronousCommit;
+  /** Default: `disk`. */
+  readonly durability?: Durability | undefined;
   /** `off` leaves PostgreSQL at its own defaults. */
   readonly tuning: 'on' | 'off';
   readonly socketDir: string;
@@ -112,6 +117,7 @@ export function settingsFor(role: Role, options: SettingsOptions): Settings {
     ...embedded.both,
     ...embedded[role],
     synchronous_commit: options.synchronousCommit,
+    synchronous_standby_names: options.durability === 'standby' ? slotName : '',
     port: String(embeddedPorts[role]),
     // A list of folders to PostgreSQL; the double quotes make spaces part of the one folder's name.
     unix_socket_directories: `"${options.socketDir.replaceAll('"', '""')}"`,

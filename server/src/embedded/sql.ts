@@ -32,6 +32,8 @@ export async function openSession(endpoint: Endpoint, queryMs = statementMs, dat
     application_name: 'messenger-embedded',
     connectionTimeoutMillis: connectMs,
     query_timeout: queryMs,
+    // What makes or mends the standby cannot wait for it (DURABILITY=standby).
+    options: '-c synchronous_commit=local',
     stream: () => socket,
   });
   client.on('error', () => {});
