@@ -8,6 +8,7 @@ export const errorCodes = {
   malformed_request: { status: 400, title: 'The bytes on the connection are not a valid HTTP request' },
   malformed_json: { status: 400, title: 'The body is not valid JSON' },
   invalid_request: { status: 400, title: 'Some fields of the request are not valid' },
+  unauthenticated: { status: 401, title: 'This address asks for a password' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   user_not_found: { status: 404, title: 'There is no user with this id' },
   method_not_allowed: { status: 405, title: 'This address does not support this method' },
@@ -15,6 +16,10 @@ export const errorCodes = {
   body_too_large: { status: 413, title: 'The body is larger than the server accepts' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json, not encoded further' },
   expectation_failed: { status: 417, title: 'The only expectation that the server meets is 100-continue' },
+  too_many_attempts: {
+    status: 429,
+    title: 'Too many wrong passwords came from this address, or from all; wait a minute',
+  },
   headers_too_large: { status: 431, title: 'The request headers are larger than the server accepts' },
   internal_error: { status: 500, title: 'The server has a defect; the request id finds it in the log' },
   not_implemented: { status: 501, title: 'The server knows no such method or transfer coding' },

@@ -8,6 +8,7 @@ import { apiDocs } from './http/api-docs.ts';
 import { Connections, type ConnectionLimits } from './http/connections.ts';
 import { Drain } from './http/drain.ts';
 import { healthRoutes } from './http/health-routes.ts';
+import { WrongTokens } from './http/wrong-tokens.ts';
 import { homePage } from './http/home-page.ts';
 import { collectMethods } from './http/method-not-allowed.ts';
 import { observeHttpBy } from './http/observer.ts';
@@ -117,7 +118,8 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     check: shareCheck(primaryCheck(writePool, services.log), services.clock),
   });
   if (hasOps) {
-    const forOperator = { ...services.watch, guard: { token: config.metrics.token, isOpen: false } };
+    const guard = { token: config.metrics.token, isOpen: false, wrongTokens: new WrongTokens(services) };
+    const forOperator = { ...services.watch, guard };
     metricsRoute(http, forOperator);
     await opsRoutes(http, { ...forOperator, isDraining: () => drain.draining });
   }

@@ -63,12 +63,14 @@ function findTraceConflicts({ otel }: Config, sources: ValueSources): string[] {
   });
 }
 
-/** What a header can carry as one word; a browser's form has as much room. */
-const sendableToken = /^[!-~]{1,1024}$/u;
+/** What a header can carry as one word, and nobody can guess. */
+const sendableToken = /^[!-~]{16,1024}$/u;
 
 function findTokenProblems({ metrics: { token } }: Config, sources: ValueSources): string[] {
   if (token === undefined || sendableToken.test(token)) return [];
-  return [`${sources['metrics.token']}: must be 1 to 1024 letters, digits and signs of ASCII, without spaces`];
+  return [
+    `${sources['metrics.token']}: must be 16 to 1024 letters, digits and signs of ASCII, without spaces; \`openssl rand -hex 24\` makes one`,
+  ];
 }
 
 function findMetricsConflicts({ metrics, server }: Config, sources: ValueSources): string[] {

@@ -201,12 +201,22 @@ test('settings that contradict one another are refused', () => {
 });
 
 test('a token that no client could send is refused, and not shown', () => {
-  for (const METRICS_TOKEN of ['correct horse', 'clé', ' x', 'x\n', 'x'.repeat(1_025)]) {
+  for (const METRICS_TOKEN of [
+    'correct horse battery',
+    'clé'.repeat(9),
+    ` ${'x'.repeat(16)}`,
+    `${'x'.repeat(16)}\n`,
+    'x'.repeat(15),
+    'x'.repeat(1_025),
+  ]) {
     const [problem = '', ...others] = problemsOf({ env: { METRICS_TOKEN } });
-    assert.match(problem, /^METRICS_TOKEN: must be 1 to 1024 letters, digits and signs of ASCII, without spaces$/u);
+    assert.match(
+      problem,
+      /^METRICS_TOKEN: must be 16 to 1024 letters, .* without spaces; `openssl rand -hex 24` makes one$/u,
+    );
     assert.deepEqual(others, []);
   }
-  for (const METRICS_TOKEN of ['x', 'aZ09-._~+/=', '"!{}"', 'x'.repeat(1_024)])
+  for (const METRICS_TOKEN of ['x'.repeat(16), 'aZ09-._~+/="!{}"', 'x'.repeat(1_024)])
     assert.deepEqual(problemsOf({ env: { METRICS_TOKEN } }), []);
 });
 

@@ -263,7 +263,7 @@ export const optionTable = {
     token: optionalText({
       env: 'METRICS_TOKEN',
       secret: true,
-      help: 'Whoever sends it as `Authorization: Bearer …` may read /metrics, from anywhere, and nobody else; /ops asks for it; when it is not set, programs on this machine may',
+      help: '16 characters or more. Whoever sends it, as a bearer token or as the password of a browser, may read /metrics and /ops, from anywhere, and nobody else; when it is not set, programs on this machine may',
     }),
     port: optionalInteger({
       env: 'METRICS_PORT',

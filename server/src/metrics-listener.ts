@@ -31,6 +31,7 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
   // Loaded only here: without this port the supervisor needs no HTTP.
   const { createHttpServer } = await import('./http/server.ts');
   const { metricsRoute } = await import('./http/metrics-route.ts');
+  const { WrongTokens } = await import('./http/wrong-tokens.ts');
   const { opsRoutes } = await import('./http/ops-routes.ts');
   const { Connections } = await import('./http/connections.ts');
   await findPort(host, port, '--metrics-port');
@@ -44,7 +45,8 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
     log: options.log,
     newRequestId: () => `metrics-${(requests += 1).toString(36)}`,
   });
-  const forOperator = { ...options.watch, guard: { token, isOpen: !isLoopback(host) } };
+  const guard = { token, isOpen: !isLoopback(host), wrongTokens: new WrongTokens(options) };
+  const forOperator = { ...options.watch, guard };
   metricsRoute(app, forOperator);
   // Its end cuts all connections: no page has to be told.
   await opsRoutes(app, { ...forOperator, isDraining: () => false });

@@ -157,10 +157,10 @@ test('without processes of their own the workers are told of just the same, and 
 });
 
 test('with a token or a port of their own, metrics are for nobody else', async () => {
-  const { server } = await start({ env: { METRICS_TOKEN: 'a-secret' } });
+  const { server } = await start({ env: { METRICS_TOKEN: 'a-secret-of-the-operator' } });
   assert.equal((await get(`${server.url}/metrics`)).status, 404);
-  assert.equal((await get(`${server.url}/metrics`, { authorization: 'Bearer a-secret' })).status, 200);
-  assert.doesNotMatch(server.stdout + server.stderr, /a-secret/u);
+  assert.equal((await get(`${server.url}/metrics`, { authorization: 'Bearer a-secret-of-the-operator' })).status, 200);
+  assert.doesNotMatch(server.stdout + server.stderr, /a-secret-of-the-operator/u);
 
   const port = 1 + Number(new URL(server.url).port);
   const apart = await start({ args: ['--metrics-port', String(port)] });

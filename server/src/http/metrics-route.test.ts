@@ -4,8 +4,13 @@ import { test } from 'node:test';
 import { createTestServer, codeOf } from '../../test/http-server.ts';
 import { noCollection } from '../../test/collections.ts';
 import { parseExposition } from '../../test/exposition.ts';
+import { monotonicClock } from '../lib/clock.ts';
+import { createLog } from '../telemetry/log.ts';
+import { WrongTokens } from './wrong-tokens.ts';
 import { metricsRoute } from './metrics-route.ts';
 import type { OperatorGuardOptions } from './operator-guard.ts';
+
+const log = createLog({ level: 'silent', name: 'test', pretty: false });
 
 interface Caller {
   readonly from?: string;
@@ -19,7 +24,7 @@ async function ask(guard: Partial<OperatorGuardOptions>, { from = '127.0.0.1', h
   const app = await createTestServer({ corsOrigins: ['*'] });
   metricsRoute(app, {
     collect: async () => ({ ...noCollection, metrics: restarts }),
-    guard: { token: undefined, isOpen: false, ...guard },
+    guard: { token: undefined, isOpen: false, wrongTokens: new WrongTokens({ clock: monotonicClock, log }), ...guard },
   });
   const answer = await app.inject({ url: '/metrics', remoteAddress: from, headers });
   await app.close();
@@ -103,7 +108,7 @@ test('a supervisor that does not answer is told, and not waited for without end'
     collect: async () => {
       throw new Error('not done within 4000 ms');
     },
-    guard: { token: undefined, isOpen: false },
+    guard: { token: undefined, isOpen: false, wrongTokens: new WrongTokens({ clock: monotonicClock, log }) },
   });
   assert.equal(codeOf(await app.inject('/metrics')), 'not_ready');
   await app.close();

@@ -4,13 +4,14 @@ import type { FastifyRequest } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { isSession, sessionOf } from './operator-session.ts';
+import type { WrongTokens } from './wrong-tokens.ts';
 
 export interface OperatorGuardOptions {
   /** Whoever has it may come in, from anywhere; without it nobody may, also on this machine. */
   readonly token: string | undefined;
   /** Whether the operator chose whom this listener reaches: then, without a token, everyone may come in who gets there. */
   readonly isOpen: boolean;
+  readonly wrongTokens: WrongTokens;
 }
 
 /**
@@ -18,19 +19,12 @@ export interface OperatorGuardOptions {
  * Without a token, and where it is not open, who connects from this machine is the operator: by the address of the connection,
  * never by what a header says. What came through a proxy has a local address, too, so everything that looks forwarded is
  * refused; a proxy that says nothing of itself has to keep these addresses closed. A page of another site that a browser on this
- * machine shows is a stranger as well.
+ * machine shows is a stranger as well. Throws `too_many_attempts` for an address that has sent too many wrong tokens.
  */
 export function onlyOperator(options: OperatorGuardOptions): (request: FastifyRequest) => Promise<void> {
   return async (request) => {
-    if (!mayEnter(request, options)) throw new AppError('not_found');
+    if (!mayEnter(request, options, isFromAnotherSite(request))) throw new AppError('not_found');
   };
-}
-
-/** Who has the token shows it with each request, or has shown it in a browser, which keeps a session. */
-function mayEnter(request: FastifyRequest, options: OperatorGuardOptions): boolean {
-  const { token } = options;
-  if (token !== undefined && isToken(bearerOf(request), token)) return true;
-  return !isFromAnotherSite(request) && isKnown(request, options);
 }
 
 /**
@@ -38,21 +32,47 @@ function mayEnter(request: FastifyRequest, options: OperatorGuardOptions): boole
  * scripts are then those of our own site.
  */
 export function mayOpen(request: FastifyRequest, options: OperatorGuardOptions): boolean {
-  return mayEnter(request, options) || (isNavigation(request) && isKnown(request, options));
+  return mayEnter(request, options, isFromAnotherSite(request) && !isNavigation(request));
 }
 
-function isKnown(request: FastifyRequest, { token, isOpen }: OperatorGuardOptions): boolean {
-  if (token !== undefined) return isSession(sessionOf(request.headers.cookie), token, Date.now());
+/** A program sends the token as a bearer token; a browser as a password, by itself, also for a page of another site. */
+function mayEnter(request: FastifyRequest, options: OperatorGuardOptions, isStrangeSite: boolean): boolean {
+  const { token, isOpen } = options;
+  if (token !== undefined) {
+    const given = bearerOf(request) ?? (isStrangeSite ? undefined : passwordOf(request));
+    return given !== undefined && isRightToken(given, token, request, options);
+  }
+  if (isStrangeSite) return false;
   return isOpen || (isLoopback(request.raw.socket.remoteAddress) && isForThisMachine(request) && !isForwarded(request));
+}
+
+function isRightToken(
+  given: string,
+  token: string,
+  { raw }: FastifyRequest,
+  { wrongTokens }: OperatorGuardOptions,
+): boolean {
+  const { remoteAddress } = raw.socket;
+  if (wrongTokens.isBlocked(remoteAddress)) throw new AppError('too_many_attempts');
+  const isRight = isToken(given, token);
+  if (isRight) wrongTokens.trust(remoteAddress);
+  else wrongTokens.add(remoteAddress);
+  return isRight;
 }
 
 function bearerOf({ headers }: FastifyRequest): string | undefined {
   return /^Bearer +(\S+)$/iu.exec(headers.authorization ?? '')?.[1];
 }
 
+/** Of HTTP Basic authentication (RFC 7617), whatever the user name. */
+function passwordOf({ headers }: FastifyRequest): string | undefined {
+  const encoded = /^Basic +(\S+)$/iu.exec(headers.authorization ?? '')?.[1];
+  return encoded === undefined ? undefined : /^[^:]*:(.*)$/su.exec(Buffer.from(encoded, 'base64').toString())?.[1];
+}
+
 /** Digests, because what is compared in constant time must have the same length. */
-export function isToken(given: string | undefined, token: string): boolean {
-  return given !== undefined && timingSafeEqual(digest(given), digest(token));
+function isToken(given: string, token: string): boolean {
+  return timingSafeEqual(digest(given), digest(token));
 }
 
 function digest(text: string): Buffer {

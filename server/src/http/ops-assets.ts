@@ -11,13 +11,11 @@ export interface OpsAsset {
 /** By their addresses below `/ops/`. The page loads nothing else, so that it works where there is no other network. */
 const files: Readonly<Record<string, string>> = {
   'index.html': '../ops-page/index.html',
-  'login.html': '../ops-page/login.html',
   'style.css': '../ops-page/style.css',
   'page.js': '../ops-page/page.js',
   'series.js': '../ops-page/series.js',
   'format.js': '../ops-page/format.js',
   'charts.js': '../ops-page/charts.js',
-  'login.js': '../ops-page/login.js',
   'uplot.js': import.meta.resolve('uplot/dist/uPlot.esm.js'),
   'uplot.css': import.meta.resolve('uplot/dist/uPlot.min.css'),
 };

@@ -10,8 +10,10 @@ import { waitFor } from '../../test/wait-for.ts';
 
 import type { AskLive } from '../telemetry/live.ts';
 import { observeHttpBy } from './observer.ts';
+import { createLog } from '../telemetry/log.ts';
 import type { HttpOptions, HttpServer } from './server.ts';
 import { opsRoutes } from './ops-routes.ts';
+import { WrongTokens } from './wrong-tokens.ts';
 
 const token = 'correct-horse-battery';
 
@@ -22,9 +24,17 @@ interface Options {
   readonly http?: Partial<HttpOptions>;
 }
 
+let now = 0;
+const lines: string[] = [];
+const log = createLog(
+  { level: 'info', name: 'test', pretty: false },
+  { write: (line: string) => void lines.push(line) },
+);
+
 async function create({ live = noWatch.live, isDraining = () => false, http, ...guard }: Options = {}) {
   const app = await createTestServer(http);
-  await opsRoutes(app, { live, isDraining, guard: { token: guard.token, isOpen: false } });
+  const wrongTokens = new WrongTokens({ clock: { now: () => now }, log });
+  await opsRoutes(app, { live, isDraining, guard: { token: guard.token, isOpen: false, wrongTokens } });
   return app;
 }
 
@@ -94,7 +104,7 @@ test('a file that a browser has is not sent again, and one that has changed is',
 
 test('the scripts of the page import what is served beside them, and nothing else', async () => {
   const app = await create();
-  for (const name of ['page.js', 'series.js', 'charts.js', 'format.js', 'login.js', 'uplot.js']) {
+  for (const name of ['page.js', 'series.js', 'charts.js', 'format.js', 'uplot.js']) {
     const { body } = await app.inject(`/ops/${name}`);
     for (const [, address = ''] of body.matchAll(/^import [^'"]*['"]([^'"]+)['"]/gmu)) {
       assert.match(address, /^\.\/[a-z]+\.js$/u);
@@ -104,29 +114,64 @@ test('the scripts of the page import what is served beside them, and nothing els
   await close(app);
 });
 
-test('where a token is set, a browser shows it once and has a session, which is good for nothing else', async () => {
-  const app = await create({ token });
-  const form = await app.inject('/ops');
-  assert.equal(form.statusCode, 401);
-  assert.match(form.body, /METRICS_TOKEN/u);
-  assert.equal((await app.inject('/ops/style.css')).statusCode, 200, 'the form needs it');
-  assert.equal(codeOf(await app.inject('/ops/stream')), 'not_found');
-  const signIn = async (payload: object) => app.inject({ url: '/ops/session', method: 'POST', payload });
-  assert.equal(codeOf(await signIn({ token: `${token}x` })), 'not_found');
-  for (const garbage of [{}, { token: 1 }, { token: '' }, { token, more: 1 }])
-    assert.equal(codeOf(await signIn(garbage)), 'invalid_request');
+const basic = (password: string, user = 'anyone'): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
-  const { headers, statusCode } = await signIn({ token });
-  assert.equal(statusCode, 204);
-  const setCookie = String(headers['set-cookie']);
-  assert.match(setCookie, /; Path=\/ops; .*HttpOnly; SameSite=Strict$/u);
-  assert.doesNotMatch(setCookie, new RegExp(token, 'u'));
-  const cookie = `other=1; ${setCookie.split(';')[0]}`;
-  assert.match((await app.inject({ url: '/ops', headers: { cookie } })).body, /id="headline"/u);
-  const fromElsewhere = { cookie, 'sec-fetch-site': 'cross-site' };
-  assert.equal((await app.inject({ url: '/ops', headers: fromElsewhere })).statusCode, 401);
-  const out = await app.inject({ url: '/ops/session', method: 'DELETE', headers: { cookie } });
-  assert.match(String(out.headers['set-cookie']), /=; Path=\/ops; Max-Age=0/u);
+test('where a token is set, a browser is asked for it, and sends it as a password', async () => {
+  const app = await create({ token });
+  const asked = await app.inject('/ops');
+  assert.equal(codeOf(asked), 'unauthenticated');
+  assert.match(String(asked.headers['www-authenticate']), /^Basic realm="[^"]*METRICS_TOKEN[^"]*", charset="UTF-8"$/u);
+  assert.equal(asked.headers['set-cookie'], undefined);
+  const open = async (authorization: string, headers = {}) =>
+    app.inject({ url: '/ops', headers: { authorization, ...headers }, remoteAddress: '192.0.2.9' });
+  assert.match((await open(basic(token))).body, /id="headline"/u);
+  assert.match((await open(basic(token, ''))).body, /id="headline"/u);
+  for (const wrong of [
+    basic(`${token}x`),
+    basic(''),
+    `Basic ${token}`,
+    `Digest ${token}`,
+    'Basic',
+    basic(`x:${token}`),
+  ])
+    assert.equal(codeOf(await open(wrong)), 'unauthenticated', wrong);
+  const fromElsewhere = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' };
+  assert.equal(codeOf(await open(basic(token), fromElsewhere)), 'unauthenticated', 'another page must not use it');
+  await close(app);
+});
+
+test('tokens cannot be guessed fast: after ten wrong ones none of that address is looked at for a minute', async () => {
+  const app = await create({ token });
+  lines.length = 0;
+  const ask = async (password: string, remoteAddress: string) =>
+    codeOf(await app.inject({ url: '/ops/page.js', headers: { authorization: basic(password) }, remoteAddress }));
+  for (let n = 0; n < 10; n += 1) assert.equal(await ask(`wrong-${n}`, '192.0.2.1'), 'not_found');
+  const blocked = await app.inject({
+    url: '/ops/page.js',
+    headers: { authorization: `Bearer ${token}` },
+    remoteAddress: '192.0.2.1',
+  });
+  assert.equal(codeOf(blocked), 'too_many_attempts');
+  assert.equal(blocked.headers['retry-after'], '60');
+  const other = { url: '/ops/page.js', headers: { authorization: basic(token) }, remoteAddress: '192.0.2.2' };
+  assert.equal((await app.inject(other)).statusCode, 200);
+  assert.equal(lines.length, 1, 'a line for all of them');
+  assert.match(lines.join(), /"address":"192\.0\.2\.1".*"msg":"a wrong METRICS_TOKEN was sent"/u);
+  assert.doesNotMatch(lines.join(), /wrong-\d/u);
+  now += 60_000;
+  assert.equal((await app.inject({ ...other, remoteAddress: '192.0.2.1' })).statusCode, 200);
+  await close(app);
+});
+
+test('a hundred wrong tokens from many addresses stop all but those that have shown the right one', async () => {
+  const app = await create({ token });
+  const ask = async (password: string, remoteAddress: string) =>
+    (await app.inject({ url: '/ops/page.js', headers: { authorization: basic(password) }, remoteAddress })).statusCode;
+  assert.equal(await ask(token, '192.0.2.1'), 200);
+  for (let n = 0; n < 100; n += 1) assert.equal(await ask('wrong', `198.51.100.${n}`), 404);
+  assert.equal(await ask(token, '203.0.113.1'), 429);
+  assert.equal(await ask(token, '192.0.2.1'), 200);
   await close(app);
 });
 

@@ -78,6 +78,7 @@ export function createErrorHandler({ log, refusals, random, observer }: ErrorHan
     else if (status >= 500) refusals.add({ code, ...told, cause: causeOf(refusal) });
     observer?.requestRefused(code);
     if (status === 503) reply.header('retry-after', retryAfterSeconds(random));
+    if (status === 429) reply.header('retry-after', '60');
     if (status === 408) reply.header('connection', 'close');
     await reply
       .code(status)

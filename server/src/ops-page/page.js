@@ -269,12 +269,6 @@ function pause() {
   show();
 }
 
-async function leave() {
-  await fetch('/ops/session', { method: 'DELETE' });
-  localStorage.removeItem('has-session');
-  location.reload();
-}
-
 function listen() {
   const stream = new EventSource('/ops/stream');
   stream.addEventListener('past', (/** @type {MessageEvent<string>} */ event) => take(nothingYet, parse(event)));
@@ -291,13 +285,11 @@ function parse({ data }) {
   return JSON.parse(data);
 }
 
-/** Refused may mean that the session has ended: then the same address has the form that asks for the token. */
+/** A refusal may mean that the browser has to ask for the token again, which it does for a page. */
 async function comeBack() {
   const page = await fetch('/ops', { method: 'HEAD' }).catch(() => undefined);
-  if (page?.status === 401) {
-    localStorage.removeItem('has-session');
-    location.reload();
-  } else setTimeout(listen, 2_000);
+  if (page?.status === 401) location.reload();
+  else setTimeout(listen, 2_000);
 }
 
 find('pause').addEventListener('click', pause);
@@ -306,8 +298,6 @@ find('more-events').addEventListener('click', () => {
   areAllEventsShown = !areAllEventsShown;
   show();
 });
-find('leave').hidden = localStorage.getItem('has-session') === null;
-find('leave').addEventListener('click', () => void leave());
 document.addEventListener('keydown', ({ key, target, ctrlKey, metaKey, altKey }) => {
   if (key === 'p' && !ctrlKey && !metaKey && !altKey && !(target instanceof HTMLSelectElement)) pause();
 });

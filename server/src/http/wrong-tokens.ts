@@ -1,0 +1,57 @@
+import type { Clock } from '../lib/clock.ts';
+import { BurstLog } from '../telemetry/burst-log.ts';
+import type { Log } from '../telemetry/log.ts';
+import { clientNetwork } from './client-address.ts';
+
+const windowMs = 60_000;
+
+/** Wrong tokens in a minute, of one address and of all; per process. */
+const most = { perAddress: 10, overall: 100 };
+
+/** Addresses that have shown the right token: the overall limit must not lock their programs out. */
+const mostTrusted = 100;
+
+/**
+ * Limits how fast tokens can be guessed. Above a limit no token of the address is looked at, so a right one fails, too. What is kept has a bound: an
+ * address per wrong token, for a minute.
+ */
+export class WrongTokens {
+  readonly #clock: Clock;
+  readonly #log: BurstLog;
+  readonly #wrong = new Map<string, number>();
+  readonly #trusted = new Set<string>();
+  #overall = 0;
+  #windowBeganMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ clock, log }: { readonly clock: Clock; readonly log: Log }) {
+    this.#clock = clock;
+    this.#log = new BurstLog(log, { message: 'a wrong METRICS_TOKEN was sent', everyMs: windowMs });
+  }
+
+  isBlocked(remoteAddress: string | undefined): boolean {
+    const now = this.#clock.now();
+    if (now - this.#windowBeganMs >= windowMs) {
+      this.#windowBeganMs = now;
+      this.#overall = 0;
+      this.#wrong.clear();
+    }
+    const address = clientNetwork(remoteAddress ?? '');
+    if ((this.#wrong.get(address) ?? 0) >= most.perAddress) return true;
+    return this.#overall >= most.overall && !this.#trusted.has(address);
+  }
+
+  add(remoteAddress: string | undefined): void {
+    const address = clientNetwork(remoteAddress ?? '');
+    this.#wrong.set(address, (this.#wrong.get(address) ?? 0) + 1);
+    this.#overall += 1;
+    this.#log.add(address, { address: remoteAddress });
+  }
+
+  trust(remoteAddress: string | undefined): void {
+    if (this.#trusted.size < mostTrusted) this.#trusted.add(clientNetwork(remoteAddress ?? ''));
+  }
+
+  close(): void {
+    this.#log.close();
+  }
+}
