@@ -135,7 +135,7 @@ test('a bad value is refused with what would be a good one', async () => {
     [['--workers', '257'], /must be a whole number from 1 to 256/u],
     [['--instances', 'many'], /must be a whole number from 1 to 1000/u],
     [['--storage', 'tape'], /Allowed choices are ssd, hdd/u],
-    [['--durability', 'maybe'], /Allowed choices are on, off/u],
+    [['--durability', 'maybe'], /Allowed choices are on, off, standby/u],
     [['--format', 'json'], /Allowed choices are conf, sql, env, compose/u],
   ] as const;
   for (const [flags, reason] of bad) {

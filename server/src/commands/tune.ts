@@ -5,7 +5,7 @@ import { mostWorkers } from '../tuning/memory.ts';
 import { showMemorySize } from '../tuning/memory-size.ts';
 import { tunePools } from '../tuning/pools.ts';
 import { tunePostgres } from '../tuning/postgres.ts';
-import type { Profile } from '../tuning/profile.ts';
+import type { Durability, Profile } from '../tuning/profile.ts';
 import { adviceFormats, renderAdvice, type AdviceFormat } from '../tuning/render.ts';
 import type { Io } from './io.ts';
 import { count, machineFlags, type MachineFlags } from './machine-flags.ts';
@@ -13,7 +13,7 @@ import { count, machineFlags, type MachineFlags } from './machine-flags.ts';
 interface TuneFlags extends MachineFlags {
   readonly workers?: number;
   readonly instances: number;
-  readonly durability: 'on' | 'off';
+  readonly durability: Durability;
   readonly format: AdviceFormat;
 }
 
@@ -32,7 +32,11 @@ export function addTuneCommand(program: Command, io: Io): void {
     )
     .option('--instances <count>', 'instances of Messenger on these databases', count(1000), 1)
     .addOption(
-      choice('--durability <on|off>', 'whether writes are on disk when they are answered', ['on', 'off']).default('on'),
+      choice('--durability <kind>', 'writes that are answered are on disk, not yet, or on a standby, too', [
+        'on',
+        'off',
+        'standby',
+      ]).default('on'),
     )
     .addOption(choice('--format <format>', 'how to print it', adviceFormats).default('conf'))
     .addHelpText('after', '\nExample:\n  messenger tune --memory 16GB --workers 8 > tuned.conf')

@@ -19,7 +19,7 @@ const machines = fc.record({
   cpus: fc.integer({ min: 1, max: 128 }),
   instances: fc.integer({ min: 1, max: 3 }),
   storage: fc.constantFrom('ssd', 'hdd'),
-  durability: fc.constantFrom('on', 'off'),
+  durability: fc.constantFrom('on', 'off', 'standby'),
 });
 
 /** With the workers that `tune` takes when it is not told: one for each core, as far as their connections fit. */

@@ -89,6 +89,9 @@ test('durability is the choice of the operator, and what it costs is said', () =
   assert.equal(lineOf('on')?.value, 'on');
   assert.match(lineOf('on')?.reason ?? '', /the guide has off/u);
   assert.match(lineOf('off')?.reason ?? '', /a crash loses/u);
+  const standby = valuesOf({ durability: 'standby' });
+  assert.deepEqual([standby['synchronous_commit'], standby['synchronous_standby_names']], ['on', '*']);
+  assert.equal(valuesOf({ durability: 'on' })['synchronous_standby_names'], undefined);
 });
 
 test('parallel workers are no more than the cores, nor than the memory has room for', () => {

@@ -1,7 +1,7 @@
 import { postgresSettings } from '../embedded/settings.ts';
 import { planMemory, type MemoryPlan } from './memory.ts';
 import { showMemorySize } from './memory-size.ts';
-import type { Profile, Tuned } from './profile.ts';
+import type { Durability, Profile, Tuned } from './profile.ts';
 
 type Settings = typeof postgresSettings;
 type GuideName = { [Part in keyof Settings['tuning']]: keyof Settings['tuning'][Part] }[keyof Settings['tuning']];
@@ -86,17 +86,30 @@ export function tunePostgres(profile: Profile): Tuned[] {
   ];
   return [
     ...apply({ ...tuning.both, ...tuning.primary, ...tuning.standby }),
-    tuneDurability(profile),
+    ...tuneDurability(profile),
     ...further.map((one) => ({ ...one, reason: `${one.reason} (not in the guide)` })),
   ];
 }
 
-function tuneDurability({ durability }: Profile): Tuned {
-  const reason =
-    durability === 'on'
-      ? 'an acknowledged write is on disk; the guide has off, which loses up to 600 ms of them in a crash, and shared commits make up for the speed'
-      : 'commits are answered before they are on disk: a crash loses up to 600 ms of acknowledged writes';
-  return { name: 'synchronous_commit', value: durability, reason };
+const commitReasons: Readonly<Record<Durability, string>> = {
+  on: 'an acknowledged write is on disk; the guide has off, which loses up to 600 ms of them in a crash, and shared commits make up for the speed',
+  off: 'commits are answered before they are on disk: a crash loses up to 600 ms of acknowledged writes',
+  standby: 'an acknowledged write is on the disk of the primary and of a standby',
+};
+
+/** The names are the same on both servers: after a promotion the new primary waits for its standby, too. */
+function tuneDurability({ durability }: Profile): Tuned[] {
+  const commit = durability === 'off' ? 'off' : 'on';
+  const names = {
+    name: 'synchronous_standby_names',
+    value: '*',
+    reason:
+      'a failover loses no acknowledged write; while no standby is there, writes wait and fail: two standbys avoid that (not in the guide)',
+  };
+  return [
+    { name: 'synchronous_commit', value: commit, reason: commitReasons[durability] },
+    ...(durability === 'standby' ? [names] : []),
+  ];
 }
 
 function tuneMaintenance({ maintenanceBytes, autovacuumBytes }: MemoryPlan): Tuned[] {

@@ -9,9 +9,11 @@ export interface Profile {
   /** Instances of Messenger on the same databases. */
   readonly instances: number;
   readonly storage: Storage;
-  /** Whether a commit is on disk before it is answered. */
-  readonly durability: 'on' | 'off';
+  readonly durability: Durability;
 }
+
+/** What a write is on when it is answered: the disk, nothing yet, or the disk of a standby as well. */
+export type Durability = 'on' | 'off' | 'standby';
 
 export type Storage = 'ssd' | 'hdd';
 
