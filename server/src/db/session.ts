@@ -55,6 +55,8 @@ export function sessionSettings({
     TimeZone: 'UTC',
     DateStyle: 'ISO, MDY',
     extra_float_digits: '1',
+    // A commit that no standby confirmed is told by a warning.
+    client_min_messages: 'warning',
     default_transaction_isolation: 'read committed',
     lock_timeout: '0',
     transaction_timeout: '0',

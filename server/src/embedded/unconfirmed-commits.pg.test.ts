@@ -54,3 +54,12 @@ test('a commit whose time is over while it waits for the standby is not acknowle
   const pool = open('write', { statementTimeoutMs: 300 });
   await assert.rejects(pool.query(keep, ['late']), refusedWith('outcome_unknown'));
 });
+
+test('a database whose sessions hide warnings does not make an unconfirmed commit a success', async (t) => {
+  await ask(pair, 'write', 'alter database postgres set client_min_messages = error');
+  t.after(async () => ask(pair, 'write', 'alter database postgres reset client_min_messages'));
+  const hidden = open('write', { statementTimeoutMs: 20_000 });
+  const kept = assert.rejects(hidden.query(keep, ['hidden']), refusedWith('outcome_unknown'));
+  await cancelWaiting();
+  await kept;
+});
