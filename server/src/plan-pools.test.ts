@@ -7,7 +7,11 @@ import type { InspectedRead, ServerFacts } from './db/server-facts.ts';
 import { fitPools, planPools } from './plan-pools.ts';
 import { createLog } from './telemetry/log.ts';
 
-const log = createLog({ level: 'silent', name: 'test', pretty: false });
+const lines: string[] = [];
+const log = createLog(
+  { level: 'info', name: 'test', pretty: false },
+  { write: (line: string) => void lines.push(line) },
+);
 const primary: ServerFacts = {
   version: 180_004,
   database: 'messenger',
@@ -25,18 +29,28 @@ function standby(host: string, maxConnections: number): InspectedRead {
   return { endpoint, facts: { ...primary, inRecovery: true, startedAt: host, maxConnections } };
 }
 
-function fit(reads: readonly InspectedRead[], env: Readonly<Record<string, string>> = {}): unknown {
+function fit(
+  reads: readonly (InspectedRead & { readonly isApart?: boolean })[],
+  env: Readonly<Record<string, string>> = {},
+): unknown {
   const loaded = loadConfig({ flags: {}, env, file: undefined });
   return fitPools(planPools(loaded, 8, { write: primary, reads }), log);
 }
 
-test('each server gives what it has to its own pools: another standby takes nothing from the first', () => {
-  assert.deepEqual(fit([standby('a', 500)]), { write: 49, read: 49 });
-  assert.deepEqual(fit([standby('a', 500), standby('b', 500)]), { write: 49, read: 49 });
+test('each server has room for the pools that it gets when it becomes the primary; our own standby never does', () => {
+  assert.deepEqual(fit([standby('a', 500)]), { write: 24, read: 24 });
+  assert.deepEqual(fit([standby('a', 500), standby('b', 500)]), { write: 24, read: 24 });
+  assert.deepEqual(fit([{ ...standby('a', 500), isApart: true }]), { write: 49, read: 49 });
+});
+
+test('numbers that somebody asked for, and that fit until a failover, are kept; the log tells what will not fit', () => {
+  const env = { DB_WRITE_MAX_OPEN_CONNS: '40', DB_READ_MAX_OPEN_CONNS: '40', DB_WRITE_MAX_IDLE_CONNS: '40' };
+  assert.deepEqual(fit([standby('a', 500)], { ...env, DB_READ_MAX_IDLE_CONNS: '40' }), { write: 40, read: 40 });
+  assert.match(lines.join(''), /after a failover to this server: The read server has max_connections = 500/u);
 });
 
 test('the smallest standby bounds the read pools, and a number that it cannot give is refused by its name', () => {
-  assert.deepEqual(fit([standby('a', 500), standby('b', 100)]), { write: 49, read: 9 });
+  assert.deepEqual(fit([standby('a', 500), standby('b', 100)]), { write: 4, read: 4 });
   const told = /^The read server b:5433 has max_connections = 100.*read 40 \(DB_READ_MAX_OPEN_CONNS\) × 8 = 320/u;
   const asked = { DB_READ_MAX_OPEN_CONNS: '40', DB_READ_MAX_IDLE_CONNS: '40' };
   assert.throws(() => fit([standby('a', 500), standby('b', 100)], asked), { message: told });

@@ -17,12 +17,20 @@ interface PlannedServers {
   readonly reads: readonly PlannedRead[];
 }
 
-/** How the pools of all workers fit into the servers; one plan for each server. */
+/**
+ * How the pools of all workers fit into the servers; one plan for each server. A read server may become the primary: it has
+ * room for both pools, as far as the numbers are defaults. Numbers that somebody asked for and that fit until then are kept.
+ */
 export function planPools(loaded: LoadedConfig, workers: number, servers: PlannedServers): ConnectionBudget[] {
-  return wishesOf(loaded, servers).map(({ name, facts, wishes }) => {
+  return wishesOf(loaded, servers).map(({ name, facts, wishes, wishesAsPrimary }) => {
     const { maxConnections, reservedConnections: reservedByServer } = facts;
     const capacity = { name, maxConnections, reservedByServer, reserve: loaded.config.db.reservedConns };
-    return planConnections(capacity, workers, wishes);
+    const plan = planConnections(capacity, workers, wishes);
+    if (wishesAsPrimary === undefined || plan.problems.length > 0) return plan;
+    const asPrimary = planConnections(capacity, workers, wishesAsPrimary);
+    if (asPrimary.problems.length === 0) return asPrimary;
+    const notes = asPrimary.problems.map((problem) => `after a failover to this server: ${problem}`);
+    return { ...plan, notes: [...plan.notes, ...notes] };
   });
 }
 
@@ -39,6 +47,8 @@ interface ServerWishes {
   readonly name: string;
   readonly facts: ServerFacts;
   readonly wishes: readonly PoolWish[];
+  /** When it has become the primary; undefined where it is, or never does. */
+  readonly wishesAsPrimary?: readonly PoolWish[];
 }
 
 /** A read server that is the write server itself shares its connections with it. Servers that are away are not counted. */
@@ -54,7 +64,12 @@ function wishesOf(loaded: LoadedConfig, { write, reads }: PlannedServers): Serve
     },
     ...reads
       .filter((read) => !isWrite(read))
-      .map(({ endpoint, facts }) => ({ name: `The read server${readName(endpoint)}`, facts, wishes: [ofRead] })),
+      .map(({ endpoint, facts, isApart = false }) => ({
+        name: `The read server${readName(endpoint)}`,
+        facts,
+        wishes: [ofRead],
+        ...(isApart ? {} : { wishesAsPrimary: [wishOf('write', loaded), ofRead] }),
+      })),
   ];
 }
 

@@ -163,8 +163,8 @@ test('connections that somebody asked for and that do not fit are refused with t
   assert.match(told, /max_connections = 500, less 3 .*less a reserve of 100: 397 remain for 8 workers/u);
   assert.match(told, /write 100 \(DB_WRITE_MAX_OPEN_CONNS\) × 8 = 800 do not fit/u);
   const server = await serve(external(), ['--workers', '8']);
-  assert.match(server.stderr, /the read pool shrinks from 100 to 49 connections a worker/u);
-  assert.match(server.stdout, /writes .* up to 49 connections a worker/u);
+  assert.match(server.stderr, /the read pool shrinks from 100 to 24 connections a worker/u);
+  assert.match(server.stdout, /writes .* up to 24 connections a worker/u);
 });
 
 test('databases that are not there yet are waited for, and each attempt says what for', async () => {

@@ -98,21 +98,21 @@ test('a write that meets a read-only session is made again over a new connection
 });
 
 test('a promoted standby is written to at once, its users are found, and nothing stays open on the old primary', async () => {
-  const before = await create();
+  const known = await create();
   await waitFor('the standby to have the user', async () => (await standby.sql('select from users')).length > 1);
   await standby.promote();
   const answered = await waitForWrite();
   assert.equal(app.databases.topology.primary?.server.place, `127.0.0.1:${standby.endpoint.port}`);
   assert.equal(await get(answered), 200);
   assert.equal(await get({ ...answered, token: undefined }), 200, 'without a token');
-  assert.equal(await get(before), 200, 'with a token of the timeline before');
+  assert.equal(await get(known), 200, 'with a token of the timeline before');
   await waitFor('the old sessions to close', async () => (await sessionsOf(primary)) === 0);
   await primary.follow(standby);
   const outcomes = app.databases.reads.outcomes;
   await waitFor('reads from the standby of the new primary', async () => {
-    const known = outcomes.standby;
+    const count = outcomes.standby;
     await get({ ...answered, token: undefined });
-    return outcomes.standby > known && app.databases.standbys.all.some((one) => one.isFit && !one.isPrimary);
+    return outcomes.standby > count && app.databases.standbys.all.some((one) => one.isFit && !one.isPrimary);
   });
 });
 
