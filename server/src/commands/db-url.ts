@@ -13,9 +13,11 @@ export async function printDatabaseUrl(
 ): Promise<void> {
   const { dataDir } = config.embedded;
   const external = externalEndpoints(config);
-  const { write, reads } = external ?? listOf(await embeddedEndpoints(dataDir));
-  const [first = write, ...others] = options.read ? reads : [];
-  io.out(`${connectionUrl(first, ...others)}\n`);
+  const { write, reads, otherWrites = [] } = external ?? listOf(await embeddedEndpoints(dataDir));
+  const [first = write, ...others] = options.read ? reads : [write, ...otherWrites];
+  // Of several, psql takes the first that fits.
+  const target = !options.read && others.length > 0 ? '&target_session_attrs=read-write' : '';
+  io.out(`${connectionUrl(first, ...others)}${target}\n`);
   if (external === undefined && (await findRunningServer(dataDir)) === undefined) {
     io.err(`note: no server runs on ${dataDir} now, and its databases run only with it\n`);
   }

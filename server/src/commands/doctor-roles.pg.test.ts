@@ -70,12 +70,12 @@ function withDefaultPools(): Environment {
 test('pools that the start shrinks are told, and a role that may open what is left of them is well', async () => {
   const { repair, run } = patient();
   for (const role of ['enough', 'scarce']) repair(async () => run('write', `drop role ${role}`));
-  await run('write', 'create role enough login connection limit 20');
-  await run('write', 'create role scarce login connection limit 19');
+  await run('write', 'create role enough login connection limit 10');
+  await run('write', 'create role scarce login connection limit 9');
   const report = async (user: string) => readReport({ ...withDefaultPools(), DB_WRITE_USER: user });
   const findings = await report('enough');
   const limit = worstLine(findings, 'connection limits', 'primary');
-  assert.deepEqual([limit.status, limit.found], ['ok', 'our role and the database allow 20, the workers may open 20']);
+  assert.deepEqual([limit.status, limit.found], ['ok', 'our role and the database allow 10, the workers may open 10']);
   const budget = worstLine(findings, 'pool budget');
   assert.equal(budget.status, 'warn');
   assert.match(budget.found, /the (?:write|read) pool shrinks from 100 to 10 connections a worker$/u);
