@@ -30,6 +30,16 @@ test('commits that wait for more standbys than there are hang, and one of two is
   assert.match(advice ?? '', /alter system set synchronous_standby_names = ''; select pg_reload_conf\(\)/u);
 });
 
+test('DURABILITY=standby with a primary that waits for none is a failure, with what makes it wait', async () => {
+  const { lineOf, sees, set } = patient();
+  const env = { DURABILITY: 'standby' };
+  await sees('synchronous standbys', 'fail', /^DURABILITY is standby, and commits do not wait/u, 'primary', env);
+  const { advice = '' } = await lineOf('synchronous standbys', 'primary', env);
+  assert.match(advice, /alter system set synchronous_standby_names = 'ANY 1 \(\*\)'; select pg_reload_conf\(\)/u);
+  await set('write', 'synchronous_standby_names', 'ANY 1 (*)');
+  await eventually(async () => (await lineOf('synchronous standbys', 'primary', env)).status === 'ok');
+});
+
 test('an archive command that fails is told with the segment, and an empty one, because WAL fills the disk', async () => {
   const { lineOf, run, sees, set } = patient();
   await sees('archiving', 'ok', /^on$|^up to /u);

@@ -151,6 +151,7 @@ async function describe(
   return {
     maxLagMs: db.readMaxLagMs,
     workers,
+    durability: db.durability,
     isEmbedded,
     migrationsDir,
     expected: await listExpectedObjects(migrationsDir),

@@ -189,6 +189,7 @@ function makePatient(pair: EmbeddedPair, dataDir: string, repair: Patient['repai
 const doctorSession = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
 const unconfigured: Omit<Configured, 'maxLagMs' | 'limits'> = {
   workers: 1,
+  durability: 'disk',
   isEmbedded: true,
   migrationsDir,
   expected: { tables: [], indexes: new Map(), constraints: [] },

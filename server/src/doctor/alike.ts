@@ -13,6 +13,7 @@ const least = [
 
 /** What would change with a promotion, and that no other line judges on a standby. */
 const equal = [
+  'synchronous_standby_names',
   'fsync',
   'full_page_writes',
   'autovacuum',

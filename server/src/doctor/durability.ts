@@ -1,4 +1,4 @@
-import type { Server, ServerCheck } from './about.ts';
+import type { About, Server, ServerCheck } from './about.ts';
 import { grantSight } from './access.ts';
 import { changeSetting } from './change-setting.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -22,10 +22,14 @@ interface Durability {
 }
 
 /** When a write is acknowledged, in sessions like those of the server. */
-export const checkDurability: ServerCheck = async (server) => {
+export const checkDurability: ServerCheck = async (server, { durability }) => {
   const [row] = await server.ask<Durability>(settingsSql);
   if (row === undefined) throw new Error('the server said nothing of its durability');
-  return [gradeCommit(server, row.commit), await gradeFiles(server, row), await gradeConfirming(server, row)];
+  return [
+    gradeCommit(server, row.commit),
+    await gradeFiles(server, row),
+    await gradeConfirming(server, row, durability),
+  ];
 };
 
 async function gradeFiles(server: Server, { fsync, pages }: Durability): Promise<Finding> {
@@ -46,10 +50,16 @@ function gradeCommit({ where }: Server, commit: string): Finding {
 }
 
 /** A commit that waits for more standbys than stream waits for ever. */
-async function gradeConfirming(server: Server, row: Durability): Promise<Finding> {
+async function gradeConfirming(server: Server, row: Durability, durability: About['durability']): Promise<Finding> {
   const { names, commit, confirming, hidden, role } = row;
   const subject = { check: 'synchronous standbys', where: server.where } as const;
   const needed = ['off', 'local'].includes(commit) ? 0 : countNeeded(names);
+  if (durability === 'standby' && (needed === 0 || commit === 'remote_write'))
+    return fail(
+      subject,
+      'DURABILITY is standby, and commits do not wait for its disk',
+      await explainUnsafe(server, names),
+    );
   if (needed === 0) return ok(subject, 'commits wait for none');
   if (confirming >= needed) return ok(subject, `${confirming} confirm commits, ${needed} needed`);
   if (hidden > 0)
@@ -58,6 +68,14 @@ async function gradeConfirming(server: Server, row: Durability): Promise<Finding
   const found = `commits wait for ${needed} standby${needed === 1 ? '' : 's'}, and ${confirming === 0 ? 'none' : confirming} is there`;
   const advice = `Writes hang. Start the standby that is missing (its application_name must match), or wait for none: ${change}.`;
   return fail(subject, found, advice);
+}
+
+async function explainUnsafe(server: Server, names: string): Promise<string> {
+  const change =
+    names === ''
+      ? await changeSetting(server, 'synchronous_standby_names', 'ANY 1 (*)')
+      : await changeSetting(server, 'synchronous_commit', 'on');
+  return `The server will not start like this: a failover could lose acknowledged writes. On the primary, and on standbys that may be promoted: ${change}.`;
 }
 
 /** How many standbys must confirm: `FIRST 2 (a, b)`, `ANY 2 (*)`, `2 (a, b)`; a plain list is one. */

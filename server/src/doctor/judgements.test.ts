@@ -29,6 +29,7 @@ function serverThatSays(...rows: readonly object[]): Server {
 const about: About = {
   maxLagMs: 5_000,
   workers: 1,
+  durability: 'disk',
   isEmbedded: false,
   plannedConnections: { primary: 1, standby: 1 },
   migrationsDir: '',

@@ -58,6 +58,7 @@ async function judge(values: Values, machine: KnownMachine, role: Role = 'primar
   const about: About = {
     maxLagMs: 5_000,
     workers: 1,
+    durability: 'disk',
     isEmbedded: false,
     plannedConnections: { primary: 1, standby: 1 },
     migrationsDir: '',
