@@ -1,4 +1,5 @@
 import type { ConnectionBudget } from '../db/connection-budget.ts';
+import { guideMaxOpen, leastOpen } from '../tuning/memory.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 const subject = { check: 'pool budget', where: 'all' } as const;
@@ -11,9 +12,12 @@ export function checkPools(plans: readonly ConnectionBudget[], workers: number):
     return problems.map((problem) =>
       fail(subject, problem, 'The server will not start like this. `messenger tune` prints pool sizes that fit.'),
     );
-  if (notes.length > 0) return notes.map((note) => warn(subject, note, '`messenger tune` prints pool sizes that fit.'));
+  const isScarce = plans.some(({ maxOpen }) => Object.values(maxOpen).some((count) => count < leastOpen));
+  if (notes.length > 0 && isScarce)
+    return notes.map((note) => warn(subject, note, '`messenger tune` prints pool sizes that fit.'));
   const sizes = plans.flatMap(({ maxOpen }) => Object.entries(maxOpen).map(([role, count]) => `${role} ${count}`));
-  return [ok(subject, `${[...new Set(sizes)].join(', ')} connections for each of ${workers} workers`)];
+  const shrunk = notes.length === 0 ? '' : `, of ${guideMaxOpen} each: more do not fit, and batches need few`;
+  return [ok(subject, `${[...new Set(sizes)].join(', ')} connections for each of ${workers} workers${shrunk}`)];
 }
 
 /** Whether requests share statements. */

@@ -13,7 +13,7 @@ const guideConnections = 500;
 export const guideMaxOpen = 100;
 
 /** A worker with a smaller pool makes its batches wait. */
-const leastOpen = 6;
+export const leastOpen = 6;
 
 /** Defaults of superuser_reserved_connections and reserved_connections. */
 export const reservedByServer = 3;
