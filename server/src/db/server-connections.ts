@@ -4,6 +4,7 @@ import { Pool as PgPool, type PoolClient } from 'pg';
 
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import { RepeatLog, type RepeatedLine } from '../telemetry/repeat-log.ts';
 import { Connection, noticeUnconfirmedCommits, cutConnection, type ConnectionOptions } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { describeFailure } from './errors.ts';
@@ -25,10 +26,19 @@ export interface ServerConnectionsOptions extends SessionOptions, ConnectionOpti
   readonly misfitOf?: ((status: ServerStatus) => string | undefined) | undefined;
 }
 
+/** A server that ends takes all its connections: they share a line. */
+const lostLine: RepeatedLine = {
+  level: 'warn',
+  key: 'lost',
+  one: 'an idle database connection was lost',
+  many: 'idle database connections were lost',
+};
+
 /** The connections of a pool to one server, for as long as the pool uses that server. `pg-pool` keeps them. */
 export class ServerConnections {
   readonly #options: ServerConnectionsOptions;
   readonly #pool: PgPool;
+  readonly #lost: RepeatLog;
   readonly #expiresAt = new WeakMap<PoolClient, number>();
   readonly #clients = new Set<PoolClient>();
   readonly #lent = new Set<Connection>();
@@ -36,6 +46,7 @@ export class ServerConnections {
 
   constructor(options: ServerConnectionsOptions) {
     this.#options = options;
+    this.#lost = new RepeatLog(options.log);
     this.#ended.promise.catch(() => undefined);
     this.#pool = new PgPool({
       ...clientConfig(options.endpoint, options),
@@ -52,7 +63,7 @@ export class ServerConnections {
       this.#expiresAt.set(client, options.clock.now() + options.lifetimeMs * (1 - options.random() / 10));
     });
     this.#pool.on('error', (error) => {
-      options.log.warn({ role: options.role, reason: describeFailure(error) }, 'an idle database connection was lost');
+      this.#lost.add(lostLine, () => ({ role: options.role, reason: describeFailure(error) }));
     });
   }
 
@@ -99,6 +110,7 @@ export class ServerConnections {
       }, goodByeMs).unref();
     }
     await this.#pool.end();
+    this.#lost.close();
   }
 
   /** A name may lead to another server than the one it led to before. */

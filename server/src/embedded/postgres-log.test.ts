@@ -4,6 +4,7 @@ import { test } from 'node:test';
 
 import { pino } from 'pino';
 
+import { RepeatLog } from '../telemetry/repeat-log.ts';
 import { parseLogLine, relayLogLine } from './postgres-log.ts';
 
 /** What our log holds after the server has said `raw`. */
@@ -11,7 +12,10 @@ function relayed(raw: string): string {
   let written = '';
   const sink = new Writable({ write: (chunk, _encoding, done) => done(void (written = String(chunk))) });
   const line = parseLogLine(raw);
-  if (line !== undefined) relayLogLine(pino({ level: 'debug' }, sink), 'primary', line);
+  if (line !== undefined) {
+    const log = pino({ level: 'debug' }, sink);
+    relayLogLine(log, new RepeatLog(log), 'primary', line);
+  }
   return written;
 }
 
@@ -55,4 +59,16 @@ test('what a client typed is not logged, the number of the error is', () => {
 test('lines that hold rows and statements are not logged', () => {
   for (const kind of ['DETAIL', 'STATEMENT', 'CONTEXT', 'QUERY', 'HINT'])
     assert.equal(relayed(`23505|1|client backend|${kind}:  Key (name)=(Ada) already exists.`), '');
+});
+
+test('a server without free connections refuses every client, in two lines', () => {
+  const written: string[] = [];
+  const log = pino({ level: 'debug' }, { write: (text: string) => void written.push(text) });
+  const shortages = new RepeatLog(log);
+  const line = parseLogLine('53300|1|client backend|FATAL:  sorry, too many clients already');
+  assert(line !== undefined);
+  for (let n = 0; n < 500; n += 1) relayLogLine(log, shortages, 'primary', line);
+  shortages.close();
+  assert.equal(written.length, 2);
+  assert.match(written[1] ?? '', /"count":499/u);
 });

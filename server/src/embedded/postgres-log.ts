@@ -1,4 +1,5 @@
 import type { Log } from '../telemetry/log.ts';
+import type { RepeatLog } from '../telemetry/repeat-log.ts';
 import type { Role } from './settings.ts';
 
 /** One message of a server. `backend` is the kind of process that speaks, undefined before the settings are read. */
@@ -56,11 +57,19 @@ function levelOf(line: LogLine): 'debug' | 'warn' | 'error' | undefined {
   return isOthersBusiness || passingStates.has(line.sqlstate ?? '') ? 'debug' : level;
 }
 
-/** Passes a message on to our log, but for what may quote a user: DETAIL, CONTEXT and STATEMENT lines, clients' errors. */
-export function relayLogLine(log: Log, role: Role, line: LogLine): void {
+/**
+ * Passes a message on to our log, but for what may quote a user: DETAIL, CONTEXT and STATEMENT lines, clients' errors. A shortage
+ * meets every client, so its messages share lines.
+ */
+export function relayLogLine(log: Log, shortages: RepeatLog, role: Role, line: LogLine): void {
   const level = levelOf(line);
   if (level === undefined) return;
   const { backend, severity, sqlstate } = line;
-  const mayQuote = speaksForUsers.has(backend ?? '') && !isShortage(line);
+  if (level === 'warn' && isShortage(line)) {
+    const msg = `PostgreSQL: ${line.text}`;
+    shortages.add({ level, key: `${sqlstate}`, one: msg, many: msg }, () => ({ role, backend, severity, sqlstate }));
+    return;
+  }
+  const mayQuote = speaksForUsers.has(backend ?? '');
   log[level]({ role, backend, severity, sqlstate }, `PostgreSQL: ${mayQuote ? 'a message for a client' : line.text}`);
 }

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Log } from '../telemetry/log.ts';
+import { RepeatLog } from '../telemetry/repeat-log.ts';
 import type { Binaries } from './binaries.ts';
 import { startGuardian } from './guardian.ts';
 import { type LogLine, parseLogLine, relayLogLine } from './postgres-log.ts';
@@ -62,15 +63,17 @@ class LastWords {
 
 /** Starts hearing the server's messages. Resolves, whenever it comes to that, with the reason of its end. */
 function listen(child: ChildProcess, launch: Launch, words: LastWords): Promise<string> {
+  const shortages = new RepeatLog(launch.log);
   if (child.stderr !== null)
     createInterface({ input: child.stderr }).on('line', (raw) => {
       const line = parseLogLine(raw);
       words.hear(line, raw);
       if (line === undefined) return;
-      relayLogLine(launch.log, launch.role, line);
+      relayLogLine(launch.log, shortages, launch.role, line);
       launch.onLine?.(line);
     });
   const closed = once(child, 'close').catch(() => undefined);
+  void closed.then(() => shortages.close());
   return once(child, 'exit').then(
     async ([code, signal]) => {
       await Promise.race([closed, sleep(lastWordsMs)]);

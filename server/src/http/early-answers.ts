@@ -3,19 +3,21 @@ import type { Socket } from 'node:net';
 
 import { errorCodes, type ErrorCode } from '@messenger/protocol/errors';
 
+import type { RepeatLog } from '../telemetry/repeat-log.ts';
 import { corsHeaders } from './cors.ts';
 import type { HttpObserver } from './observer.ts';
-import { problemType, renderProblem, retryAfterSeconds } from './problem.ts';
-import type { RefusalLog } from './refusal-log.ts';
+import { problemType, refusalLine, renderProblem, retryAfterSeconds } from './problem.ts';
 import { constantHeaders, type SecuredResponse } from './security-headers.ts';
 
 export interface EarlyAnswersOptions {
   readonly corsOrigins: readonly string[];
   readonly newRequestId: () => string;
   readonly random: () => number;
-  readonly refusals: RefusalLog;
+  readonly failures: RepeatLog;
   readonly observer?: HttpObserver | undefined;
 }
+
+const overloadedLine = refusalLine('overloaded', undefined);
 
 interface Answer {
   readonly requestId: string;
@@ -41,7 +43,7 @@ export class EarlyAnswers {
 
   /** Costs little, since an overload is refused here. After any other refusal the connection ends: its client is not ours. */
   refuse(response: SecuredResponse, code: ErrorCode): void {
-    const { requestId, headers, body } = this.#make(code, response.req.headers.origin);
+    const { requestId, headers, body } = this.#make(code, response.req.headers.origin, response.req.socket);
     response.requestId = requestId;
     if (code !== 'overloaded') headers.push('Connection', 'close');
     response.writeHead(errorCodes[code].status, headers).end(body);
@@ -57,7 +59,7 @@ export class EarlyAnswers {
 
   /** As bytes, where there is no request. Ends the connection; `origin` is that of the client, where it is known. */
   refuseSocket(socket: Socket, code: ErrorCode, origin?: string): void {
-    const { headers, body } = this.#make(code, origin);
+    const { headers, body } = this.#make(code, origin, socket);
     const { status } = errorCodes[code];
     const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${constantHeaders}`];
     for (let n = 0; n < headers.length; n += 2) lines.push(`${headers[n]}: ${headers[n + 1]}\r\n`);
@@ -66,15 +68,15 @@ export class EarlyAnswers {
     );
   }
 
-  #make(code: ErrorCode, origin: string | undefined): Answer {
-    const { newRequestId, random, refusals, observer, corsOrigins } = this.#options;
+  #make(code: ErrorCode, origin: string | undefined, socket: Socket): Answer {
+    const { newRequestId, random, failures, observer, corsOrigins } = this.#options;
     const requestId = newRequestId();
     const [before, behind] = this.#frameOf(code);
     const body = `${before}${requestId}${behind}`;
     const headers = ['Content-Type', problemType, 'Content-Length', String(body.length), 'Request-Id', requestId];
     if (errorCodes[code].status === 503) headers.push('Retry-After', retryAfterSeconds(random));
     headers.push(...corsHeaders(corsOrigins, origin));
-    if (code === 'overloaded') refusals.add({ code, requestId });
+    if (code === 'overloaded') failures.add(overloadedLine, () => ({ code, requestId, client: socket.remoteAddress }));
     observer?.requestRefused(code);
     return { requestId, headers, body };
   }

@@ -10,6 +10,8 @@ export interface EndedRequest {
   readonly requestId: string | undefined;
   /** In hex; undefined when the request belongs to no trace. */
   readonly traceId: string | undefined;
+  /** Address of the other end of the connection; undefined when that is not known any more. */
+  readonly client: string | undefined;
   /** 499 when the client went away before its answer was whole. */
   readonly status: number;
   /** By the server's clock: when its headers had been read. */
@@ -82,6 +84,7 @@ function tell(response: SecuredResponse, status: number): void {
     route,
     requestId,
     traceId,
+    client: req.socket.remoteAddress,
     status,
     beganMs,
     durationMs: observation.clock.now() - beganMs,

@@ -2,9 +2,8 @@ import { errorCodes, type ErrorCode, type Problem } from '@messenger/protocol/er
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { RepeatedLine, RepeatLog } from '../telemetry/repeat-log.ts';
 import type { HttpObserver } from './observer.ts';
-import type { RefusalLog } from './refusal-log.ts';
 import { describeInvalid } from './request-validation.ts';
 
 export const problemType = 'application/problem+json; charset=utf-8';
@@ -57,25 +56,26 @@ export function renderProblem(code: ErrorCode, requestId: string, refusal?: AppE
 }
 
 export interface ErrorHandlerOptions {
-  readonly log: Log;
-  readonly refusals: RefusalLog;
+  readonly failures: RepeatLog;
   readonly random: () => number;
   readonly observer?: HttpObserver | undefined;
 }
 
 /**
  * The one place where errors become answers. Refusals are told to the operator only when the server is to blame (503,
- * 504), without anything that a user typed; a defect is logged once, with its stack, and answered without detail.
+ * 504), without anything that a user typed; a defect is logged with its stack, and answered without detail. Cases of one kind
+ * share lines.
  */
-export function createErrorHandler({ log, refusals, random, observer }: ErrorHandlerOptions) {
+export function createErrorHandler({ failures, random, observer }: ErrorHandlerOptions) {
   return async (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (clientIsGone(request)) return void reply.code(499).send();
     const refusal = toRefusal(error);
     const code = refusal?.code ?? 'internal_error';
     const { status } = errorCodes[code];
-    const told = { requestId: request.id, traceId: request.traceId, route: request.routeOptions.url };
-    if (refusal === undefined) log.error({ err: error, ...told }, 'a request failed');
-    else if (status >= 500) refusals.add({ code, ...told, cause: causeOf(refusal) });
+    const about = () => ({ code, ...describeRequest(request) });
+    if (refusal === undefined) failures.add(defectLine(error, request), () => ({ err: error, ...about() }));
+    else if (status >= 500)
+      failures.add(refusalLine(code, request.routeOptions.url), () => ({ ...about(), cause: causeOf(refusal) }));
     observer?.requestRefused(code);
     if (status === 503) reply.header('retry-after', retryAfterSeconds(random));
     if (status === 429) reply.header('retry-after', '60');
@@ -85,6 +85,21 @@ export function createErrorHandler({ log, refusals, random, observer }: ErrorHan
       .type(problemType)
       .send(renderProblem(code, request.id, refusal));
   };
+}
+
+/** `client` is the address of the other end of the connection: behind a proxy, that of the proxy. */
+function describeRequest({ id, traceId, routeOptions, raw }: FastifyRequest): object {
+  return { requestId: id, traceId, route: routeOptions.url, client: raw.socket.remoteAddress };
+}
+
+/** A refusal for which the server is to blame; `route` is the pattern, and undefined before a route is known. */
+export function refusalLine(code: ErrorCode, route: string | undefined): RepeatedLine {
+  return { level: 'warn', key: `${code} ${route}`, one: 'a request was refused', many: 'requests were refused' };
+}
+
+function defectLine({ name }: Error, { routeOptions }: FastifyRequest): RepeatedLine {
+  const key = `defect ${routeOptions.url} ${name}`;
+  return { level: 'error', key, one: 'a request failed', many: 'requests failed' };
 }
 
 function causeOf({ cause }: AppError): string | undefined {

@@ -13,6 +13,7 @@ import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Turn } from '../lib/turn.ts';
 import type { Log } from '../telemetry/log.ts';
+import { RepeatLog } from '../telemetry/repeat-log.ts';
 import type { RequestTraces } from '../telemetry/request-traces.ts';
 import { Admission } from './admission.ts';
 import { answerClientError } from './client-errors.ts';
@@ -25,7 +26,6 @@ import { limitLifetime } from './lifetime.ts';
 import type { HttpObserver } from './observer.ts';
 import { createNodeServer, isAlwaysAnswered } from './node-server.ts';
 import { createErrorHandler } from './problem.ts';
-import { RefusalLog } from './refusal-log.ts';
 import { createValidatorCompiler } from './request-validation.ts';
 import { carryTrace } from './trace-context.ts';
 import { SecuredResponse } from './security-headers.ts';
@@ -66,9 +66,9 @@ export type HttpServer = FastifyInstance<
  */
 export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
   const admission = new Admission(options.maxQueueMs, options.clock);
-  const refusals = new RefusalLog(options.log);
-  const early = new EarlyAnswers({ ...options, refusals });
-  const answerError = createErrorHandler({ ...options, refusals });
+  const failures = new RepeatLog(options.log);
+  const early = new EarlyAnswers({ ...options, failures });
+  const answerError = createErrorHandler({ ...options, failures });
   // No logger: Fastify would make one for every request, and all that it has to say is said by `answerError`.
   const app = Fastify({
     serverFactory: (handle) => createNodeServer(handle, { ...options, admission, early }),
@@ -95,7 +95,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
     done(request.is404 ? new AppError('not_found') : undefined); // Before the body is read.
   });
   acceptJsonOnly(app);
-  app.addHook('onClose', async () => refusals.close());
+  app.addHook('onClose', async () => failures.close());
   return app;
 }
 

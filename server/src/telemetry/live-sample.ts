@@ -104,7 +104,8 @@ const ofTraffic = new RegExp(`^(?:${trafficRoutes})$`, 'u');
 
 /** Metrics of requests have the route as their second label. */
 function onRoutes(routes: RegExp, series: readonly Series[] = []): readonly Series[] {
-  return series.filter(({ labels }) => routes.test(labels[1] ?? ''));
+  // Unknown methods are refused with 501, which is no failure of the server.
+  return series.filter(({ labels: [method, route = ''] }) => method !== 'other' && routes.test(route));
 }
 
 export function sampleOf({ atMs, metrics, workers, slowStatements }: Collection): LiveSample {

@@ -13,6 +13,7 @@ const ended: EndedRequest = {
   route: '/things/:id',
   requestId: 'a-1',
   traceId: undefined,
+  client: '192.0.2.7',
   status: 200,
   beganMs: 0,
   durationMs: 1.234,
@@ -39,25 +40,40 @@ describe('a burst', () => {
     assert.equal(lines().length, 12, 'nothing was left out since');
   });
 
-  test('does not take the lines of requests that fail, or are slow', () => {
+  test('of slow requests is bounded, too, and counted', () => {
     const { log, lines } = recordLog();
     const requests = new RequestLog(log, { mostPerSecond: 10, slowMs: 1_000 });
     for (let n = 0; n < 200; n += 1) {
       requests.requestEnded(ended);
-      requests.requestEnded({ ...ended, status: n % 2 === 0 ? 500 : 504 });
       requests.requestEnded({ ...ended, durationMs: 1_000 });
     }
-    assert.equal(lines(failures).length, 400);
+    assert.equal(lines(failures).length, 10);
     requests.close();
+    assert.equal(lines('slow requests were not logged one by one')[0]?.['count'], 190);
   });
 
-  test('of failures is bounded, too, and counted', () => {
+  test('of failures has one line of each route and status, and a count, with the address of a client', () => {
     const { log, lines } = recordLog();
     const requests = new RequestLog(log, { mostPerSecond: 10, slowMs: 1_000 });
-    for (let n = 0; n < 3_000; n += 1) requests.requestEnded({ ...ended, status: 504 });
-    assert.equal(lines(failures).length, 1_000);
+    for (let n = 0; n < 3_000; n += 1) {
+      requests.requestEnded({ ...ended, status: 504 });
+      requests.requestEnded({ ...ended, status: 500 });
+    }
     requests.close();
-    assert.equal(lines('slow or failed requests were not logged one by one')[0]?.['count'], 2_000);
+    assert.deepEqual(
+      lines(failures).map(({ status, client }) => [status, client]),
+      [
+        [504, '192.0.2.7'],
+        [500, '192.0.2.7'],
+      ],
+    );
+    assert.deepEqual(
+      lines('requests failed').map(({ status, count }) => [status, count]),
+      [
+        [504, 2_999],
+        [500, 2_999],
+      ],
+    );
   });
 });
 
@@ -105,12 +121,18 @@ describe('the line of a request', () => {
     const byId = (n: number, msg: string) => lines(msg).find(({ requestId }) => requestId === ids[n]);
     assert.partialDeepStrictEqual(byId(0, 'request'), { method: 'GET', route: '/things/:id', status: 200, traceId });
     assert.equal(typeof byId(0, 'request')?.['durationMs'], 'number');
-    assert.partialDeepStrictEqual(byId(1, failures), { level: 40, route: '/refused', status: 503, traceId });
+    assert.partialDeepStrictEqual(byId(1, failures), {
+      level: 40,
+      route: '/refused',
+      status: 503,
+      traceId,
+      client: '127.0.0.1',
+    });
     assert.partialDeepStrictEqual(byId(2, failures), { level: 40, route: '/defect', status: 500, traceId });
     assert.partialDeepStrictEqual(byId(3, 'request'), { status: 404, traceId });
     assert.equal(byId(3, 'request')?.['route'], undefined);
     assert.partialDeepStrictEqual(byId(2, 'a request failed'), { level: 50, traceId });
-    assert.partialDeepStrictEqual(byId(1, 'a request was refused'), { traceId });
+    assert.partialDeepStrictEqual(byId(1, 'a request was refused'), { traceId, client: '127.0.0.1' });
     assert.doesNotMatch(text(), /hunter2/u);
   });
 

@@ -75,7 +75,7 @@ test('two hundred ids, junk addresses and unknown methods make no new series', a
   assert.deepEqual(counts('messenger_http_requests_total'), {
     'GET /users/:id 2xx': 200,
     'GET none 4xx': 200,
-    'other none 4xx': 4,
+    'other none 5xx': 4,
   });
 });
 

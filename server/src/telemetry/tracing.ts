@@ -17,6 +17,7 @@ import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic
 
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from './log.ts';
+import { RepeatLog, type RepeatedLine } from './repeat-log.ts';
 import { RequestTraces } from './request-traces.ts';
 import { StatementTraces, type StatementTracesOptions } from './statement-traces.ts';
 
@@ -43,6 +44,13 @@ const maxQueueSize = 2_048;
 /** How long the end of a worker waits for the collector to take the last spans. */
 const lastSpansMs = 2_000;
 
+const unsentLine: RepeatedLine = {
+  level: 'warn',
+  key: 'unsent',
+  one: 'spans could not be sent',
+  many: 'spans could not be sent again',
+};
+
 export interface Tracing {
   readonly requests: RequestTraces;
   readonly statements: StatementTraces;
@@ -55,7 +63,8 @@ export interface Tracing {
  * away costs spans, never a request. Imported only where traces are wanted, since the packages take memory and time to load.
  */
 export function startTracing(options: TracingOptions, log: Log): Tracing {
-  setGlobalErrorHandler((error) => log.warn({ reason: reasonOf(error) }, 'spans could not be sent'));
+  const failures = new RepeatLog(log);
+  setGlobalErrorHandler((error) => failures.add(unsentLine, () => ({ reason: reasonOf(error) })));
   const { url, timeoutMs } = options;
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: timeoutMs, headers: pairsOf(options.headers) });
   const processor = new BatchSpanProcessor({ exporter, maxQueueSize, exportTimeoutMillis: timeoutMs });
@@ -75,6 +84,7 @@ export function startTracing(options: TracingOptions, log: Log): Tracing {
       } catch (error) {
         log.warn({ reason: reasonOf(error) }, 'the last spans could not be sent');
       }
+      failures.close();
     },
   };
 }
