@@ -1,7 +1,6 @@
 import type { SendHandle } from 'node:child_process';
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
-import { inspect } from 'node:util';
 
 import { exitCodes, type Io } from './commands/io.ts';
 import { drained } from './telemetry/log-output.ts';
@@ -18,10 +17,13 @@ await run();
 
 async function runCommand(): Promise<void> {
   const { runProgram } = await import('./commands/program.ts');
+  // Loaded before it is needed: root may become a user who cannot read this folder, and has to say so.
+  const { explain } = await import('./commands/explain.ts');
   let outputError: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error) => (outputError = error));
   process.stderr.on('error', () => undefined); // A full disk or a closed terminal does not stop the server.
-  const code = await runProgram(process.argv.slice(2), createIo()).catch(explain);
+  const io = createIo();
+  const code = await runProgram(process.argv.slice(2), io).catch((error: unknown) => explain(error, io.err));
   // Not only the exit code: something that hangs (a dead disk, a service that did not stop) must not keep us alive.
   await end(code === exitCodes.ok && isLoss(outputError) ? exitCodes.failed : code);
 }
@@ -49,25 +51,6 @@ function createIo(): Io {
     exec: import.meta.filename,
     version: readVersion(),
   };
-}
-
-/** What an operator can change is told in its own words; anything else is a defect, and told with its stack. */
-async function explain(error: unknown): Promise<number> {
-  const { ConfigError } = await import('./config.ts');
-  const { OperatorError } = await import('./lib/operator-error.ts');
-  const { describeRefusal } = await import('./db/errors.ts');
-  if (error instanceof ConfigError) {
-    process.stderr.write(`The configuration cannot be used:\n${error.message.replaceAll(/^/gmu, '  ')}\n`);
-    return exitCodes.config;
-  }
-  const refusal = error instanceof OperatorError || isSystemError(error) ? error.message : describeRefusal(error);
-  process.stderr.write(`${refusal ?? inspect(error)}\n`);
-  return exitCodes.failed;
-}
-
-/** Such as a full disk: the message names what failed, and on what. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error;
 }
 
 /** `cluster` ends a worker whose supervisor is gone at once, unless the worker itself wanted to leave. */

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmod,
   chown,
+  cp,
   lchown,
   link,
   lstat,
@@ -249,6 +250,19 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
   test('a port below 1024 that the system keeps for root is refused with the ways out', async () => {
     const refused = await servers.startRefused(dataDir, { env: asDaemon, args: ['--port', '80'] });
     assert.match(refused.stderr, /Port 80 needs rights that this user does not have.*ip_unprivileged_port_start/u);
+  });
+
+  test('a checkout that the user cannot read is refused, with the folder in the way and the ways out', async () => {
+    const folder = await servers.folder();
+    const checkout = join(folder, 'checkout');
+    await cp(join(import.meta.dirname, '../src'), join(checkout, 'server/src'), { recursive: true });
+    await cp(join(import.meta.dirname, '../package.json'), join(checkout, 'server/package.json'));
+    await symlink(join(import.meta.dirname, '../../node_modules'), join(checkout, 'node_modules'));
+    await chmod(checkout, 0o700);
+    const args = [join(checkout, 'server/src/main.ts'), 'start', '--port', '0', '--data-dir', join(folder, 'data')];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env: asDaemon });
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /runs as "daemon", and that user cannot enter .*\/checkout \(mode 0700\) on the way to /u);
   });
 
   test('a user who does not exist, or is root, is refused with the command that creates one', async () => {

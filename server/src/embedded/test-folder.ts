@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, writeFile } from 'node:fs/promises';
+import { chmod, constants, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { becomeUser, isRoot } from '../process/os-user.ts';
+import { assertReachable, becomeUser, isRoot } from '../process/os-user.ts';
 import { findBinaries } from './binaries.ts';
 import { defaultUser } from './give-data-folder.ts';
 
@@ -11,6 +11,7 @@ export async function becomeTestUser(): Promise<void> {
   await findBinaries(undefined); // Makes its links, which that user cannot.
   const user = await defaultUser();
   if (isRoot()) becomeUser(user);
+  await assertReachable(import.meta.filename, constants.R_OK);
 }
 
 /** An empty folder among the temporary files, for a test that runs PostgreSQL. The caller removes it. */
