@@ -35,7 +35,9 @@ async function findDifferent(
   role: 'write' | 'read',
   settings: readonly Tuned[],
 ): Promise<unknown[]> {
-  const wanted = settings.map(({ name, value }) => `('${name}', '${value === '30000' ? '30s' : value}')`).join(', ');
+  // Housekeeping has its own synchronous_commit.
+  const printed = settings.filter(({ name }) => name !== 'synchronous_commit');
+  const wanted = printed.map(({ name, value }) => `('${name}', '${value === '30000' ? '30s' : value}')`).join(', ');
   return await ask(
     pair,
     role,
