@@ -39,6 +39,7 @@ export function sample(changes: Partial<LiveSample> = {}, http: Partial<LiveSamp
     pools: [],
     servers: [primary, standby],
     workers: { serving: 2, silent: 0, missing: 0, restarts: 0, each: [] },
+    clients: { open: 10, most: 1_000, shed: 0 },
     machine,
     slowStatements: [],
     ...changes,

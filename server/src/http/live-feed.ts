@@ -9,7 +9,7 @@ export interface LiveFeedOptions {
   readonly isDraining: () => boolean;
 }
 
-/** After a question that was not answered. */
+/** After a question that was not answered, or without a new sample. */
 const retryMs = 750;
 /** A page that takes nothing for so many samples is gone, or as good as gone. */
 const mostSkipped = 20;
@@ -49,12 +49,19 @@ export class LiveFeed {
     while (this.#pages.size > 0) {
       const live = await this.#ask(seen);
       if (live === undefined) await sleep(retryMs);
+      else if (live.seen.rows === seen.rows) await this.#pause();
       // The first answer is the past, which each page has asked for itself.
       else if (seen !== nothingSeen) this.#sendAll(render(live));
       seen = live?.seen ?? nothingSeen;
       if (this.#options.isDraining()) this.#endAll();
     }
     this.#isRunning = false;
+  }
+
+  /** A page that has gone is noticed by what is written to it. */
+  async #pause(): Promise<void> {
+    this.#sendAll(': no new sample\n\n');
+    await sleep(retryMs);
   }
 
   #endAll(): void {

@@ -85,7 +85,7 @@ function setText(place, text) {
 }
 
 /** @param {Figures} figures @param {LiveSample} sample */
-function showFigures(figures, { machine, servers }) {
+function showFigures(figures, { machine, servers, clients }) {
   const disks = servers.flatMap(({ diskFreeBytes }) => diskFreeBytes ?? []);
   const files = machine.openFiles.toSorted((a, b) => b.open - a.open)[0];
   const texts = {
@@ -97,6 +97,7 @@ function showFigures(figures, { machine, servers }) {
     'In flight': formatCount(figures.inFlight),
     'Refused/s': formatCount(figures.refusedPerSecond),
     'Read from standbys': orDash(figures.byStandby, formatPercent),
+    'Client connections': formatCount(clients.open),
     'CPU of the machine': orDash(figures.machineCpu, formatPercent),
     'Memory available': machine.totalMemoryBytes === 0 ? '–' : formatBytes(machine.availableMemoryBytes),
     'Memory of Messenger': orDash(figures.memoryBytes, formatBytes),

@@ -72,6 +72,15 @@ test('a disk that runs full and a fault of an embedded database are told of, als
   ]);
 });
 
+test('client connections that have no room, or soon will not, are told of', () => {
+  assert.deepEqual(textsOf({ clients: { open: 10, most: 1_000, shed: 7 } }), [
+    '7 client connections were closed for want of room',
+  ]);
+  assert.deepEqual(textsOf({ clients: { open: 950, most: 1_000, shed: 0 } }), [
+    '950 of 1000 client connections are in use',
+  ]);
+});
+
 test('memory and open files that run out are told of', () => {
   const { machine } = sample();
   const openFiles = [{ process: 'worker', open: 900, limit: 1_000 }];

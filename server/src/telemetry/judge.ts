@@ -24,7 +24,8 @@ export function conditionsOf(recent: readonly LiveSample[]): readonly Condition[
   ];
   if (oldest === sample) return ofNow;
   const figures = figuresOf(oldest, sample);
-  return [...ofNow, ...conditionsOfRequests(figures), ...conditionsOfPools(recent, figures.perSecond)];
+  const ofClients = conditionsOfClients(oldest.clients.shed, sample.clients);
+  return [...ofNow, ...ofClients, ...conditionsOfRequests(figures), ...conditionsOfPools(recent, figures.perSecond)];
 }
 
 function conditionsOfServer(server: LiveServer): readonly Condition[] {
@@ -151,6 +152,17 @@ function conditionsOfMachine({
       found.push({ key: `open files ${process}`, kind: 'connections', level: 'warn', size: open, text });
     }
   return found;
+}
+
+function conditionsOfClients(shedBefore: number, { open, most, shed }: LiveSample['clients']): readonly Condition[] {
+  const closed = shed - shedBefore;
+  if (closed > 0) {
+    const text = `${howMany(closed, 'client connection was', 'client connections were')} closed for want of room`;
+    return [{ key: 'clients shed', kind: 'connections', level: 'warn', size: closed, text }];
+  }
+  if (most === 0 || open < 0.9 * most) return [];
+  const text = `${open} of ${most} client connections are in use`;
+  return [{ key: 'clients', kind: 'connections', level: 'warn', size: open, text }];
 }
 
 /** The alert MessengerSlow has the same. */

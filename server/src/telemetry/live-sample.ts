@@ -30,6 +30,8 @@ export interface LiveSample {
     readonly restarts: number;
     readonly each: readonly LiveWorker[];
   };
+  /** Client connections: how many there are, how many there can be (0 when unknown), and how many were closed for want of room so far. */
+  readonly clients: { readonly open: number; readonly most: number; readonly shed: number };
   readonly machine: LiveMachine;
   readonly slowStatements: readonly SlowStatement[];
 }
@@ -137,6 +139,11 @@ export function sampleOf({ atMs, metrics, workers, slowStatements }: Collection)
       missing: sum('messenger_workers', 'missing'),
       restarts: sum('messenger_worker_restarts_total'),
       each: workers.map(workerOf),
+    },
+    clients: {
+      open: sum('messenger_http_connections'),
+      most: sum('messenger_http_max_connections'),
+      shed: sum('messenger_http_connections_shed_total'),
     },
     machine: machineOf(metrics),
     slowStatements,
