@@ -46,6 +46,7 @@ class Pair {
   readonly #proxy: TcpProxy;
   #server: Server | undefined;
   #knowsAll = true;
+  #endFrozen: () => void = () => undefined;
 
   private constructor(run: Run, primary: TestServer, standby: TestServer, proxy: TcpProxy) {
     this.#run = run;
@@ -82,7 +83,13 @@ class Pair {
     return finding;
   }
 
+  #thaw(): void {
+    this.#endFrozen();
+    this.#endFrozen = () => undefined;
+  }
+
   async destroy(): Promise<void> {
+    this.#thaw();
     if (this.#server !== undefined && !this.#server.hasEnded) this.#server.kill('SIGTERM');
     await this.#server?.ended();
     await this.#proxy.close();
@@ -117,7 +124,7 @@ class Pair {
         this.#say(`killed ${port} (SIGKILL)`);
         break;
       case 'frozen':
-        freeze(old);
+        this.#endFrozen = freeze(old);
         this.#say(`froze ${port} (SIGSTOP)`);
         break;
       case 'read-only':
@@ -132,6 +139,7 @@ class Pair {
 
   /** The old primary becomes a standby of the new one, and is read from, without a restart of the server. */
   async #takeBack(old: TestServer, next: TestServer, url: string): Promise<void> {
+    this.#thaw();
     await old.follow(next);
     [this.#primary, this.#standby] = [next, old];
     if (!this.#knowsAll) return;
@@ -181,11 +189,15 @@ class Pair {
   }
 }
 
-/** The postmaster first, so that no more children come. `kill` ends them all the same. */
-function freeze({ pid }: TestServer): void {
+/** The postmaster first, so that no more children come. Returns what ends the children, which do not notice its death. */
+function freeze({ pid }: TestServer): () => void {
   if (pid === undefined) throw new Error('the server does not run');
   process.kill(pid, 'SIGSTOP');
-  for (const child of childrenOf(pid)) process.kill(child, 'SIGSTOP');
+  const children = childrenOf(pid);
+  for (const child of children) process.kill(child, 'SIGSTOP');
+  return () => {
+    for (const child of children) process.kill(child, 'SIGKILL');
+  };
 }
 
 async function standbyReads(url: string): Promise<number> {
