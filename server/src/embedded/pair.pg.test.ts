@@ -52,7 +52,8 @@ test('both servers have the settings of the tuning guide, and no TCP port', asyn
     assert.deepEqual(await ask(pair, role, 'show work_mem'), ['16MB']);
     assert.deepEqual(await ask(pair, role, 'show listen_addresses'), ['']);
   }
-  assert.deepEqual(await ask(pair, 'write', 'show synchronous_commit'), ['on']);
+  const inFile = `select setting from pg_file_settings where name = 'synchronous_commit'`;
+  assert.deepEqual(await ask(pair, 'write', inFile), ['on']);
   assert.deepEqual(await ask(pair, 'read', 'show random_page_cost'), ['1.1']);
 });
 
