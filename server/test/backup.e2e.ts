@@ -1,12 +1,15 @@
 /** The commands of docs/operations.md for the embedded databases, as they stand there: only the safe place is this test's. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
+import { withSession } from '../src/embedded/sql.ts';
 import { read } from './deploy/files.ts';
-import { useServers, type Run } from './start-server.ts';
+import { processesOf, run, useServers, type Run } from './start-server.ts';
+import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
 
@@ -63,3 +66,69 @@ test('a backup as the operations guide tells brings back what there was, after t
   restored.kill('SIGTERM');
   assert.equal(await restored.ended(), 0);
 });
+
+/** Runs a command that ends, and returns what it said when it failed. */
+async function messenger(args: readonly string[]): Promise<string> {
+  const command = await run({ args });
+  const code = await command.ended();
+  return code === 0 ? '' : command.stderr;
+}
+
+test('a backup under writes is restored on a timeline of its own, and a damaged one is refused', async () => {
+  const folder = await servers.folder();
+  await chmod(folder, 0o777);
+  const [dataDir, backup] = [join(folder, 'data'), join(folder, 'backup')];
+  const first = await servers.start(dataDir);
+  let written = 0;
+  const over = new AbortController();
+  const writing = (async () => {
+    for (; !over.signal.aborted; written += 1) await create(first, `n${written}`);
+  })();
+  await waitFor('writes', () => written > 20);
+  const before = written;
+  assert.equal(await messenger(['backup', backup, '--data-dir', dataDir]), '');
+  assert.match(await messenger(['backup', backup, '--data-dir', dataDir]), /exists/u);
+  over.abort();
+  await writing;
+  assert.match(await messenger(['restore', backup, '--data-dir', dataDir]), /not empty/u);
+  first.kill('SIGKILL');
+  await first.ended();
+  await waitFor('the databases to end', () => processesOf(dataDir).length === 0, 20_000);
+  await rm(dataDir, { recursive: true });
+
+  assert.equal(await messenger(['restore', backup, '--data-dir', dataDir]), '');
+  const restored = await servers.start(dataDir);
+  const total = await countOn(dataDir, 'write', 'select count(*)::int as n from users');
+  assert.ok(total >= before && total <= written, `${total} of ${before} to ${written}`);
+  await create(restored, 'Next');
+  const timeline = 'select timeline_id as n from pg_control_checkpoint()';
+  assert.equal(
+    await countOn(
+      dataDir,
+      'write',
+      `select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as n`,
+    ),
+    2,
+  );
+  await waitFor(
+    'the standby to be made anew',
+    async () => (await countOn(dataDir, 'read', timeline).catch(() => 0)) === 2,
+    30_000,
+  );
+  restored.kill('SIGTERM');
+  assert.equal(await restored.ended(), 0);
+
+  await writeFile(join(backup, 'primary', 'PG_VERSION'), '17');
+  await rm(dataDir, { recursive: true });
+  assert.match(await messenger(['restore', backup, '--data-dir', dataDir]), /is damaged: primary.PG_VERSION/u);
+});
+
+async function countOn(dataDir: string, role: 'write' | 'read', sql: string): Promise<number> {
+  const endpoint = (await embeddedEndpoints(dataDir))[role];
+  const rows = await withSession(
+    endpoint,
+    async (client) => (await client.query<{ n: number }>(sql)).rows,
+    'messenger',
+  );
+  return rows[0]?.n ?? 0;
+}

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 
+import type pg from 'pg';
+
 import type { EndpointPair } from '../db/endpoint.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { RecordEvent } from '../telemetry/events.ts';
@@ -83,10 +85,23 @@ export async function launch(
   return poll(attempt, { everyMs: 100, signal });
 }
 
+/** How long a restored primary may take from its first answer to its new timeline. In ms. */
+const recoveryMs = 60_000;
+
+/** A restored primary answers reads before the end of its recovery. */
+async function leavesRecovery(client: pg.Client): Promise<void> {
+  const isOver = async (): Promise<true | undefined> => {
+    const { rows } = await client.query<{ isOver: boolean }>('select not pg_is_in_recovery() as "isOver"');
+    return rows[0]?.isOver === true ? true : undefined;
+  };
+  await poll(isOver, { everyMs: 50, signal: AbortSignal.timeout(recoveryMs) });
+}
+
 /** Gives a running primary what it may lack: the standby's slot, our roles and the database. */
 export async function readyPrimary(context: PairContext): Promise<void> {
   const primary = context.endpoints.write;
   await withSession(primary, async (client) => {
+    await leavesRecovery(client);
     await ensureRoles(client);
     await ensureSlot(client);
     await ensureDatabase(client, primary);

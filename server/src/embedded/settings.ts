@@ -74,7 +74,8 @@ export const postgresSettings = {
       timezone: 'UTC',
       log_timezone: 'UTC',
     },
-    primary: { cluster_name: 'messenger-primary' },
+    // A restored primary has all its WAL, and PostgreSQL begins a new timeline only when it was told where to look for more.
+    primary: { cluster_name: 'messenger-primary', restore_command: 'false' },
     standby: { cluster_name: 'messenger-standby' },
   },
 } as const satisfies Readonly<
