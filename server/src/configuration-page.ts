@@ -1,4 +1,5 @@
 import { flagOf, listOptions, showValue, variablesOf, type OptionTable } from './lib/options.ts';
+import { needsRestart } from './changed-options.ts';
 import type { LoadedConfig } from './config.ts';
 
 /** `docs/configuration.md`, from the table of options. */
@@ -6,11 +7,12 @@ export function renderConfigurationPage(table: OptionTable): string {
   const sections = Object.keys(table).map((section) => {
     const rows = listOptions(table)
       .filter((one) => one.section === section)
-      .map(({ yaml, option }) => {
+      .map((one) => {
+        const { yaml, option } = one;
         const fallback = option.defaultText ?? codeOf(option.default);
         const variables = variablesOf(option).map((name) => `\`${name}\``);
         const flag = option.secret === true ? 'none' : `\`${flagOf(option)}\``;
-        return `| ${variables.join(' or ')} | ${flag} | \`${yaml}\` | ${option.kind} | ${fallback} | ${option.help} |`;
+        return `| ${variables.join(' or ')} | ${flag} | \`${yaml}\` | ${option.kind} | ${fallback} | ${option.help}${needsRestart(one) ? ' ⟳' : ''} |`;
       });
     return [`## ${headings[section] ?? section}`, '', ...tableHead, ...rows, ''].join('\n');
   });
@@ -38,6 +40,9 @@ const pageHead = [
   '',
   'A secret can also be read from a file, at the start: the variable with `_FILE` at its end names it, as with the secrets of',
   'Docker and the credentials of systemd. One newline at the end of the file does not count. Both variables are one too many.',
+  '`messenger reload` (or SIGHUP) reads files and secrets anew and replaces the workers one by one; options with ⟳ need a',
+  'restart. Flags and variables of a running process cannot change.',
+  '',
   'Secrets are no flags, because other users of the machine can read the command line.',
   '',
 ];

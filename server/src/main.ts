@@ -1,6 +1,7 @@
 import type { SendHandle } from 'node:child_process';
 import cluster from 'node:cluster';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
 
 import { exitCodes, type Io } from './commands/io.ts';
 import { drained } from './telemetry/log-output.ts';
@@ -39,6 +40,9 @@ function isLoss(error: NodeJS.ErrnoException | undefined): boolean {
 }
 
 function createIo(): Io {
+  let onReload: (() => void) | undefined;
+  const hadTerminal = isatty(0) || isatty(2);
+  const hasLostTerminal = (): boolean => hadTerminal && !canOpen('/dev/tty');
   return {
     env: process.env,
     out: (text) => process.stdout.write(text),
@@ -46,11 +50,25 @@ function createIo(): Io {
     errIsTerminal: process.stderr.isTTY,
     outHasColours: process.stdout.isTTY && process.stdout.hasColors(),
     onSignal: (listener) => {
-      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, listener);
+      for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, listener);
+      process.on('SIGHUP', (name) => (onReload === undefined || hasLostTerminal() ? listener(name) : onReload()));
+    },
+    onReload: (listener) => {
+      onReload = listener;
     },
     exec: import.meta.filename,
     version: readVersion(),
   };
+}
+
+/** A terminal that was closed can be opened no more. */
+function canOpen(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `cluster` ends a worker whose supervisor is gone at once, unless the worker itself wanted to leave. */

@@ -30,6 +30,7 @@ export class MetricsService implements Service {
   readonly watch: Watch;
   #postgres: PostgresMetrics | undefined;
   #listener: MetricsListener | undefined;
+  #token: string | undefined;
   #state: ServiceState = 'stopped';
 
   constructor(options: MetricsServiceOptions) {
@@ -64,9 +65,21 @@ export class MetricsService implements Service {
       this.#postgres = new PostgresMetrics(this.#options);
       this.#postgres.start();
       this.#liveWatch.start();
-      this.#listener = await listenForMetrics({ ...this.#options, watch: this.watch });
+      this.#listener = await this.#listen(config);
     }
     this.#state = 'running';
+  }
+
+  /** Takes a new token for the listener on `METRICS_PORT`. */
+  async follow(config: Config): Promise<void> {
+    if (this.#listener === undefined || config.metrics.token === this.#token) return;
+    await this.#listener.close();
+    this.#listener = await this.#listen(config);
+  }
+
+  async #listen(config: Config): Promise<MetricsListener | undefined> {
+    this.#token = config.metrics.token;
+    return await listenForMetrics({ ...this.#options, config, watch: this.watch });
   }
 
   async stop(): Promise<void> {

@@ -51,6 +51,12 @@ export class ServerRoles implements Service {
     this.#state = 'running';
   }
 
+  /** Watches what `watched` gives now. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
   async stop(): Promise<void> {
     this.#state = 'stopping';
     await this.#topology?.stop();

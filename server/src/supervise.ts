@@ -1,3 +1,4 @@
+import { changedOptions } from './changed-options.ts';
 import type { Config, LoadedConfig } from './config.ts';
 import { listOf, type Endpoints } from './db/endpoint.ts';
 import type { Role } from './db/pool.ts';
@@ -7,16 +8,18 @@ import { EmbeddedPair } from './embedded/pair.ts';
 import { externalEndpoints } from './endpoints.ts';
 import type { ConnectionLimits } from './http/connections.ts';
 import type { Clock } from './lib/clock.ts';
+import { OperatorError } from './lib/operator-error.ts';
 import { MetricsService } from './metrics-service.ts';
-import { prepareDatabases, type PreparedDatabases } from './prepare-databases.ts';
+import { prepareDatabases, type PreparedDatabases, type PrepareOptions } from './prepare-databases.ts';
 import { findPort } from './process/port.ts';
 import { InProcessWorker } from './process/in-process-worker.ts';
 import { oneOff } from './process/one-off.ts';
 import { servedUrls } from './process/served-urls.ts';
 import type { Service } from './process/service.ts';
+import { holdRunFolder } from './run-folder.ts';
 import { ServerRoles } from './server-roles.ts';
 import { Workers } from './process/workers.ts';
-import { Events } from './telemetry/events.ts';
+import { Events, type RecordEvent } from './telemetry/events.ts';
 import type { Log } from './telemetry/log.ts';
 import { serve, type WorkerSettings } from './worker.ts';
 
@@ -38,6 +41,12 @@ export interface SupervisorServices {
 export interface Supervisor {
   /** In the order in which they start. */
   readonly services: readonly Service[];
+  /**
+   * Replaces the workers by ones with another configuration. Resolves with the names of the options that have changed; rejects
+   * with the reason when it cannot be, and then nothing has changed, or only for the workers before one that did not start.
+   */
+  readonly reload: (loaded: LoadedConfig, signal: AbortSignal) => Promise<readonly string[]>;
+  readonly record: RecordEvent;
   /** What a person wants to know of it, once it has started. */
   readonly summary: () => Summary;
 }
@@ -68,34 +77,30 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
   let prepared: PreparedDatabases | undefined;
   const endpoints = (): Endpoints => prepared?.endpoints ?? external ?? listOf(orFail(embedded).endpoints);
   let port = config.server.port;
+  let current: LoadedConfig = { config, sources };
   const url = (): string => servedUrls(host, port)[0];
 
-  const findFreePort = oneOff('port', async () => {
-    port = await findPort(host, config.server.port);
-  });
-
-  // Asked first, so that a taken port is told at once; and again, because another server may have taken it meanwhile,
-  // and with SO_REUSEPORT both would listen without an error. (Two that start within the same half second still do.)
-  const confirmPort = oneOff('port, again', async () => {
-    await findPort(host, port);
-  });
-
+  const findFreePort = oneOff('port', async () => void (port = await findPort(host, config.server.port)));
+  const isEmbedded = embedded !== undefined;
+  const preparing = (loaded: LoadedConfig): PrepareOptions => ({ ...about, loaded, workers, isEmbedded });
   const prepareSchema = oneOff('schema', async (signal) => {
-    const options = { ...about, loaded: { config, sources }, workers, isEmbedded: embedded !== undefined };
-    prepared = await prepareDatabases(endpoints(), options, signal);
+    prepared = await prepareDatabases(endpoints(), preparing(current), signal);
   });
 
-  const settings = (worker: number): WorkerSettings => ({
-    config,
-    ...orFail(prepared),
-    worker,
-    url: url(),
-    version: about.version,
-    listen: { host, port, reusePort: systemHasReusePort },
-  });
+  const settingsOf =
+    ({ config: its }: LoadedConfig, databases: PreparedDatabases) =>
+    (worker: number): WorkerSettings => ({
+      config: its,
+      ...databases,
+      worker,
+      url: url(),
+      version: about.version,
+      listen: { host, port, reusePort: systemHasReusePort },
+    });
+  const settings = (worker: number): WorkerSettings => settingsOf(current, orFail(prepared))(worker);
   const watched = (): WatchOptions => {
     const { endpoints: found, systemIdentifier } = orFail(prepared);
-    const prepare = config.db.preparedStatements === 'on';
+    const prepare = current.config.db.preparedStatements === 'on';
     return { ...found, systemIdentifier, applicationName: 'messenger roles', prepare };
   };
   const roles = new ServerRoles({ ...about, watched, record });
@@ -107,16 +112,33 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
     : new InProcessWorker(async () => serve(settings(1), { ...about, watch, log: about.workerLog(1) }));
   const announce = oneOff('announcement', async () => embedded?.announce(url()));
 
+  const reload = async (next: LoadedConfig, signal: AbortSignal): Promise<readonly string[]> => {
+    const changed = changedOptions(current.config, next.config);
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]);
+    const found = await prepareDatabases(externalEndpoints(next.config) ?? endpoints(), preparing(next), inTime);
+    const adopt = (): void => void ([current, prepared] = [next, found]);
+    try {
+      await reloadWorkers(serving, settingsOf(next, found), adopt);
+    } finally {
+      if (current === next) await Promise.all([metrics.follow(next.config), roles.restart()]);
+    }
+    return changed;
+  };
+
   return {
+    reload,
+    record,
     services: [
       findFreePort,
       ...(embedded === undefined ? [] : [embedded]),
       prepareSchema,
       roles,
       metrics,
-      confirmPort,
+      // Asked again, because another server may have taken it meanwhile, and with SO_REUSEPORT both would listen without an error.
+      oneOff('port, again', async () => void (await findPort(host, port))),
       serving,
       announce,
+      ...(config.server.runDir === undefined ? [] : [holdRunFolder(config.server.runDir, url)]),
     ],
     summary: () => ({
       urls: servedUrls(host, port),
@@ -126,9 +148,19 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
       endpoints: endpoints(),
       maxOpen: orFail(prepared).maxOpen,
       connectionLimits: orFail(prepared).connectionLimits,
-      embedded: embedded !== undefined,
+      embedded: isEmbedded,
     }),
   };
+}
+
+async function reloadWorkers(
+  serving: Workers<WorkerSettings> | InProcessWorker,
+  settings: (worker: number) => WorkerSettings,
+  onProven: () => void,
+): Promise<void> {
+  if (serving instanceof InProcessWorker)
+    throw new OperatorError('With ENABLE_PREFORK=false there are no worker processes to replace; restart the server.');
+  await serving.reload(settings, onProven);
 }
 
 /** Elsewhere the workers share one listener of the supervisor. Node's documentation, `server.listen`, `reusePort`. */

@@ -8,8 +8,10 @@ export interface Io {
   readonly errIsTerminal: boolean;
   /** Whether results may be coloured: they go to a terminal that can and was not told otherwise (NO_COLOR). Default: no. */
   readonly outHasColours?: boolean;
-  /** SIGINT, SIGTERM and SIGHUP; each call of the listener is one signal. */
+  /** SIGINT, SIGTERM, and SIGHUP unless that means a reload; each call of the listener is one signal. */
   readonly onSignal: (listener: (name: string) => void) => void;
+  /** SIGHUP, unless it comes because our terminal is gone. */
+  readonly onReload?: (listener: () => void) => void;
   /** The program that worker processes run. */
   readonly exec: string;
   readonly version: string;

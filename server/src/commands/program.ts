@@ -12,6 +12,7 @@ import { printDatabaseUrl } from './db-url.ts';
 import { addDoctorFlags, doctor, type DoctorFlags } from './doctor.ts';
 import { exitCodes, type Io } from './io.ts';
 import { migrate, type MigrateAction } from './migrate.ts';
+import { reload } from './reload.ts';
 import { start } from './start.ts';
 import { addTuneCommand } from './tune.ts';
 
@@ -29,7 +30,16 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     .description('Start the server; this is what runs when no command is named.')
     .addHelpText('after', example('messenger start --port 9000 --workers 4'))
     .action(async (_options, command: Command) => {
-      exitCode = await start(load(command), io);
+      exitCode = await start(() => load(command), io);
+    });
+  addConfigFlags(program.command('reload'), { inHelp: false })
+    .description('Have the running server read files and secrets anew and replace its workers, without a lost request.')
+    .addHelpText('after', example('messenger reload --data-dir /var/lib/messenger'))
+    .action(async (_options, command: Command) => {
+      const loaded = load(command);
+      if (loaded.config.server.runDir === undefined)
+        await enterData(loaded, io, { givesData: false, warn: () => undefined });
+      exitCode = await reload(loaded, io);
     });
   addConfigFlags(program.command('config'), { inHelp: false })
     .description('Print the options in effect and where each comes from; secrets are masked.')

@@ -57,7 +57,7 @@ function run(changes: Readonly<Record<string, string>> = {}): Running {
     version: '0.0.0',
   };
   const running: Running = {
-    code: Promise.resolve(0).then(async () => start(loadConfig({ flags: {}, env, file: undefined }), io)),
+    code: Promise.resolve(0).then(async () => start(() => loadConfig({ flags: {}, env, file: undefined }), io)),
     isOver: false,
     out: '',
     signal: (name) => {

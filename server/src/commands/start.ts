@@ -7,9 +7,11 @@ import { leaveRoot } from '../leave-root.ts';
 import { monotonicClock } from '../lib/clock.ts';
 import { openFilesLimit } from '../process/open-files-limit.ts';
 import { startServices, stopServices } from '../process/service-group.ts';
+import { runFolderOf } from '../run-folder.ts';
 import { createSupervisor, type Summary } from '../supervise.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { exitCodes, type Io } from './io.ts';
+import { ReloadLoop } from './reloads.ts';
 import { listeningOf } from './listening.ts';
 
 /**
@@ -18,8 +20,12 @@ import { listeningOf } from './listening.ts';
  */
 const sameSignalMs = 300;
 
-/** `messenger start`: serves until a signal or a fatal failure. Resolves with the exit code. */
-export async function start(loaded: LoadedConfig, io: Io): Promise<number> {
+/**
+ * `messenger start`: serves until a signal or a fatal failure. `load` reads the configuration, now and at each reload.
+ * Resolves with the exit code.
+ */
+export async function start(load: () => LoadedConfig, io: Io): Promise<number> {
+  const loaded = load();
   const { level, format } = loaded.config.log;
   const pretty = isPretty(format, io.errIsTerminal);
   const log = createLog({ level, name: 'supervisor', pretty });
@@ -33,7 +39,7 @@ export async function start(loaded: LoadedConfig, io: Io): Promise<number> {
     log.info(isFirst ? `${name}: stopping; once more stops at once` : `${name}: stopping at once`);
     (isFirst ? stopping : atOnce).abort(new Error(`stopped by ${name}`));
   });
-  const { services, summary } = createSupervisor(loaded, {
+  const { services, summary, reload, record } = createSupervisor(loaded, {
     log,
     workerLog: (worker) => createLog({ level, name: `worker ${worker}`, pretty }),
     clock: monotonicClock,
@@ -48,6 +54,19 @@ export async function start(loaded: LoadedConfig, io: Io): Promise<number> {
     version: io.version,
   });
 
+  const reloads = new ReloadLoop({
+    reload: async () => {
+      const next = load();
+      const changed = await reload(next, stopping.signal);
+      log.level = next.config.log.level;
+      return changed;
+    },
+    folder: runFolderOf(loaded.config),
+    record,
+    log,
+  });
+  io.onReload?.(() => reloads.request());
+
   // The supervisor has read certificates as root; from here on nothing needs root.
   await leaveRoot(loaded.config, { exec: io.exec, givesData: true, warn: (text) => log.warn(text) });
   try {
@@ -57,6 +76,7 @@ export async function start(loaded: LoadedConfig, io: Io): Promise<number> {
     throw error;
   }
   for (const text of findExposure(listeningOf(loaded.config))) log.warn(text);
+  await reloads.start();
   io.out(renderSummary(summary(), loaded, io.version));
   await aborted(stopping.signal);
   await stopServices(services, group, atOnce.signal);

@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Clock } from '../lib/clock.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Watch } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
@@ -129,15 +130,19 @@ export class Workers<Settings> implements Service {
   /**
    * Replaces every process, one after the other: the new one starts beside the old one, takes its listeners, and serves before
    * the old one drains. Rejects with the reason when a new one does not serve; then the old one and those after it go on.
+   * `onProven` is called when the first one serves: from then on replacements of crashed workers get the new settings, too.
    */
-  async reload(settings: (n: number) => Settings): Promise<void> {
-    for (const slot of this.#slots) {
-      await this.#succeed(slot, settings);
-      this.#settings = settings; // The first one has shown that they are good.
+  async reload(settings: (n: number) => Settings, onProven: () => void = () => undefined): Promise<void> {
+    if (this.#state !== 'running') throw new OperatorError('The workers are not running.');
+    for (const [index, slot] of this.#slots.entries()) {
+      await this.#succeed(slot, settings, () => {
+        this.#settings = settings;
+        if (index === 0) onProven();
+      });
     }
   }
 
-  async #succeed(slot: Slot<Settings>, settings: (n: number) => Settings): Promise<void> {
+  async #succeed(slot: Slot<Settings>, settings: (n: number) => Settings, onServing: () => void): Promise<void> {
     const { startTimeoutMs, stopTimeoutMs } = this.#options;
     const predecessor = slot.child;
     const successor = this.#fork(slot.number, settings, predecessor);
@@ -152,6 +157,7 @@ export class Workers<Settings> implements Service {
       slot.successor = undefined;
     }
     this.#adopt(slot, successor);
+    onServing();
     await predecessor?.stop(AbortSignal.timeout(stopTimeoutMs), true);
   }
 

@@ -10,6 +10,7 @@ import { proveFreshness } from './freshness.ts';
 import { proveHygiene } from './hygiene.ts';
 import { inspectable } from './inspector.ts';
 import type { Finding, Run } from './part.ts';
+import { proveReload } from './reload.ts';
 import { Random } from './random.ts';
 import { withSystem } from './system.ts';
 
@@ -39,6 +40,7 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
     withSystem(async (system) => proveAnswers(system, { causes, clients: 24, promisedMs, isShort: false }, run)),
   crowd: async (run) =>
     withSystem(async (system) => proveCrowd(system, { silent: 30_000, perSecond: 4_000, seconds: 60 }, run), {}, 8_192),
+  reload: async (run) => proveReload({ reloads: 10, perSecond: 1_000 }, run),
   hygiene: async (run) =>
     withSystem(
       async (system) =>

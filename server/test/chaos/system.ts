@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -54,6 +54,11 @@ export class System {
     return join(this.#folder, 'data');
   }
 
+  /** Of the server, empty unless a test writes it. */
+  get configFile(): string {
+    return join(this.#folder, 'messenger.yaml');
+  }
+
   get url(): string {
     return this.#running.url;
   }
@@ -78,7 +83,8 @@ export class System {
   }
 
   async start(): Promise<void> {
-    const args = ['start', '--port', '0', '--workers', '2', '--data-dir', this.dataDir];
+    const args = ['start', '--port', '0', '--workers', '2', '--data-dir', this.dataDir, '--config', this.configFile];
+    await writeFile(this.configFile, '', { flag: 'a', mode: 0o644 });
     const server = await run({ args, env: this.#env, openFiles: this.#openFiles });
     this.#run = server;
     await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+
+import { changedOptions } from './changed-options.ts';
+import { loadConfig, optionTable, type Config } from './config.ts';
+import { renderConfigurationPage } from './configuration-page.ts';
+
+function configOf(t: TestContext, yaml: string): Config {
+  const folder = mkdtempSync(join(tmpdir(), 'messenger-options-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'messenger.yaml');
+  writeFileSync(file, yaml);
+  return loadConfig({ flags: {}, env: {}, file }).config;
+}
+
+test('changed options are listed by name; equal lists are no change', (t) => {
+  const before = configOf(t, 'server: {cors_origins: [a, b]}');
+  const after = configOf(t, 'server: {cors_origins: [a, b], max_queue_ms: 100}\nlog: {level: warn}');
+  assert.deepEqual(changedOptions(before, after), ['MAX_QUEUE_MS', 'LOG_LEVEL']);
+  assert.deepEqual(changedOptions(before, before), []);
+});
+
+test('options that need a restart are refused by name', (t) => {
+  const [before, after] = [configOf(t, ''), configOf(t, 'server: {port: 1234, max_queue_ms: 100, host: "::"}')];
+  assert.throws(() => changedOptions(before, after), /^OperatorError: PORT, HOST cannot change while the server runs/u);
+});
+
+test('options that need a restart are marked in the reference, those that do not are not', () => {
+  const page = renderConfigurationPage(optionTable);
+  for (const name of ['PORT', 'HOST', 'WORKERS', 'METRICS_PORT', 'MESSENGER_DATA_DIR'])
+    assert.match(page, new RegExp(`^\\| \`${name}\` .*⟳ \\|$`, 'mu'));
+  assert.match(page, /^\| `MAX_QUEUE_MS` (?!.*⟳)/mu);
+});
+
+test('embedded databases cannot be exchanged for servers of the operator', (t) => {
+  const [before, after] = [configOf(t, ''), configOf(t, 'write_db: {host: primary}')];
+  assert.throws(() => changedOptions(before, after), /cannot be exchanged/u);
+});
