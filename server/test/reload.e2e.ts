@@ -10,7 +10,8 @@ import { run, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
-const role = 'reload_test';
+/** A role has one password, so a change without a failed connection goes from one role to another. */
+const [firstRole, secondRole] = ['reload_first', 'reload_second'];
 
 /** Lets a role in by its password alone, as an operator's servers do. */
 async function askForPassword(system: System): Promise<void> {
@@ -19,11 +20,19 @@ async function askForPassword(system: System): Promise<void> {
     ['standby', 'read'],
   ] as const) {
     const file = join(system.dataDir, name, 'pg_hba.conf');
-    await writeFile(file, `local all ${role} scram-sha-256\n${await readFile(file, 'utf8')}`);
+    await writeFile(file, `local all ${firstRole},${secondRole} scram-sha-256\n${await readFile(file, 'utf8')}`);
     await system.sql(kind, 'select pg_reload_conf()');
   }
-  await system.sql('write', `create role ${role} login password 'first' in role ${roles.application}`);
+  for (const [name, password] of [
+    [firstRole, 'first'],
+    [secondRole, 'second'],
+  ])
+    await system.sql('write', `create role ${name} login password '${password}' in role ${roles.application}`);
   await system.replicated();
+}
+
+function configuration(user: string, server: string): string {
+  return `write_db: {user: ${user}}\nread_db: {user: ${user}}\nserver: {${server}}\n`;
 }
 
 interface Reloadable {
@@ -40,7 +49,7 @@ async function start(system: System): Promise<Reloadable> {
   const [yaml, secret] = [join(folder, 'messenger.yaml'), join(folder, 'password')];
   const configure = async (text: string): Promise<void> => writeFile(yaml, text);
   const setPassword = async (password: string): Promise<void> => writeFile(secret, password);
-  await configure('server: {max_queue_ms: 5000}');
+  await configure(configuration(firstRole, 'max_queue_ms: 5000'));
   await setPassword('first');
   const { write, read } = { write: await system.endpoint('write'), read: await system.endpoint('read') };
   const env: Record<string, string> = { MESSENGER_RUN_DIR: join(folder, 'run'), MESSENGER_CONFIG: yaml };
@@ -52,7 +61,6 @@ async function start(system: System): Promise<Reloadable> {
       [`DB_${name}_HOST`]: host,
       [`DB_${name}_PORT`]: String(port),
       [`DB_${name}_NAME`]: database,
-      [`DB_${name}_USER`]: role,
       [`DB_${name}_PASSWORD_FILE`]: secret,
     });
   const reload = async (): ReturnType<Reloadable['reload']> => {
@@ -63,7 +71,7 @@ async function start(system: System): Promise<Reloadable> {
   return { server: await servers.start('/nonexistent', { env }), reload, configure, setPassword };
 }
 
-test('a reload takes a new password and new options without a failed request; a bad one changes nothing', async () => {
+test('a reload takes a new role, password and options without a failed request; a bad one changes nothing', async () => {
   await withSystem(async (system) => {
     await askForPassword(system);
     const { server, reload, configure, setPassword } = await start(system);
@@ -71,29 +79,27 @@ test('a reload takes a new password and new options without a failed request; a 
     await waitFor('load', () => load.answerTimesMs.length > 100, 30_000);
     const first = new Set(workersOf(server.pid));
 
-    await configure('server: {max_queue_ms: often}');
+    await configure(configuration(firstRole, 'max_queue_ms: often'));
     const bad = await reload();
     assert.equal(bad.code, 1);
     assert.match(bad.text, /server\.max_queue_ms: must be a whole number/u);
-    await configure('server: {host: 127.0.0.2, max_body_bytes: 2048}');
+    await configure(configuration(firstRole, 'host: 127.0.0.2'));
     assert.deepEqual(await reload(), {
       code: 1,
       text: 'HOST cannot change while the server runs; restart it, or change it back.\n',
     });
-    await configure('server: {max_queue_ms: 5000}');
+    await configure(configuration(firstRole, 'max_queue_ms: 5000'));
     await setPassword('wrong');
     const refused = await reload();
     assert.equal(refused.code, 1);
     assert.match(refused.text, /password authentication failed/u);
     assert.deepEqual(new Set(workersOf(server.pid)), first);
 
-    await system.sql('write', `alter role ${role} password 'second'`);
-    await system.replicated();
     await setPassword('second');
-    await configure('server: {max_queue_ms: 5000, max_body_bytes: 2048}');
+    await configure(configuration(secondRole, 'max_queue_ms: 5000, max_body_bytes: 2048'));
     assert.deepEqual(await reload(), {
       code: 0,
-      text: 'Reloaded; changed: MAX_BODY_BYTES, DB_WRITE_PASSWORD, DB_READ_PASSWORD\n',
+      text: 'Reloaded; changed: MAX_BODY_BYTES, DB_WRITE_USER, DB_WRITE_PASSWORD, DB_READ_USER, DB_READ_PASSWORD\n',
     });
     assert.ok(workersOf(server.pid).every((pid) => !first.has(pid)));
     const large = await fetch(`${server.url}/api/v1/users`, {
@@ -112,6 +118,6 @@ test('a reload takes a new password and new options without a failed request; a 
     );
     await load.end();
     assert.deepEqual(load.failures, []);
-    assert.doesNotMatch(server.stderr, /second|"first"/u);
+    assert.doesNotMatch(server.stderr, /"(?:first|second|wrong)"/u);
   });
 });

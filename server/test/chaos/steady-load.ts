@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { withDeadline } from '../../src/lib/with-deadline.ts';
 import { answerMs, calls, isOk } from './client.ts';
-import { HttpConnection, type HttpRequest } from './http-connection.ts';
+import { HttpConnection, type Answer, type HttpRequest } from './http-connection.ts';
 
 export interface SteadyLoadOptions {
   readonly url: string;
@@ -45,9 +45,9 @@ export class SteadyLoad {
       await sleep(Math.max(0, beganMs + turn * everyMs - performance.now()));
       const startedAt = performance.now();
       try {
-        const status = await withDeadline(user.call(turn % callsPerUser), answerMs);
+        const { status, body } = await withDeadline(user.call(turn % callsPerUser), answerMs);
         this.answerTimesMs.push(performance.now() - startedAt);
-        if (!isOk({ status })) this.failures.push(`status ${status}`);
+        if (!isOk({ status })) this.failures.push(`status ${status}: ${body}`);
       } catch (error) {
         user.leave();
         this.failures.push(error instanceof Error ? error.message : 'unknown error');
@@ -68,13 +68,13 @@ class User {
     this.#reopens = reopens;
   }
 
-  /** The guide's calls: create, list, read, update, delete. Resolves with the status. */
-  async call(step: number): Promise<number> {
+  /** The guide's calls: create, list, read, update, delete. */
+  async call(step: number): Promise<Answer> {
     if (step === 0 && this.#reopens) this.leave();
     if (this.#connection?.isOpen !== true) this.#connection = await HttpConnection.open(this.#url);
-    const { status, body } = await this.#connection.send(this.#requestOf(step));
-    if (step === 0) this.#id = /"id":"(?<id>[^"]+)"/u.exec(body)?.groups?.['id'] ?? '';
-    return status;
+    const answer = await this.#connection.send(this.#requestOf(step));
+    if (step === 0) this.#id = /"id":"(?<id>[^"]+)"/u.exec(answer.body)?.groups?.['id'] ?? '';
+    return answer;
   }
 
   leave(): void {
