@@ -30,7 +30,7 @@ test('options that need a restart are refused by name', (t) => {
 
 test('options that need a restart are marked in the reference, those that do not are not', () => {
   const page = renderConfigurationPage(optionTable);
-  for (const name of ['PORT', 'HOST', 'WORKERS', 'METRICS_PORT', 'MESSENGER_DATA_DIR'])
+  for (const name of ['PORT', 'HOST', 'WORKERS', 'METRICS_PORT', 'DURABILITY', 'MESSENGER_DATA_DIR'])
     assert.match(page, new RegExp(`^\\| \`${name}\` .*⟳ \\|$`, 'mu'));
   assert.match(page, /^\| `MAX_QUEUE_MS` (?!.*⟳)/mu);
 });

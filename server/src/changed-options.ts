@@ -12,6 +12,7 @@ const fixed: ReadonlySet<string> = new Set([
   'MESSENGER_USER',
   'MESSENGER_RUN_DIR',
   'WORKERS',
+  'DURABILITY',
   'START_TIMEOUT_MS',
   'SHUTDOWN_TIMEOUT_MS',
   'DRAIN_DELAY_MS',
