@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { withClient } from '../src/db/session.ts';
+import { roles } from '../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { metricNames } from '../src/telemetry/merge-snapshots.ts';
 import { parseExposition, totalOf, type Exposition } from './exposition.ts';
@@ -100,7 +101,7 @@ test('a worker that is stopped holds no scrape up, is told of, and takes nothing
 
 test('a standby that is stopped is down and one that is late is behind, while the primary is told of', async () => {
   const { server, dataDir } = await start();
-  const { read } = await embeddedEndpoints(dataDir);
+  const read = { ...(await embeddedEndpoints(dataDir)).read, user: roles.superuser };
   const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
   await waitFor('the standby to have it all', async () => totalOf(await scrape(server), 'messenger_postgres_up') === 2);
   await withClient(read, session, async (client) => client.query('select pg_wal_replay_pause()'));

@@ -115,7 +115,8 @@ function numbersOf(server: LiveServer): readonly Condition[] {
 
 function conditionsOfWorkers({ serving, silent, missing }: LiveSample['workers']): readonly Condition[] {
   const found: Condition[] = [];
-  if (serving === 0) found.push({ key: 'no worker', kind: 'worker', level: 'bad', text: 'No worker serves' });
+  // A silent worker missed one question for its metrics; it may serve all the same.
+  if (serving + silent === 0) found.push({ key: 'no worker', kind: 'worker', level: 'bad', text: 'No worker serves' });
   if (missing > 0)
     found.push({
       key: 'missing workers',
