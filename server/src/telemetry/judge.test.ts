@@ -92,7 +92,8 @@ test('memory and open files that run out are told of', () => {
 
 test('workers that start or are silent are told of', () => {
   const workers = { serving: 0, silent: 1, missing: 2, restarts: 1, each: [] };
-  assert.deepEqual(textsOf({ workers }), ['No worker serves', '2 workers are starting', '1 worker does not answer']);
+  assert.deepEqual(textsOf({ workers }), ['2 workers are starting', '1 worker does not answer']);
+  assert.deepEqual(textsOf({ workers: { ...workers, silent: 0 } }), ['No worker serves', '2 workers are starting']);
 });
 
 const bounds = [0.01, 0.1, 1];

@@ -78,6 +78,7 @@ describe('a slow statement', () => {
       log,
       env: { SLOW_STATEMENT_MS: '150', DB_BATCHING: 'on' },
     });
+    await waitFor('the standby to be read from', () => app.databases.standbys.isAnyFit);
     let requestIds: unknown[] = [];
     await withClient(database().endpoints.write, session, async (client) => {
       await client.query('begin; lock table users in access exclusive mode');
