@@ -72,6 +72,14 @@ export function isReadOnlyRefusal(error: unknown): boolean {
   return cause instanceof DatabaseError && cause.code === '25006';
 }
 
+/**
+ * Whether a server that answers refuses a new connection, for its credentials or for want of room (SQLSTATE 28 and 53). Its open
+ * connections go on.
+ */
+export function isRefusedConnection(error: unknown): boolean {
+  return error instanceof DatabaseError && /^(28|53)/u.test(error.code ?? '');
+}
+
 /** What says that the server may be gone or another one: no connection, the end of one, or that it is read-only. */
 export function isFailureOfServer(error: unknown): boolean {
   if (!(error instanceof AppError) || error.code !== 'database_unavailable') return false;

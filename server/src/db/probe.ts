@@ -1,8 +1,7 @@
-import { DatabaseError } from 'pg';
-
 import type { Clock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Endpoint } from './endpoint.ts';
+import { isRefusedConnection } from './errors.ts';
 import { serverStatus, type ServerStatus } from './position.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -74,8 +73,8 @@ export class Probe {
       else this.#replaceSession(session);
       return session;
     } catch (error) {
-      // A server that has no connection left is not away.
-      if (kept !== undefined && error instanceof DatabaseError && error.code === '53300') return kept;
+      // A server that is full, or whose password has changed, is not away.
+      if (kept !== undefined && isRefusedConnection(error)) return kept;
       throw error;
     }
   }

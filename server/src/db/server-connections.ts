@@ -7,7 +7,7 @@ import type { Log } from '../telemetry/log.ts';
 import { RepeatLog, type RepeatedLine } from '../telemetry/repeat-log.ts';
 import { Connection, noticeUnconfirmedCommits, cutConnection, type ConnectionOptions } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
-import { describeFailure } from './errors.ts';
+import { describeFailure, isRefusedConnection } from './errors.ts';
 import { serverStatus, type ServerStatus } from './position.ts';
 import { clientConfig, type SessionOptions } from './session.ts';
 
@@ -34,19 +34,36 @@ const lostLine: RepeatedLine = {
   many: 'idle database connections were lost',
 };
 
-/** The connections of a pool to one server, for as long as the pool uses that server. `pg-pool` keeps them. */
+/** After a password changed, or on a server that is full, each call beyond the open connections would be refused. */
+const refusedLine: RepeatedLine = {
+  level: 'warn',
+  key: 'refused',
+  one: 'the database refused a further connection; calls share the open ones',
+  many: 'the database refused further connections; calls share the open ones',
+};
+
+/** After a refusal, how long no further connection is tried while others are open. */
+const refusalPauseMs = 1_000;
+
+/**
+ * The connections of a pool to one server, for as long as the pool uses that server. `pg-pool` keeps them. When the server
+ * refuses a further connection, the call waits for one of those that are open.
+ */
 export class ServerConnections {
   readonly #options: ServerConnectionsOptions;
   readonly #pool: PgPool;
-  readonly #lost: RepeatLog;
+  readonly #repeats: RepeatLog;
   readonly #expiresAt = new WeakMap<PoolClient, number>();
   readonly #clients = new Set<PoolClient>();
   readonly #lent = new Set<Connection>();
   readonly #ended = Promise.withResolvers<never>();
+  /** Calls that wait for a connection that another call has now. `undefined` tells them that none is left. */
+  readonly #sharing: ((client: PoolClient | undefined) => void)[] = [];
+  #refusedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ServerConnectionsOptions) {
     this.#options = options;
-    this.#lost = new RepeatLog(options.log);
+    this.#repeats = new RepeatLog(options.log);
     this.#ended.promise.catch(() => undefined);
     this.#pool = new PgPool({
       ...clientConfig(options.endpoint, options),
@@ -56,14 +73,14 @@ export class ServerConnections {
       verify: callbackify(async (client: PoolClient) => this.#check(client)),
     });
     this.#pool.on('connect', (client) => {
-      client.on('error', () => undefined); // The statement that was running reports it; without a listener it is fatal.
+      // The statement that was running reports an error; without a listener it is fatal.
+      for (const event of ['error', 'end'] as const) client.on(event, () => this.#dropped(client));
       noticeUnconfirmedCommits(client);
       this.#clients.add(client);
-      client.once('end', () => this.#clients.delete(client));
       this.#expiresAt.set(client, options.clock.now() + options.lifetimeMs * (1 - options.random() / 10));
     });
     this.#pool.on('error', (error) => {
-      this.#lost.add(lostLine, () => ({ role: options.role, reason: describeFailure(error) }));
+      this.#repeats.add(lostLine, () => ({ role: options.role, reason: describeFailure(error) }));
     });
   }
 
@@ -77,11 +94,7 @@ export class ServerConnections {
 
   /** Rejects as `pg` does, and at once when the pool has left this server. Whoever calls this calls `giveBack`. */
   async lend(): Promise<Connection> {
-    const connecting = this.#pool.connect();
-    const client = await Promise.race([connecting, this.#ended.promise]).catch((error: unknown) => {
-      void connecting.then((late) => late.release(true)).catch(() => undefined);
-      throw error;
-    });
+    const client = await this.#obtain();
     if (this.#isExpired(client)) {
       client.release(true);
       return await this.lend();
@@ -93,7 +106,11 @@ export class ServerConnections {
 
   giveBack(connection: Connection, isSurplus: boolean): void {
     this.#lent.delete(connection);
-    connection.client.release(connection.spoilt || isSurplus || this.#isExpired(connection.client));
+    const { client } = connection;
+    const isOver = connection.spoilt || this.#isExpired(client) || !this.#clients.has(client);
+    const next = isOver ? undefined : this.#sharing.shift();
+    if (next === undefined) client.release(isOver || isSurplus);
+    else next(client);
   }
 
   /**
@@ -102,6 +119,7 @@ export class ServerConnections {
    */
   async end({ isCut }: { readonly isCut: boolean }): Promise<void> {
     this.#ended.reject(new Error('the pool has left this server'));
+    this.#sharing.length = 0;
     if (isCut) {
       for (const { client } of this.#lent) cutConnection(client);
       // Idle ones say good-bye first; a server that is frozen never answers it.
@@ -110,7 +128,45 @@ export class ServerConnections {
       }, goodByeMs).unref();
     }
     await this.#pool.end();
-    this.#lost.close();
+    this.#repeats.close();
+  }
+
+  async #obtain(): Promise<PoolClient> {
+    if (this.#mustShare) return (await this.#race(this.#share())) ?? (await this.#obtain());
+    try {
+      return await this.#race(this.#pool.connect());
+    } catch (error) {
+      if (!isRefusedConnection(error) || this.#clients.size === 0) throw error;
+      this.#refusedUntilMs = this.#options.clock.now() + refusalPauseMs;
+      this.#repeats.add(refusedLine, () => ({ role: this.#options.role, reason: describeFailure(error) }));
+      return await this.#obtain();
+    }
+  }
+
+  get #mustShare(): boolean {
+    return this.idle === 0 && this.#clients.size > 0 && this.#options.clock.now() < this.#refusedUntilMs;
+  }
+
+  async #share(): Promise<PoolClient | undefined> {
+    const { promise, resolve } = Promise.withResolvers<PoolClient | undefined>();
+    this.#sharing.push(resolve);
+    return await promise;
+  }
+
+  /** Rejects at once when the pool leaves this server; a client that comes later is closed. */
+  async #race<T extends PoolClient | undefined>(obtaining: Promise<T>): Promise<T> {
+    try {
+      return await Promise.race([obtaining, this.#ended.promise]);
+    } catch (error) {
+      void obtaining.then((late) => late?.release(true)).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #dropped(client: PoolClient): void {
+    this.#clients.delete(client);
+    if (this.#clients.size > 0) return;
+    for (const tell of this.#sharing.splice(0)) tell(undefined);
   }
 
   /** A name may lead to another server than the one it led to before. */
