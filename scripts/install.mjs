@@ -5,22 +5,27 @@ import { basename, join } from 'node:path';
 import { nodePackage, runChild } from '../server/bin/node26.mjs';
 import { withInstallLock } from './install-lock.mjs';
 
-/** What is to be done costs about 2 ms to find out; when that is nothing, nothing is said. */
-export async function installWhatIsMissing(root) {
-  if (whyInstall(root) === undefined) return true;
+/**
+ * Takes about 2 ms and prints nothing when nothing is missing. `needsDev`: development packages count, too; without it, a folder
+ * installed with `npm ci --omit=dev` is complete and stays without them.
+ */
+export async function installWhatIsMissing(root, { needsDev }) {
+  const whyInstall = () => findMissing(root, needsDev);
+  if (whyInstall() === undefined) return true;
   if (!isWritable(root)) {
-    console.error(`Cannot install: ${whyInstall(root)}, and ${root} is not writable.`);
+    console.error(`Cannot install: ${whyInstall()}, and ${root} is not writable.`);
     return false;
   }
   return await withInstallLock(root, async () => {
-    const reason = whyInstall(root); // Another command may have installed while we waited.
-    return reason === undefined || (await install(root, reason));
+    const reason = whyInstall(); // Another command may have installed while we waited.
+    if (reason === undefined) return true;
+    return await install(root, reason, needsDev ? true : !omitsDev(root));
   });
 }
 
-async function install(root, reason) {
+async function install(root, reason, withDev) {
   console.error(`Installing the packages, because ${reason} …`);
-  const failure = await npmCi(root);
+  const failure = await npmCi(root, withDev);
   if (failure === undefined) return true;
   console.error(`Installing failed: ${failure}. Nothing was started.`);
   return false;
@@ -31,13 +36,13 @@ async function install(root, reason) {
  * node_modules/.package-lock.json as the last step of an install, so an interrupted one leaves none.
  * Optional packages count only where they are installed: most of them are for other platforms. But for this platform's Node.
  */
-function whyInstall(root) {
+function findMissing(root, needsDev) {
   const wanted = readPackages(join(root, 'package-lock.json'));
   const found = readPackages(join(root, 'node_modules/.package-lock.json'));
   if (wanted === undefined) return 'package-lock.json cannot be read';
   if (found === undefined) return 'node_modules is missing or was not finished';
-  for (const [path, { version, optional, devOptional, link }] of Object.entries(wanted)) {
-    if (!path.startsWith('node_modules/') || link === true) continue;
+  for (const [path, { version, dev, optional, devOptional, link }] of Object.entries(wanted)) {
+    if (!path.startsWith('node_modules/') || link === true || (dev === true && !needsDev)) continue;
     const installed = found[path]?.version;
     const isFine = installed === version || (installed === undefined && (optional ?? devOptional) === true);
     if (!isFine) return `${path} is ${installed ?? 'missing'}, and package-lock.json asks for ${version}`;
@@ -45,6 +50,12 @@ function whyInstall(root) {
   const nodePath = join('node_modules', nodePackage);
   if (nodePath in wanted && !existsSync(join(root, nodePath))) return `${nodePath} is missing`;
   return undefined;
+}
+
+/** Whether the last install left development packages out. */
+function omitsDev(root) {
+  const found = readPackages(join(root, 'node_modules/.package-lock.json'));
+  return found !== undefined && !Object.values(found).some(({ dev }) => dev === true);
 }
 
 function readPackages(lockFile) {
@@ -65,16 +76,17 @@ function isWritable(folder) {
 }
 
 /**
- * Dev dependencies, too: NODE_ENV=production would leave them out, and they would be missing at the next start. Packages
- * may ask for a newer Node than the one that runs npm: they get it, so npm neither refuses nor warns.
+ * Explicit, because NODE_ENV=production changes npm's defaults. Packages may ask for a newer Node than the one that runs npm: they get
+ * Node 26, so npm must not refuse; .npmrc silences its warnings.
  */
-const ciOptions = ['--include=dev', '--include=optional', '--engine-strict=false', '--loglevel=error'];
+const ciOptions = ['--include=optional', '--engine-strict=false'];
 
 /** Resolves with what went wrong, or undefined. */
-async function npmCi(root) {
+async function npmCi(root, withDev) {
   const [command, ...first] = findNpm();
+  const options = [withDev ? '--include=dev' : '--omit=dev', ...ciOptions];
   try {
-    const { code, signal } = await runChild(command, [...first, 'ci', ...ciOptions], { cwd: root });
+    const { code, signal } = await runChild(command, [...first, 'ci', ...options], { cwd: root });
     if (signal !== null) return `npm was ended by ${signal}`;
     return code === 0 ? undefined : `npm ended with code ${code}, and says why above`;
   } catch (error) {

@@ -20,7 +20,7 @@ export async function runCommand(name, args) {
     process.exitCode = 2;
     return;
   }
-  if (!(await installWhatIsMissing(pathOf('..')))) {
+  if (!(await installWhatIsMissing(pathOf('..'), { needsDev: name === 'test' }))) {
     process.exitCode = 1;
     return;
   }

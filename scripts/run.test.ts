@@ -106,6 +106,17 @@ describe('npm start', () => {
     assert.equal(npmCalls().length, 1);
   });
 
+  test('leaves a folder without development packages as it is, also when it installs a new version', async () => {
+    const fastify = { version: '5.0.0' };
+    writeLock({ 'node_modules/fastify': fastify, 'node_modules/knip': { version: '6.0.0', dev: true } });
+    writeLock({ 'node_modules/fastify': fastify }, 'node_modules/.');
+    assert.deepEqual(await start(), { code: 0, out: 'main got start --port 1\n', err: '' });
+    assert.deepEqual(npmCalls(), []);
+    writeLock({ 'node_modules/fastify': { version: '4.0.0' } }, 'node_modules/.');
+    await start();
+    assert.match(npmCalls()[0] ?? '', /^ci --omit=dev/u);
+  });
+
   test('starts nothing when npm fails', async () => {
     const { code, out, err } = await start({ NPM_FAILS: '1' });
     assert.deepEqual([code, out], [1, '']);
