@@ -269,6 +269,16 @@ test('the printed configuration names sources and masks secrets', () => {
   assert.match(printed, /^write_db\.host +h +DB_WRITE_HOST$/mu);
 });
 
+test('the printed configuration says which options have no effect, and masks no secret that is not set', () => {
+  const embedded = renderEffectiveConfig(optionTable, load());
+  assert.match(embedded, /^write_db\.user +- +not used: the databases are embedded$/mu);
+  assert.match(embedded, /^metrics\.token +- +default$/mu);
+  assert.doesNotMatch(embedded, /\*/u);
+  const own = renderEffectiveConfig(optionTable, load({ env: { DB_WRITE_HOST: 'h' } }));
+  assert.match(own, /^embedded\.data_dir +- +not used: DB_WRITE_HOST names the databases$/mu);
+  assert.match(own, /^write_db\.user +root +default$/mu);
+});
+
 describe('a secret in a file', () => {
   const host = { DB_WRITE_HOST: 'h' };
 

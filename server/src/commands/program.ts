@@ -22,7 +22,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   const program = new Command('messenger')
     .description('A self-hosted messaging server on PostgreSQL.')
     .version(io.version)
-    .showHelpAfterError('(--help says what there is)');
+    .showHelpAfterError('(add --help for usage)');
   silence(program, io);
 
   const load = (command: Command): LoadedConfig => readConfig(command, io.env);
@@ -60,12 +60,20 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   for (const command of program.commands) for (const one of [command, ...command.commands]) silence(one, io);
 
   try {
+    refuseUnknownCommand(program, args);
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   }
+}
+
+/** Commander would take it for an argument of the default command. */
+function refuseUnknownCommand(program: Command, [first]: readonly string[]): void {
+  if (first === undefined || first.startsWith('-') || first === 'help') return;
+  const names = program.commands.map((command) => command.name());
+  if (!names.includes(first)) program.error(`error: unknown command '${first}'. Commands: ${names.join(', ')}`);
 }
 
 /** Root does nothing in a data folder, which belongs to another user; servers elsewhere do not care who we are here. */

@@ -100,6 +100,11 @@ async function aborted(signal: AbortSignal): Promise<void> {
   await promise;
 }
 
+/** Of a page that is listed itself. */
+function isAsset(route: string): boolean {
+  return route.includes(' /ops/');
+}
+
 function renderSummary(summary: Summary, { config }: LoadedConfig, version: string): string {
   const { urls, opsUrls, workers, routes, endpoints, maxOpen, connectionLimits, embedded } = summary;
   const { total, perAddress } = connectionLimits;
@@ -107,7 +112,9 @@ function renderSummary(summary: Summary, { config }: LoadedConfig, version: stri
   const open = openFilesLimit()?.toLocaleString('en') ?? 'unlimited';
   const lines = [
     ...urls.map((url, index) => [index === 0 ? 'URL' : '', url]),
-    ...opsUrls.map((url, index) => (index === 0 ? ['live', `${url} reports problems in plain language`] : ['', url])),
+    ...opsUrls.map((url, index) =>
+      index === 0 ? ['status', `${url} shows load, databases and events, live`] : ['', url],
+    ),
     ['workers', config.server.enablePrefork ? String(workers) : 'none, prefork is off'],
     ...(embedded ? [['data', resolve(config.embedded.dataDir)]] : []),
     ['writes', `${placeOf(endpoints.write)}, up to ${maxOpen.write} connections a worker`],
@@ -119,7 +126,7 @@ function renderSummary(summary: Summary, { config }: LoadedConfig, version: stri
       'clients',
       `up to ${total.toLocaleString('en')} connections a worker${ofAddress}; the system allows ${open} open files`,
     ],
-    ...routes.map((route, index) => [index === 0 ? 'routes' : '', route]),
+    ...routes.filter((route) => !isAsset(route)).map((route, index) => [index === 0 ? 'routes' : '', route]),
     ['stop', 'Ctrl-C, or SIGTERM; twice stops at once'],
   ];
   return [`Messenger ${version}`, ...lines.map(([name = '', text = '']) => `  ${name.padEnd(8)} ${text}`), ''].join(

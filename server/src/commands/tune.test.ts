@@ -13,8 +13,7 @@ interface Said {
   readonly err: string;
 }
 
-/** `messenger tune` with these flags. */
-async function tune(...flags: readonly string[]): Promise<Said> {
+async function runMessenger(...args: readonly string[]): Promise<Said> {
   const said = { out: '', err: '' };
   const io: Io = {
     env: {},
@@ -25,9 +24,11 @@ async function tune(...flags: readonly string[]): Promise<Said> {
     exec: '',
     version: '0.0.0',
   };
-  const code = await runProgram(['tune', ...flags], io);
+  const code = await runProgram(args, io);
   return { code, ...said };
 }
+
+const tune = async (...flags: readonly string[]): Promise<Said> => runMessenger('tune', ...flags);
 
 const guide = ['--memory', '1GB', '--cpus', '8', '--workers', '8', '--storage', 'ssd', '--durability', 'off'];
 
@@ -143,4 +144,10 @@ test('a bad value is refused with what would be a good one', async () => {
     assert.deepEqual([code, out], [exitCodes.usage, ''], flags.join(' '));
     assert.match(err, reason);
   }
+});
+
+test('an unknown command is named, with those that exist', async () => {
+  const { code, out, err } = await runMessenger('nonsense');
+  assert.deepEqual([code, out], [exitCodes.usage, '']);
+  assert.match(err, /^error: unknown command 'nonsense'\. Commands: start, .*doctor\n/u);
 });

@@ -17,8 +17,10 @@ function linesOf(pretty: boolean): readonly string[] {
 
 test('a person on a terminal reads the time, the level, who speaks and what happened', () => {
   const [request = '', defect = '', ...others] = linesOf(true);
-  assert.match(request, /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN \(worker 1\): a request failed\n/u);
-  assert.match(request, /^ +route: "\/api\/v1\/users"\n +status: 503\n/mu);
+  assert.match(
+    request,
+    /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN \(worker 1\): a request failed \{"route":"\/api\/v1\/users","status":503\}\n$/u,
+  );
   assert.match(defect, /ERROR \(worker 1\): a defect[\s\S]*duplicate key[\s\S]*23505/u);
   assert.deepEqual(others, []);
 });

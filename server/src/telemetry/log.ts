@@ -1,7 +1,7 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 
 import { LogOutput } from './log-output.ts';
+import { Terminal } from './terminal.ts';
 
 export type Log = Logger;
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -27,12 +27,7 @@ export function createLog(
   { level, name, pretty }: LogOptions,
   sink: DestinationStream = new LogOutput(process.stderr),
 ): Log {
-  return pino({ level, name, serializers: { err: describeError } }, pretty ? forPeople(sink) : sink);
-}
-
-function forPeople(sink: DestinationStream): DestinationStream {
-  const format = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' });
-  return { write: (line) => sink.write(format(line)) };
+  return pino({ level, name, serializers: { err: describeError } }, pretty ? new Terminal(sink) : sink);
 }
 
 export const logFormats = ['auto', 'json', 'pretty'] as const;

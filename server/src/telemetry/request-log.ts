@@ -10,6 +10,9 @@ export interface RequestLogOptions {
   readonly slowMs: number;
 }
 
+/** Of requests that went well; a terminal shows these in its own way. */
+export const requestMessages = { one: 'request', leftOut: 'requests were not logged one by one' } as const;
+
 const mostSlowPerSecond = 10;
 /** The answer to a method that nobody knows: a mistake of the client. */
 const notImplemented = 501;
@@ -30,7 +33,7 @@ export class RequestLog implements Pick<HttpObserver, 'requestEnded'> {
     this.#log = log;
     this.#options = options;
     const { mostPerSecond } = options;
-    this.#ordinary = new SampledLog(log, { mostPerSecond, leftOut: 'requests were not logged one by one' });
+    this.#ordinary = new SampledLog(log, { mostPerSecond, leftOut: requestMessages.leftOut });
     const leftOut = 'slow requests were not logged one by one';
     this.#slow = new SampledLog(log, { mostPerSecond: mostSlowPerSecond, leftOut });
     this.#failed = new RepeatLog(log);
@@ -42,7 +45,8 @@ export class RequestLog implements Pick<HttpObserver, 'requestEnded'> {
       this.#failed.add(failureLine(request), () => describeBad(request));
     else if (request.durationMs >= this.#options.slowMs) {
       if (this.#slow.take()) this.#log.warn(describeBad(request), 'a request failed or was slow');
-    } else if (this.#options.mostPerSecond > 0 && this.#ordinary.take()) this.#log.info(describe(request), 'request');
+    } else if (this.#options.mostPerSecond > 0 && this.#ordinary.take())
+      this.#log.info(describe(request), requestMessages.one);
   }
 
   /** Writes what was left out. */
