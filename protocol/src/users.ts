@@ -3,8 +3,8 @@ import { Type, type Static } from 'typebox';
 import { nameMaxLength, pageLimitDefault, pageLimitMax, pageOffsetMax } from './limits.ts';
 
 /**
- * A name as people write it: any Unicode, but no NUL and no half of a surrogate pair, neither of which PostgreSQL can
- * store: that is format `text`. `x-normalise` makes the server trim it and bring it to NFC before the other rules look at it.
+ * A name as people write it, in any script. Format `text` is the server's: at least one visible character; no control characters, line
+ * breaks, bidirectional overrides or hidden characters. `x-normalise` removes what is invisible at the ends and applies NFC first.
  */
 const Name = Type.String({
   'x-normalise': true,

@@ -3,27 +3,20 @@ import { Ajv, type ErrorObject } from 'ajv';
 import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify';
 import type { TSchema } from 'typebox';
 
+import { isVisibleText, normaliseText } from './visible-text.ts';
+
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/iu;
 
-/** Brings text to the form in which it is compared and stored, before the other rules of its schema see it. */
-function normaliseText(
+/** Before the other rules of its schema see the text. */
+function normaliseInPlace(
   _rule: unknown,
   text: string,
   _schema: unknown,
   where?: { readonly parentData: Record<string, unknown>; readonly parentDataProperty: string | number },
 ): boolean {
-  if (where === undefined) return true;
-  const trimmed = text.trim();
-  const isNormalisable = trimmed.length <= longestNormalised;
-  where.parentData[where.parentDataProperty] = isNormalisable ? trimmed.normalize('NFC') : trimmed;
+  if (where !== undefined) where.parentData[where.parentDataProperty] = normaliseText(text);
   return true;
 }
-
-/**
- * In UTF-16 units. NFC takes time that grows with the square of the length of badly ordered marks (1 MiB: minutes), and
- * no text that is longer than this fits our limits in any form: it is left to `maxLength`.
- */
-const longestNormalised = 1_000;
 
 function createAjv(): Ajv {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, removeAdditional: false, strict: true });
@@ -32,10 +25,10 @@ function createAjv(): Ajv {
     type: 'string',
     modifying: true,
     before: 'maxLength',
-    validate: normaliseText,
+    validate: normaliseInPlace,
   });
   ajv.addFormat('uuid', uuid);
-  ajv.addFormat('text', (value: string) => !value.includes('\u0000') && value.isWellFormed());
+  ajv.addFormat('text', isVisibleText);
   return ajv;
 }
 
@@ -113,5 +106,5 @@ function describeOne(
 
 const formatMessages: Readonly<Record<string, string>> = {
   uuid: 'must be a UUID',
-  text: 'must not contain NUL or half of a surrogate pair',
+  text: 'must have a visible character, and no control, bidirectional or hidden characters',
 };

@@ -1,0 +1,59 @@
+/** Rules for short text that people see of one another, such as names: no invisible, deceptive or unstorable characters. */
+
+/** Needs neither trimming, nor normalisation, nor any check. Most names are like this. */
+const plain = /^[!-~](?:[ -~]*[!-~])?$/u;
+
+/** What shows nothing: fillers and joiners, but not the selectors and tags that end an emoji; U+2800 is a Braille pattern without dots. */
+const invisible = String.raw`[\s\p{Cc}\u2800[\p{Default_Ignorable_Code_Point}--[\p{Variation_Selector}\u{E0020}-\u{E007F}]]]`;
+const invisibleStart = new RegExp(`^${invisible}+`, 'v');
+const invisibleCharacter = new RegExp(invisible, 'v');
+
+/** Neither a combining mark nor a selector alone: they change a character before them. */
+const visible = /[^\s\p{Z}\p{M}\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
+/**
+ * Control characters, line breaks, embeddings, overrides and isolates of the direction (UAX 9), and hidden characters that make two
+ * names look alike. PostgreSQL stores neither NUL nor half of a surrogate pair.
+ */
+const refused =
+  /[\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069\u00AD\u180E\u200B\u2060-\u2065\u206A-\u206F\uFEFF\uFFF9-\uFFFB]/u;
+
+/** Joiners (U+200C, U+200D) shape emoji and some scripts; beside these characters they only hide. */
+const withoutJoiners = String.raw`[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Han}\p{Nd}\p{P}\p{Z}]`;
+const strayJoiner = new RegExp(
+  String.raw`${withoutJoiners}[\u200C\u200D]|[\u200C\u200D](?:${withoutJoiners}|[\u200C\u200D])`,
+  'u',
+);
+
+/**
+ * In UTF-16 units. NFC takes time that grows with the square of the length of badly ordered marks (1 MiB: minutes). No text that is
+ * longer fits our limits in any form: it is left to `maxLength`.
+ */
+const longestNormalised = 1_000;
+
+/** Without what is invisible at its ends, in NFC: the form in which a text is stored and compared. */
+export function normaliseText(text: string): string {
+  if (plain.test(text)) return text;
+  const trimmed = trimEnd(text.replace(invisibleStart, ''));
+  return trimmed.length <= longestNormalised ? trimmed.normalize('NFC') : trimmed;
+}
+
+/** By hand: a regular expression for the end of a text takes quadratic time. */
+function trimEnd(text: string): string {
+  let end = text.length;
+  while (end > 0) {
+    const start = end > 1 && isLowSurrogate(text.charCodeAt(end - 1)) ? end - 2 : end - 1;
+    if (!invisibleCharacter.test(text.slice(start, end))) break;
+    end = start;
+  }
+  return text.slice(0, end);
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc_00 && unit <= 0xdf_ff;
+}
+
+/** Whether a normalised text may be stored and shown. An empty one is left to `minLength`. */
+export function isVisibleText(text: string): boolean {
+  return text === '' || plain.test(text) || (visible.test(text) && !refused.test(text) && !strayJoiner.test(text));
+}
