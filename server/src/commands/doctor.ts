@@ -90,8 +90,8 @@ async function findServers(
     if (!(error instanceof OperatorError)) throw error;
     return fail(subject, error.message, 'Correct DB_WRITE_TLS_CA or DB_READ_TLS_CA, or let doctor read the file.');
   }
-  const { dataDir } = config.embedded;
-  if (running !== undefined) return toExamined(listOf(endpointsIn(running.sockets)));
+  const { dataDir, synchronousCommit } = config.embedded;
+  if (running !== undefined) return toExamined(listOf(endpointsIn(running.sockets, synchronousCommit)));
   const advice =
     'Start the server (`npm start`), and run doctor beside it as the same user; or name its folder with --data-dir, or servers of your own with DB_WRITE_HOST.';
   return fail(subject, `no server runs on ${dataDir}, and its databases run only with it`, advice);

@@ -8,7 +8,7 @@ export interface Endpoint {
   readonly password?: string;
   readonly database: string;
   readonly tls?: ConnectionOptions;
-  /** `synchronous_commit` of our sessions; undefined leaves it to the server, for servers whose settings are ours. */
+  /** `synchronous_commit` of our sessions; undefined leaves it to the server. */
   readonly synchronousCommit?: 'on' | 'off';
 }
 

@@ -17,7 +17,7 @@ export async function withPrimary<T>(
   work: (primary: Endpoint) => Promise<T>,
 ): Promise<T> {
   const running = await findRunningServer(options.dataDir);
-  if (running !== undefined) return work(endpointsIn(running.sockets).write);
+  if (running !== undefined) return work(endpointsIn(running.sockets, options.synchronousCommit).write);
   const data = await openData(options, signal);
   try {
     const primary = await launch(data.context, 'primary', signal);

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { withClient } from '../db/session.ts';
 import { findBinaries } from './binaries.ts';
 import type { EmbeddedPair } from './pair.ts';
 import { startPostgres } from './postgres-process.ts';
 import { findRunningServer } from './server-record.ts';
+import { databaseName, roles } from './settings.ts';
 import { embeddedEndpoints } from './socket-folder.ts';
 import { withSession } from './sql.ts';
 import { ask, eventually, isAlive, makeTestSite, processFact, replicates, soon, type TestSite } from './test-pair.ts';
@@ -55,6 +57,18 @@ test('both servers have the settings of the tuning guide, and no TCP port', asyn
   const inFile = `select setting from pg_file_settings where name = 'synchronous_commit'`;
   assert.deepEqual(await ask(pair, 'write', inFile), ['on']);
   assert.deepEqual(await ask(pair, 'read', 'show random_page_cost'), ['1.1']);
+});
+
+test('a commit of the application waits for the disk, also for a role or database with synchronous_commit = off', async () => {
+  const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
+  for (const carrier of [`role ${roles.application}`, `database ${databaseName}`]) {
+    await ask(pair, 'write', `alter ${carrier} set synchronous_commit = off`);
+    const { rows } = await withClient(pair.endpoints.write, session, async (client) =>
+      client.query('show synchronous_commit'),
+    );
+    await ask(pair, 'write', `alter ${carrier} reset synchronous_commit`);
+    assert.deepEqual(rows, [{ synchronous_commit: 'on' }], carrier);
+  }
 });
 
 test('the endpoints can be computed without the server that runs there', async () => {

@@ -9,7 +9,7 @@ import { currentUser } from '../process/os-user.ts';
 import { type DataLayout, layoutOf } from './data-folder.ts';
 import { errorCode } from './error-code.ts';
 import { readServerRecord } from './server-record.ts';
-import { databaseName, embeddedPorts, type Role, roles } from './settings.ts';
+import { databaseName, embeddedPorts, type Role, roles, type SynchronousCommit } from './settings.ts';
 
 /** What fits into `sockaddr_un.sun_path`, less the terminating zero. */
 const maxSocketPathBytes = process.platform === 'darwin' ? 103 : 107;
@@ -62,9 +62,9 @@ export async function removeStaleSocket(folder: string, role: Role): Promise<voi
   await rm(join(folder, `${socketName(role)}.lock`), { force: true });
 }
 
-/** The two servers behind the sockets in `folder`. */
-export function endpointsIn(folder: string): EndpointPair {
-  const base = { host: folder, user: roles.application, database: databaseName };
+/** The two servers behind the sockets in `folder`, for sessions that commit with `synchronousCommit`. */
+export function endpointsIn(folder: string, synchronousCommit: SynchronousCommit = 'on'): EndpointPair {
+  const base = { host: folder, user: roles.application, database: databaseName, synchronousCommit };
   return { write: { ...base, port: embeddedPorts.primary }, read: { ...base, port: embeddedPorts.standby } };
 }
 
