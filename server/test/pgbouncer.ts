@@ -40,6 +40,8 @@ export interface Poolers {
 export interface PoolerOptions {
   /** Whether it keeps names of statements, as the deployed one does. */
   readonly names: boolean;
+  /** When a connection to a server is given to another client. Default: as deployed, after a transaction. */
+  readonly mode?: 'transaction' | 'statement';
 }
 
 /** Two PgBouncers with the deployed settings, one before each server of this run. */
@@ -93,7 +95,13 @@ async function start(
 }
 
 /** The deployed file, but for places: where it listens, where the server is, where its list of users is. */
-function placeSettings(folder: string, role: Role, server: Endpoint, port: number, { names }: PoolerOptions): string {
+function placeSettings(
+  folder: string,
+  role: Role,
+  server: Endpoint,
+  port: number,
+  { names, mode = 'transaction' }: PoolerOptions,
+): string {
   const ini = readFileSync(join(deployed, 'pgbouncer.ini'), 'utf8');
   const entry = role === 'write' ? 'messenger' : 'messenger_read';
   const query = new RegExp(`^${entry} = .*(?<query>connect_query=.*)$`, 'mu').exec(ini)?.groups?.['query'];
@@ -102,7 +110,8 @@ function placeSettings(folder: string, role: Role, server: Endpoint, port: numbe
     .replace(/(?<=\[databases\]\n)[^[]*/u, `* = host=${server.host} port=${server.port} ${query}\n\n`)
     .replace(/^listen_addr = .*$/mu, 'listen_addr = 127.0.0.1')
     .replace(/^listen_port = .*$/mu, `listen_port = ${port}`)
-    .replace(/^auth_file = .*$/mu, `auth_file = ${join(folder, 'run/userlist.txt')}`);
+    .replace(/^auth_file = .*$/mu, `auth_file = ${join(folder, 'run/userlist.txt')}`)
+    .replace(/^pool_mode = .*$/mu, `pool_mode = ${mode}`);
   return names ? placed : placed.replace(/^max_prepared_statements = .*$/mu, 'max_prepared_statements = 0');
 }
 

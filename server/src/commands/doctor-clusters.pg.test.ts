@@ -94,6 +94,8 @@ test('a standby that streams no more since its slot is not there, lost or of ano
     worstLine(await examineReading(slotless), 'replication', 'standby').found,
     /^streaming from the primary/u,
   );
+  const unkept = worstLine(await examineReading(slotless), 'WAL for the standby', 'standby');
+  assert.deepEqual([unkept.status, unkept.found], ['warn', 'none is kept: it has no slot, and wal_keep_size is 0']);
   const adviceWith = async (slot: string): Promise<string> => {
     await askAt(slotless, `alter system set primary_slot_name = '${slot}'`);
     await askAt(slotless, 'select pg_reload_conf()');
@@ -111,6 +113,8 @@ test('a standby that streams no more since its slot is not there, lost or of ano
 test('a standby behind a standby is well; once it is promoted, the old primary is to be stopped, and who follows the wrong one is told', async () => {
   const second = await follow(copies[0], 5434, pair.endpoints.read);
   const behind = await examineReading(second);
+  assert.equal(worstLine(behind, 'releases of both', 'standby').found, 'the same');
+  assert.match(worstLine(behind, 'WAL for the standby', 'standby').found, /^kept by another standby/u);
   const { status, found } = worstLine(behind, 'replication', 'standby');
   assert.equal(status, 'ok');
   assert.match(found, /^streaming through another standby \(.*:5433\)$/u);

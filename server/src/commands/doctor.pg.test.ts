@@ -134,9 +134,19 @@ test('a statement that runs for more than five seconds is told, without its text
 });
 
 test('commits that are answered before they are on disk are told, where that was chosen', async () => {
-  const { sees, set } = patient();
+  const { lineOf, repair, run, sees, set } = patient();
   await set('write', 'synchronous_commit', 'off');
   await sees('durability', 'ok', /^synchronous_commit on/u);
+  for (const carrier of ['role messenger_app', 'database messenger', 'role messenger_app in database messenger']) {
+    repair(async () => run('write', `alter ${carrier} reset synchronous_commit`));
+    await run('write', `alter ${carrier} set synchronous_commit = off`);
+    await sees('durability', 'warn', new RegExp(`^alter ${carrier} set synchronous_commit = off$`, 'u'));
+    assert.match(
+      (await lineOf('durability')).advice ?? '',
+      new RegExp(`alter ${carrier} reset synchronous_commit`, 'u'),
+    );
+    await run('write', `alter ${carrier} reset synchronous_commit`);
+  }
   await sees('durability', 'warn', /^synchronous_commit off$/u, 'primary', { MESSENGER_SYNCHRONOUS_COMMIT: 'off' });
 });
 

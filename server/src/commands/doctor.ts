@@ -151,6 +151,7 @@ async function describe(
   return {
     maxLagMs: db.readMaxLagMs,
     workers,
+    nowMs: Date.now(),
     durability: db.durability,
     isEmbedded,
     migrationsDir,

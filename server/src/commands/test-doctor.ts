@@ -25,9 +25,9 @@ export type Environment = Readonly<Record<string, string>>;
 
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };
 
-/** The first column of the rows of the last statement, as superuser. */
-export async function askAt(endpoint: Endpoint, sql: string): Promise<unknown[]> {
-  return await withClient({ ...endpoint, user: roles.superuser }, session, async (client) => {
+/** The first column of the rows of the last statement, as superuser, with `synchronous_commit` as the server has it. */
+export async function askAt({ host, port, database }: Endpoint, sql: string): Promise<unknown[]> {
+  return await withClient({ host, port, database, user: roles.superuser }, session, async (client) => {
     const results = [await client.query<unknown[]>({ text: sql, rowMode: 'array' })].flat();
     return (results.at(-1)?.rows ?? []).map((row) => row[0]);
   });
@@ -189,6 +189,7 @@ function makePatient(pair: EmbeddedPair, dataDir: string, repair: Patient['repai
 const doctorSession = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
 const unconfigured: Omit<Configured, 'maxLagMs' | 'limits'> = {
   workers: 1,
+  nowMs: 0,
   durability: 'disk',
   isEmbedded: true,
   migrationsDir,

@@ -1,17 +1,19 @@
 import { DatabaseError, type QueryResultRow } from 'pg';
 
+import { channelOf, type Channel } from './channel.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readMigrationStatus, type MigrationStatus } from './migrations.ts';
-import { readFacts, type ServerFacts } from './server-facts.ts';
+import { readFacts, type ServerFacts, type UnfitServer } from './server-facts.ts';
 import { openSession, type SessionOptions } from './session.ts';
 
 /** A server with one session, for questions about itself. Every question rejects as `pg` does. */
 export interface AskedServer {
   /** Counts and sizes are to be cast to `int` or `float8`: `bigint` comes as text. */
   readonly ask: <Row extends QueryResultRow>(sql: string, values?: readonly unknown[]) => Promise<Row[]>;
-  readonly facts: () => Promise<ServerFacts | { readonly version: number }>;
+  readonly facts: () => Promise<ServerFacts | UnfitServer>;
   /** The migrations of a folder, and which of them the server's database has. */
   readonly migrations: (dir: string) => Promise<MigrationStatus[]>;
+  readonly channel: Channel;
   /** Whether a question was left without an answer: the server froze or the connection broke, and all others would be, too. */
   readonly isLost: () => boolean;
   readonly close: () => Promise<void>;
@@ -32,6 +34,7 @@ export async function openAskedServer(endpoint: Endpoint, session: SessionOption
       (await noticeLoss(client.query<Row>(sql, [...values]))).rows,
     facts: async () => noticeLoss(readFacts(client)),
     migrations: async (dir) => readMigrationStatus(client, dir),
+    channel: channelOf(client),
     isLost: () => isLost,
     close,
   };

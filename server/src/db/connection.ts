@@ -148,7 +148,7 @@ export function noticeUnconfirmedCommits(client: PoolClient): void {
 }
 
 /** `pg` has no public way to drop a connection on which statements are still running, or to send several at once. */
-function socketOf(client: object): Socket | undefined {
+export function socketOf(client: object): Socket | undefined {
   const connection: unknown = 'connection' in client ? client.connection : undefined;
   if (typeof connection !== 'object' || connection === null || !('stream' in connection)) return undefined;
   return connection.stream instanceof Socket ? connection.stream : undefined;

@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import { DatabaseError, type Client } from 'pg';
 
 import { sessionSettings, withClient, type SessionOptions } from './session.ts';
 import { OperatorError } from '../lib/operator-error.ts';
@@ -20,8 +20,13 @@ export interface ServerFacts extends Identity {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Of a server that is too old, no more than that. */
-type AnyFacts = ServerFacts | { readonly version: number };
+/** Of a server that cannot serve, no more than that and why: it is too old, or a pooler allows no transactions. */
+export interface UnfitServer {
+  readonly version: number;
+  readonly unfit: 'version' | 'pooling';
+}
+
+type AnyFacts = ServerFacts | UnfitServer;
 
 /** `uuidv7()` came with 18. */
 const oldestVersion = 180_000;
@@ -39,11 +44,12 @@ const factsSql = `
 /** Asked of servers before 18, which may lack some of the settings above. */
 const versionSql = `select current_setting('server_version_num')::int as version`;
 
-/** What the server of a session says of itself; of one that is too old, only its version. */
+/** What the server of a session says of itself. The session is lost when transactions are refused. */
 export async function readFacts(client: Client): Promise<AnyFacts> {
   const { rows: versions } = await client.query<{ version: number }>(versionSql);
   const version = versions[0]?.version ?? 0;
-  if (version < oldestVersion) return { version };
+  if (version < oldestVersion) return { version, unfit: 'version' };
+  if (!(await allowsTransactions(client))) return { version, unfit: 'pooling' };
   const { rows } = await client.query<ServerFacts>(factsSql, [
     Object.keys(sessionSettings({ synchronousCommit: 'on' })),
   ]);
@@ -52,10 +58,27 @@ export async function readFacts(client: Client): Promise<AnyFacts> {
   return facts;
 }
 
-/** A sentence about a server that is older than what Messenger needs. */
-export function tooOld(role: string, endpoint: Endpoint, version: number): string {
-  const major = Math.floor(version / 10_000);
-  return `The ${role} server ${placeOf(endpoint)} is PostgreSQL ${major}; Messenger needs 18 or newer (for uuidv7()).`;
+/** PgBouncer with `pool_mode = statement` ends the session of a client that begins a transaction. */
+async function allowsTransactions(client: Client): Promise<boolean> {
+  try {
+    await client.query('begin');
+    await client.query('commit');
+    return true;
+  } catch (error) {
+    if (error instanceof DatabaseError && error.message.includes('statement pooling')) return false;
+    throw error;
+  }
+}
+
+/** A sentence about a server that cannot serve. */
+export function explainUnfit(role: string, endpoint: Endpoint, { version, unfit }: UnfitServer): string {
+  const subject = `The ${role} server ${placeOf(endpoint)}`;
+  if (unfit === 'version')
+    return `${subject} is PostgreSQL ${Math.floor(version / 10_000)}; Messenger needs 18 or newer (for uuidv7()).`;
+  return (
+    `${subject} is behind a pooler in statement mode, which allows no transactions, and Messenger writes in transactions. ` +
+    'Set pool_mode = transaction (docs/operations.md#pgbouncer).'
+  );
 }
 
 /** What the servers say of themselves; of the read servers only those that answer, and why the others do not. */
@@ -166,10 +189,10 @@ function splitOff(found: readonly Answer[], write: AnyFacts): readonly [Answer[]
 }
 
 function fitTogether(write: Answer, reads: readonly Answer[]): Omit<InspectedServers, 'away' | 'endpoints'> {
-  if (!isServable(write.facts)) throw new OperatorError(tooOld('write', write.endpoint, write.facts.version));
+  if (!isServable(write.facts)) throw new OperatorError(explainUnfit('write', write.endpoint, write.facts));
   const fit: InspectedRead[] = [];
   for (const { endpoint, facts } of reads) {
-    if (!isServable(facts)) throw new OperatorError(tooOld('read', endpoint, facts.version));
+    if (!isServable(facts)) throw new OperatorError(explainUnfit('read', endpoint, facts));
     fit.push({ endpoint, facts });
   }
   const { facts, endpoint } = write;

@@ -14,6 +14,8 @@ export interface About {
   /** Beyond it, reads go to the primary (`DB_READ_MAX_LAG_MS`). */
   readonly maxLagMs: number;
   readonly workers: number;
+  /** Of this machine, as `Date.now`. */
+  readonly nowMs: number;
   /** What an acknowledged write must be on (`DURABILITY`). */
   readonly durability: 'disk' | 'standby';
   /** Our own servers, whose roles and settings the operator does not choose. */

@@ -46,6 +46,14 @@ const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
   ],
   [/does not support SSL/u, 'Set ssl = on with a certificate on that server, or DB_{role}_TLS=disable.'],
   [
+    /CERT_HAS_EXPIRED|certificate has expired/u,
+    'Its certificate, or that of its authority, has expired: renew it; on PostgreSQL, `select pg_reload_conf()` takes the new one.',
+  ],
+  [
+    /CERT_NOT_YET_VALID|certificate is not yet valid/u,
+    'Its certificate is not valid yet: the clock of this machine is behind, or the certificate was made for later.',
+  ],
+  [
     /CERT|SELF_SIGNED|ALTNAME|certificate|UNABLE_TO/u,
     'The certificate is not accepted: name its authority in DB_{role}_TLS_CA, and the server as the certificate does in DB_{role}_HOST.',
   ],

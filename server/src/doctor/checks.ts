@@ -16,10 +16,12 @@ import { checkFiles } from './files.ts';
 import { fail, type Finding } from './finding.ts';
 import { checkHeldRows } from './held-rows.ts';
 import { checkIndexes } from './indexes.ts';
+import { checkKeptWal } from './kept-wal.ts';
 import { checkLag } from './lag.ts';
 import { checkLogContent } from './log-content.ts';
 import { checkMemory } from './memory.ts';
 import { checkSearchPath } from './own-tables.ts';
+import { checkRelease, checkReleases } from './releases.ts';
 import { checkReplication } from './replication.ts';
 import { checkRights } from './rights.ts';
 import { checkRole } from './role.ts';
@@ -38,6 +40,7 @@ import { checkPrepared, checkVacuum } from './vacuum.ts';
 type Named<Check> = readonly (readonly [CheckName, Check])[];
 
 const ofAll: Named<ServerCheck> = [
+  ['release', checkRelease],
   ['encryption', checkEncryption],
   ['what we may see', checkAccess],
   ['search path', checkSearchPath],
@@ -79,6 +82,8 @@ const ofWriter: Named<ServerCheck> = [
 
 const ofPair: Named<PairCheck> = [
   ['replication', checkReplication],
+  ['WAL for the standby', checkKeptWal],
+  ['releases of both', checkReleases],
   ['settings of both', checkAlike],
   ['lag', checkLag],
   ['clock skew', checkClocks],

@@ -21,12 +21,31 @@ interface Durability {
   readonly role: string;
 }
 
+/** Values of `alter role` and `alter database` that reach our role in our database; sessions of Messenger ask for their own. */
+const carriedSql = `
+  select format('alter %s', case when setrole = 0 then format('database %I', current_database())
+           when setdatabase = 0 then format('role %I', current_user)
+           else format('role %I in database %I', current_user, current_database()) end) as carrier,
+         split_part(setting, '=', 2) as value
+  from pg_db_role_setting, unnest(setconfig) setting
+  where split_part(setting, '=', 1) = 'synchronous_commit'
+    and setrole in (0, current_user::regrole) and setdatabase in (0, (select oid from pg_database where datname = current_database()))
+  order by 1`;
+
+interface Carried {
+  /** The statement that changes it, without its end; names are quoted. */
+  readonly carrier: string;
+  readonly value: string;
+}
+
 /** When a write is acknowledged, in sessions like those of the server. */
 export const checkDurability: ServerCheck = async (server, { durability }) => {
   const [row] = await server.ask<Durability>(settingsSql);
   if (row === undefined) throw new Error('the server said nothing of its durability');
+  const carried = await server.ask<Carried>(carriedSql);
   return [
     gradeCommit(server, row.commit),
+    ...carried.filter(({ value }) => value === 'off' && row.commit !== 'off').map((one) => tellCarried(server, one)),
     await gradeFiles(server, row),
     await gradeConfirming(server, row, durability),
   ];
@@ -47,6 +66,12 @@ function gradeCommit({ where }: Server, commit: string): Finding {
   const advice =
     'A crash loses up to 600 ms of acknowledged writes. If that was not intended: MESSENGER_SYNCHRONOUS_COMMIT=on.';
   return warn(subject, 'synchronous_commit off', advice);
+}
+
+function tellCarried({ where }: Server, { carrier, value }: Carried): Finding {
+  const subject = { check: 'durability', where } as const;
+  const advice = `Messenger asks for its own value; commits of other programs with this role can be lost in a crash. On the primary: ${carrier} reset synchronous_commit.`;
+  return warn(subject, `${carrier} set synchronous_commit = ${value}`, advice);
 }
 
 /** A commit that waits for more standbys than stream waits for ever. */

@@ -1,7 +1,8 @@
 import { BlockList, isIPv6 } from 'node:net';
 
-import type { ServerCheck } from './about.ts';
-import { ok, warn } from './finding.ts';
+import { placeOf } from '../db/endpoint.ts';
+import type { Server, ServerCheck } from './about.ts';
+import { ok, warn, type Finding } from './finding.ts';
 
 /** Loopback, and what RFC 1918, 3927 and 4193 set aside: packets with these addresses do not leave the site by themselves. */
 const near = new BlockList();
@@ -18,34 +19,41 @@ near.addAddress('::1', 'ipv6');
 near.addSubnet('fc00::', 7, 'ipv6');
 near.addSubnet('fe80::', 10, 'ipv6');
 
-const encryptionSql = `
-  select host(inet_server_addr()) as address, (select version from pg_stat_ssl where pid = pg_backend_pid() and ssl) as version`;
+/** So early that somebody can act. */
+const daysBefore = 30;
+const dayMs = 86_400_000;
 
-interface Encryption {
-  /** Null for a Unix socket. */
-  readonly address: string | null;
-  /** Null without TLS. */
-  readonly version: string | null;
-}
+/** Whether passwords and rows can be read on the way, and for how long the certificate is valid. */
+export const checkEncryption: ServerCheck = async (server, { nowMs }) => {
+  const { tls } = server.channel;
+  const days = tls?.endsMs === undefined ? undefined : (tls.endsMs - nowMs) / dayMs;
+  return [gradeChannel(server), ...(days === undefined ? [] : [gradeCertificate(server, days)])];
+};
 
-/** Whether passwords and rows can be read on the way. */
-export const checkEncryption: ServerCheck = async ({ where, role, endpoint, ask }) => {
-  const [{ address, version } = { address: null, version: null }] = await ask<Encryption>(encryptionSql);
+function gradeChannel({ where, role, endpoint, channel: { address, tls } }: Server): Finding {
   const subject = { check: 'encryption', where } as const;
   const option = role === 'primary' ? 'DB_WRITE_TLS' : 'DB_READ_TLS';
-  if (version !== null) {
+  if (tls !== undefined) {
     const isChecked = endpoint.tls?.rejectUnauthorized === true;
-    return [
-      ok(
-        subject,
-        isChecked ? `${version}, certificate checked` : `${version}; ${option}=verify-full would check whom we talk to`,
-      ),
-    ];
+    const rest = isChecked ? ', certificate checked' : `; ${option}=verify-full would check whom we talk to`;
+    return ok(subject, `${tls.protocol}${rest}`);
   }
-  if (address === null) return [ok(subject, 'none needed: a Unix socket')];
-  if (near.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
-    return [ok(subject, 'none: a loopback or private address')];
-  return [
-    warn(subject, `none, and ${address} is a public address`, `Set ssl = on there, and here ${option}=verify-full.`),
-  ];
-};
+  if (address === undefined) return ok(subject, 'none needed: a Unix socket');
+  if (near.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) return ok(subject, 'none: a loopback or private address');
+  return warn(
+    subject,
+    `none, and ${address} is a public address`,
+    `Set ssl = on there, and here ${option}=verify-full.`,
+  );
+}
+
+/** One that has expired is accepted unless `verify-full` looks at it. */
+function gradeCertificate({ where, endpoint }: Server, days: number): Finding {
+  const subject = { check: 'certificate', where } as const;
+  const found = days < 0 ? 'has expired' : `valid for ${Math.floor(days)} days`;
+  if (days >= daysBefore) return ok(subject, found);
+  const effect =
+    endpoint.tls?.rejectUnauthorized === true ? 'Then no new connection gets in' : 'verify-full refuses it';
+  const advice = `${effect}. Renew the certificate of ${placeOf(endpoint)}, or of its authority; on PostgreSQL, select pg_reload_conf() takes it.`;
+  return warn(subject, found, advice);
+}

@@ -8,7 +8,7 @@ import type { About, Configured, Role, Server } from './about.ts';
 import { explainNoAnswer } from './answers.ts';
 import { lookAtPair, lookAtServer } from './checks.ts';
 import { fail, ok, warn, type Finding, type ServerPlace } from './finding.ts';
-import { judgePrimary, judgeStandby, judgeTooOld, type Known } from './fit.ts';
+import { judgePrimary, judgeStandby, judgeUnfit, type Known } from './fit.ts';
 import { findUnusedIndexes } from './indexes.ts';
 import { checkPools } from './pools.ts';
 
@@ -66,7 +66,7 @@ async function identify(server: Server): Promise<Visit> {
   const answers = ok({ check: 'answers', where }, `${endpoint.host}:${endpoint.port}`);
   if ('database' in facts) return { findings: [answers], present: { where, endpoint, facts, server } };
   await server.close();
-  return { findings: [answers, judgeTooOld(where, endpoint, facts.version)], present: undefined };
+  return { findings: [answers, judgeUnfit(where, endpoint, facts)], present: undefined };
 }
 
 /** Each server alone, at the same time; then what concerns several, one after the other: a session takes one question at a time. */

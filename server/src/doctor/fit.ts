@@ -1,6 +1,6 @@
 import { placeOf, type Endpoint } from '../db/endpoint.ts';
 import { areOneServer } from '../db/identity.ts';
-import { findServerProblems, tooOld, type ServerFacts } from '../db/server-facts.ts';
+import { explainUnfit, findServerProblems, type ServerFacts, type UnfitServer } from '../db/server-facts.ts';
 import { fail, ok, type Finding } from './finding.ts';
 
 /** What is known of a server that answered. */
@@ -49,9 +49,9 @@ function takesOwnWrites(primary: ServerFacts, other: ServerFacts): boolean {
   );
 }
 
-/** The line of a server before PostgreSQL 18. */
-export function judgeTooOld(where: Finding['where'], endpoint: Endpoint, version: number): Finding {
-  return judge(where, [tooOld(where === 'primary' ? 'write' : 'read', endpoint, version)], '');
+/** The line of a server before PostgreSQL 18, or behind a pooler without transactions. */
+export function judgeUnfit(where: Finding['where'], endpoint: Endpoint, unfit: UnfitServer): Finding {
+  return judge(where, [explainUnfit(where === 'primary' ? 'write' : 'read', endpoint, unfit)], '');
 }
 
 function judge(where: Finding['where'], problems: readonly string[], otherwise: string): Finding {
@@ -63,6 +63,6 @@ function judge(where: Finding['where'], problems: readonly string[], otherwise: 
 }
 
 /** `180004` as `18.4`. */
-function showVersion(version: number): string {
+export function showVersion(version: number): string {
   return `${Math.floor(version / 10_000)}.${version % 10_000}`;
 }

@@ -7,6 +7,7 @@ import { checkClocks } from './clock.ts';
 import { checkEncryption } from './encryption.ts';
 import { doctorLimits } from './limits.ts';
 import { checkOpenFiles } from './open-files.ts';
+import { judgeRelease, judgeReleases } from './releases.ts';
 import { checkSettings } from './settings.ts';
 import { checkSlots } from './slots.ts';
 
@@ -19,8 +20,9 @@ function serverThatSays(...rows: readonly object[]): Server {
     endpoint: { host: 'db', port: 5432, user: 'u', database: 'd' },
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The rows are those that the check asks for.
     ask: async <Row>() => [answers.shift()] as Row[],
-    facts: async () => ({ version: 180_004 }),
+    facts: async () => ({ version: 180_004, unfit: 'version' }),
     migrations: async () => [],
+    channel: { address: undefined, tls: undefined },
     isLost: () => false,
     close: async () => undefined,
   };
@@ -29,6 +31,7 @@ function serverThatSays(...rows: readonly object[]): Server {
 const about: About = {
   maxLagMs: 5_000,
   workers: 1,
+  nowMs: 0,
   durability: 'disk',
   isEmbedded: false,
   plannedConnections: { primary: 1, standby: 1 },
@@ -52,19 +55,52 @@ test('a clock that is off is told by how much, beyond what the network may have 
   }
 });
 
-test('a way to the database that others can read is told, and one that stays on the site is not', async () => {
+test('a connection whose rows others can read is told, and one that stays on the site is not', async () => {
   const cases = [
-    [{ address: '203.0.113.7', version: null }, 'warn'],
-    [{ address: '2001:db8::1', version: null }, 'warn'],
-    [{ address: '203.0.113.7', version: 'TLSv1.3' }, 'ok'],
-    [{ address: '10.1.2.3', version: null }, 'ok'],
-    [{ address: '::1', version: null }, 'ok'],
-    [{ address: null, version: null }, 'ok'],
+    ['203.0.113.7', undefined, 'warn'],
+    ['2001:db8::1', undefined, 'warn'],
+    ['203.0.113.7', { protocol: 'TLSv1.3', endsMs: undefined }, 'ok'],
+    ['10.1.2.3', undefined, 'ok'],
+    ['::1', undefined, 'ok'],
+    [undefined, undefined, 'ok'],
   ] as const;
-  for (const [row, status] of cases) {
-    const [line] = await checkEncryption(serverThatSays(row), about);
-    assert.equal(line?.status, status, row.address ?? 'socket');
+  for (const [address, tls, status] of cases) {
+    const [line] = await checkEncryption({ ...serverThatSays(), channel: { address, tls } }, about);
+    assert.equal(line?.status, status, address ?? 'socket');
   }
+});
+
+test('a certificate that has expired, or will within 30 days, is told', async () => {
+  const dayMs = 86_400_000;
+  for (const [days, status, found] of [
+    [30, 'ok', 'valid for 30 days'],
+    [29.9, 'warn', 'valid for 29 days'],
+    [-0.1, 'warn', 'has expired'],
+  ] as const) {
+    const channel = { address: '10.1.2.3', tls: { protocol: 'TLSv1.3', endsMs: days * dayMs } };
+    const [, line] = await checkEncryption({ ...serverThatSays(), channel }, about);
+    assert.deepEqual([line?.check, line?.status, line?.found], ['certificate', status, found]);
+  }
+});
+
+test('a release with a fault that stops standbys is told, and one after it is not', () => {
+  for (const [version, status, found] of [
+    [180_000, 'warn', 'PostgreSQL 18.0, before 18.4'],
+    [180_003, 'warn', 'PostgreSQL 18.3, before 18.4'],
+    [180_004, 'ok', 'PostgreSQL 18.4'],
+    [190_000, 'ok', 'PostgreSQL 19.0'],
+  ] as const) {
+    const line = judgeRelease('primary', version);
+    assert.deepEqual([line.status, line.found], [status, found]);
+  }
+});
+
+test('a standby and a primary of different releases are told, with the one to update', () => {
+  assert.equal(judgeReleases('standby', 180_004, 180_004).status, 'ok');
+  const older = judgeReleases('standby', 180_006, 180_004);
+  assert.deepEqual([older.status, older.found], ['warn', '18.4 on the standby, 18.6 on the primary']);
+  assert.match(older.advice ?? '', /Update the standby to 18\.6\.$/u);
+  assert.match(judgeReleases('standby', 180_004, 180_006).advice ?? '', /Update the primary to 18\.6\.$/u);
 });
 
 test('a slot beyond its limit is told before its standby is cut off, and one without a limit, too', async () => {

@@ -50,14 +50,16 @@ async function judge(values: Values, machine: KnownMachine, role: Role = 'primar
     ask: async <Row>(_sql: string, names?: readonly unknown[]) =>
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The rows are those that the check asks for.
       (names === undefined ? [] : settings) as Row[],
-    facts: async () => ({ version: 180_004 }),
+    facts: async () => ({ version: 180_004, unfit: 'version' }),
     migrations: async () => [],
+    channel: { address: undefined, tls: undefined },
     isLost: () => false,
     close: async () => undefined,
   };
   const about: About = {
     maxLagMs: 5_000,
     workers: 1,
+    nowMs: 0,
     durability: 'disk',
     isEmbedded: false,
     plannedConnections: { primary: 1, standby: 1 },

@@ -106,7 +106,15 @@ export async function openData(options: EmbeddedOptions, signal: AbortSignal): P
   if (lock === undefined) throw await folderInUse(layout);
   const { synchronousCommit, durability, tuning, overrides = {}, log, clock, record = () => {} } = options;
   const settings = { synchronousCommit, durability, tuning, overrides };
-  const context = { layout, binaries, endpoints: endpointsIn(sockets, synchronousCommit), ...settings, log, clock, record };
+  const context = {
+    layout,
+    binaries,
+    endpoints: endpointsIn(sockets, synchronousCommit),
+    ...settings,
+    log,
+    clock,
+    record,
+  };
   try {
     await writeServerRecord(layout, { pid: process.pid, sockets });
     const isNew = await fill(layout, binaries, log, signal);

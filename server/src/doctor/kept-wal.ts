@@ -1,0 +1,42 @@
+import type { PairCheck } from './about.ts';
+import { ok, warn } from './finding.ts';
+
+const standbySql = `select current_setting('primary_slot_name') as slot, current_setting('restore_command') <> '' as restores`;
+
+interface Source {
+  /** Empty for none. */
+  readonly slot: string;
+  /** Whether it can read WAL from an archive. */
+  readonly restores: boolean;
+}
+
+/** A standby behind another standby depends on what that one keeps, so the primary has no sender without a slot. */
+const primarySql = `
+  select current_setting('wal_keep_size') as kept, (select setting = '0' from pg_settings where name = 'wal_keep_size') as "keepsNone",
+         exists (select from pg_stat_replication r
+                 where not exists (select from pg_replication_slots where active_pid = r.pid)) as "hasFollower"`;
+
+interface Kept {
+  readonly kept: string;
+  readonly keepsNone: boolean;
+  /** Whether a standby streams without a slot. */
+  readonly hasFollower: boolean;
+}
+
+/** Whether the primary keeps the WAL of a standby that is away. */
+export const checkKeptWal: PairCheck = async (primary, standby) => {
+  const [source] = await standby.ask<Source>(standbySql);
+  const [sender] = await primary.ask<Kept>(primarySql);
+  if (source === undefined || sender === undefined) throw new Error('a server said nothing of the WAL that it keeps');
+  const subject = { check: 'WAL for the standby', where: standby.where } as const;
+  if (source.slot !== '') return [ok(subject, `kept by the slot ${source.slot}`)];
+  if (source.restores) return [ok(subject, 'from an archive (restore_command)')];
+  if (!sender.keepsNone) return [ok(subject, `the last ${sender.kept} (wal_keep_size)`)];
+  if (!sender.hasFollower) return [ok(subject, 'kept by another standby, which it follows')];
+  const slot = standby.where.replaceAll(' ', '_');
+  const advice =
+    'After a pause the WAL that it needs may be gone, and it has to be made anew. ' +
+    `On the primary: select pg_create_physical_replication_slot('${slot}'); on the standby: ` +
+    `alter system set primary_slot_name = '${slot}'; select pg_reload_conf().`;
+  return [warn(subject, 'none is kept: it has no slot, and wal_keep_size is 0', advice)];
+};

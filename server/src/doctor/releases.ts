@@ -1,0 +1,56 @@
+import type { PairCheck, Server, ServerCheck } from './about.ts';
+import { ok, warn, type Finding } from './finding.ts';
+import { showVersion } from './fit.ts';
+
+interface Fault {
+  /** The first release without it, as in `server_version_num`; its major has it from the beginning. */
+  readonly fixedIn: number;
+  readonly harm: string;
+  /** Release notes that describe it. */
+  readonly source: string;
+}
+
+/** Faults that can stop a standby or lose rows, of the majors that Messenger supports. Newest first. */
+const faults: readonly Fault[] = [
+  {
+    fixedIn: 180_004,
+    harm: 'A standby whose primary has an older release can end again and again ("could not access status of transaction"), and a promoted standby is slow, for its free space maps were not stored',
+    source: '18.3 and 18.4',
+  },
+];
+
+async function readVersion({ ask }: Server): Promise<number> {
+  const [row] = await ask<{ version: number }>(`select current_setting('server_version_num')::int as version`);
+  if (row === undefined) throw new Error('the server said nothing of its version');
+  return row.version;
+}
+
+const majorOf = (version: number): number => Math.floor(version / 10_000);
+
+/** Whether the release has a fault that is known to stop or spoil servers. */
+export const checkRelease: ServerCheck = async (server) => [judgeRelease(server.where, await readVersion(server))];
+
+export function judgeRelease(where: Finding['where'], version: number): Finding {
+  const subject = { check: 'release', where } as const;
+  const fault = faults.find(({ fixedIn }) => majorOf(fixedIn) === majorOf(version) && version < fixedIn);
+  if (fault === undefined) return ok(subject, `PostgreSQL ${showVersion(version)}`);
+  const advice = `${fault.harm} (release notes of ${fault.source}). Install the newest ${majorOf(version)}.x, standbys first, and restart.`;
+  return warn(subject, `PostgreSQL ${showVersion(version)}, before ${showVersion(fault.fixedIn)}`, advice);
+}
+
+/** The manual advises to keep both at one release, and to update standbys first ("Log-Shipping Standby Servers", "Planning"). */
+export const checkReleases: PairCheck = async (primary, standby) => [
+  judgeReleases(standby.where, await readVersion(primary), await readVersion(standby)),
+];
+
+export function judgeReleases(where: Finding['where'], ofPrimary: number, ofStandby: number): Finding {
+  const subject = { check: 'releases of both', where } as const;
+  if (ofPrimary === ofStandby) return ok(subject, 'the same');
+  const found = `${showVersion(ofStandby)} on the standby, ${showVersion(ofPrimary)} on the primary`;
+  const older = ofStandby < ofPrimary ? 'standby' : 'primary';
+  const reason =
+    older === 'standby'
+      ? 'An older release may not understand the log of a newer one.'
+      : 'This is for the time of an update only.';
+  return warn(subject, found, `${reason} Update the ${older} to ${showVersion(Math.max(ofPrimary, ofStandby))}.`);
+}
