@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { search, type CapacityStep } from './capacity.ts';
+import { explainLimit, search, type Capacity, type CapacityStep } from './capacity.ts';
 
 const never = new AbortController().signal;
 
@@ -29,4 +29,26 @@ test('a server that holds nothing, and one that holds everything, end the search
   assert.equal((await search(50, never, upTo(0, tried))).usersPerSecond, 0);
   assert.deepEqual(tried, [50, 25, 12, 6, 3, 1]);
   assert.equal((await search(1, never, upTo(Infinity))).steps.length, 15);
+});
+
+function ended(missed: Partial<CapacityStep>): Capacity {
+  const step = { requestsPerSecond: 0, p99Ms: 4, failed: 0, systemCpuPercent: 15, verdict: 'held' } as const;
+  return {
+    usersPerSecond: 33,
+    steps: [
+      { ...step, usersPerSecond: 33 },
+      { ...step, usersPerSecond: 40, verdict: 'missed', ...missed },
+    ],
+  };
+}
+
+test('a limit that was not the CPU of the server is told, with what it may have been', () => {
+  assert.match(
+    explainLimit(ended({ p99Ms: 6.4, systemCpuPercent: 20 }), 2) ?? '',
+    /^At 40 users\/s .* used 20 % of one core, of 2 cores/u,
+  );
+  assert.match(explainLimit(ended({ verdict: 'generator saturated' }), 2) ?? '', /the generator was the limit/u);
+  assert.equal(explainLimit(ended({ systemCpuPercent: 150 }), 2), undefined);
+  assert.equal(explainLimit(ended({ failed: 3 }), 2), undefined, 'refusals are the limit of the server');
+  assert.equal(explainLimit({ usersPerSecond: 33, steps: [] }, 2), undefined);
 });

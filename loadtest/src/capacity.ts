@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { latenciesOf } from './build-report.ts';
@@ -138,9 +139,32 @@ function renderStep(step: CapacityStep): string {
   return `${cells.map((cell) => cell.padStart(11)).join('')}  ${verdict}`;
 }
 
-function conclude({ usersPerSecond, steps }: Capacity, { p99Ms }: CapacityOptions): string {
+function conclude(capacity: Capacity, { p99Ms }: CapacityOptions): string {
+  const { usersPerSecond, steps } = capacity;
   const target = `no failure, p99 at most ${p99Ms} ms`;
   const best = steps.find((step) => step.usersPerSecond === usersPerSecond);
-  if (best === undefined) return `No rate that was tried holds the target (${target}).`;
-  return `Capacity: ${usersPerSecond} users/s, ${best.requestsPerSecond.toFixed(0)} requests/s (${target}).`;
+  const found =
+    best === undefined
+      ? `No rate that was tried holds the target (${target}).`
+      : `Capacity: ${usersPerSecond} users/s, ${best.requestsPerSecond.toFixed(0)} requests/s (${target}).`;
+  return [found, explainLimit(capacity, availableParallelism())].filter((line) => line !== undefined).join('\n');
+}
+
+/** Of all cores: below it, something else than the CPU of the server was the limit. */
+const busyShare = 0.6;
+
+/** What else than the server's CPU ended the search, if something did: the generator, or delays of the machine. */
+export function explainLimit({ usersPerSecond, steps }: Capacity, cores: number): string | undefined {
+  const above = steps.filter((step) => step.usersPerSecond > usersPerSecond);
+  const [missed] = above.toSorted((one, other) => one.usersPerSecond - other.usersPerSecond);
+  if (missed === undefined) return undefined;
+  const at = `At ${missed.usersPerSecond} users/s`;
+  if (missed.verdict === 'generator saturated')
+    return `${at} the generator was the limit, not the server: try --processes, or another machine.`;
+  const { systemCpuPercent: cpu, failed, p99Ms } = missed;
+  if (cpu === undefined || failed > 0 || cpu >= busyShare * cores * 100) return undefined;
+  return (
+    `${at} server and databases used ${cpu.toFixed(0)} % of one core, of ${cores} cores: the limit was not their CPU. ` +
+    `The p99 of ${p99Ms.toFixed(1)} ms came from waiting: for the disk, for the generator on the same machine, or for the machine itself.`
+  );
 }

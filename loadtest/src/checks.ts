@@ -141,6 +141,14 @@ function readUser(body: Buffer): User | undefined {
     : undefined;
 }
 
+/** Of any object that has one, as text or as a whole number. */
+export function readId(body: Buffer): string | undefined {
+  const value = parse(body);
+  const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'id') : undefined;
+  if (Number.isSafeInteger(found)) return String(found);
+  return typeof found === 'string' && /^[\w-]{1,64}$/u.test(found) ? found : undefined;
+}
+
 function readUsers(body: Buffer): User[] | undefined {
   const rows = parse(body);
   return Array.isArray(rows) && rows.every(hasFields) ? rows : undefined;

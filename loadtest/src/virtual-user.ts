@@ -1,4 +1,4 @@
-import { wrongStatus } from './checks.ts';
+import { readId, wrongStatus } from './checks.ts';
 import { Connection, type Address, type Fault, type Listener } from './connection.ts';
 import type { Due } from './due-queue.ts';
 import type { Answer } from './http-answer.ts';
@@ -86,6 +86,7 @@ export class VirtualUser implements Due, Listener {
     const step = this.#world.steps[this.#step];
     const fault = step?.check(answer, this.#session); // Also learns what later steps need.
     if (this.#world.checks === 'strict') return fault;
+    learnId(answer, this.#session);
     return step?.guideStatuses.includes(answer.status) === true ? undefined : wrongStatus(answer);
   }
 
@@ -112,6 +113,12 @@ export class VirtualUser implements Due, Listener {
     if (fault !== undefined && sent !== undefined) uncertain.push(sent);
     this.#session.sent = undefined;
   }
+}
+
+/** `--checks guide` accepts users of any form; the steps that follow need the id alone. */
+function learnId({ body }: Answer, { states, sent }: Session): void {
+  const id = states.length === 0 && sent !== undefined ? readId(body) : undefined;
+  if (id !== undefined && sent !== undefined) states.push({ id, ...sent, created_at: '', updated_at: '' });
 }
 
 function encode({ method, path, body }: Request, host: string, token: string | undefined): string {

@@ -188,6 +188,18 @@ describe('a lie is caught and named', { concurrency: 3 }, () => {
     assert.deepEqual(kindsOf(await drive(lie, [...everyone, '--checks', 'guide'])), []);
   });
 
+  test('a server whose users have another form is judged by its statuses alone', async () => {
+    const lie: Lie = (reply, { about: what }) => {
+      if (what === 'GET list') return { status: 200, body: { data: [] } };
+      const { body } = reply;
+      const id = typeof body === 'object' && body !== null && 'id' in body ? body.id : undefined;
+      return id === undefined ? reply : { ...reply, body: { id, created_at: '2026-11-27T10:00:00+01:00' } };
+    };
+    const run = await drive(lie, [...everyone, '--checks', 'guide']);
+    assert.deepEqual(kindsOf(run), [], run.err);
+    assert.equal(run.report?.requests.length, 5, 'users go on after the first request');
+  });
+
   test('the newest token of a user goes back with each of its requests, and no token where none was given', async () => {
     let tokens = 0;
     const lie: Lie = (reply, { about: what, request }) => {
