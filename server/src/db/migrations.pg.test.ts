@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, beforeEach, suite, test } from 'node:test';
 
 import { useDatabase } from '../../test/database.ts';
+import { roles } from '../embedded/settings.ts';
 import { migrationsDir } from '../prepare-databases.ts';
 import { createLog } from '../telemetry/log.ts';
+import type { Endpoint } from './endpoint.ts';
 import { makeMigration, migrateDown, migrateUp, migrationStatus, type MigrationTarget } from './migrations.ts';
+import { withClient } from './session.ts';
+
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };
 
 const database = useDatabase();
 let dir = '';
@@ -73,4 +79,57 @@ test('a database that is newer than the code is refused', async () => {
   for (const attempt of [migrateUp, migrationStatus, async (on: MigrationTarget) => migrateDown(on, 1)]) {
     await assert.rejects(attempt(target()), /does not know: 0904_good.*start that one, or restore a backup/u);
   }
+});
+
+suite('a database with tables of Messenger elsewhere, or of another program', () => {
+  const fresh = `fresh_${randomBytes(6).toString('hex')}`;
+  const endpoint = (): Endpoint => ({ ...database().endpoints.write, database: fresh });
+  const superuser = async (sql: string, name = fresh): Promise<unknown[]> =>
+    withClient(
+      { ...endpoint(), user: roles.superuser, database: name },
+      session,
+      async (client) => (await client.query<object>(sql)).rows,
+    );
+  const up = async (): Promise<string[]> => migrateUp({ ...target(), endpoint: endpoint(), dir: migrationsDir });
+  beforeEach(async () =>
+    superuser(`create database ${fresh} template template0 owner ${roles.application}`, 'postgres'),
+  );
+  afterEach(async () => superuser(`drop database ${fresh} with (force)`, 'postgres'));
+
+  test('tables that were moved to another schema are not made a second time', async () => {
+    await up();
+    await superuser('create schema app; alter table users set schema app; alter table migrations set schema app');
+    await superuser(`grant usage on schema app to ${roles.application}`);
+    const refusal = /^The tables of Messenger are in the schema "app".*`messenger doctor`/u;
+    await assert.rejects(up(), { name: 'OperatorError', message: refusal });
+    assert.deepEqual(await superuser("select to_regclass('public.users') as users"), [{ users: null }]);
+  });
+
+  test('tables of another program in a schema of its own are no reason to refuse', async () => {
+    await superuser('create schema app; create table app.users (id int)');
+    await superuser('create table app.migrations (id serial, name text, run_on timestamptz)');
+    await superuser("insert into app.migrations (name, run_on) values ('001_other', now())");
+    await superuser(
+      `grant usage on schema app to ${roles.application}; grant select on app.migrations to ${roles.application}`,
+    );
+    assert.equal((await up()).length, 2);
+  });
+
+  test('tables of another program in the schema of Messenger are left alone', async () => {
+    for (const table of ['migrations (id int, migration text, batch int)', 'users (id int)']) {
+      await superuser(`create table public.${table}`);
+      const refusal = /^The database is used by another program: .*(?:DB_WRITE_NAME, DB_READ_NAME)/u;
+      await assert.rejects(up(), { name: 'OperatorError', message: refusal });
+      await superuser(`drop table public.${table.split(' ')[0]}`);
+    }
+    assert.equal((await up()).length, 2);
+  });
+
+  test('a role that may not create tables is told the statement that lets it', async () => {
+    await superuser(`alter database ${fresh} owner to ${roles.superuser}`, 'postgres');
+    const refusal = /grant usage, create on schema public to messenger_app\./u;
+    await assert.rejects(up(), { name: 'OperatorError', message: refusal });
+    await superuser('grant usage, create on schema public to messenger_app');
+    assert.equal((await up()).length, 2);
+  });
 });

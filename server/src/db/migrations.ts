@@ -6,9 +6,8 @@ import type { Client } from 'pg';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Endpoint } from './endpoint.ts';
+import { assertMayCreate, explainMigration, migrationsTable, readApplied } from './migrations-table.ts';
 import { withClient } from './session.ts';
-
-const migrationsTable = 'migrations';
 
 /** Where migrations run: one session, no deadline for its statements. */
 export interface MigrationTarget {
@@ -87,7 +86,7 @@ async function listMigrations(dir: string): Promise<string[]> {
 /** The same, in an open session. */
 export async function readMigrationStatus(client: Client, dir: string): Promise<MigrationStatus[]> {
   const known = await listMigrations(dir);
-  const applied = await readApplied(client);
+  const applied = await readApplied(client, known);
   const unknown = applied.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw databaseIsNewer(unknown);
   return known.map((name) => ({ name, applied: applied.includes(name) }));
@@ -100,15 +99,6 @@ function databaseIsNewer(unknown: readonly string[]): OperatorError {
   );
 }
 
-async function readApplied(client: Client): Promise<string[]> {
-  const { rows: tables } = await client.query<{ found: boolean }>('select to_regclass($1) is not null as found', [
-    migrationsTable,
-  ]);
-  if (tables[0]?.found !== true) return [];
-  const { rows } = await client.query<{ name: string }>(`select name from ${migrationsTable} order by run_on, id`);
-  return rows.map(({ name }) => name);
-}
-
 async function run(
   client: Client,
   { dir, log }: MigrationTarget,
@@ -116,6 +106,7 @@ async function run(
   count: number | undefined,
 ): Promise<string[]> {
   await refusePooler(client);
+  await assertMayCreate(client);
   // The standby may come only later, and a schema that it lacks after a failover is made by the next start.
   await client.query('set synchronous_commit = local');
   // Loaded only when there is something to migrate: a start with nothing pending need not wait for it.
@@ -134,6 +125,8 @@ async function run(
       warn: (message: string) => log.warn(message),
       error: (message: string) => log.error(message),
     },
+  }).catch((error: unknown) => {
+    throw explainMigration(error);
   });
   return done.map(({ name }) => name);
 }
