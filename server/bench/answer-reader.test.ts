@@ -21,3 +21,7 @@ test('an answer without a body is over after its head', () => {
 test('an answer whose end cannot be known is an error', () => {
   assert.throws(() => new AnswerReader().push(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), /without a length/u);
 });
+
+test('bytes behind an answer are an error: nothing was asked', () => {
+  assert.throws(() => new AnswerReader().push(Buffer.concat([answer, answer])), /after the end/u);
+});

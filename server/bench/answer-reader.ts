@@ -1,24 +1,49 @@
 const endOfHead = Buffer.from('\r\n\r\n');
+/** Of `Content-Length`, in any of its spellings. */
+const lengthName = Buffer.from('ength: ');
 
 /**
- * Finds the ends of answers in what one connection receives. Knows only what our server sends: HTTP/1.1 answers with a
- * Content-Length, or without a body. Throws for anything else.
+ * Finds the end of each answer in what one connection receives, when no request is sent before the last answer is whole.
+ * Knows only what our servers send: HTTP/1.1 answers with a Content-Length, or without a body. Throws for anything else.
  */
 export class AnswerReader {
-  #rest: Buffer = Buffer.alloc(0);
+  /** What has come of a head that is not whole yet. */
+  #start: Buffer | undefined;
+  #missing = 0;
+  #status = 0;
 
-  /** The status of the answer that these bytes complete; undefined while it is not whole. */
+  /** The status of the answer that these bytes complete; undefined while it is not whole. Keeps no reference to `chunk`. */
   push(chunk: Buffer): number | undefined {
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    const end = this.#rest.indexOf(endOfHead);
+    const missing = this.#missing > 0 ? this.#missing - chunk.length : this.#readHead(chunk);
+    if (missing === undefined) return undefined;
+    if (missing < 0) throw new Error('bytes after the end of an answer');
+    this.#missing = missing;
+    return missing === 0 ? this.#status : undefined;
+  }
+
+  /** The number of bytes of the answer that are still to come; undefined while its head is not whole. */
+  #readHead(chunk: Buffer): number | undefined {
+    const bytes = this.#start === undefined ? chunk : Buffer.concat([this.#start, chunk]);
+    const end = bytes.indexOf(endOfHead);
+    this.#start = end === -1 ? Buffer.from(bytes) : undefined;
     if (end === -1) return undefined;
-    const head = this.#rest.toString('latin1', 0, end);
-    const status = Number(head.slice(9, 12));
-    const length = /\r\ncontent-length: (\d+)/iu.exec(head)?.[1];
-    if (length === undefined && status !== 204) throw new Error(`an answer without a length: ${head}`);
-    const size = end + endOfHead.length + Number(length ?? 0);
-    if (this.#rest.length < size) return undefined;
-    this.#rest = this.#rest.subarray(size);
-    return status;
+    this.#status = numberAt(bytes, 9);
+    return end + endOfHead.length + this.#lengthIn(bytes, end) - bytes.length;
+  }
+
+  #lengthIn(bytes: Buffer, end: number): number {
+    const name = bytes.indexOf(lengthName);
+    if (name !== -1 && name < end) return numberAt(bytes, name + lengthName.length);
+    if (this.#status === 204) return 0;
+    throw new Error(`an answer without a length: ${bytes.toString('latin1', 0, end)}`);
+  }
+}
+
+function numberAt(bytes: Buffer, from: number): number {
+  let value = 0;
+  for (let index = from; ; index += 1) {
+    const digit = (bytes[index] ?? 0) - 48;
+    if (digit < 0 || digit > 9) return value;
+    value = value * 10 + digit;
   }
 }

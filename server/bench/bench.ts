@@ -1,6 +1,7 @@
-/** `npm run bench`: the reach table. Exit code 0 when it was measured, whatever it says. */
+/** `npm run bench`: the reach table, or with `--only cost` the cost of requests. Exit code 0 when it was measured, whatever it says. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
+import { benchCost } from './cost/cost.ts';
 import { runInterruptibly } from './interruptible.ts';
 import { lines, type Line, type Source } from './lines.ts';
 import { describeRun } from './machine.ts';
@@ -31,4 +32,7 @@ async function bench({ only, seconds, rounds }: BenchOptions, signal: AbortSigna
   if (only === undefined) writeFileSync(page, putIntoPage(readFileSync(page, 'utf8'), text));
 }
 
-await runInterruptibly(async (signal) => bench(readOptions(process.argv.slice(2)), signal));
+await runInterruptibly(async (signal) => {
+  const options = readOptions(process.argv.slice(2));
+  await (options.only === 'cost' ? benchCost(options, signal) : bench(options, signal));
+});

@@ -1,17 +1,29 @@
 import { createHash } from 'node:crypto';
 
-export const callNames = ['get', 'list', 'create', 'update', 'delete'] as const;
+export const callNames = ['get', 'list', 'post', 'put', 'delete'] as const;
 export type CallName = (typeof callNames)[number];
 
-/** Users who stay through all rounds; reads and updates spread over them at random. */
+/** Users who stay through all rounds. */
 export const settledUsers = 100_000;
 
-/** What one call of a round sends, and which status means that it did what was asked. */
-export interface Call {
+/** One request as it is sent, and the status that means success. */
+export interface Question {
+  readonly text: string;
   readonly status: number;
-  /** The next request, whole; undefined when there is nothing left to ask. */
-  readonly next: () => string | undefined;
 }
+
+export interface Spread {
+  /** Reads and updates spread at random over this many of the settled users. */
+  readonly users: number;
+  /** Users who were made for `delete` alone, as `doomed 1` and so on; each is deleted once. */
+  readonly doomed: number;
+}
+
+/** What a user of the open loop asks on one connection. */
+export const visit: readonly CallName[] = ['post', 'get', 'list', 'put', 'get'];
+
+/** Enough that random users repeat seldom, few enough that they are made in no time. */
+const most = 20_000;
 
 /** Ids that both sides of the wire can make from a number: no list of them has to travel. In SQL: `md5(name)::uuid`. */
 function idOf(name: string): string {
@@ -21,9 +33,9 @@ function idOf(name: string): string {
     .replace(/^(.{8})(.{4})(.{4})(.{4})/u, '$1-$2-$3-$4-');
 }
 
-/** One of those who stay. */
-export function anySettledId(): string {
-  return idOf(`settled ${1 + Math.floor(Math.random() * settledUsers)}`);
+/** One of the first `users` of those who stay. */
+export function anySettledId(users = settledUsers): string {
+  return idOf(`settled ${1 + Math.floor(Math.random() * users)}`);
 }
 
 function request(method: string, path: string, body = ''): string {
@@ -37,20 +49,30 @@ function names(): string {
   return JSON.stringify({ first_name: `A${name}`, last_name: `Z${name}` });
 }
 
-const anyone = (): string => `/${anySettledId()}`;
+function question(call: CallName, number: number, { users }: Spread): Question {
+  switch (call) {
+    case 'get':
+      return { status: 200, text: request('GET', `/${anySettledId(users)}`) };
+    case 'list':
+      return { status: 200, text: request('GET', '?limit=20') };
+    case 'post':
+      return { status: 201, text: request('POST', '', names()) };
+    case 'put':
+      return { status: 200, text: request('PUT', `/${anySettledId(users)}`, names()) };
+    case 'delete':
+      return { status: 204, text: request('DELETE', `/${idOf(`doomed ${number}`)}`) };
+  }
+}
 
-/** `doomed` is the number of users who were made for `delete` alone, as `doomed 1` and so on. */
-export function makeCall(name: CallName, doomed: number): Call {
-  let deleted = 0;
-  const calls: Readonly<Record<CallName, Call>> = {
-    get: { status: 200, next: () => request('GET', anyone()) },
-    list: { status: 200, next: () => request('GET', '?limit=20') },
-    create: { status: 201, next: () => request('POST', '', names()) },
-    update: { status: 200, next: () => request('PUT', anyone(), names()) },
-    delete: {
-      status: 204,
-      next: () => (deleted < doomed ? request('DELETE', `/${idOf(`doomed ${(deleted += 1)}`)}`) : undefined),
-    },
+/** Questions made before they are asked, so that making them costs nothing meanwhile: `calls` in turn, in a cycle. */
+export function makeQuestions(calls: readonly CallName[], spread: Spread): () => Question | undefined {
+  const isDelete = calls.includes('delete');
+  const made = Array.from({ length: isDelete ? spread.doomed : most }, (_, index) =>
+    question(calls[index % calls.length] ?? 'get', index + 1, spread),
+  );
+  let next = 0;
+  return () => {
+    if (next === made.length && !isDelete) next = 0;
+    return made[next++];
   };
-  return calls[name];
 }

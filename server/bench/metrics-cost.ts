@@ -44,7 +44,7 @@ async function measure(server: BenchServer, side: Side, call: CallName): Promise
   const before = server.cpuUs();
   const scraping =
     side === 'with' && flags.control !== true ? setInterval(() => void scrape(server.port), 1_000) : undefined;
-  const load = { port: server.port, connections: 64, seconds, call, doomed: 0 };
+  const load = { port: server.port, connections: 64, seconds, calls: [call] };
   const { requests, failures, perSecond } = await runLoad(load, new AbortController().signal);
   clearInterval(scraping);
   if (failures > 0) throw new Error(`${failures} requests failed`);
@@ -81,7 +81,7 @@ try {
   const [without, counting] = started;
   if (without === undefined || counting === undefined) throw new Error('both servers were started');
   console.log(`${describeRun(new Date())}; ${rounds} pairs of ${seconds} s, 64 connections`);
-  for (const call of ['get', 'create'] as const) await compare({ without, with: counting }, call);
+  for (const call of ['get', 'post'] as const) await compare({ without, with: counting }, call);
 } finally {
   await Promise.all(started.map(async (server) => server.stop()));
 }

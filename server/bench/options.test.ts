@@ -12,7 +12,21 @@ test('five rounds of five seconds are measured, less when only a look is wanted'
   assert.equal(readOptions(['--only', 'pgbench']).only, 'pgbench');
 });
 
-for (const args of [['--rounds', '0'], ['--seconds', '1.5'], ['--only', 'nothing'], ['--fast'], ['extra']]) {
+test('the cost of few cells can be asked for', () => {
+  const args = ['--only', 'cost', '--calls', 'get,post', '--connections', '1,64', '--rates', '', '--no-pairs'];
+  const expected = { only: 'cost', calls: ['get', 'post'], connections: [1, 64], rates: [], pairs: false };
+  assert.partialDeepStrictEqual(readOptions(args), expected);
+});
+
+for (const args of [
+  ['--calls', 'get,push'],
+  ['--connections', '1,0'],
+  ['--rounds', '0'],
+  ['--seconds', '1.5'],
+  ['--only', 'nothing'],
+  ['--fast'],
+  ['extra'],
+]) {
   test(`${args.join(' ')} is refused`, (t) => {
     const said = t.mock.method(process.stderr, 'write', () => true);
     assert.throws(() => readOptions(args), CommanderError);

@@ -1,11 +1,19 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 
+import { callNames, type CallName } from './calls.ts';
 import { groups } from './lines.ts';
 
 export interface BenchOptions {
   readonly only?: string;
   readonly seconds: number;
   readonly rounds: number;
+  readonly calls: readonly CallName[];
+  readonly connections: readonly number[];
+  readonly rates: readonly number[];
+  readonly processes: readonly number[];
+  readonly pairs: boolean;
+  readonly beside?: string;
+  readonly json?: string;
 }
 
 function whole(max: number): (text: string) => number {
@@ -16,14 +24,42 @@ function whole(max: number): (text: string) => number {
   };
 }
 
+/** Numbers between commas; the empty text is none. */
+function wholes(max: number): (text: string) => number[] {
+  return (text) => (text === '' ? [] : text.split(',').map(whole(max)));
+}
+
+function someCalls(text: string): CallName[] {
+  return text === ''
+    ? []
+    : text.split(',').map((name) => {
+        const call = callNames.find((one) => one === name);
+        if (call === undefined) throw new InvalidArgumentError(`Must be some of ${callNames.join()}.`);
+        return call;
+      });
+}
+
 /** Throws commander's error for what cannot be used; `--help` is one, too, with exit code 0. */
 export function readOptions(args: readonly string[]): BenchOptions {
   const program = new Command('npm run bench --')
     .description('Measures the lines of the reach table, and writes them into docs/performance.md.')
-    .addOption(new Option('--only <name>', 'one group of lines; then nothing is written').choices([...groups]))
+    .addOption(
+      new Option('--only <name>', 'one group of lines, or `cost`; then nothing is written').choices([
+        ...groups,
+        'cost',
+      ]),
+    )
     .option('--seconds <number>', 'length of one measurement', whole(600), 5)
     .option('--rounds <number>', 'how often each side has its turn; the medians count', whole(100), 5)
     .addOption(new Option('--quick', 'a look: two seconds, three rounds').implies({ seconds: 2, rounds: 3 }))
+    .optionsGroup('Of --only cost:')
+    .option('--calls <names>', `closed loops of ${callNames.join()}`, someCalls, [...callNames])
+    .option('--connections <numbers>', 'of the closed loops', wholes(10_000), [1, 8, 64, 512])
+    .option('--rates <numbers>', 'requests per second of open loops', wholes(100_000), [800, 2_500])
+    .option('--no-pairs', 'without PUTs to one row and GETs on new connections')
+    .option('--processes <numbers>', 'of each server', wholes(64), [1, 2])
+    .option('--beside <folder>', 'another checkout that is measured, too')
+    .option('--json <file>', 'where all samples are written to')
     .exitOverride();
   return program.parse(args, { from: 'user' }).opts<BenchOptions>();
 }

@@ -16,7 +16,7 @@ export const pgbenchScripts = {
 select id, first_name, last_name, created_at, updated_at from users where id = md5('settled ' || :n)::uuid;`,
   list: `select id, first_name, last_name, created_at, updated_at
   from users order by created_at desc, id desc limit 20 offset 0;`,
-  create: `\\set n random(1, 1000000000)
+  post: `\\set n random(1, 1000000000)
 insert into users (first_name, last_name) values ('A' || :n, 'Z' || :n)
   returning id, first_name, last_name, created_at, updated_at;`,
 } as const;

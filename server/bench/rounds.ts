@@ -1,8 +1,9 @@
-import { BenchServer, deletePassing, insertUsers } from './bench-server.ts';
+import { BenchServer } from './bench-server.ts';
 import type { CallName } from './calls.ts';
 import { sides, type Figure, type Side, type Source } from './lines.ts';
 import { runLoad } from './load.ts';
 import { pgbenchScripts, runPgbench } from './pgbench.ts';
+import { deletePassing, insertUsers } from './prepare.ts';
 
 const connections = 64;
 
@@ -75,7 +76,7 @@ async function overHttp(call: CallName, server: BenchServer, { seconds, signal }
   await server.prepare(deletePassing, insertUsers('doomed', doomed), 'vacuum users', 'checkpoint');
   const before = server.cpuUs();
   const { requests, failures, perSecond, p99Ms, clientCpuUs } = await runLoad(
-    { port: server.port, connections, seconds, call, doomed },
+    { port: server.port, connections, seconds, calls: [call], doomed },
     signal,
   );
   const after = server.cpuUs();
@@ -93,6 +94,6 @@ async function withPgbench(call: CallName, server: BenchServer, options: RoundsO
   if (options.pgbench === undefined || !(call in pgbenchScripts)) throw new Error(`pgbench cannot ${call}`);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The line above has looked.
   const script = pgbenchScripts[call as keyof typeof pgbenchScripts];
-  const endpoint = server.endpoints[call === 'create' ? 'write' : 'read'];
+  const endpoint = server.endpoints[call === 'post' ? 'write' : 'read'];
   return { perSecond: await runPgbench(options.pgbench, script, endpoint, options.seconds, options.signal) };
 }

@@ -9,7 +9,14 @@ export function median(values: readonly number[]): number {
 
 /** The smallest value that at least `share` (0 to 1) of the values do not exceed. Throws when there is none. */
 export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
+  return quantileOf(
+    values.toSorted((a, b) => a - b),
+    share,
+  );
+}
+
+/** The same of values that are sorted. */
+export function quantileOf(sorted: ArrayLike<number>, share: number): number {
   const value = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
   if (value === undefined) throw new RangeError('there is no quantile of nothing');
   return value;

@@ -18,16 +18,19 @@ import { templateDatabase } from './database.ts';
  */
 const log = createLog({ level: 'error', name: 'test databases', pretty: true });
 
-/** Nothing here outlives the run, so nothing waits for the disk; statements are counted; the rest is as in production. */
+/** Nothing here outlives the run, so nothing waits for the disk, unless `durable` is the first argument. */
+const careless = process.argv[2] === 'durable' ? {} : { fsync: 'off', shared_buffers: '64MB' };
+
+/** Statements are counted; the rest is as in production. */
 const folder = await makeTestFolder();
 const forTests = {
-  fsync: 'off',
-  shared_buffers: '64MB',
+  ...careless,
   shared_preload_libraries: 'pg_stat_statements',
   ...(await letInEveryRole(folder)),
 };
+const dataDir = join(folder, 'data');
 const pair = new EmbeddedPair({
-  dataDir: join(folder, 'data'),
+  dataDir,
   synchronousCommit: 'on',
   tuning: 'on',
   overrides: { primary: forTests, standby: forTests },
@@ -46,7 +49,7 @@ try {
     async (client) => client.query(`${share('tables')}; ${share('sequences')}`),
     templateDatabase,
   );
-  process.stdout.write(`${JSON.stringify({ write, read })}\n`);
+  process.stdout.write(`${JSON.stringify({ write, read, dataDir })}\n`);
   await text(process.stdin);
 } finally {
   await pair.stop(AbortSignal.timeout(20_000));

@@ -13,6 +13,8 @@ export const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const startMs = 30_000;
 
 export interface RunOptions {
+  /** Of another checkout; default: `main`. */
+  readonly program?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Of the user who runs it; default: whoever runs the tests. */
@@ -69,11 +71,11 @@ export class Run {
 }
 
 /** Runs `messenger` with these arguments, on the real command line. */
-export async function run({ args = [], env = {}, uid, openFiles }: RunOptions): Promise<Run> {
+export async function run({ program: script = main, args = [], env = {}, uid, openFiles }: RunOptions): Promise<Run> {
   const clean = { PATH: process.env['PATH'] ?? '' };
   const identity = uid === undefined ? {} : { uid, gid: uid };
   const limited = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`];
-  const [program = process.execPath, ...rest] = [...limited, process.execPath, main, ...args];
+  const [program = process.execPath, ...rest] = [...limited, process.execPath, script, ...args];
   const child = spawn(program, rest, {
     env: { ...clean, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

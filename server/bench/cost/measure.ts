@@ -1,0 +1,102 @@
+import type { CallName } from '../calls.ts';
+import type { LoadGenerator, LoadReport } from '../load.ts';
+import { deletePassing, insertUsers, prepare } from '../prepare.ts';
+import { cpuUsOf } from '../process-cpu.ts';
+import type { Cell } from './cells.ts';
+import type { SharedDatabases } from './databases.ts';
+import type { Side } from './sides.ts';
+import { SystemCalls } from './system-calls.ts';
+
+/** One measurement of a cell on a side. Microseconds, counts and bytes are per request. */
+export interface Sample {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly serverUs: number;
+  readonly databaseUs: number;
+  readonly bytes: number;
+  readonly failures: number;
+  /** See `LoadReport`. */
+  readonly clientUse: number;
+  readonly latestMs: number;
+}
+
+/** What is counted in a run of its own, because counting costs CPU. Per request. */
+export interface Census {
+  readonly statements: number | undefined;
+  readonly commits: number | undefined;
+  /** Of the server's processes, and of the databases; undefined where `perf` cannot count them. */
+  readonly serverCalls: number | undefined;
+  readonly databaseCalls: number | undefined;
+}
+
+/** More than a machine of today deletes in a second; a load that has deleted them all ends early. */
+const doomedPerSecond = { alone: 6_000, together: 25_000 };
+
+export interface Bench {
+  readonly databases: SharedDatabases;
+  readonly generator: LoadGenerator;
+  readonly seconds: number;
+}
+
+/** Loads a side between two readings of `read`, and cleans up after the second. */
+async function load<Reading>(
+  cell: Cell,
+  side: Side,
+  bench: Bench,
+  read: () => Promise<Reading> | Reading,
+): Promise<{ readonly report: LoadReport; readonly before: Reading; readonly after: Reading }> {
+  const { connections, calls } = cell.load;
+  const rate = connections === 1 ? doomedPerSecond.alone : doomedPerSecond.together;
+  const doomed = calls.includes('delete') ? rate * bench.seconds : 0;
+  if (doomed > 0) await prepare(side.endpoints, insertUsers('doomed', doomed));
+  const loading = await bench.generator.open({ ...cell.load, port: side.port, seconds: bench.seconds, doomed });
+  const before = await read();
+  const report = await loading.go();
+  const after = await read();
+  // What a load has written is not cleaned up in the time of the next.
+  if (calls.some(isWrite)) await prepare(side.endpoints, deletePassing, 'vacuum users');
+  return { report, before, after };
+}
+
+function isWrite(call: CallName): boolean {
+  return call === 'post' || call === 'put' || call === 'delete';
+}
+
+export async function measure(cell: Cell, side: Side, bench: Bench): Promise<Sample> {
+  const cpu = () => ({ server: cpuUsOf([side.pid]), databases: cpuUsOf(bench.databases.postmasters) });
+  const { report, before, after } = await load(cell, side, bench, cpu);
+  const { requests, perSecond, p50Ms, p99Ms, failures, clientUse, latestMs, bytes } = report;
+  return {
+    perSecond,
+    p50Ms,
+    p99Ms,
+    failures,
+    clientUse,
+    latestMs,
+    bytes: bytes / requests,
+    serverUs: (after.server - before.server) / requests,
+    databaseUs: (after.databases - before.databases) / requests,
+  };
+}
+
+export async function takeCensus(cell: Cell, side: Side, bench: Bench): Promise<Census> {
+  const server = await SystemCalls.count([side.pid]);
+  const databases = await SystemCalls.count(bench.databases.postmasters);
+  const { report, before, after } = await load(cell, side, bench, async () => ({
+    ...(await bench.databases.counts()),
+    serverCalls: await server?.soFar(),
+    databaseCalls: await databases?.soFar(),
+  }));
+  const per = (key: keyof Census): number | undefined => {
+    const [from, to] = [before[key], after[key]];
+    return from === undefined || to === undefined ? undefined : (to - from) / report.requests;
+  };
+  await Promise.all([server?.stop(), databases?.stop()]);
+  return {
+    statements: per('statements'),
+    commits: per('commits'),
+    serverCalls: per('serverCalls'),
+    databaseCalls: per('databaseCalls'),
+  };
+}

@@ -1,0 +1,195 @@
+/** Started by load.ts. Sockets without streams for what they receive: twice as many requests per second of CPU. */
+import { connect, type Socket } from 'node:net';
+
+import { AnswerReader } from './answer-reader.ts';
+import { makeQuestions, settledUsers, type Question } from './calls.ts';
+import type { Load, LoadReport } from './load.ts';
+import { quantileOf } from './statistics.ts';
+
+/** Longer than the server lets any request live. */
+const patienceMs = 15_000;
+const loopback = '127.0.0.1';
+
+/** What is received is read at once and not kept, so that one buffer is enough for all. */
+const buffer = Buffer.allocUnsafeSlow(65_536);
+
+/** What the connections of one load share. */
+class Progress {
+  readonly latencies: number[] = [];
+  readonly sockets = new Set<Socket>();
+  readonly #questions: () => Question | undefined;
+  failures = 0;
+  bytes = 0;
+  latestMs = 0;
+  until = Number.POSITIVE_INFINITY;
+
+  constructor({ calls, users = settledUsers, doomed = 0 }: Load) {
+    this.#questions = makeQuestions(calls, { users, doomed });
+  }
+
+  next(now: number): Question | undefined {
+    return now < this.until ? this.#questions() : undefined;
+  }
+}
+
+/** One connection; the next request is sent when the answer to the last one is there. */
+class Visitor {
+  readonly #progress: Progress;
+  readonly #socket: Socket;
+  readonly #reader = new AnswerReader();
+  readonly #opened = Promise.withResolvers<void>();
+  readonly #done = Promise.withResolvers<void>();
+  #left: number;
+  #asked: Question | undefined;
+  #askedAt = performance.now();
+
+  constructor(port: number, progress: Progress, requests = Number.POSITIVE_INFINITY) {
+    this.#progress = progress;
+    this.#left = requests;
+    const onread = { buffer, callback: (length: number, bytes: Uint8Array) => this.#hear(length, bytes) };
+    this.#socket = connect({ host: loopback, port, noDelay: true, onread });
+    this.#socket.once('connect', this.#opened.resolve);
+    this.#socket.on('error', () => undefined); // `close` follows.
+    this.#socket.once('close', () => this.#close());
+    progress.sockets.add(this.#socket);
+  }
+
+  async open(): Promise<void> {
+    await this.#opened.promise;
+  }
+
+  /** Resolves when there is nothing left to ask, or when the connection has ended. `askedAt`: when it wanted to ask first. */
+  async askAll(askedAt: number): Promise<void> {
+    this.#ask(askedAt);
+    await this.#done.promise;
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  #ask(now: number): void {
+    const question = this.#left > 0 ? this.#progress.next(now) : undefined;
+    this.#asked = question;
+    if (question === undefined) {
+      this.#done.resolve();
+      return;
+    }
+    this.#left -= 1;
+    this.#askedAt = now;
+    this.#socket.write(question.text, 'latin1');
+  }
+
+  #hear(length: number, bytes: Uint8Array): boolean {
+    const chunk = length === bytes.length ? bytes : bytes.subarray(0, length);
+    this.#progress.bytes += length;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It is `buffer`.
+    const status = this.#reader.push(chunk as Buffer);
+    if (status === undefined) return true;
+    const now = performance.now();
+    this.#progress.latencies.push(now - this.#askedAt);
+    if (status !== this.#asked?.status) this.#progress.failures += 1;
+    this.#ask(now);
+    return true;
+  }
+
+  #close(): void {
+    if (this.#asked !== undefined) this.#progress.failures += 1;
+    this.#progress.sockets.delete(this.#socket);
+    this.#opened.resolve();
+    this.#done.resolve();
+  }
+}
+
+async function visitOnce(port: number, progress: Progress, requests: number, askedAt: number): Promise<void> {
+  const visitor = new Visitor(port, progress, requests);
+  await visitor.askAll(askedAt);
+  visitor.end();
+}
+
+async function visitAgainAndAgain(port: number, progress: Progress, requests: number): Promise<void> {
+  for (let now = performance.now(); now < progress.until; now = performance.now()) {
+    await visitOnce(port, progress, requests, now);
+  }
+}
+
+/** Timers are exact to a millisecond: latency counts from when a visitor comes, and how late they come is reported. */
+async function arrive({ port, seconds }: Load, perSecond: number, requests: number, progress: Progress): Promise<void> {
+  const began = performance.now();
+  const visits: Promise<void>[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setInterval(() => {
+    const due = (): number => began + (visits.length / perSecond) * 1_000;
+    const now = performance.now();
+    while (due() <= now && visits.length < perSecond * seconds) {
+      progress.latestMs = Math.max(progress.latestMs, now - due());
+      visits.push(visitOnce(port, progress, requests, now));
+    }
+    if (visits.length >= perSecond * seconds) resolve();
+  }, 1);
+  await promise;
+  clearInterval(timer);
+  await Promise.all(visits);
+}
+
+/** Opens what can be opened before; the returned function asks. */
+async function prepare(load: Load, progress: Progress): Promise<() => Promise<unknown>> {
+  const { port, connections, requestsPerConnection } = load;
+  if (typeof connections === 'object') {
+    return async () => arrive(load, connections.perSecond, requestsPerConnection ?? 1, progress);
+  }
+  const many = Array.from({ length: connections });
+  if (requestsPerConnection !== undefined) {
+    return async () => Promise.all(many.map(async () => visitAgainAndAgain(port, progress, requestsPerConnection)));
+  }
+  const visitors = many.map(() => new Visitor(port, progress));
+  await Promise.all(visitors.map(async (visitor) => visitor.open()));
+  return async () => Promise.all(visitors.map(async (visitor) => visitor.askAll(performance.now())));
+}
+
+async function drive(load: Load, ask: () => Promise<unknown>, progress: Progress): Promise<LoadReport> {
+  const before = process.cpuUsage();
+  const began = performance.now();
+  // Arrivals end by themselves, and their requests are asked to the end.
+  if (typeof load.connections === 'number') progress.until = began + load.seconds * 1_000;
+  const impatience = setTimeout(() => cut(progress), load.seconds * 1_000 + patienceMs);
+  await ask();
+  clearTimeout(impatience);
+  const elapsedMs = performance.now() - began;
+  const { user, system } = process.cpuUsage(before);
+  const sorted = Float64Array.from(progress.latencies).toSorted();
+  return {
+    requests: sorted.length,
+    failures: progress.failures,
+    perSecond: (sorted.length * 1_000) / elapsedMs,
+    p50Ms: quantileOf(sorted, 0.5),
+    p99Ms: quantileOf(sorted, 0.99),
+    bytes: progress.bytes,
+    clientCpuUs: user + system,
+    clientUse: (user + system) / (elapsedMs * 1_000),
+    latestMs: progress.latestMs,
+  };
+}
+
+function cut({ sockets }: Progress): void {
+  for (const socket of sockets) socket.destroy();
+}
+
+let go = Promise.withResolvers<void>();
+
+async function carryOut(load: Load): Promise<void> {
+  go = Promise.withResolvers<void>();
+  const progress = new Progress(load);
+  const ask = await prepare(load, progress);
+  process.send?.('ready');
+  await go.promise;
+  const report = await drive(load, ask, progress);
+  for (const socket of progress.sockets) socket.end();
+  process.send?.(report);
+}
+
+process.on('message', (message: Load | 'go') => {
+  if (message === 'go') go.resolve();
+  else void carryOut(message);
+});
+process.on('disconnect', () => process.exit());
