@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -14,6 +14,7 @@ const passing = `import { test } from 'node:test'; test('holds', () => {});`;
 
 before(() => {
   root = mkdtempSync(join(tmpdir(), 'messenger-check-'));
+  chmodSync(root, 0o755);
   cpSync(import.meta.dirname, join(root, 'scripts'), { recursive: true, filter: (path) => !path.endsWith('.test.ts') });
 });
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -75,6 +76,13 @@ describe('npm test', () => {
   test('counts checks and tests together on its last line', async () => {
     const run = await check({ tests: { 'server/a.test.ts': passing, 'server/test/b.e2e.ts': passing } });
     assert.deepEqual([run.code, run.lastLine], [0, '6 passed, 0 failed']);
+  });
+
+  const rootOnly = process.geteuid?.() === 0 ? false : 'only root runs tests as another user';
+  test('ends at once, as root, when the user of the tests cannot read the checkout', { skip: rootOnly }, async () => {
+    chmodSync(root, 0o700);
+    const run = await check({ tests: { 'server/a.pg.test.ts': passing } }).finally(() => chmodSync(root, 0o755));
+    assert.deepEqual([run.code, run.output], [1, '']);
   });
 
   test('runs everything else when a check fails, shows what the check said, and fails', async () => {

@@ -8,6 +8,7 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 
+import { explainClosedCheckout } from './closed-checkout.ts';
 import { addFailure, addOutcome, emptyOutcome, printStep, printSum } from './outcome.ts';
 import { runCheck } from './run-check.ts';
 import { runTestFiles, type TestLimits } from './run-tests.ts';
@@ -55,6 +56,7 @@ function findTests(patterns: readonly string[]): string[] {
 
 const isAlone = (file: string): boolean => file.endsWith('.e2e.ts');
 const needsDatabases = (file: string): boolean => file.endsWith('.pg.test.ts');
+const runsDatabases = (file: string): boolean => needsDatabases(file) || isAlone(file);
 
 async function runTests(files: readonly string[]): Promise<void> {
   await runGroup(
@@ -130,8 +132,13 @@ function onInterrupt(signal: NodeJS.Signals): void {
 process.chdir(root);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onInterrupt);
 const patterns = process.argv.slice(2);
-if (patterns.length === 0) await runChecks();
 const files = findTests(patterns);
+const closed = process.geteuid?.() === 0 && files.some(runsDatabases) ? explainClosedCheckout(root) : undefined;
+if (closed !== undefined) {
+  console.error(closed);
+  process.exit(1);
+}
+if (patterns.length === 0) await runChecks();
 if (files.length === 0)
   addFailure(sum, patterns.length === 0 ? 'there is no test' : `no test file matches ${patterns.join(' ')}`, '');
 await runTestsWithDatabases(files);

@@ -98,6 +98,6 @@ async function obstacleError(obstacle: string, path: string): Promise<OperatorEr
   return new OperatorError(
     `Started as root, Messenger runs as "${name}", and that user cannot enter ${obstacle} (mode ${permissions}) on the ` +
       `way to ${path}. Start as an ordinary user, or move the folder to where "${name}" can reach it, or ` +
-      `\`chmod -R o+rX ${obstacle}\`, or name another user with MESSENGER_USER.`,
+      `\`chmod o+x ${obstacle}\` (\`chmod -R o+rX\` where it holds nothing but Messenger), or name another user with MESSENGER_USER.`,
   );
 }
