@@ -36,6 +36,8 @@ export interface AppSettings {
   readonly endpoints: Endpoints;
   /** The database cluster, as the start has found it; default: that of the first primary that answers. */
   readonly systemIdentifier?: string | undefined;
+  /** Whether the primary was there at the start. Else nothing is written before `databases.topology.openForWrites`. */
+  readonly isPrimaryReady?: boolean;
   /** Connections that this worker may open to the write server, and to each read server. */
   readonly maxOpen: Readonly<Record<Role, number>>;
   /** Of clients, to this worker. */
@@ -147,6 +149,7 @@ function databaseOptions(settings: AppSettings): DatabasesOptions {
     write: poolOptions('write', endpoints.write, settings),
     otherWrites: endpoints.otherWrites ?? [],
     systemIdentifier: settings.systemIdentifier,
+    isOpenForWrites: settings.isPrimaryReady ?? true,
     reads: endpoints.reads.map((endpoint) => poolOptions('read', endpoint, settings)),
     readTimeoutMs: config.readDb.timeoutMs,
     batching: config.db.batching === 'on',

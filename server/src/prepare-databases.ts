@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import type { LoadedConfig } from './config.ts';
 import { fitConnections } from './connection-limit.ts';
 import { placeOf, type Endpoint, type Endpoints } from './db/endpoint.ts';
-import { migrateUp } from './db/migrations.ts';
+import { inspectStandbys } from './db/inspect-standbys.ts';
+import { migrateUp, migrationStatus } from './db/migrations.ts';
 import type { Role } from './db/pool.ts';
 import { assertStandbyDurability } from './db/standby-durability.ts';
 import { waitForReplay } from './db/replay.ts';
@@ -26,6 +27,8 @@ export interface PreparedDatabases {
   readonly maxOpen: Readonly<Record<Role, number>>;
   /** Of clients, to one worker: what the databases leave. */
   readonly connectionLimits: ConnectionLimits;
+  /** False while only the standbys are known: they are read from, and nothing may be written. */
+  readonly isPrimaryReady: boolean;
 }
 
 export interface PrepareOptions {
@@ -34,18 +37,72 @@ export interface PrepareOptions {
   readonly isEmbedded: boolean;
   readonly random: () => number;
   readonly log: Log;
+  /** See `waitForServers`. */
+  readonly isEnough?: () => Promise<boolean>;
+}
+
+/**
+ * For a start: as `prepareDatabases`, or, as soon as the primary does not answer, what can be read without it: standbys that have
+ * the whole schema. Where there are none, it waits for the primary.
+ */
+export async function prepareStart(
+  configured: Endpoints,
+  options: PrepareOptions,
+  signal: AbortSignal,
+): Promise<PreparedDatabases> {
+  let standbys: PreparedDatabases | undefined;
+  const isEnough = async (): Promise<boolean> => {
+    standbys = await prepareStandbys(configured, options);
+    return standbys !== undefined;
+  };
+  try {
+    return await prepareDatabases(configured, { ...options, isEnough }, signal);
+  } catch (error) {
+    if (standbys === undefined) throw error;
+    options.log.error('the primary does not answer: only reads are served until it does');
+    return standbys;
+  }
+}
+
+/** Undefined when no standby has the whole schema. The primary is taken to have as many connections as the first of them. */
+async function prepareStandbys(
+  configured: Endpoints,
+  { loaded, workers, isEmbedded, log }: PrepareOptions,
+): Promise<PreparedDatabases | undefined> {
+  const { connectTimeoutMs } = loaded.config.db;
+  const session = { applicationName: 'messenger start', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
+  const standbys = await inspectStandbys(configured, session);
+  const [first] = standbys;
+  const haveSchema = standbys.map(async ({ endpoint }) => isMigrated(endpoint, connectTimeoutMs, log));
+  if (first === undefined || !(await Promise.all(haveSchema)).every(Boolean)) return undefined;
+  const planned = { write: first.facts, reads: standbys.map((read) => ({ ...read, isApart: isEmbedded })) };
+  const maxOpen = fitPools(planPools(loaded, workers, planned), log);
+  const endpoints = { ...configured, reads: standbys.map(({ endpoint }) => endpoint) };
+  const connectionLimits = fitConnections(loaded, countConnections(maxOpen, endpoints), log);
+  const { systemIdentifier } = first.facts;
+  return { endpoints, systemIdentifier, maxOpen, connectionLimits, isPrimaryReady: false };
+}
+
+/** False also when it cannot be found out. */
+async function isMigrated(endpoint: Endpoint, connectTimeoutMs: number, log: Log): Promise<boolean> {
+  try {
+    const status = await migrationStatus({ endpoint, dir: migrationsDir, connectTimeoutMs, log });
+    return status.every(({ applied }) => applied);
+  } catch {
+    return false;
+  }
 }
 
 /** Finds the servers, fits the pools into them, and brings the schema up to date. Rejects as `waitForServers` does. */
 export async function prepareDatabases(
   configured: Endpoints,
-  { loaded, workers, isEmbedded, random, log }: PrepareOptions,
+  { loaded, workers, isEmbedded, random, log, isEnough }: PrepareOptions,
   signal: AbortSignal,
 ): Promise<PreparedDatabases> {
   const { connectTimeoutMs, durability } = loaded.config.db;
   // Our own standby is fit by construction, and may come up after the primary; readiness waits for it, the start not.
   const asked = isEmbedded ? { write: configured.write, reads: [configured.write] } : configured;
-  const found = await waitForServers(asked, { connectTimeoutMs, signal, random, log });
+  const found = await waitForServers(asked, { connectTimeoutMs, signal, random, log, isEnough });
   const endpoints = isEmbedded ? configured : found.endpoints;
   // Our own pair has the settings that this needs.
   if (durability === 'standby' && !isEmbedded) await assertStandbyDurability(endpoints.write, connectTimeoutMs);
@@ -61,7 +118,8 @@ export async function prepareDatabases(
     const present = isEmbedded ? endpoints.reads : found.reads.map(({ endpoint }) => endpoint);
     await replicate({ write: endpoints.write, reads: present }, connectTimeoutMs, log, signal);
   }
-  return { endpoints, systemIdentifier: found.write.systemIdentifier, maxOpen, connectionLimits };
+  const { systemIdentifier } = found.write;
+  return { endpoints, systemIdentifier, maxOpen, connectionLimits, isPrimaryReady: true };
 }
 
 /** Of one worker, to all servers together. */

@@ -1,16 +1,17 @@
 import { changedOptions } from './changed-options.ts';
 import type { Config, LoadedConfig } from './config.ts';
-import { listOf, type Endpoints } from './db/endpoint.ts';
+import type { Endpoints } from './db/endpoint.ts';
 import type { Role } from './db/pool.ts';
-import type { WatchOptions } from './db/watched-servers.ts';
+import { DatabasesInUse, haveSamePools } from './databases-in-use.ts';
 import type { EmbeddedOptions } from './embedded/open-data.ts';
 import { EmbeddedPair } from './embedded/pair.ts';
 import { externalEndpoints } from './endpoints.ts';
 import type { ConnectionLimits } from './http/connections.ts';
 import type { Clock } from './lib/clock.ts';
 import { OperatorError } from './lib/operator-error.ts';
+import { LatePrimary } from './late-primary.ts';
 import { MetricsService } from './metrics-service.ts';
-import { prepareDatabases, type PreparedDatabases, type PrepareOptions } from './prepare-databases.ts';
+import type { PreparedDatabases } from './prepare-databases.ts';
 import { findPort } from './process/port.ts';
 import { InProcessWorker } from './process/in-process-worker.ts';
 import { oneOff } from './process/one-off.ts';
@@ -64,28 +65,24 @@ export interface Summary {
   readonly connectionLimits: ConnectionLimits;
   /** Whether the databases are ours. */
   readonly embedded: boolean;
+  /** Whether writes are served. */
+  readonly isPrimaryReady: boolean;
 }
 
 /** The whole server as services: port → databases → schema → workers. */
-export function createSupervisor({ config, sources }: LoadedConfig, about: SupervisorServices): Supervisor {
+export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices): Supervisor {
+  const { config } = loaded;
   const events = new Events(about.wallMs);
   const { record } = events;
   const { host, enablePrefork, startTimeoutMs, shutdownTimeoutMs: stopTimeoutMs } = config.server;
   const workers = enablePrefork ? config.server.workers : 1;
+  // Reads certificates, which only root may be able to.
   const external = externalEndpoints(config);
   const embedded = external === undefined ? createPair(config, { ...about, record }) : undefined;
-  let prepared: PreparedDatabases | undefined;
-  const endpoints = (): Endpoints => prepared?.endpoints ?? external ?? listOf(orFail(embedded).endpoints);
+  const inUse = new DatabasesInUse({ ...about, loaded, workers, external, embedded });
   let port = config.server.port;
-  let current: LoadedConfig = { config, sources };
   const url = (): string => servedUrls(host, port)[0];
-
   const findFreePort = oneOff('port', async () => void (port = await findPort(host, config.server.port)));
-  const isEmbedded = embedded !== undefined;
-  const preparing = (loaded: LoadedConfig): PrepareOptions => ({ ...about, loaded, workers, isEmbedded });
-  const prepareSchema = oneOff('schema', async (signal) => {
-    prepared = await prepareDatabases(endpoints(), preparing(current), signal);
-  });
 
   const settingsOf =
     ({ config: its }: LoadedConfig, databases: PreparedDatabases) =>
@@ -97,30 +94,37 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
       version: about.version,
       listen: { host, port, reusePort: systemHasReusePort },
     });
-  const settings = (worker: number): WorkerSettings => settingsOf(current, orFail(prepared))(worker);
-  const watched = (): WatchOptions => {
-    const { endpoints: found, systemIdentifier } = orFail(prepared);
-    const prepare = current.config.db.preparedStatements === 'on';
-    return { ...found, systemIdentifier, applicationName: 'messenger roles', prepare };
-  };
-  const roles = new ServerRoles({ ...about, watched, record });
+  const settings = (worker: number): WorkerSettings => settingsOf(inUse.loaded, inUse.found)(worker);
+  const roles = new ServerRoles({ ...about, watched: inUse.watched, record });
   const { servers } = roles;
   const metrics = new MetricsService({ ...about, config, events, servers, embedded, workers: () => serving });
   const { watch } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
     ? new Workers({ ...about, count: workers, settings, watch, record, startTimeoutMs, stopTimeoutMs })
     : new InProcessWorker(async () => serve(settings(1), { ...about, watch, log: about.workerLog(1) }));
+  const latePrimary = new LatePrimary<PreparedDatabases>({
+    ...about,
+    record,
+    isMissing: () => !inUse.found.isPrimaryReady,
+    prepare: async (signal) => inUse.preparePrimary(signal),
+    adopt: async (found) => {
+      const isSame = haveSamePools(inUse.found, found);
+      inUse.adopt(inUse.loaded, found);
+      await letWrite(serving, isSame ? undefined : settings);
+      await roles.restart();
+    },
+  });
   const announce = oneOff('announcement', async () => embedded?.announce(url()));
 
   const reload = async (next: LoadedConfig, signal: AbortSignal): Promise<readonly string[]> => {
-    const changed = changedOptions(current.config, next.config);
-    const inTime = AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]);
-    const found = await prepareDatabases(externalEndpoints(next.config) ?? endpoints(), preparing(next), inTime);
-    const adopt = (): void => void ([current, prepared] = [next, found]);
+    const changed = changedOptions(inUse.loaded.config, next.config);
+    const found = await inUse.prepare(next, AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]));
+    await latePrimary.stop();
     try {
-      await reloadWorkers(serving, settingsOf(next, found), adopt);
+      await reloadWorkers(serving, settingsOf(next, found), () => inUse.adopt(next, found));
     } finally {
-      if (current === next) await Promise.all([metrics.follow(next.config), roles.restart()]);
+      if (inUse.loaded === next) await Promise.all([metrics.follow(next.config), roles.restart()]);
+      await latePrimary.start();
     }
     return changed;
   };
@@ -131,12 +135,13 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
     services: [
       findFreePort,
       ...(embedded === undefined ? [] : [embedded]),
-      prepareSchema,
+      oneOff('schema', async (signal) => inUse.start(signal)),
       roles,
       metrics,
       // Asked again, because another server may have taken it meanwhile, and with SO_REUSEPORT both would listen without an error.
       oneOff('port, again', async () => void (await findPort(host, port))),
       serving,
+      latePrimary,
       announce,
       ...(config.server.runDir === undefined ? [] : [holdRunFolder(config.server.runDir, url)]),
     ],
@@ -145,12 +150,19 @@ export function createSupervisor({ config, sources }: LoadedConfig, about: Super
       opsUrls: opsUrls(config, port),
       workers,
       routes: serving.report.routes,
-      endpoints: endpoints(),
-      maxOpen: orFail(prepared).maxOpen,
-      connectionLimits: orFail(prepared).connectionLimits,
-      embedded: isEmbedded,
+      ...inUse.found,
+      embedded: embedded !== undefined,
     }),
   };
+}
+
+/** Workers that need other pools are replaced; `settings` are theirs. */
+async function letWrite(
+  serving: Workers<WorkerSettings> | InProcessWorker,
+  settings: ((worker: number) => WorkerSettings) | undefined,
+): Promise<void> {
+  if (settings === undefined || serving instanceof InProcessWorker) serving.admitWrites();
+  else await serving.reload(settings);
 }
 
 async function reloadWorkers(
@@ -178,9 +190,4 @@ function opsUrls({ server, metrics }: Config, mainPort: number): readonly string
   if (!metrics.enabled) return [];
   const urls = metrics.port === undefined ? servedUrls(server.host, mainPort) : servedUrls(metrics.host, metrics.port);
   return urls.map((url) => `${url}/ops`);
-}
-
-function orFail<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('asked for before it was there: services start in the wrong order');
-  return value;
 }

@@ -42,6 +42,7 @@ export async function serve(settings: WorkerSettings, services: WorkerServices):
     report: { routes: app.routes },
     measure: () => measure(app, services.log),
     listeners: () => listeners.handles,
+    admitWrites: () => app.databases.topology.openForWrites(),
     stop: async (signal, isReplaced) => {
       const times = { delayMs: drainDelayMs, settleMs, lingerMs: isReplaced ? replacedLingerMs : lingerMs };
       await app.drain.run(app.http, listeners, { ...times, isReplaced }, signal);

@@ -43,6 +43,7 @@ runWorkerProcess<Script>(
         slowStatements: [],
       }),
       listeners: () => listeners?.handles ?? [],
+      admitWrites: () => undefined,
       stop: async () => {
         if (script.do === 'hang when stopped') await Promise.withResolvers<void>().promise;
         await listeners?.close();

@@ -106,7 +106,7 @@ function isAsset(route: string): boolean {
 }
 
 function renderSummary(summary: Summary, { config }: LoadedConfig, version: string): string {
-  const { urls, opsUrls, workers, routes, endpoints, maxOpen, connectionLimits, embedded } = summary;
+  const { urls, opsUrls, workers, routes, endpoints, maxOpen, connectionLimits, embedded, isPrimaryReady } = summary;
   const { total, perAddress } = connectionLimits;
   const ofAddress = perAddress === 0 ? '' : `, ${perAddress.toLocaleString('en')} of one address`;
   const open = openFilesLimit()?.toLocaleString('en') ?? 'unlimited';
@@ -117,7 +117,12 @@ function renderSummary(summary: Summary, { config }: LoadedConfig, version: stri
     ),
     ['workers', config.server.enablePrefork ? String(workers) : 'none, prefork is off'],
     ...(embedded ? [['data', resolve(config.embedded.dataDir)]] : []),
-    ['writes', `${placeOf(endpoints.write)}, up to ${maxOpen.write} connections a worker`],
+    [
+      'writes',
+      isPrimaryReady
+        ? `${placeOf(endpoints.write)}, up to ${maxOpen.write} connections a worker`
+        : 'none while the primary does not answer',
+    ],
     [
       'reads',
       `${endpoints.reads.map(placeOf).join(' ')}, up to ${maxOpen.read} connections a worker${endpoints.reads.length > 1 ? ' to each' : ''}`,

@@ -22,6 +22,8 @@ export interface DatabasesOptions {
   readonly otherWrites: readonly Endpoint[];
   /** The database cluster; default: that of the first primary found. */
   readonly systemIdentifier?: string | undefined;
+  /** Whether writes are admitted before `topology.openForWrites`; default: yes. */
+  readonly isOpenForWrites?: boolean;
   /** One for each standby, each with two connections at least. */
   readonly reads: readonly PoolOptions<'read'>[];
   /** Of reads, wherever they are made. */

@@ -111,7 +111,7 @@ function findWriteProblems(endpoint: Endpoint, { inRecovery, readOnly, settings 
 }
 
 /** Each session asks for its settings when it connects; only a pooler can drop them, or leave another client's behind. */
-function findSettingProblems(subject: string, endpoint: Endpoint, settings: ServerFacts['settings']): string[] {
+export function findSettingProblems(subject: string, endpoint: Endpoint, settings: ServerFacts['settings']): string[] {
   const unfit = Object.entries(sessionSettings(endpoint)).filter(([name, value]) => settings[name] !== value);
   if (unfit.length === 0) return [];
   const found = unfit.map(([name, value]) => `${name} = '${settings[name]}' instead of '${value}'`).join(', ');
@@ -137,7 +137,7 @@ function findReadProblems(write: InspectedRead, read: InspectedRead): string[] {
 }
 
 /** One server under two names would get twice its share of the reads, and of the connections. */
-function findTwins(reads: readonly InspectedRead[]): string[] {
+export function findTwins(reads: readonly InspectedRead[]): string[] {
   return reads.flatMap(({ endpoint, facts }, index) => {
     const twin = reads.slice(0, index).find((other) => areOneServer(other.facts, facts));
     return twin === undefined
@@ -202,6 +202,6 @@ function fitTogether(write: Answer, reads: readonly Answer[]): Omit<InspectedSer
   return { write: facts, reads: fit };
 }
 
-function isServable(facts: AnyFacts): facts is ServerFacts {
+export function isServable(facts: AnyFacts): facts is ServerFacts {
   return 'database' in facts;
 }

@@ -13,6 +13,8 @@ export interface TopologyOptions {
   readonly standbys: readonly Server[];
   /** The database cluster that is served; default: that of the first primary found. */
   readonly systemIdentifier?: string | undefined;
+  /** Whether writes are admitted from the beginning, or only from `openForWrites` on; default: from the beginning. */
+  readonly isOpenForWrites?: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -55,9 +57,11 @@ export class Topology {
   #moved = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
   #isSearching = true;
+  #isOpenForWrites: boolean;
 
   constructor(options: TopologyOptions) {
     this.#options = options;
+    this.#isOpenForWrites = options.isOpenForWrites ?? true;
     this.#systemIdentifier = options.systemIdentifier;
     this.#servers = [...new Set([...options.candidates, ...options.standbys])];
     for (const server of this.#servers) server.onAnswer(() => this.#judge());
@@ -112,8 +116,14 @@ export class Topology {
     await Promise.race([this.#looking, this.#moved.promise]);
   }
 
-  /** Resolves when a write may be sent; rejects when the primary takes none. */
+  /** The primary was away at the start, and has been prepared since: its schema and settings are known to be right. */
+  openForWrites(): void {
+    this.#isOpenForWrites = true;
+  }
+
+  /** Resolves when a write may be sent; rejects when the primary takes none, or is not prepared yet. */
   async admitWrite(): Promise<void> {
+    if (!this.#isOpenForWrites) throw new Error('the primary was away at the start, and is not prepared yet');
     if (this.#primary?.isWritable === false) throw new Error(`${this.#primary.server.place} takes no writes`);
     const waitMs = this.#settledAt - this.#options.clock.now();
     if (waitMs > 0) await sleep(waitMs);

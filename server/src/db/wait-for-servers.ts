@@ -3,6 +3,7 @@ import { DatabaseError } from 'pg';
 import { backOff } from '../lib/backoff.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Log } from '../telemetry/log.ts';
+import { RepeatLog } from '../telemetry/repeat-log.ts';
 import { placeOf, type Endpoints } from './endpoint.ts';
 import { classifyFailure, describeFailure } from './errors.ts';
 import { areOneServer } from './identity.ts';
@@ -14,19 +15,34 @@ export interface WaitOptions {
   readonly signal: AbortSignal;
   readonly random: () => number;
   readonly log: Log;
+  /** Asked after each attempt that failed: whether to go on without the primary. Then this rejects with the reason. */
+  readonly isEnough?: (() => Promise<boolean>) | undefined;
 }
 
 const delays = { baseMs: 250, maxMs: 5_000 };
 
+const waiting = 'waiting for the databases';
+const waitingLine = { level: 'warn', key: 'wait', one: waiting, many: waiting } as const;
+
 /**
- * Finds the primary and connects to the read servers, as often as it takes until the signal aborts, and says each time what
- * it waits for. Of several read servers one is enough: the others may come later.
+ * Finds the primary and connects to the read servers, as often as it takes until the signal aborts, and logs what it waits
+ * for. Of several read servers one is enough: the others may come later.
  * What another attempt would not change (a wrong password, an unfit server) rejects at once. Rejects with `OperatorError`,
  * or PostgreSQL's own error.
  */
-export async function waitForServers(
+export async function waitForServers(endpoints: Endpoints, options: WaitOptions): Promise<InspectedServers> {
+  const attempts = new RepeatLog(options.log);
+  try {
+    return await keepAsking(endpoints, options, attempts);
+  } finally {
+    attempts.close();
+  }
+}
+
+async function keepAsking(
   endpoints: Endpoints,
-  { connectTimeoutMs, signal, random, log }: WaitOptions,
+  { connectTimeoutMs, signal, random, log, isEnough }: WaitOptions,
+  attempts: RepeatLog,
 ): Promise<InspectedServers> {
   const session = { applicationName: 'messenger start', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
   let reason = 'no attempt was made';
@@ -40,15 +56,16 @@ export async function waitForServers(
       if (refusal !== undefined) throw refusal;
       if (!(error instanceof NoPrimaryError) && classifyFailure(error) !== 'unavailable') throw explainRefusal(error);
       reason = describeFailure(error);
-      log.warn(
-        { attempt, write: listWrites(endpoints), read: endpoints.reads.map(placeOf).join(', '), reason },
-        'waiting for the databases',
-      );
+      const servers = { write: listWrites(endpoints), read: endpoints.reads.map(placeOf).join(', ') };
+      const fields = { attempt, ...servers, reason };
+      attempts.add(waitingLine, () => fields);
     }
+    const noAnswer = `The databases did not answer: ${reason}`;
+    if ((await isEnough?.()) === true) throw new OperatorError(noAnswer);
     try {
       await backOff({ ...delays, random }, attempt, signal);
     } catch (cause) {
-      throw new OperatorError(`The databases did not answer: ${reason}`, { cause });
+      throw new OperatorError(noAnswer, { cause });
     }
   }
 }

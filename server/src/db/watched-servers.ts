@@ -10,6 +10,8 @@ export interface WatchOptions extends Endpoints {
   readonly prepare: boolean;
   /** The database cluster; default: that of the first primary found. */
   readonly systemIdentifier?: string | undefined;
+  /** See `Topology`. */
+  readonly isOpenForWrites?: boolean;
 }
 
 export interface WatchedServers {
@@ -20,7 +22,7 @@ export interface WatchedServers {
 
 /** Watches the servers of all endpoints over one connection to each, from when the topology is started. */
 export function watchServers(
-  { write, otherWrites = [], reads, applicationName, prepare, systemIdentifier }: WatchOptions,
+  { write, otherWrites = [], reads, applicationName, prepare, ...about }: WatchOptions,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): WatchedServers {
   const servers = new Map<string, Server>();
@@ -32,5 +34,5 @@ export function watchServers(
   };
   const candidates = [write, ...otherWrites].map(serverOf);
   const standbys = reads.map(serverOf);
-  return { topology: new Topology({ candidates, standbys, systemIdentifier, clock, log }), serverOf };
+  return { topology: new Topology({ ...about, candidates, standbys, clock, log }), serverOf };
 }

@@ -1,6 +1,7 @@
 import type { EndpointPair } from '../db/endpoint.ts';
 import type { Service, ServiceState } from '../process/service.ts';
 import type { EmbeddedServer } from '../telemetry/embedded-metrics.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { exists } from './data-folder.ts';
 import { KeptPostgres } from './kept-postgres.ts';
 import { messageOf } from './error-code.ts';
@@ -8,14 +9,16 @@ import { launch, type PairContext, readyPrimary } from './launch.ts';
 import { type EmbeddedOptions, type OpenData, openData } from './open-data.ts';
 import { writeServerRecord } from './server-record.ts';
 import { Standby } from './standby.ts';
-import { findStorageFault } from './storage-fault.ts';
+import { faultTexts, findStorageFault } from './storage-fault.ts';
+import type { PostgresProcess } from './postgres-process.ts';
 
 /** How long what a failed start has started may take to end. In ms. */
 const cleanUpMs = 10_000;
 
 /**
  * The embedded primary and its streaming standby as one service. `start` throws `OperatorError` for what the operator
- * can change, and leaves nothing running when it fails. `stop` loses nothing: the primary ships all its WAL to the
+ * can change, and leaves nothing running when it fails. When only the primary cannot start it succeeds: the standby can be
+ * read, and the primary is tried again until it is there. `stop` loses nothing: the primary ships all its WAL to the
  * standby before it ends, then the standby follows.
  */
 export class EmbeddedPair implements Service {
@@ -25,6 +28,8 @@ export class EmbeddedPair implements Service {
   #data: OpenData | undefined;
   #primary: KeptPostgres | undefined;
   #standby: Standby | undefined;
+  #isPrimaryReady = false;
+  readonly #primaryUp = Promise.withResolvers<void>();
 
   constructor(options: EmbeddedOptions) {
     this.#options = options;
@@ -38,6 +43,11 @@ export class EmbeddedPair implements Service {
   get endpoints(): EndpointPair {
     if (this.#data === undefined) throw new Error('the embedded databases have no endpoints before they are started');
     return this.#data.context.endpoints;
+  }
+
+  /** Resolves when the primary has been started for the first time, with the start or later. */
+  get primaryUp(): Promise<void> {
+    return this.#primaryUp.promise;
   }
 
   /** The postmasters' process ids, for status pages; undefined for one that is down just now. */
@@ -64,7 +74,7 @@ export class EmbeddedPair implements Service {
     } catch (error) {
       await this.#end(AbortSignal.timeout(cleanUpMs));
       this.#state = 'failed';
-      throw error;
+      throw explain(error);
     }
   }
 
@@ -85,27 +95,33 @@ export class EmbeddedPair implements Service {
     const { layout } = context;
     this.#primary = new KeptPostgres({
       name: 'primary',
-      launch: async (launching) => launch(context, 'primary', launching),
+      launch: async (launching) => this.#launchPrimary(context, launching),
+      onUp: () => this.#primaryUp.resolve(),
       ...context,
     });
     this.#standby = new Standby(context);
     // A standby that has no slot to follow yet, or no files, would only fail and wait.
     const isStandbyLate = isNew || !(await exists(layout.standby));
-    const primary = this.#startPrimary(this.#primary, context, signal);
+    const primary = this.#primary.start(signal);
     if (isStandbyLate) await primary;
-    await Promise.all([primary, this.#standby.start(signal)]);
+    const [started] = await Promise.allSettled([primary, this.#standby.start(signal)]);
+    if (started.status === 'fulfilled') return;
+    if (signal.aborted || this.#standby.pid === undefined) throw started.reason;
+    context.log.error({ reason: messageOf(started.reason) }, 'the primary cannot start; reads go to the standby');
   }
 
-  /** Without room or a writable folder for the primary, the standby can still be read: the primary then comes up later. */
-  async #startPrimary(primary: KeptPostgres, context: PairContext, signal: AbortSignal): Promise<void> {
+  /** The primary is up only when it has what it needs, whether it came with the start or later. */
+  async #launchPrimary(context: PairContext, signal: AbortSignal): Promise<PostgresProcess> {
+    const primary = await launch(context, 'primary', signal);
+    if (this.#isPrimaryReady) return primary;
     try {
-      await primary.start(signal);
       await readyPrimary(context);
     } catch (error) {
-      const fault = findStorageFault(error);
-      if (fault === undefined || signal.aborted || !(await exists(context.layout.standby))) throw error;
-      context.log.error({ reason: messageOf(error), fault }, 'the primary cannot start; reads go to the standby');
+      await primary.stop(AbortSignal.timeout(cleanUpMs));
+      throw error;
     }
+    this.#isPrimaryReady = true;
+    return primary;
   }
 
   async #end(signal: AbortSignal): Promise<void> {
@@ -116,5 +132,13 @@ export class EmbeddedPair implements Service {
     this.#primary = undefined;
     this.#standby = undefined;
     this.#data = undefined;
+    this.#isPrimaryReady = false;
   }
+}
+
+/** A full disk is the operator's to free. PostgreSQL's own words name the file. */
+function explain(error: unknown): unknown {
+  const fault = findStorageFault(error);
+  if (fault === undefined || error instanceof OperatorError) return error;
+  return new OperatorError(`The databases cannot start: ${faultTexts[fault]} (${messageOf(error)})`, { cause: error });
 }

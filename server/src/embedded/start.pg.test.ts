@@ -40,8 +40,9 @@ test('what a first start that was killed left behind is not taken for a database
 });
 
 test('a start that fails says what PostgreSQL said, leaves nothing running and gives the folder back', async () => {
-  const primary = { ...site.options.overrides?.primary, shared_buffers: 'plenty' };
-  await assert.rejects(site.pair({ overrides: { primary } }).start(soon()), /the primary ended.*errors/i);
+  const broken = { ...site.options.overrides?.primary, shared_buffers: 'plenty' };
+  const overrides = { primary: broken, standby: broken };
+  await assert.rejects(site.pair({ overrides }).start(soon()), /the primary ended.*errors/i);
   const pair = site.pair();
   await pair.start(soon());
   await pair.stop(soon());

@@ -33,6 +33,10 @@ export class InProcessWorker implements Service {
       : [{ id: 1, worker: 1, pid: process.pid, measurement: this.#served.measure() }];
   }
 
+  admitWrites(): void {
+    this.#served?.admitWrites();
+  }
+
   async start(signal: AbortSignal): Promise<void> {
     this.#state = 'starting';
     this.#served = await this.#serve();

@@ -32,6 +32,8 @@ export type SupervisorMessage<Settings> =
   /** `inherits`: there is a predecessor whose listeners it may take. */
   | { readonly type: 'serve'; readonly settings: Settings; readonly inherits: boolean }
   | { readonly type: 'ping' }
+  /** The primary, which was away at the start, is prepared. Ignored before `serve`. */
+  | { readonly type: 'admit writes' }
   | { readonly type: 'measure' }
   | { readonly type: 'answer'; readonly question: number; readonly answer: Collection | Live }
   | { readonly type: 'give listeners' }

@@ -46,6 +46,7 @@ export class WorkerChild<Settings> {
   #reason: string | undefined;
   /** Waits for our listeners. */
   #heir: WorkerChild<Settings> | undefined;
+  #admitsWrites = false;
   #isServing = false;
   #isOver = false;
 
@@ -85,6 +86,12 @@ export class WorkerChild<Settings> {
     return { id: this.#process?.id ?? 0, worker: this.number, pid: this.pid, measurement };
   }
 
+  /** Also of a worker that has not asked for its settings yet, which are older than this. */
+  admitWrites(): void {
+    this.#admitsWrites = true;
+    this.#send({ type: 'admit writes' });
+  }
+
   kill(): void {
     this.#process?.process.kill('SIGKILL');
   }
@@ -122,7 +129,10 @@ export class WorkerChild<Settings> {
 
   #heard(message: WorkerMessage, handle: unknown): void {
     const { settings, predecessor } = this.#options;
-    if (message.type === 'hello') this.#send({ type: 'serve', settings, inherits: predecessor !== undefined });
+    if (message.type === 'hello') {
+      this.#send({ type: 'serve', settings, inherits: predecessor !== undefined });
+      if (this.#admitsWrites) this.#send({ type: 'admit writes' });
+    }
     if (message.type === 'failed') this.#reason = message.reason;
     if (message.type === 'pong') this.#heartbeat.answered();
     if (message.type === 'measured') this.#measurement.answered(message.measurement);

@@ -42,7 +42,13 @@ function live(serve: Parameters<typeof runWorkerProcess<string>>[1]): Life {
 }
 
 function serving(stop: Served['stop'] = async () => undefined): Served {
-  return { report, measure: () => ({ metrics: {}, slowStatements: [] }), listeners: () => [], stop };
+  return {
+    report,
+    measure: () => ({ metrics: {}, slowStatements: [] }),
+    listeners: () => [],
+    admitWrites: () => undefined,
+    stop,
+  };
 }
 
 /** Everything that is already settled has been handled. */

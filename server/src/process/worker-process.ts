@@ -11,6 +11,8 @@ export interface Served {
   measure(): Measurement | undefined;
   /** Handles of the sockets that it listens on; a successor can listen on them, too. */
   listeners(): readonly unknown[];
+  /** The primary, which was away at the start, is prepared. */
+  admitWrites(): void;
   /** `isReplaced`: a successor has its listeners, so clients need not go elsewhere. */
   stop(signal: AbortSignal, isReplaced: boolean): Promise<void>;
 }
@@ -80,6 +82,7 @@ export function runWorkerProcess<Settings>(
   channel.onMessage((message, handle) => {
     if (message.type === 'serve') void begin(message.settings, message.inherits);
     if (message.type === 'ping') channel.send({ type: 'pong' });
+    if (message.type === 'admit writes') void serving?.then((served) => served.admitWrites());
     if (message.type === 'measure') void serving?.then((served) => tellMeasured(channel, served));
     if (message.type === 'answer') questions.answered(message.question, message.answer);
     if (message.type === 'give listeners') void serving?.then((served) => giveListeners(channel, served.listeners()));

@@ -108,6 +108,11 @@ export class Workers<Settings> implements Service {
     return measured.filter((one) => one !== undefined);
   }
 
+  /** To all that run. Those that are forked later get settings that say so. */
+  admitWrites(): void {
+    for (const child of this.#alive) child.admitWrites();
+  }
+
   async start(signal: AbortSignal): Promise<void> {
     this.#state = 'starting';
     cluster.setupPrimary({ exec: this.#options.exec, args: [], serialization: 'advanced' });

@@ -1,0 +1,75 @@
+import { describeFailure } from './db/errors.ts';
+import { backOff } from './lib/backoff.ts';
+import type { Service, ServiceState } from './process/service.ts';
+import type { RecordEvent } from './telemetry/events.ts';
+import type { Log } from './telemetry/log.ts';
+import { RepeatLog } from './telemetry/repeat-log.ts';
+
+export interface LatePrimaryOptions<Found> {
+  /** Whether the server serves without the primary. Asked when it starts. */
+  readonly isMissing: () => boolean;
+  /** Resolves when the primary answers and has all that the start gives it. */
+  readonly prepare: (signal: AbortSignal) => Promise<Found>;
+  /** Lets the workers write. */
+  readonly adopt: (found: Found) => Promise<void>;
+  readonly record: RecordEvent;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+const delays = { baseMs: 250, maxMs: 10_000 };
+const failureText = 'the primary answers, but cannot be used; trying again';
+const failureLine = { level: 'error', key: 'late primary', one: failureText, many: failureText } as const;
+
+/** Prepares a primary that was away at the start, once it answers. What it finds wrong does not end the server: reads go on. */
+export class LatePrimary<Found> implements Service {
+  readonly name = 'late primary';
+  readonly #options: LatePrimaryOptions<Found>;
+  #ending = new AbortController();
+  #adopting: Promise<void> = Promise.resolve();
+  #state: ServiceState = 'stopped';
+
+  constructor(options: LatePrimaryOptions<Found>) {
+    this.#options = options;
+  }
+
+  state(): ServiceState {
+    return this.#state;
+  }
+
+  async start(): Promise<void> {
+    this.#ending = new AbortController();
+    this.#state = 'running';
+    if (this.#options.isMissing()) void this.#follow(this.#ending.signal);
+  }
+
+  /** Resolves when nothing is adopted any more. */
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await this.#adopting.catch(() => undefined);
+    this.#state = 'stopped';
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const failures = new RepeatLog(this.#options.log);
+    for (let attempt = 1; !(await this.#attempt(signal, failures)); attempt += 1)
+      await backOff({ ...delays, random: this.#options.random }, attempt, signal).catch(() => undefined);
+    failures.close();
+  }
+
+  /** Whether it is over. */
+  async #attempt(signal: AbortSignal, failures: RepeatLog): Promise<boolean> {
+    const { prepare, adopt, record, log } = this.#options;
+    try {
+      const found = await prepare(signal);
+      if (signal.aborted) return true;
+      await (this.#adopting = adopt(found));
+      log.info('the primary is here: writes are served');
+      record({ kind: 'database', level: 'info', text: 'The primary, which was away at the start, takes writes' });
+      return true;
+    } catch (error) {
+      if (!signal.aborted) failures.add(failureLine, () => ({ reason: describeFailure(error) }));
+      return signal.aborted;
+    }
+  }
+}
