@@ -5,7 +5,7 @@ import { cpuUsOf, parseStat } from './process-cpu.ts';
 
 test('a process is read whatever its name holds', () => {
   const stat = '42 (postgres: a) b) S 7 42 42 0 -1 4194560 1 0 0 0 11 22 33 44 20 0 1 0 5';
-  assert.deepEqual(parseStat(42, stat), { pid: 42, parent: 7, own: 33, ended: 77 });
+  assert.deepEqual(parseStat(stat), { parent: 7, own: 33, ended: 77 });
 });
 
 test('what this process burns is counted, and what nobody runs is nothing', () => {

@@ -3,43 +3,52 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-interface Ticks {
-  readonly pid: number;
+interface ProcessTimes {
   readonly parent: number;
+  /** In clock ticks. */
   readonly own: number;
   /** Of children that have ended and were waited for. */
   readonly ended: number;
 }
 
 /** The fields after the command's name, which may hold spaces; see proc_pid_stat(5). */
-export function parseStat(pid: number, stat: string): Ticks {
+export function parseStat(stat: string): ProcessTimes {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [parent, user, system, endedUser, endedSystem] = [1, 11, 12, 13, 14].map((index) => Number(fields[index]));
-  return {
-    pid,
-    parent: parent ?? 0,
-    own: (user ?? 0) + (system ?? 0),
-    ended: (endedUser ?? 0) + (endedSystem ?? 0),
-  };
+  return { parent: parent ?? 0, own: (user ?? 0) + (system ?? 0), ended: (endedUser ?? 0) + (endedSystem ?? 0) };
 }
 
-function allProcesses(): Ticks[] {
+function toUs(ticks: number): number {
+  return (ticks * 1_000_000) / ticksPerSecond;
+}
+
+/** By its threads, to the nanosecond where the kernel tells it; else in clock ticks, which are 10 ms. */
+function ownUs(pid: string, ticks: number): number {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const runNs = threads.map((id) =>
+      Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'latin1').split(' ')[0]),
+    );
+    return runNs.reduce((sum, ns) => sum + ns, 0) / 1_000;
+  } catch {
+    return toUs(ticks);
+  }
+}
+
+function usOf(pid: string, roots: ReadonlySet<number>): number {
+  try {
+    const { parent, own, ended } = parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    if (roots.has(Number(pid))) return ownUs(pid, own) + toUs(ended);
+    return roots.has(parent) ? ownUs(pid, own) : 0;
+  } catch {
+    return 0; // It has ended meanwhile.
+  }
+}
+
+/** CPU microseconds of these processes and their children so far, ended children included. */
+export function cpuUsOf(roots: readonly number[]): number {
+  const wanted = new Set(roots);
   return readdirSync('/proc')
     .filter((name) => /^\d+$/u.test(name))
-    .flatMap((name) => {
-      try {
-        return [parseStat(Number(name), readFileSync(`/proc/${name}/stat`, 'latin1'))];
-      } catch {
-        return []; // It has ended meanwhile.
-      }
-    });
-}
-
-/** CPU microseconds of these processes and their children so far, ended children included. In steps of a clock tick. */
-export function cpuUsOf(roots: readonly number[]): number {
-  const ticks = allProcesses().reduce((sum, { pid, parent, own, ended }) => {
-    if (roots.includes(pid)) return sum + own + ended;
-    return roots.includes(parent) ? sum + own : sum;
-  }, 0);
-  return (ticks * 1_000_000) / ticksPerSecond;
+    .reduce((sum, pid) => sum + usOf(pid, wanted), 0);
 }
