@@ -24,10 +24,12 @@ interface PlannedServers {
 export function planPools(loaded: LoadedConfig, workers: number, servers: PlannedServers): ConnectionBudget[] {
   return wishesOf(loaded, servers).map(({ name, facts, wishes, wishesAsPrimary }) => {
     const { maxConnections, reservedConnections: reservedByServer } = facts;
-    const capacity = { name, maxConnections, reservedByServer, reserve: loaded.config.db.reservedConns };
-    const plan = planConnections(capacity, workers, wishes);
+    const { db, server } = loaded.config;
+    const capacity = { name, maxConnections, reservedByServer, reserve: db.reservedConns };
+    const workersAtReload = server.enablePrefork ? workers + 1 : workers;
+    const plan = planConnections(capacity, workers, wishes, workersAtReload);
     if (wishesAsPrimary === undefined || plan.problems.length > 0) return plan;
-    const asPrimary = planConnections(capacity, workers, wishesAsPrimary);
+    const asPrimary = planConnections(capacity, workers, wishesAsPrimary, workersAtReload);
     if (asPrimary.problems.length === 0) return asPrimary;
     const notes = asPrimary.problems.map((problem) => `after a failover to this server: ${problem}`);
     return { ...plan, notes: [...plan.notes, ...notes] };
@@ -38,7 +40,7 @@ export function planPools(loaded: LoadedConfig, workers: number, servers: Planne
 export function fitPools(plans: readonly ConnectionBudget[], log: Log): Record<Role, number> {
   const problems = plans.flatMap((one) => one.problems);
   if (problems.length > 0) throw new OperatorError(problems.join('\n'));
-  for (const note of plans.flatMap((one) => one.notes)) log.warn(note);
+  for (const note of plans.flatMap((one) => [...one.notes, ...one.reloadNotes])) log.warn(note);
   return openOf(plans); // What a read server that is away can give is not known.
 }
 

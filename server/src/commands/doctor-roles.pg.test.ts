@@ -70,15 +70,15 @@ function withDefaultPools(): Environment {
 test('pools that the start shrinks are told, and a role that may open what is left of them is well', async () => {
   const { repair, run } = patient();
   for (const role of ['enough', 'scarce']) repair(async () => run('write', `drop role ${role}`));
-  await run('write', 'create role enough login connection limit 10');
-  await run('write', 'create role scarce login connection limit 9');
+  await run('write', 'create role enough login connection limit 8');
+  await run('write', 'create role scarce login connection limit 7');
   const report = async (user: string) => readReport({ ...withDefaultPools(), DB_WRITE_USER: user });
   const findings = await report('enough');
   const limit = worstLine(findings, 'connection limits', 'primary');
-  assert.deepEqual([limit.status, limit.found], ['ok', 'our role and the database allow 10, the workers may open 10']);
+  assert.deepEqual([limit.status, limit.found], ['ok', 'our role and the database allow 8, the workers may open 8']);
   const budget = worstLine(findings, 'pool budget');
   assert.equal(budget.status, 'warn');
-  assert.match(budget.found, /the (?:write|read) pool shrinks from 100 to 10 connections a worker$/u);
+  assert.match(budget.found, /the (?:write|read) pool shrinks from 100 to 8 connections a worker$/u);
   assert.match(budget.advice ?? '', /messenger tune/u);
   assert.equal(worstLine(await report('scarce'), 'connection limits', 'primary').status, 'fail');
 });

@@ -15,7 +15,7 @@ const patient = usePatient({
 });
 
 /** They fit on a standby that has become the primary, too. */
-const smallPools = { DB_WRITE_MAX_OPEN_CONNS: '5', DB_READ_MAX_OPEN_CONNS: '5' };
+const smallPools = { DB_WRITE_MAX_OPEN_CONNS: '4', DB_READ_MAX_OPEN_CONNS: '4' };
 
 test('a healthy system has nothing to fail, and each server is looked at', async () => {
   const { environment } = patient();
@@ -65,9 +65,9 @@ test('a primary alone is looked at without a standby', async () => {
   const env = Object.fromEntries(Object.entries(environment()).filter(([name]) => !name.startsWith('DB_READ_')));
   const { code, out } = await runDoctor({
     ...env,
-    DB_READ_MAX_OPEN_CONNS: '5',
-    DB_READ_MAX_IDLE_CONNS: '5',
-    DB_WRITE_MAX_OPEN_CONNS: '5',
+    DB_READ_MAX_OPEN_CONNS: '4',
+    DB_READ_MAX_IDLE_CONNS: '4',
+    DB_WRITE_MAX_OPEN_CONNS: '4',
   });
   assert.equal(code, exitCodes.ok, out);
   assert.match(out, /no standby: reads go to the\s+primary/u);
@@ -220,6 +220,8 @@ test('pools that do not fit are a failure with the arithmetic, as at the start',
   const { sees } = patient();
   const env = { DB_WRITE_MAX_OPEN_CONNS: '100' };
   await sees('pool budget', 'fail', /write 100 \(DB_WRITE_MAX_OPEN_CONNS\) × 2 = 200 do not fit/u, 'all', env);
+  const tight = { DB_WRITE_MAX_OPEN_CONNS: '10', DB_WRITE_MAX_IDLE_CONNS: '10' };
+  await sees('pool budget', 'warn', /^During a reload one more worker runs: .* × 3 = 30 do not fit/u, 'all', tight);
 });
 
 test('a role that may not open what the workers want is a failure, and one that sees little is told', async () => {

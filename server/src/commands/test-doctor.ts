@@ -40,7 +40,7 @@ function optionsOf(role: 'WRITE' | 'READ', { host, port, user, database }: Endpo
     [`DB_${role}_USER`]: user,
     [`DB_${role}_NAME`]: database,
     [`DB_${role}_MAX_OPEN_CONNS`]: '10',
-    [`DB_${role}_MAX_IDLE_CONNS`]: '5',
+    [`DB_${role}_MAX_IDLE_CONNS`]: '4',
   };
 }
 

@@ -7,7 +7,7 @@ const guideServer: ServerCapacity = { name: 'primary', maxConnections: 500, rese
 
 test('the guide on two cores gets the hundred connections it asks for', () => {
   const budget = planConnections(guideServer, 2, [{ role: 'write', maxOpen: 100, askedBy: undefined }]);
-  assert.deepEqual(budget, { maxOpen: { write: 100 }, notes: [], problems: [] });
+  assert.deepEqual(budget, { maxOpen: { write: 100 }, notes: [], reloadNotes: [], problems: [] });
 });
 
 test("the guide's own eight workers do not fit: the default shrinks and the operator is told why", () => {
@@ -55,11 +55,28 @@ test('the reserve can be set', () => {
   const budget = planConnections({ ...guideServer, reserve: 0 }, 8, [
     { role: 'write', maxOpen: 100, askedBy: undefined },
   ]);
-  assert.deepEqual(budget.maxOpen, { write: 61 });
+  assert.deepEqual(budget.maxOpen, { write: 55 });
 });
 
 test('the connections over which the server itself is watched are never given to a worker', () => {
   const small: ServerCapacity = { name: 'primary', maxConnections: 10, reservedByServer: 0, reserve: 0 };
   const wish = { role: 'write', maxOpen: 10, askedBy: undefined } as const;
-  assert.deepEqual(planConnections(small, 1, [wish]).maxOpen, { write: 8 });
+  assert.deepEqual(planConnections(small, 1, [wish], 1).maxOpen, { write: 8 });
+});
+
+test('during a reload one more worker takes its connections from the reserve: a default shrinks where that is too small', () => {
+  const small: ServerCapacity = { name: 'The primary', maxConnections: 100, reservedByServer: 3, reserve: undefined };
+  const wish = { role: 'write', maxOpen: 100, askedBy: undefined } as const;
+  const { maxOpen, notes } = planConnections(small, 1, [wish]);
+  assert.deepEqual(maxOpen, { write: 47 });
+  assert.match(notes.join(), /77 remain for 1 worker, and one more during a reload; .*from 100 to 47/u);
+  assert.deepEqual(planConnections(small, 1, [wish], 1).maxOpen, { write: 77 });
+});
+
+test('a number that somebody asked for, and that fits except during a reload, is kept and told', () => {
+  const small: ServerCapacity = { name: 'The primary', maxConnections: 100, reservedByServer: 3, reserve: undefined };
+  const wish = { role: 'write', maxOpen: 60, askedBy: 'DB_WRITE_MAX_OPEN_CONNS' } as const;
+  const { maxOpen, problems, reloadNotes } = planConnections(small, 1, [wish]);
+  assert.deepEqual([maxOpen, problems], [{ write: 60 }, []]);
+  assert.match(reloadNotes.join(), /on the primary write 60 \(DB_WRITE_MAX_OPEN_CONNS\) × 2 = 120 do not fit/u);
 });

@@ -22,13 +22,15 @@ export interface ServerCapacity {
 export const leastOpen: Readonly<Record<Role, number>> = { write: 1, read: 2 };
 
 /** Of the supervisor to each server, for PostgreSQL's own numbers and for its role: a part of the reserve, which is never less. */
-const metricsConnections = 2;
+export const metricsConnections = 2;
 
 export interface ConnectionBudget {
   /** Connections for one worker's pool of each role. */
   readonly maxOpen: Partial<Record<Role, number>>;
   /** What had to give way, for the operator. */
   readonly notes: readonly string[];
+  /** Numbers that somebody asked for, and that fit except during a reload. */
+  readonly reloadNotes: readonly string[];
   /** Why it cannot work; empty when it does. */
   readonly problems: readonly string[];
 }
@@ -43,11 +45,15 @@ export function openOf(plans: readonly Pick<ConnectionBudget, 'maxOpen'>[]): Rec
  * Fits the pools of all workers into what a server can give:
  * `max open × workers × roles ≤ max_connections − reserved`. Defaults shrink to fit; numbers that somebody asked for
  * are refused instead, with the arithmetic. The guide's own numbers (8 workers × 100 into 500) do not fit.
+ *
+ * During a reload `workersAtReload` run, one more than usual: its connections come out of the reserve, but for those of the
+ * supervisor.
  */
 export function planConnections(
   server: ServerCapacity,
   workers: number,
   wishes: readonly PoolWish[],
+  workersAtReload = workers + 1,
 ): ConnectionBudget {
   const reserve = Math.max(metricsConnections, server.reserve ?? Math.floor(server.maxConnections / 5));
   const available = server.maxConnections - server.reservedByServer - reserve;
@@ -56,25 +62,42 @@ export function planConnections(
     `less a reserve of ${reserve}: ${available} remain for ${workers} worker${workers === 1 ? '' : 's'}`;
   const asked = wishes.filter((wish) => wish.askedBy !== undefined);
   const open = wishes.filter((wish) => wish.askedBy === undefined);
-  const taken = asked.reduce((sum, wish) => sum + wish.maxOpen, 0);
-  const share = open.length === 0 ? 0 : Math.floor((available / workers - taken) / open.length);
-  if (taken * workers > available || open.some(({ role }) => share < leastOpen[role])) {
-    return { maxOpen: {}, notes: [], problems: [`${arithmetic}; ${explain(wishes, workers)}. ${advice(asked)}`] };
+  const taken = sumOf(asked);
+  const shareOf = (connections: number): number => Math.floor((connections - taken) / Math.max(1, open.length));
+  const usual = shareOf(available / workers);
+  if (taken * workers > available || open.some(({ role }) => usual < leastOpen[role])) {
+    const problems = [`${arithmetic}; ${explain(wishes, workers)}. ${advice(asked)}`];
+    return { maxOpen: {}, notes: [], reloadNotes: [], problems };
   }
-  const shrunk = open.filter((wish) => wish.maxOpen > share);
+  const atReload = server.maxConnections - server.reservedByServer - metricsConnections;
+  const share = Math.min(usual, Math.max(leastOpen.read, shareOf(atReload / workersAtReload)));
+  const forReload = share < usual ? ', and one more during a reload' : '';
+  const fitted = wishes.map((wish) =>
+    wish.askedBy === undefined ? { ...wish, maxOpen: Math.min(share, wish.maxOpen) } : wish,
+  );
   return {
-    maxOpen: Object.fromEntries(
-      wishes.map((wish) => [wish.role, wish.askedBy === undefined ? Math.min(share, wish.maxOpen) : wish.maxOpen]),
-    ),
-    notes: shrunk.map(
-      (wish) => `${arithmetic}; the ${wish.role} pool shrinks from ${wish.maxOpen} to ${share} connections a worker`,
-    ),
+    maxOpen: Object.fromEntries(fitted.map(({ role, maxOpen }) => [role, maxOpen])),
+    notes: open
+      .filter((wish) => wish.maxOpen > share)
+      .map(
+        ({ role, maxOpen }) =>
+          `${arithmetic}${forReload}; the ${role} pool shrinks from ${maxOpen} to ${share} connections a worker`,
+      ),
+    reloadNotes: sumOf(fitted) * workersAtReload > atReload ? [describeReload(server, fitted, workersAtReload)] : [],
     problems: [],
   };
 }
 
+function sumOf(wishes: readonly PoolWish[]): number {
+  return wishes.reduce((sum, { maxOpen }) => sum + maxOpen, 0);
+}
+
+function describeReload({ name }: ServerCapacity, wishes: readonly PoolWish[], workers: number): string {
+  return `During a reload one more worker runs: on ${name.toLowerCase()} ${explain(wishes, workers)}, and requests may fail.`;
+}
+
 function explain(wishes: readonly PoolWish[], workers: number): string {
-  const sum = wishes.reduce((total, wish) => total + wish.maxOpen, 0) * workers;
+  const sum = sumOf(wishes) * workers;
   const terms = wishes.map(
     (wish) => `${wish.role} ${wish.maxOpen}${wish.askedBy === undefined ? '' : ` (${wish.askedBy})`}`,
   );

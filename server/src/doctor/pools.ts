@@ -13,8 +13,9 @@ export function checkPools(plans: readonly ConnectionBudget[], workers: number):
       fail(subject, problem, 'The server will not start like this. `messenger tune` prints pool sizes that fit.'),
     );
   const isScarce = plans.some(({ maxOpen }) => Object.values(maxOpen).some((count) => count < leastOpen));
-  if (notes.length > 0 && isScarce)
-    return notes.map((note) => warn(subject, note, '`messenger tune` prints pool sizes that fit.'));
+  const complaints = [...new Set([...plans.flatMap((plan) => plan.reloadNotes), ...(isScarce ? notes : [])])];
+  if (complaints.length > 0)
+    return complaints.map((note) => warn(subject, note, '`messenger tune` prints pool sizes that fit.'));
   const sizes = plans.flatMap(({ maxOpen }) => Object.entries(maxOpen).map(([role, count]) => `${role} ${count}`));
   const shrunk = notes.length === 0 ? '' : `, of ${guideMaxOpen} each: more do not fit, and batches need few`;
   return [ok(subject, `${[...new Set(sizes)].join(', ')} connections for each of ${workers} workers${shrunk}`)];

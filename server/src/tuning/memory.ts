@@ -1,3 +1,4 @@
+import { metricsConnections } from '../db/connection-budget.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Profile } from './profile.ts';
 import { showMemorySize } from './memory-size.ts';
@@ -69,9 +70,14 @@ function roomFor({ sessionsBytes, parallelWorkers }: Shares, sortBytes: number):
   return Math.floor(sessionsBytes / (sessionBytes + sortsPerSession * sortBytes)) - parallelWorkers;
 }
 
-/** Connections for this many workers, whose pools to both servers may meet on one of them after a failover; a fifth is set aside. */
+/**
+ * Connections for this many workers, whose pools to both servers may meet on one of them after a failover. A fifth is set
+ * aside; during a reload it has room for one more worker.
+ */
 function countFor(workers: number, maxOpen: number): number {
-  return Math.ceil(((2 * workers * maxOpen + reservedByServer) * 5) / 4 / 10) * 10;
+  const usual = ((2 * workers * maxOpen + reservedByServer) * 5) / 4;
+  const atReload = 2 * (workers + 1) * maxOpen + reservedByServer + metricsConnections;
+  return Math.ceil(Math.max(usual, atReload) / 10) * 10;
 }
 
 /**
@@ -95,12 +101,14 @@ export function planMemory(profile: Profile): MemoryPlan {
 /** The most workers of one instance whose connections fit; at least one, which may be refused then. */
 export function mostWorkers(machine: Pick<Profile, 'memoryBytes' | 'cpus' | 'instances'>): number {
   const room = Math.floor(roomFor(shareOut(machine), workMem.leastBytes) / 10) * 10;
-  return Math.max(1, Math.floor(((room * 4) / 5 - reservedByServer) / (2 * leastOpen * machine.instances)));
+  const usual = ((room * 4) / 5 - reservedByServer) / (2 * leastOpen);
+  const atReload = (room - reservedByServer - metricsConnections) / (2 * leastOpen) - 1;
+  return Math.max(1, Math.floor(Math.min(usual, atReload) / machine.instances));
 }
 
 function refuse({ workers, instances, memoryBytes }: Profile, needed: number, most: number): void {
   throw new OperatorError(
-    `${workers * instances} workers need max_connections = ${needed}, at ${2 * leastOpen} each and a fifth for administration; ` +
+    `${workers * instances} workers need max_connections = ${needed}, at ${2 * leastOpen} each, with one more during a reload and a fifth for administration; ` +
       `${showMemorySize(memoryBytes)} has room for ${most}, at ${showMemorySize(roomOfSession)} each. ` +
       'Give fewer --workers or --instances, or more --memory.',
   );

@@ -1,4 +1,4 @@
-import { planConnections } from '../db/connection-budget.ts';
+import { metricsConnections, planConnections } from '../db/connection-budget.ts';
 import { guideMaxOpen, planMemory, reservedByServer } from './memory.ts';
 import type { Profile, Tuned } from './profile.ts';
 
@@ -26,8 +26,7 @@ function sizesOf(
   maxOpen: number,
   { maxConnections, pools }: { readonly maxConnections: number; readonly pools: number },
 ): Tuned[] {
-  const reserve = Math.floor(maxConnections / 5);
-  const formula = `(${maxConnections} − ${reservedByServer} reserved by PostgreSQL − ${reserve} for administration) / ${pools} workers / 2 pools`;
+  const formula = formulaOf(maxConnections, pools);
   const compared =
     maxOpen < guideMaxOpen
       ? `: after a failover both are on one server; the guide's ${guideMaxOpen} would be ${2 * guideMaxOpen * pools}, more than it has`
@@ -40,4 +39,15 @@ function sizesOf(
       reason: 'half of them stay open when there is nothing to do, as in the guide',
     },
   ];
+}
+
+/** The smaller one of what all workers have, and of what they have with one more during a reload. */
+function formulaOf(maxConnections: number, pools: number): string {
+  const reserve = Math.floor(maxConnections / 5);
+  const reserved = `${maxConnections} − ${reservedByServer} reserved by PostgreSQL`;
+  const usual = maxConnections - reservedByServer - reserve;
+  const atReload = maxConnections - reservedByServer - metricsConnections;
+  return usual / pools <= atReload / (pools + 1)
+    ? `(${reserved} − ${reserve} for administration) / ${pools} workers / 2 pools`
+    : `(${reserved} − ${metricsConnections} of the supervisor) / ${pools + 1} workers, one more during a reload, / 2 pools`;
 }

@@ -67,7 +67,7 @@ test('sizes grow with the memory, and 2GB do not get 500 connections of 32MB eac
     );
   });
   assert.deepEqual(sizes, [
-    ['40', '2MB', '128MB', '32MB', '1GB'],
+    ['50', '1MB', '128MB', '32MB', '1GB'],
     ['100', '4MB', '512MB', '128MB', '1GB'],
     ['500', '7MB', '4GB', '1GB', '8GB'],
     ['500', '35MB', '16GB', '2GB', '8GB'],
