@@ -137,7 +137,7 @@ const boundaries = [
   { files: ['server/src/commands/**'], rules: imports([noApp, noDomain, noPg, noFastify]) },
   { files: domainFiles('**'), rules: imports([noPg, noFastify, noHttp], domainFence) },
   { files: domainFiles('*-{reader,writer}.ts'), rules: imports([noPg, noFastify, onlyStorage], domainFence) },
-  { files: domainFiles('*-routes.ts'), rules: imports([noPg, noStorage], domainFence) },
+  { files: domainFiles('*-{routes,schemas}.ts'), rules: imports([noPg, noStorage], domainFence) },
   { files: ['server/src/{process,tuning,doctor,telemetry}/**'], rules: imports([noPg, noFastify], engineFence) },
   { files: ['server/src/http/**'], rules: imports([noPg], engineFence) },
   { files: ['server/src/{db,embedded}/**'], rules: imports([noFastify], engineFence) },

@@ -38,11 +38,14 @@ export const errorCodes = {
 export type ErrorCode = keyof typeof errorCodes;
 
 /** One field of a request that was refused, as a path like `first_name` or `limit`. */
-export const InvalidField = Type.Object({
-  in: Type.Enum(['body', 'query', 'path', 'headers']),
-  field: Type.String({ description: 'The name of the field; empty when the whole part is meant' }),
-  message: Type.String(),
-});
+export const InvalidField = Type.Object(
+  {
+    in: Type.Enum(['body', 'query', 'path', 'headers']),
+    field: Type.String({ description: 'The name of the field; empty when the whole part is meant' }),
+    message: Type.String(),
+  },
+  { title: 'InvalidField' },
+);
 export type InvalidField = Static<typeof InvalidField>;
 
 /** An error as RFC 9457 describes it, sent as `application/problem+json`. */

@@ -1,25 +1,9 @@
-import swagger from '@fastify/swagger';
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 
-import { Problem } from '@messenger/protocol/errors';
-
+import { describeRefusals, refusalsOf } from './documented-refusals.ts';
 import type { HttpServer } from './server.ts';
-
-/** The answers that every route may give beside its own; for `schema.response`. */
-const refusal = { description: 'A refusal', content: { 'application/problem+json': { schema: Problem } } };
-export const refusals = { '4xx': refusal, '5xx': refusal };
-
-/** The same for routes that write: a client has to know when a retry may write twice. */
-export const writeRefusals = {
-  ...refusals,
-  504: {
-    ...refusal,
-    description:
-      'Not done in time. With the code `statement_timeout` nothing was written. With `outcome_unknown` the write was sent, ' +
-      'and the connection to the database ended before its answer came: it may have happened or not. ' +
-      'After every other refusal nothing was written',
-  },
-};
+import { shareSchemas } from './shared-schemas.ts';
 
 export interface ApiDescription {
   readonly title: string;
@@ -35,19 +19,47 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: info.title, version: info.version, description: info.description },
+      info: { ...info, license: { name: 'MIT', identifier: 'MIT' }, contact: { name: info.title } },
+      security: [],
       servers: [{ url: '/' }],
+      tags: [
+        { name: 'users', description: 'People' },
+        { name: 'health', description: 'For load balancers and monitoring' },
+      ],
     },
     hideUntagged: true,
+    transform: ({ schema, url, route }) => ({ url, schema: withRefusals(schema, route) }),
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
+    transformSpecification: shareSchemas,
+    transformSpecificationClone: false,
     uiConfig: { layout: 'BaseLayout', validatorUrl: null, tryItOutEnabled: true },
-    theme: { title: info.title },
+    theme: { title: `${info.title} API`, js: [{ filename: 'page.js', content: pageScript }] },
   });
   let document: string | undefined;
   app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
-    document ??= JSON.stringify(app.swagger());
+    document ??= JSON.stringify(shareSchemas(app.swagger()));
     return await reply.type('application/json; charset=utf-8').send(document);
   });
 }
+
+type Route = Parameters<NonNullable<FastifyDynamicSwaggerOptions['transform']>>[0];
+
+function withRefusals(schema: Route['schema'], { method, config }: Route['route']): Route['schema'] {
+  if (schema.tags === undefined) return schema;
+  const codes = refusalsOf(schema, String(method), config?.refusals);
+  return { ...schema, response: { ...Object(schema.response), ...describeRefusals(codes, schema) } };
+}
+
+/** Swagger UI's page lacks both: the width of a phone, and the choice of the system between light and dark. */
+const pageScript = `
+const viewport = document.createElement('meta');
+viewport.name = 'viewport';
+viewport.content = 'width=device-width, initial-scale=1';
+document.head.append(viewport);
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', follow);
+follow();
+`;

@@ -1,7 +1,6 @@
 import { Type } from 'typebox';
 
 import { AppError } from '../lib/app-error.ts';
-import { refusals } from './api-docs.ts';
 import type { ReadinessCheck } from './readiness.ts';
 import type { HttpServer } from './server.ts';
 
@@ -10,7 +9,7 @@ export interface HealthOptions {
   readonly check: ReadinessCheck;
 }
 
-const Ok = Type.Object({ status: Type.Literal('ok') }, { description: 'Yes' });
+const Ok = Type.Object({ status: Type.Literal('ok') }, { title: 'Health', description: 'Yes' });
 const tags = ['health'];
 
 /**
@@ -19,13 +18,23 @@ const tags = ['health'];
  */
 export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptions): void {
   for (const url of ['/health', '/livez']) {
-    app.get(url, { schema: { tags, summary: 'The process answers', response: { 200: Ok } } }, async () => ({
-      status: 'ok' as const,
-    }));
+    const operationId = `get_${url.slice(1)}`;
+    const description = 'Says nothing about the databases.';
+    const schema = { operationId, tags, summary: 'The process answers', description, response: { 200: Ok } };
+    app.get(url, { schema }, async () => ({ status: 'ok' as const }));
   }
   app.get(
     '/readyz',
-    { schema: { tags, summary: 'The primary database answers', response: { 200: Ok, ...refusals } } },
+    {
+      schema: {
+        operationId: 'get_readyz',
+        tags,
+        summary: 'The primary database answers',
+        description: 'For load balancers: one check a second is shared by all who ask.',
+        response: { 200: Ok },
+      },
+      config: { refusals: ['not_ready'] },
+    },
     async () => {
       const reason = isDraining() ? 'draining' : await check();
       if (reason !== undefined) throw new AppError('not_ready', { reason });

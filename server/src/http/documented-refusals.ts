@@ -1,0 +1,83 @@
+import { errorCodes, Problem, type ErrorCode, type InvalidField } from '@messenger/protocol/errors';
+
+import { AppError } from '../lib/app-error.ts';
+import { renderProblem } from './problem.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Refusals of this route alone, for the reference; those that its schema implies are added. */
+    refusals?: readonly ErrorCode[];
+  }
+}
+
+/** The parts of a route's schema that decide which refusals are possible. */
+export interface RouteSchema {
+  readonly body?: unknown;
+  readonly headers?: unknown;
+  readonly params?: unknown;
+  readonly querystring?: unknown;
+}
+
+const ofHttp = ['malformed_request', 'request_timeout', 'headers_too_large', 'internal_error'] as const;
+const ofBody = ['malformed_json', 'body_too_large', 'unsupported_media_type', 'expectation_failed'] as const;
+const ofDatabases = ['database_unavailable', 'pool_exhausted', 'overloaded', 'not_ready', 'statement_timeout'] as const;
+
+/** Every refusal of a route that works with the databases has `headers` in its schema: those of consistency. */
+export function refusalsOf(schema: RouteSchema, method: string, own: readonly ErrorCode[] = []): ErrorCode[] {
+  const { body, headers, params, querystring } = schema;
+  const isValidated = [body, headers, params, querystring].some((part) => part !== undefined);
+  return [
+    ...ofHttp,
+    ...(isValidated ? (['invalid_request'] as const) : []),
+    ...(body === undefined ? [] : ofBody),
+    ...(headers === undefined ? [] : ofDatabases),
+    ...(headers === undefined || method === 'GET' ? [] : (['outcome_unknown'] as const)),
+    ...own,
+  ];
+}
+
+/** Responses of OpenAPI, by status: each refusal with an example that the server's own code has made. */
+export function describeRefusals(codes: readonly ErrorCode[], schema: RouteSchema): Readonly<Record<string, object>> {
+  const byStatus = Map.groupBy(codes, (code) => errorCodes[code].status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, ofStatus]) => [status, describeStatus(status, ofStatus, schema)] as const),
+  );
+}
+
+function describeStatus(status: number, codes: readonly ErrorCode[], schema: RouteSchema): object {
+  const examples: Record<string, object> = {};
+  for (const code of codes) examples[code] = { summary: errorCodes[code].title, value: exampleOf(code, schema) };
+  const retryAfter = { 'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds' } };
+  return {
+    description: codes.map((code) => `\`${code}\`: ${errorCodes[code].title}`).join('. '),
+    headers: { ...requestId, ...(status === 503 ? retryAfter : {}) },
+    content: { 'application/problem+json': { schema: Problem, examples } },
+  };
+}
+
+const requestId = {
+  'Request-Id': { type: 'string', description: 'Finds the request in the log of the server' },
+};
+
+const exampleRequestId = 'b7Qx-1c';
+
+function exampleOf(code: ErrorCode, schema: RouteSchema): unknown {
+  const reason = code === 'not_ready' ? { reason: 'draining' } : {};
+  const errors = code === 'invalid_request' ? { errors: [invalidFieldOf(schema)] } : {};
+  return JSON.parse(renderProblem(code, exampleRequestId, new AppError(code, { ...reason, ...errors })));
+}
+
+function invalidFieldOf({ body, params, querystring }: RouteSchema): InvalidField {
+  const field = firstProperty(body);
+  if (field !== undefined) return { in: 'body', field, message: 'must NOT have more than 100 characters' };
+  if (querystring !== undefined)
+    return { in: 'query', field: firstProperty(querystring) ?? '', message: 'must be >= 1' };
+  if (params !== undefined) return { in: 'path', field: firstProperty(params) ?? '', message: 'must be a UUID' };
+  return { in: 'headers', field: 'Consistency-Token', message: 'is not a token that this server gave out' };
+}
+
+function firstProperty(schema: unknown): string | undefined {
+  const isObject = typeof schema === 'object' && schema !== null && 'properties' in schema;
+  const properties = isObject ? schema.properties : undefined;
+  return typeof properties === 'object' && properties !== null ? Object.keys(properties)[0] : undefined;
+}

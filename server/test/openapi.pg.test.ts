@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { Problem } from '@messenger/protocol/errors';
+import type { LightMyRequestResponse } from 'fastify';
+import { Type, type Static } from 'typebox';
+import { Value } from 'typebox/value';
+
+import { useApp } from './app.ts';
+import { useDatabase } from './database.ts';
+
+const app = useApp(useDatabase());
+
+const Content = Type.Record(
+  Type.String(),
+  Type.Object({ examples: Type.Optional(Type.Record(Type.String(), Type.Object({ value: Type.Unknown() }))) }),
+);
+const Operation = Type.Object({
+  operationId: Type.String(),
+  description: Type.String(),
+  responses: Type.Record(Type.String(), Type.Object({ content: Type.Optional(Content) })),
+});
+const Document = Type.Object({
+  openapi: Type.String(),
+  components: Type.Object({ schemas: Type.Record(Type.String(), Type.Unknown()) }),
+  paths: Type.Record(Type.String(), Type.Record(Type.String(), Operation)),
+});
+type Operation = Static<typeof Operation>;
+
+const user = '/api/v1/users/019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d';
+const names = { first_name: 'Ada', last_name: 'Lovelace' };
+const readDocument = async (): Promise<Static<typeof Document>> =>
+  Value.Parse(Document, (await app().http.inject('/openapi.json')).json());
+
+async function listOperations(): Promise<Operation[]> {
+  return Object.values((await readDocument()).paths).flatMap((methods) => Object.values(methods));
+}
+
+test('generated clients get a name for each call and each type', async () => {
+  const { openapi, components, paths } = await readDocument();
+  assert.equal(openapi, '3.1.0');
+  const ids = (await listOperations())
+    .map(({ operationId }) => operationId)
+    .toSorted()
+    .join(' ');
+  const ofUsers = 'list_users read_user replace_user update_user';
+  assert.equal(ids, `create_user delete_user get_health get_livez get_readyz ${ofUsers}`);
+  const types = Object.keys(components.schemas).toSorted().join(' ');
+  assert.equal(types, 'Health InvalidField Problem User UserNames UserNamesPatch UserPage');
+  assert.doesNotMatch(JSON.stringify(paths), /"title":"(?:User|Problem)/u, 'no type is written out');
+});
+
+test('every refusal has an example that is a problem of its status', async () => {
+  for (const { operationId, responses } of await listOperations())
+    for (const [status, { content }] of Object.entries(responses).filter(([name]) => Number(name) >= 400)) {
+      const examples = Object.entries(content?.['application/problem+json']?.examples ?? {});
+      assert.ok(examples.length > 0, `${operationId} ${status}`);
+      for (const [code, { value }] of examples)
+        assert.partialDeepStrictEqual(Value.Parse(Problem, value), { code, status: Number(status) });
+    }
+});
+
+interface Call {
+  readonly operation: string;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: string;
+  readonly payload?: object | string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const list = '/api/v1/users';
+const json = { 'content-type': 'application/json' };
+const calls: Readonly<Record<string, Call>> = {
+  'a user that is created': { operation: 'create_user', method: 'POST', url: list, payload: names },
+  'a list': { operation: 'list_users', method: 'GET', url: list },
+  'a list of none': { operation: 'list_users', method: 'GET', url: `${list}?offset=1000` },
+  health: { operation: 'get_health', method: 'GET', url: '/health' },
+  livez: { operation: 'get_livez', method: 'GET', url: '/livez' },
+  readyz: { operation: 'get_readyz', method: 'GET', url: '/readyz' },
+  'no JSON': { operation: 'create_user', method: 'POST', url: list, payload: '{', headers: json },
+  'no field': { operation: 'create_user', method: 'POST', url: list, payload: {} },
+  'no body': { operation: 'replace_user', method: 'PUT', url: user },
+  text: {
+    operation: 'update_user',
+    method: 'PATCH',
+    url: user,
+    payload: 'x',
+    headers: { 'content-type': 'text/plain' },
+  },
+  'too much': { operation: 'create_user', method: 'POST', url: list, payload: { first_name: 'x'.repeat(1_100_000) } },
+  'a wrong id': { operation: 'read_user', method: 'GET', url: `${list}/x` },
+  'a wrong limit': { operation: 'list_users', method: 'GET', url: `${list}?limit=0` },
+  'a wrong token': { operation: 'read_user', method: 'GET', url: user, headers: { 'consistency-token': 'x' } },
+  'an unknown user to read': { operation: 'read_user', method: 'GET', url: user },
+  'an unknown user to replace': { operation: 'replace_user', method: 'PUT', url: user, payload: names },
+  'an unknown user to update': { operation: 'update_user', method: 'PATCH', url: user, payload: names },
+  'an unknown user to delete': { operation: 'delete_user', method: 'DELETE', url: user },
+};
+
+/** The answer is one that the document describes: its status, its type, and the code of a refusal. */
+async function assertDescribed(answer: LightMyRequestResponse, operation: string): Promise<void> {
+  const operations = await listOperations();
+  const described = operations.find(({ operationId }) => operationId === operation)?.responses[answer.statusCode];
+  assert.ok(described, `${operation} answers ${answer.statusCode}`);
+  const type = String(answer.headers['content-type']).split(';')[0];
+  const { [String(type)]: content } = described.content ?? {};
+  assert.ok(
+    content,
+    `${operation} ${answer.statusCode} is ${type}, not ${Object.keys(described.content ?? {}).join()}`,
+  );
+  if (answer.statusCode < 400) return;
+  const { code } = Value.Parse(Problem, answer.json());
+  assert.ok(content.examples?.[code], `${operation} refuses with ${code}`);
+}
+
+describe('the document describes the answer to', () => {
+  for (const [name, { operation, ...call }] of Object.entries(calls))
+    test(name, async () => assertDescribed(await app().http.inject(call), operation));
+
+  test('a user that is read, changed and deleted', async () => {
+    const { id } = (await app().http.inject({ method: 'POST', url: list, payload: names })).json<{ id: string }>();
+    const url = `${list}/${id}`;
+    await assertDescribed(await app().http.inject({ method: 'GET', url }), 'read_user');
+    await assertDescribed(await app().http.inject({ method: 'PUT', url, payload: names }), 'replace_user');
+    await assertDescribed(await app().http.inject({ method: 'PATCH', url, payload: names }), 'update_user');
+    assert.equal((await app().http.inject({ method: 'DELETE', url })).statusCode, 204);
+  });
+});
