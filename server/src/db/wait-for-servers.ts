@@ -46,6 +46,7 @@ async function keepAsking(
 ): Promise<InspectedServers> {
   const session = { applicationName: 'messenger start', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
   let reason = 'no attempt was made';
+  let unknownNames = 0;
   for (let attempt = 1; ; attempt += 1) {
     try {
       const servers = await inspectServers(endpoints, session);
@@ -56,6 +57,8 @@ async function keepAsking(
       if (refusal !== undefined) throw refusal;
       if (!(error instanceof NoPrimaryError) && classifyFailure(error) !== 'unavailable') throw explainRefusal(error);
       reason = describeFailure(error);
+      unknownNames = isUnknownName(error) ? unknownNames + 1 : 0;
+      if (unknownNames === maxUnknownNames) throw new OperatorError(`No such host: ${reason}`, { cause: error });
       const servers = { write: listWrites(endpoints), read: endpoints.reads.map(placeOf).join(', ') };
       const fields = { attempt, ...servers, reason };
       attempts.add(waitingLine, () => fields);
@@ -68,6 +71,13 @@ async function keepAsking(
       throw new OperatorError(noAnswer, { cause });
     }
   }
+}
+
+/** Some 4 s: DNS may learn a name while containers start, and a typing error should not take the whole time to start. */
+const maxUnknownNames = 5;
+
+function isUnknownName(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOTFOUND';
 }
 
 /** What is no reason not to start. */
