@@ -5,6 +5,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
+import { OperatorError } from '../lib/operator-error.ts';
 import type { Binaries } from './binaries.ts';
 import { currentUser } from '../process/os-user.ts';
 import { pgHbaConf, renderPgIdentConf, roles } from './settings.ts';
@@ -22,7 +23,13 @@ async function runInitdb(binaries: Binaries, args: readonly string[], signal: Ab
   const [errors] = await Promise.all([text(child.stderr), once(child, 'close')]);
   signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
-  if (child.exitCode !== 0) throw new Error(`initdb failed: ${errors.trim()}`);
+  if (child.exitCode !== 0) throw new OperatorError(`PostgreSQL cannot make its files: ${reasonIn(errors)}`);
+}
+
+/** What initdb, or the server that it runs, objects to, without what it says of its own steps. */
+function reasonIn(errors: string): string {
+  const lines = errors.split('\n').filter((line) => !/^(?:child process |initdb: removing |$)/u.test(line));
+  return lines.map((line) => line.replace(/^\d.*\](?= )/u, '').trim()).join(' ');
 }
 
 /** An empty private folder beside `final`, to be renamed to it when it is complete. */
