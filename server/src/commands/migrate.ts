@@ -59,6 +59,17 @@ async function onPrimary<T>(
   const external = externalEndpoints(config);
   const { connectTimeoutMs } = config.db;
   const session = { applicationName: 'messenger migrate', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
-  if (external !== undefined) return await use((await locatePrimary(external, session)).write);
+  if (external !== undefined)
+    return await untilStopped(
+      locatePrimary(external, session).then(async ({ write }) => use(write)),
+      signal,
+    );
   return await withPrimary({ ...config.embedded, log, clock }, signal, use);
+}
+
+/** The end of the process ends its session, and the transaction of the migrations with it. */
+async function untilStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  return await Promise.race([work, stopped]);
 }

@@ -108,7 +108,7 @@ function addBackupCommands(program: Command, load: (command: Command) => LoadedC
       );
     await enterData(loaded, io, { givesData: run === restoreBackup, warn: (text) => io.err(`${text}\n`) });
     const stopping = new AbortController();
-    io.onSignal((name) => stopping.abort(new Error(`stopped by ${name}`)));
+    io.onSignal((name) => stopping.abort(new OperatorError(`Stopped by ${name}.`)));
     await run({ ...embedded, folder }, stopping.signal);
     io.out(`${done} ${folder}\n`);
   };
@@ -134,7 +134,7 @@ function addMigrateCommands(program: Command, load: (command: Command) => Loaded
     const log = createLog({ level, name: 'migrate', pretty: isPretty(format, io.errIsTerminal) });
     if (action.do !== 'make') await enterData(loaded, io, { givesData: true, warn: (text) => log.warn(text) });
     const stopping = new AbortController();
-    io.onSignal((name) => stopping.abort(new Error(`stopped by ${name}`)));
+    io.onSignal((name) => stopping.abort(new OperatorError(`Stopped by ${name}.`)));
     const lines = await migrate(loaded, action, { log, clock: monotonicClock, signal: stopping.signal });
     io.out(lines.map((line) => `${line}\n`).join(''));
   };

@@ -5,6 +5,7 @@ import { placeOf } from '../db/endpoint.ts';
 import { findExposure } from '../doctor/exposure.ts';
 import { leaveRoot } from '../leave-root.ts';
 import { monotonicClock } from '../lib/clock.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { openFilesLimit } from '../process/open-files-limit.ts';
 import { startServices, stopServices } from '../process/service-group.ts';
 import { runFolderOf } from '../run-folder.ts';
@@ -37,7 +38,7 @@ export async function start(load: () => LoadedConfig, io: Io): Promise<number> {
 
   onSignals(io, (name, isFirst) => {
     log.info(isFirst ? `${name}: stopping; once more stops at once` : `${name}: stopping at once`);
-    (isFirst ? stopping : atOnce).abort(new Error(`stopped by ${name}`));
+    (isFirst ? stopping : atOnce).abort(new OperatorError(`The server was stopped by ${name}.`));
   });
   const { services, summary, reload, record } = createSupervisor(loaded, {
     log,

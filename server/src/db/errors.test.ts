@@ -129,6 +129,14 @@ test('an operator is told the message and the code, and nothing that a user type
   assert.equal(describeFailure(failure), 'the words of PostgreSQL (23514)');
   assert.equal(describeRefusal(failure), 'The database refuses: the words of PostgreSQL (23514)');
   assert.equal(describeRefusal(new Error('ours')), undefined);
+  for (const error of [
+    new Error('timeout expired'),
+    new Error('Connection terminated unexpectedly'),
+    new Error('The server does not support SSL connections'),
+    Object.assign(new Error('certificate has expired'), { code: 'CERT_HAS_EXPIRED' }),
+    Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }),
+  ])
+    assert.match(describeRefusal(error) ?? '', /^No connection to the databases: /u, error.message);
 });
 
 test('a code is told once, and of several failed addresses the first', () => {

@@ -126,7 +126,13 @@ export function describeFailure(error: unknown): string {
   return `${error.message}${error.message.includes(code.slice(2, -1)) ? '' : code}`;
 }
 
-/** What PostgreSQL itself objects to at a start or in a command, such as a wrong password; undefined for other errors. */
+/** Codes of OpenSSL and Node, and what the driver says of a server without TLS. */
+const tlsSigns = /CERT|SELF_SIGNED|UNABLE_TO|ERR_SSL|ERR_TLS|does not support SSL/u;
+
+/** Why a command has no use of a database, such as a wrong password or no connection; undefined for other errors. */
 export function describeRefusal(error: unknown): string | undefined {
-  return error instanceof DatabaseError ? `The database refuses: ${describeFailure(error)}` : undefined;
+  if (error instanceof DatabaseError) return `The database refuses: ${describeFailure(error)}`;
+  const failure = describeFailure(error);
+  const isOfConnection = classifyFailure(error) === 'unavailable' || tlsSigns.test(failure);
+  return isOfConnection ? `No connection to the databases: ${failure}` : undefined;
 }

@@ -1,3 +1,4 @@
+import { OperatorError } from '../lib/operator-error.ts';
 import type { Endpoint, Endpoints } from './endpoint.ts';
 import { placeOf } from './endpoint.ts';
 import { classifyFailure, describeFailure } from './errors.ts';
@@ -5,7 +6,7 @@ import { serverStatus, type ServerStatus } from './position.ts';
 import { withClient, type SessionOptions } from './session.ts';
 
 /** None of several servers takes writes now: a failover is under way, or they are not up yet. */
-export class NoPrimaryError extends Error {
+export class NoPrimaryError extends OperatorError {
   override readonly name = 'NoPrimaryError';
 }
 

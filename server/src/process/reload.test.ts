@@ -88,9 +88,19 @@ test('a reload whose new worker does not serve in time changes nothing', async (
   const before = new Map(group.pids);
   await assert.rejects(
     group.reload((worker) => ({ worker, do: 'never serve' })),
-    /not done within 2000 ms/u,
+    { name: 'OperatorError', message: 'Worker 1 did not serve within 2000 ms.' },
   );
   assert.deepEqual(group.pids, before);
+});
+
+test('a stop in the middle of a reload ends it without a defect', async () => {
+  const group = await start((worker) => ({ worker, do: 'serve' }), 1);
+  const reloading = assert.rejects(
+    group.reload((worker) => ({ worker, do: 'never serve' })),
+    { name: 'OperatorError', message: 'The server is stopping.' },
+  );
+  await group.stop(never);
+  await reloading;
 });
 
 test('a worker that dies while its successor starts is replaced by it, and by no other', async () => {

@@ -127,7 +127,7 @@ export class Workers<Settings> implements Service {
 
   async stop(signal: AbortSignal): Promise<void> {
     this.#state = 'stopping';
-    this.#stopping.abort();
+    this.#stopping.abort(new OperatorError('The server is stopping.'));
     await Promise.all([...this.#alive].map(async (child) => child.stop(signal)));
     this.#state = 'stopped';
   }
@@ -157,7 +157,8 @@ export class Workers<Settings> implements Service {
     } catch (error) {
       successor.kill();
       if (slot.child === undefined) void this.#replace(slot, 0); // It crashed meanwhile.
-      throw error;
+      if (error instanceof OperatorError) throw error;
+      throw new OperatorError(`Worker ${slot.number} did not serve within ${startTimeoutMs} ms.`, { cause: error });
     } finally {
       slot.successor = undefined;
     }
