@@ -19,7 +19,7 @@ interface Fence {
 }
 
 /** Folders of server/src that know no domain. */
-const engines = ['http', 'db', 'process', 'embedded', 'tuning', 'doctor', 'telemetry', 'ops-page', 'lib'];
+const engines = ['http', 'db', 'process', 'embedded', 'backup', 'tuning', 'doctor', 'telemetry', 'ops-page', 'lib'];
 
 /** Folders of server/src that do. A new domain is added here; until then nothing above it may import it. */
 const domains = ['users'];
@@ -48,7 +48,7 @@ const everywhere: readonly Refusal[] = [
 
 const noPg: Refusal = {
   regex: '^pg(-|/|$)',
-  message: 'Only db/ and embedded/ speak to PostgreSQL: pools, deadlines and types of results live there.',
+  message: 'Only db/, embedded/ and backup/ speak to PostgreSQL: pools, deadlines and types of results live there.',
 };
 
 const noFastify: Refusal = {
@@ -140,7 +140,7 @@ const boundaries = [
   { files: domainFiles('*-{routes,schemas}.ts'), rules: imports([noPg, noStorage], domainFence) },
   { files: ['server/src/{process,tuning,doctor,telemetry}/**'], rules: imports([noPg, noFastify], engineFence) },
   { files: ['server/src/http/**'], rules: imports([noPg], engineFence) },
-  { files: ['server/src/{db,embedded}/**'], rules: imports([noFastify], engineFence) },
+  { files: ['server/src/{db,embedded,backup}/**'], rules: imports([noFastify], engineFence) },
   { files: ['server/src/lib/**', 'server/src/telemetry/log.ts'], rules: imports([noPg, noFastify], groundFence) },
   { files: ['protocol/**'], rules: imports([], contractFence) },
   { files: ['loadtest/**'], rules: imports([noServer]) },

@@ -301,12 +301,24 @@ export const optionTable = {
       of: ['on', 'off'],
       help: "`off` leaves the embedded databases at PostgreSQL's own defaults; only to measure what the tuning brings",
     }),
+    archiveDir: optionalText({
+      env: 'MESSENGER_ARCHIVE_DIR',
+      help: 'Folder where the embedded databases archive their write-ahead log, so that a backup can be restored to a later time; on another disk than the data',
+    }),
     synchronousCommit: choice({
       env: 'MESSENGER_SYNCHRONOUS_COMMIT',
       default: 'on',
       of: ['on', 'off'],
       help: '`off` answers writes before they are on disk: faster, and a crash loses up to 600 ms of them; for embedded databases and your own',
     }),
+  },
+  backup: {
+    user: optionalText({
+      env: 'DB_BACKUP_USER',
+      defaultText: 'DB_WRITE_USER, or DB_READ_USER on a standby',
+      help: 'Role with REPLICATION for `messenger backup` of servers of your own',
+    }),
+    password: optionalText({ env: 'DB_BACKUP_PASSWORD', secret: true, help: 'Password of that role' }),
   },
   log: {
     level: choice({

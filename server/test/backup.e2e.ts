@@ -1,134 +1,158 @@
-/** The commands of docs/operations.md for the embedded databases, as they stand there: only the safe place is this test's. */
+/** The backup commands of docs/operations.md for the databases of a running server. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { withSession } from '../src/embedded/sql.ts';
-import { read } from './deploy/files.ts';
-import { processesOf, run, useServers, type Run } from './start-server.ts';
+import { run, useServers, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
-
-/** The lines of the block below this title, without comments. */
-function commandsBelow(title: string): string[] {
-  const page = read('docs/operations.md');
-  const start = page.indexOf(title);
-  assert.ok(start >= 0, title);
-  const block = /^```sh\n(?<lines>[^]*?)^```$/mu.exec(page.slice(start))?.groups?.['lines'] ?? '';
-  return block
-    .split('\n')
-    .map((line) => line.replace(/ +#.*$/u, ''))
-    .filter((line) => line !== '');
-}
-
-const shell = (folder: string, command: string): void =>
-  void execFileSync('sh', ['-euc', command], { cwd: folder, stdio: 'pipe' });
-
-async function create(server: Run, first: string): Promise<void> {
-  const body = JSON.stringify({ first_name: first, last_name: 'Lovelace' });
-  const headers = { 'content-type': 'application/json' };
-  const { status } = await fetch(`${server.url}/api/v1/users`, { method: 'POST', headers, body });
-  assert.equal(status, 201);
-}
-
-async function namesOn(server: Run): Promise<string[]> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
-  const users = (await (await fetch(`${server.url}/api/v1/users`)).json()) as { first_name: string }[];
-  return users.map((user) => user.first_name).toSorted();
-}
-
-test('a backup as the operations guide tells brings back what there was, after the loss of the primary', async () => {
-  const folder = await servers.folder();
-  const [safe, dataDir] = [join(folder, 'safe'), join(folder, 'data')];
-  await mkdir(safe);
-  const [stop = '', copy = '', ...more] = commandsBelow('**Embedded.**');
-  assert.deepEqual(more, []);
-  const first = await servers.start(dataDir);
-  for (const name of ['Ada', 'Grace']) await create(first, name);
-  shell(folder, stop);
-  assert.equal(await first.ended(), 0);
-  shell(folder, copy.replace('/somewhere/safe', safe));
-
-  await rm(join(dataDir, 'primary'), { recursive: true });
-  const [backup = ''] = await readdir(safe);
-  const restore = commandsBelow('To restore, with the server stopped');
-  assert.equal(restore.pop(), 'npm start');
-  for (const command of restore)
-    shell(folder, command.replace(/\/somewhere\/safe\/messenger-[\d-]+/u, join(safe, backup)));
-
-  const restored = await servers.start(dataDir);
-  assert.deepEqual(await namesOn(restored), ['Ada', 'Grace']);
-  await create(restored, 'Next');
-  restored.kill('SIGTERM');
-  assert.equal(await restored.ended(), 0);
-});
+let folder = '';
+let dataDir = '';
+let archive = '';
+let backup = '';
+let server: Run;
+/** Between the creation of Ada and the loss of everything. */
+let timeOfAda = '';
+let counted: { readonly before: number; readonly after: number };
 
 /** Runs a command that ends, and returns what it said when it failed. */
-async function messenger(args: readonly string[]): Promise<string> {
-  const command = await run({ args });
+async function messenger(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const command = await run({ args, env: { MESSENGER_ARCHIVE_DIR: archive, ...env } });
   const code = await command.ended();
+  assert.ok(!/\n +at /u.test(command.stderr), `a refusal has no stack:\n${command.stderr}`);
   return code === 0 ? '' : command.stderr;
 }
 
-test('a backup under writes is restored on a timeline of its own, and a damaged one is refused', async () => {
-  const folder = await servers.folder();
+async function create(to: Run, first: string): Promise<void> {
+  const body = JSON.stringify({ first_name: first, last_name: 'Lovelace' });
+  const headers = { 'content-type': 'application/json' };
+  const { status } = await fetch(`${to.url}/api/v1/users`, { method: 'POST', headers, body });
+  assert.equal(status, 201);
+}
+
+async function ask(on: string, role: 'write' | 'read', sql: string): Promise<string> {
+  const endpoint = (await embeddedEndpoints(on))[role];
+  const rows = await withSession(
+    endpoint,
+    async (client) => (await client.query<{ answer: string }>(sql)).rows,
+    'messenger',
+  );
+  return rows[0]?.answer ?? '';
+}
+
+const namesSql =
+  "select coalesce(string_agg(first_name, ' ' order by first_name), '') as answer from users where first_name !~ '^n'";
+
+before(async () => {
+  folder = await servers.folder();
   await chmod(folder, 0o777);
-  const [dataDir, backup] = [join(folder, 'data'), join(folder, 'backup')];
-  const first = await servers.start(dataDir);
+  [dataDir, archive, backup] = [
+    join(folder, 'data'),
+    join(folder, "wal 100% 'archive'"),
+    join(folder, 'backups', 'first'),
+  ];
+  await mkdir(join(folder, 'backups'));
+  await chmod(join(folder, 'backups'), 0o777);
+  server = await servers.start(dataDir, { env: { MESSENGER_ARCHIVE_DIR: archive }, args: ['--workers', '1'] });
+});
+
+test('a backup under writes is complete, and the commands say what they cannot do', async () => {
   let written = 0;
   const over = new AbortController();
   const writing = (async () => {
-    for (; !over.signal.aborted; written += 1) await create(first, `n${written}`);
+    for (; !over.signal.aborted; written += 1) await create(server, `n${written}`);
   })();
   await waitFor('writes', () => written > 20);
-  const before = written;
+  const atStart = written;
   assert.equal(await messenger(['backup', backup, '--data-dir', dataDir]), '');
-  assert.match(await messenger(['backup', backup, '--data-dir', dataDir]), /exists/u);
   over.abort();
   await writing;
-  assert.match(await messenger(['restore', backup, '--data-dir', dataDir]), /not empty/u);
-  first.kill('SIGKILL');
-  await first.ended();
-  await waitFor('the databases to end', () => processesOf(dataDir).length === 0, 20_000);
-  await rm(dataDir, { recursive: true });
-
-  assert.equal(await messenger(['restore', backup, '--data-dir', dataDir]), '');
-  const restored = await servers.start(dataDir);
-  const total = await countOn(dataDir, 'write', 'select count(*)::int as n from users');
-  assert.ok(total >= before && total <= written, `${total} of ${before} to ${written}`);
-  await create(restored, 'Next');
-  const timeline = 'select timeline_id as n from pg_control_checkpoint()';
-  assert.equal(
-    await countOn(
-      dataDir,
-      'write',
-      `select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as n`,
-    ),
-    2,
-  );
-  await waitFor(
-    'the standby to be made anew',
-    async () => (await countOn(dataDir, 'read', timeline).catch(() => 0)) === 2,
-    30_000,
-  );
-  restored.kill('SIGTERM');
-  assert.equal(await restored.ended(), 0);
-
-  await writeFile(join(backup, 'primary', 'PG_VERSION'), '17');
-  await rm(dataDir, { recursive: true });
-  assert.match(await messenger(['restore', backup, '--data-dir', dataDir]), /is damaged: primary.PG_VERSION/u);
+  counted = { before: atStart, after: written };
+  const [exists, inUse, noServer] = await Promise.all([
+    messenger(['backup', backup, '--data-dir', dataDir]),
+    messenger(['restore', backup, '--data-dir', dataDir]),
+    messenger(['backup', join(folder, 'other'), '--data-dir', join(folder, 'nothing')]),
+  ]);
+  assert.match(exists, /exists/u);
+  assert.match(inUse, /in use/u);
+  assert.match(noServer, /No server runs/u);
 });
 
-async function countOn(dataDir: string, role: 'write' | 'read', sql: string): Promise<number> {
-  const endpoint = (await embeddedEndpoints(dataDir))[role];
-  const rows = await withSession(
-    endpoint,
-    async (client) => (await client.query<{ n: number }>(sql)).rows,
-    'messenger',
+test('a server of the operator is backed up through its address, as a role of its own, and restored to a data directory', async () => {
+  const { write, read } = await embeddedEndpoints(dataDir);
+  const env = {
+    DB_WRITE_HOST: write.host,
+    DB_WRITE_PORT: String(write.port),
+    DB_WRITE_USER: 'messenger',
+    DB_WRITE_NAME: 'messenger',
+    DB_READ_HOST: read.host,
+    DB_READ_PORT: String(read.port),
+    DB_READ_USER: 'messenger',
+    DB_READ_NAME: 'messenger',
+  };
+  const to = join(folder, 'backups', 'external');
+  assert.match(
+    await messenger(['backup', to], { ...env, DB_BACKUP_USER: 'messenger_app' }),
+    /lacks the right REPLICATION/u,
   );
-  return rows[0]?.n ?? 0;
-}
+  assert.equal(await messenger(['backup', to], { ...env, DB_BACKUP_USER: 'messenger_replication' }), '');
+  const pgdata = join(folder, 'pgdata');
+  assert.match(await messenger(['restore', to], env), /--pgdata/u);
+  assert.equal(await messenger(['restore', to, '--pgdata', pgdata]), '');
+  const files = await readdir(pgdata);
+  assert.deepEqual([files.includes('recovery.signal'), files.includes('standby.signal')], [true, false]);
+  assert.match(await messenger(['restore', to, '--pgdata', pgdata]), /not empty/u);
+});
+
+test('after the loss of everything, the databases are restored to a time before it, on a timeline of their own', async () => {
+  await create(server, 'Ada');
+  timeOfAda = await ask(dataDir, 'write', `select to_json(clock_timestamp()) #>> '{}' as answer`);
+  await ask(dataDir, 'write', 'delete from users');
+  await create(server, 'Grace');
+  server.kill('SIGTERM');
+  assert.equal(await server.ended(), 0);
+
+  const to = join(folder, 'restored');
+  const restore = async (time: string): Promise<string> =>
+    await messenger(['restore', backup, '--data-dir', to, '--to-time', time]);
+  assert.match(await restore('2026-11-27T14:30:00'), /with a zone/u);
+  assert.match(await restore('2020-01-01T00:00:00Z'), /backup ended at .*older backup/u);
+  assert.match(
+    await restore('2199-01-01T00:00:00Z'),
+    /archive ends before 2199.*the last transaction in it is of \d{4}/u,
+  );
+  assert.deepEqual(await readdir(to), []);
+  assert.equal(await restore(timeOfAda), '');
+
+  const restored = await servers.start(to, { env: { MESSENGER_ARCHIVE_DIR: archive }, args: ['--workers', '1'] });
+  assert.equal(await ask(to, 'write', namesSql), 'Ada');
+  const total = Number(await ask(to, 'write', "select count(*) as answer from users where first_name ~ '^n'"));
+  assert.equal(total, counted.after);
+  await create(restored, 'Next');
+  const onTimeline = 'select timeline_id as answer from pg_control_checkpoint()';
+  await waitFor(
+    'the new standby to follow',
+    async () => (await ask(to, 'read', namesSql).catch(() => '')) === 'Ada Next',
+    30_000,
+  );
+  assert.equal(Number(await ask(to, 'read', onTimeline)), 2);
+  restored.kill('SIGTERM');
+  assert.equal(await restored.ended(), 0);
+  assert.ok((await readdir(archive)).includes('00000002.history'));
+});
+
+test('a backup alone is restored without what came later; a damaged one is refused', async () => {
+  const to = join(folder, 'alone');
+  assert.equal(await messenger(['restore', backup, '--data-dir', to]), '');
+  assert.match(await readFile(join(to, 'primary', 'PG_VERSION'), 'utf8'), /^18/u);
+  // The archive has timeline 2 already.
+  assert.ok((await readdir(join(to, 'primary', 'pg_wal'))).includes('00000003.history'));
+  await appendFile(join(backup, 'data', 'PG_VERSION'), ' ');
+  const refused = await messenger(['restore', backup, '--data-dir', join(folder, 'damaged')]);
+  assert.match(refused, /is damaged: PG_VERSION/u);
+  assert.deepEqual(await readdir(join(folder, 'damaged')), []);
+});

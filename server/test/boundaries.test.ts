@@ -28,7 +28,7 @@ const commandLine = /commands\/ is the command line/u;
 const domains = /Only app\.ts puts the domains together/u;
 const engine = /An engine knows no domain/u;
 const oneWay = /Imports run one way/u;
-const pg = /Only db\/ and embedded\/ speak to PostgreSQL/u;
+const pg = /Only db\/, embedded\/ and backup\/ speak to PostgreSQL/u;
 const fastify = /know Fastify/u;
 const contract = /imports only typebox/u;
 const settings = /Configuration is an argument/u;
@@ -53,7 +53,7 @@ const cases: readonly Case[] = [
     refused: refuse(contract, ...from('pg', 'fastify', 'node:fs', '@messenger/server', '../../server/src/app.ts')),
     allowed: from('typebox', 'typebox/value', './limits.ts'),
   },
-  ...['http', 'db', 'process', 'embedded', 'tuning', 'doctor', 'telemetry'].map((name) => ({
+  ...['http', 'db', 'process', 'embedded', 'backup', 'tuning', 'doctor', 'telemetry'].map((name) => ({
     file: `server/src/${name}/thing.ts`,
     refused: {
       ...everywhere,
@@ -96,6 +96,7 @@ const cases: readonly Case[] = [
   })),
   { file: 'server/src/db/driver.ts', refused: {}, allowed: from('pg') },
   { file: 'server/src/embedded/driver.ts', refused: {}, allowed: from('pg') },
+  { file: 'server/src/backup/driver.ts', refused: {}, allowed: from('pg') },
   { file: 'server/src/http/framework.ts', refused: {}, allowed: from('fastify', '@fastify/cors') },
   {
     file: 'server/src/users/user-routes.ts',

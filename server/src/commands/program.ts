@@ -3,10 +3,9 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { optionTable, type LoadedConfig } from '../config.ts';
 import { renderEffectiveConfig } from '../configuration-page.ts';
 import { leaveRoot, type LeaveOptions } from '../leave-root.ts';
-import { restoreBackup, takeBackup } from '../embedded/backup.ts';
 import { monotonicClock } from '../lib/clock.ts';
-import { OperatorError } from '../lib/operator-error.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
+import { addBackupCommands } from './backup.ts';
 import { addConfigFlags, readConfig } from './config-flags.ts';
 import { printDatabaseUrl } from './db-url.ts';
 import { addDoctorFlags, doctor, type DoctorFlags } from './doctor.ts';
@@ -47,7 +46,12 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     .action((_options, command: Command) => io.out(`${renderEffectiveConfig(optionTable, load(command))}\n`));
   addDatabaseCommands(program, load, io);
   addMigrateCommands(program, load, io);
-  addBackupCommands(program, load, io);
+  const enter = async (command: Command, options: Pick<LeaveOptions, 'givesData'>): Promise<LoadedConfig> => {
+    const loaded = load(command);
+    await enterData(loaded, io, { ...options, warn: (text) => io.err(`${text}\n`) });
+    return loaded;
+  };
+  addBackupCommands(program, { load, enter }, io);
   addTuneCommand(program, io);
   addConfigFlags(addDoctorFlags(program.command('doctor')), { inHelp: false })
     .description('Look for what is wrong with the databases and this set-up; exit code 1 when something is.')
@@ -96,32 +100,6 @@ function addDatabaseCommands(program: Command, load: (command: Command) => Loade
       await enterData(loaded, io, { givesData: false, warn: () => undefined });
       await printDatabaseUrl(loaded, options, io);
     });
-}
-
-function addBackupCommands(program: Command, load: (command: Command) => LoadedConfig, io: Io): void {
-  const act = async (command: Command, folder: string, run: typeof takeBackup, done: string): Promise<void> => {
-    const loaded = load(command);
-    const { embedded, writeDb } = loaded.config;
-    if (writeDb.host !== undefined)
-      throw new OperatorError(
-        'This is for the embedded databases. For servers of your own: pg_basebackup, docs/operations.md.',
-      );
-    await enterData(loaded, io, { givesData: run === restoreBackup, warn: (text) => io.err(`${text}\n`) });
-    const stopping = new AbortController();
-    io.onSignal((name) => stopping.abort(new OperatorError(`Stopped by ${name}.`)));
-    await run({ ...embedded, folder }, stopping.signal);
-    io.out(`${done} ${folder}\n`);
-  };
-  addConfigFlags(program.command('backup'), { inHelp: false })
-    .description('Copy the embedded databases of a running server to a new folder.')
-    .argument('<folder>', 'the backup; must not exist')
-    .addHelpText('after', example('messenger backup /backup/messenger-2026-11-27'))
-    .action(async (folder: string, _options, command: Command) => act(command, folder, takeBackup, 'backed up to'));
-  addConfigFlags(program.command('restore'), { inHelp: false })
-    .description('Check a backup, and make a new data folder of it.')
-    .argument('<folder>', 'the backup')
-    .addHelpText('after', example('messenger restore /backup/messenger-2026-11-27'))
-    .action(async (folder: string, _options, command: Command) => act(command, folder, restoreBackup, 'restored from'));
 }
 
 function addMigrateCommands(program: Command, load: (command: Command) => LoadedConfig, io: Io): void {

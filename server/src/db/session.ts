@@ -11,6 +11,8 @@ export interface SessionOptions {
   readonly statementTimeoutMs: number;
   /** After this long without an answer, a statement rejects here: a frozen server keeps no deadline. Default: none. */
   readonly answerTimeoutMs?: number;
+  /** Also takes commands of the replication protocol. Default: no. */
+  readonly replication?: 'database';
 }
 
 /** After this long, an idle transaction is ended by the server, so that a defect of ours cannot hold locks for ever. */
@@ -109,7 +111,9 @@ export interface Session {
 /** Opens one session, or rejects as `pg` does. */
 export async function openSession(endpoint: Endpoint, session: SessionOptions): Promise<Session> {
   const socket = new Socket();
-  const client = new Client({ ...clientConfig(endpoint, session), stream: () => socket });
+  // The types of `pg` lack `replication`.
+  const mode = session.replication === undefined ? {} : { replication: session.replication };
+  const client = new Client({ ...clientConfig(endpoint, session), ...mode, stream: () => socket });
   client.on('error', () => undefined); // A lost connection is reported by the query that needed it.
   const close = async (): Promise<void> => {
     const cut = setTimeout(() => socket.destroy(), goodByeTimeoutMs);

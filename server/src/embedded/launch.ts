@@ -1,7 +1,5 @@
 import { join } from 'node:path';
 
-import type pg from 'pg';
-
 import type { EndpointPair } from '../db/endpoint.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { RecordEvent } from '../telemetry/events.ts';
@@ -30,6 +28,7 @@ export interface PairContext {
   readonly endpoints: EndpointPair;
   readonly synchronousCommit: SynchronousCommit;
   readonly durability: Durability | undefined;
+  readonly archiveDir: string | undefined;
   readonly tuning: 'on' | 'off';
   readonly overrides: Overrides;
   readonly log: Log;
@@ -47,6 +46,7 @@ async function prepare(context: PairContext, role: Role): Promise<void> {
   const settings = settingsFor(role, {
     synchronousCommit: context.synchronousCommit,
     durability: context.durability,
+    archiveDir: context.archiveDir,
     tuning: context.tuning,
     socketDir,
     overrides,
@@ -85,23 +85,10 @@ export async function launch(
   return poll(attempt, { everyMs: 100, signal });
 }
 
-/** How long a restored primary may take from its first answer to its new timeline. In ms. */
-const recoveryMs = 60_000;
-
-/** A restored primary answers reads before the end of its recovery. */
-async function leavesRecovery(client: pg.Client): Promise<void> {
-  const isOver = async (): Promise<true | undefined> => {
-    const { rows } = await client.query<{ isOver: boolean }>('select not pg_is_in_recovery() as "isOver"');
-    return rows[0]?.isOver === true ? true : undefined;
-  };
-  await poll(isOver, { everyMs: 50, signal: AbortSignal.timeout(recoveryMs) });
-}
-
 /** Gives a running primary what it may lack: the standby's slot, our roles and the database. */
 export async function readyPrimary(context: PairContext): Promise<void> {
   const primary = context.endpoints.write;
   await withSession(primary, async (client) => {
-    await leavesRecovery(client);
     await ensureRoles(client);
     await ensureSlot(client);
     await ensureDatabase(client, primary);

@@ -1,7 +1,8 @@
-import { open, rename, rmdir } from 'node:fs/promises';
+import { rename, rmdir } from 'node:fs/promises';
 
 import type { Clock } from '../lib/clock.ts';
 import type { FileLock } from '../lib/file-lock.ts';
+import { syncPath } from '../lib/sync-folder.ts';
 import { assertReachable } from '../process/os-user.ts';
 import type { RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -18,6 +19,7 @@ import {
   removeLeftovers,
 } from './data-folder.ts';
 import type { Overrides, PairContext } from './launch.ts';
+import { prepareArchive } from './prepare-archive.ts';
 import { folderInUse, removeServerRecord, writeServerRecord } from './server-record.ts';
 import type { Durability, SynchronousCommit } from './settings.ts';
 import { endpointsIn, prepareSocketFolder, socketFolderOf } from './socket-folder.ts';
@@ -29,6 +31,8 @@ export interface EmbeddedOptions {
   readonly synchronousCommit: SynchronousCommit;
   /** Default: `disk`, also for a primary that runs alone for a while. */
   readonly durability?: Durability;
+  /** Where the primary archives its WAL; created when it is absent. Default: nowhere. */
+  readonly archiveDir?: string | undefined;
   readonly tuning: 'on' | 'off';
   readonly log: Log;
   readonly clock: Clock;
@@ -45,16 +49,6 @@ export interface OpenData {
   close(): Promise<void>;
 }
 
-/** Renames are on the disk only when their folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
 /**
  * The first start: makes the primary's files, and the standby's as a copy of them. Both get their names when both are
  * complete; what a crash leaves before that is removed by the next start.
@@ -68,7 +62,7 @@ async function createFiles(layout: DataLayout, binaries: Binaries, signal: Abort
   await syncCluster(binaries, standby, signal);
   await rename(primary, layout.primary);
   await rename(standby, layout.standby);
-  await syncFolder(layout.root);
+  await syncPath(layout.root);
 }
 
 /** True when the files had to be created. */
@@ -104,8 +98,8 @@ export async function openData(options: EmbeddedOptions, signal: AbortSignal): P
   await prepareDataFolder(layout);
   const lock = await lockDataFolder(layout);
   if (lock === undefined) throw await folderInUse(layout);
-  const { synchronousCommit, durability, tuning, overrides = {}, log, clock, record = () => {} } = options;
-  const settings = { synchronousCommit, durability, tuning, overrides };
+  const { synchronousCommit, durability, archiveDir, tuning, overrides = {}, log, clock, record = () => {} } = options;
+  const settings = { synchronousCommit, durability, archiveDir, tuning, overrides };
   const context = {
     layout,
     binaries,
@@ -116,6 +110,7 @@ export async function openData(options: EmbeddedOptions, signal: AbortSignal): P
     record,
   };
   try {
+    if (archiveDir !== undefined) await prepareArchive(archiveDir);
     await writeServerRecord(layout, { pid: process.pid, sockets });
     const isNew = await fill(layout, binaries, log, signal);
     await prepareSocketFolder(sockets);

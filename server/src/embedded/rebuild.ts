@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type pg from 'pg';
 
 import type { Endpoint } from '../db/endpoint.ts';
+import { syncPath } from '../lib/sync-folder.ts';
 import type { Binaries } from './binaries.ts';
 import { makeUnfinished, markStandby, syncCluster, writeClusterFile } from './cluster-files.ts';
 import { copyCluster } from './copy-cluster.ts';
@@ -54,6 +55,7 @@ async function replaceFolder(final: string, unfinished: string): Promise<void> {
   const old = `${final}.old-${randomBytes(4).toString('hex')}`;
   if (await exists(final)) await rename(final, old);
   await rename(unfinished, final);
+  await syncPath(dirname(final));
   await rm(old, { recursive: true, force: true });
 }
 

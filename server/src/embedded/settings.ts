@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 export type Role = 'primary' | 'standby';
 
 /** `off` answers commits before they are on disk: faster single commits, up to 600 ms of them lost in a crash. */
@@ -74,8 +76,7 @@ export const postgresSettings = {
       timezone: 'UTC',
       log_timezone: 'UTC',
     },
-    // A restored primary has all its WAL, and PostgreSQL begins a new timeline only when it was told where to look for more.
-    primary: { cluster_name: 'messenger-primary', restore_command: 'false' },
+    primary: { cluster_name: 'messenger-primary' },
     standby: { cluster_name: 'messenger-standby' },
   },
 } as const satisfies Readonly<
@@ -106,7 +107,22 @@ export interface SettingsOptions {
   /** `off` leaves PostgreSQL at its own defaults. */
   readonly tuning: 'on' | 'off';
   readonly socketDir: string;
+  /** Where a primary archives its WAL; default: nowhere. */
+  readonly archiveDir?: string | undefined;
   readonly overrides?: Settings;
+}
+
+/** Of a database that is written to, at most this much is not in the archive. An archived segment has 16 MB, however full it is. */
+const archiveTimeout = '5min';
+
+function archiveSettings(archiveDir: string | undefined): Settings {
+  if (archiveDir === undefined) return {};
+  return {
+    archive_mode: 'on',
+    archive_library: 'basic_archive',
+    'basic_archive.archive_directory': resolve(archiveDir),
+    archive_timeout: archiveTimeout,
+  };
 }
 
 /** All settings of one embedded server. `overrides` win; tests use them to make rare conditions common. */
@@ -122,7 +138,9 @@ export function settingsFor(role: Role, options: SettingsOptions): Settings {
     port: String(embeddedPorts[role]),
     // A list of folders to PostgreSQL; the double quotes make spaces part of the one folder's name.
     unix_socket_directories: `"${options.socketDir.replaceAll('"', '""')}"`,
-    ...(role === 'standby' ? { primary_conninfo: primaryConninfo(options.socketDir) } : {}),
+    ...(role === 'standby'
+      ? { primary_conninfo: primaryConninfo(options.socketDir) }
+      : archiveSettings(options.archiveDir)),
     ...options.overrides,
   };
 }

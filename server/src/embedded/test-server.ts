@@ -54,6 +54,16 @@ export class TestServer {
     return server;
   }
 
+  /** A primary on the data directory that `make` makes. Whoever calls this calls `remove`. */
+  static async onFiles(make: (dir: string) => Promise<void>): Promise<TestServer> {
+    const server = await TestServer.#create();
+    server.#dir = join(server.#folder, 'primary');
+    await make(server.#dir);
+    await server.#configure('primary', {});
+    await server.start();
+    return server;
+  }
+
   static async #create(): Promise<TestServer> {
     return new TestServer(await findBinaries(undefined), await makeTestFolder(), await freePort());
   }

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { appendFile, cp, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+
+import { errorCode } from '../embedded/error-code.ts';
+import { OperatorError } from '../lib/operator-error.ts';
+import { syncPath } from '../lib/sync-folder.ts';
+import { assertSameWal, verifyFiles } from './manifest.ts';
+import { dataName, findBackupRecord, type BackupRecord } from './record.ts';
+
+/** The record of a backup to restore. Rejects with `OperatorError` when the folder is no complete backup of this kind. */
+export async function getBackup(backup: string, kind: BackupRecord['kind']): Promise<BackupRecord> {
+  const record = await findBackupRecord(backup);
+  if (record === undefined)
+    throw new OperatorError(`${backup} is no complete backup of \`messenger backup\`. Name the folder of one.`);
+  if (record.kind === kind) return record;
+  throw new OperatorError(
+    kind === 'embedded'
+      ? `${backup} is of a server of your own. Restore it into the data directory of one: --pgdata.`
+      : `${backup} is of the embedded databases. Restore it without --pgdata.`,
+  );
+}
+
+/** Copies a backup to an empty folder and checks the copy, which is then on the disk. Rejects with `OperatorError`. */
+export async function copyBackup(backup: string, to: string, record: BackupRecord): Promise<void> {
+  await cp(join(backup, dataName), to, { recursive: true }).catch((cause: unknown) => {
+    if (errorCode(cause) !== 'ENOSPC') throw cause;
+    throw new OperatorError(`No space left for the databases in ${dirname(to)}. Free some.`, { cause });
+  });
+  const { wal } = await verifyFiles(to, backup);
+  assertSameWal(backup, record.wal, wal);
+}
+
+/**
+ * Makes the data directory of a PostgreSQL server, which must be absent or empty, from a backup. The server begins a new timeline when
+ * it starts, so that no standby of before can follow it by mistake.
+ */
+export async function restoreDataDirectory(backup: string, dataDirectory: string): Promise<void> {
+  const record = await getBackup(resolve(backup), 'external');
+  const final = resolve(dataDirectory);
+  await refuseUsed(final);
+  const unfinished = `${final}.new-${randomBytes(4).toString('hex')}`;
+  try {
+    await mkdir(unfinished, { mode: 0o700 });
+    await copyBackup(resolve(backup), unfinished, record);
+    await rm(join(unfinished, 'standby.signal'), { force: true });
+    // PostgreSQL wants to know where to look for more WAL: nowhere.
+    await appendFile(join(unfinished, 'postgresql.auto.conf'), "restore_command = 'false'\n");
+    await writeFile(join(unfinished, 'recovery.signal'), '', { mode: 0o600 });
+    for (const name of ['postgresql.auto.conf', 'recovery.signal', '.']) await syncPath(join(unfinished, name));
+    await rmdir(final).catch(() => undefined);
+    await rename(unfinished, final);
+    await syncPath(dirname(final));
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function refuseUsed(folder: string): Promise<void> {
+  const found = await readdir(folder).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  });
+  if (found.length > 0) throw new OperatorError(`${folder} is not empty. Move it away first: \`mv\` keeps it.`);
+}
