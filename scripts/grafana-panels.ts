@@ -282,6 +282,26 @@ export const rows: Readonly<Record<string, readonly Panel[]>> = {
       ],
     },
     {
+      title: 'Age of the newest backup',
+      description: 'In BACKUP_DIR. Above BACKUP_MAX_AGE_HOURS BackupOld calls.',
+      unit: 's',
+      queries: [
+        ['{{instance}}', 'max by (instance) (time() - (messenger_backup_last_success_time_seconds > 0))'],
+        ['{{instance}} at most', 'max by (instance) (messenger_backup_max_age_seconds)'],
+      ],
+    },
+    {
+      title: 'Last backup failed',
+      description: '1 from a failed backup to the next one that succeeds.',
+      unit: 'short',
+      queries: [
+        [
+          '{{instance}}',
+          'max by (instance) (messenger_backup_last_failure_time_seconds > bool messenger_backup_last_success_time_seconds)',
+        ],
+      ],
+    },
+    {
       title: 'Faults of the embedded databases',
       description: '1 while it lasts; the reason is in the legend.',
       unit: 'short',

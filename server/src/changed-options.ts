@@ -19,6 +19,8 @@ const fixed: ReadonlySet<string> = new Set([
   'METRICS_ENABLED',
   'METRICS_PORT',
   'METRICS_HOST',
+  'BACKUP_DIR',
+  'BACKUP_MAX_AGE_HOURS',
 ]);
 
 /** Whether a reload cannot change the option. */

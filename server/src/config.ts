@@ -313,6 +313,17 @@ export const optionTable = {
     }),
   },
   backup: {
+    dir: optionalText({
+      env: 'BACKUP_DIR',
+      help: 'Folder of the backups: `messenger backup` without an argument makes one there; /metrics and `messenger doctor` tell how old the newest one is',
+    }),
+    maxAgeHours: integer({
+      env: 'BACKUP_MAX_AGE_HOURS',
+      default: 26,
+      min: 1,
+      max: 8_760,
+      help: 'Hours after which the newest backup is too old, for `messenger doctor` and the alert',
+    }),
     user: optionalText({
       env: 'DB_BACKUP_USER',
       defaultText: 'DB_WRITE_USER, or DB_READ_USER on a standby',

@@ -3,6 +3,7 @@ import { listenForMetrics, type MetricsListener } from './metrics-listener.ts';
 import type { Service, ServiceState } from './process/service.ts';
 import type { WorkerCounts } from './process/workers.ts';
 import type { Watch } from './telemetry/collection.ts';
+import { backupMeter } from './telemetry/backup-metrics.ts';
 import { Collector, type MeasuredWorker } from './telemetry/collector.ts';
 import { type EmbeddedServer, measureEmbedded } from './telemetry/embedded-metrics.ts';
 import { mergeSnapshots } from './telemetry/merge-snapshots.ts';
@@ -42,11 +43,14 @@ export class MetricsService implements Service {
       isAlone: config.server.enablePrefork,
       counts: () => workers().counts,
     };
+    const measureBackup = backupMeter(config.backup);
     const { collect } = new Collector({
       measureWorkers: async () => workers().measure(),
       measureSupervisor: (silent) => measureSupervisor(facts, silent),
       measurePostgres: async () =>
-        mergeSnapshots(await Promise.all([this.#postgres?.read() ?? {}, measureEmbedded(embedded?.servers ?? [])])),
+        mergeSnapshots(
+          await Promise.all([this.#postgres?.read() ?? {}, measureEmbedded(embedded?.servers ?? []), measureBackup()]),
+        ),
       clock,
       wallMs,
     });

@@ -25,8 +25,15 @@ export interface BackupRecord {
   readonly wal: Readonly<Record<string, string>>;
 }
 
+/** How the last attempts ended, in milliseconds since 1970. */
+export interface LastBackup {
+  /** Of the newest backup that succeeded, as long as it is there. */
+  readonly succeededMs?: number;
+  readonly failedMs?: number;
+}
+
 /** Times in milliseconds since 1970. */
-export interface Outcomes {
+interface Outcomes {
   readonly succeededMs?: number;
   /** The folder of that backup. */
   readonly folder?: string;
@@ -105,5 +112,15 @@ export async function readOutcomes(parent: string): Promise<Outcomes> {
   return {
     ...(typeof succeededMs === 'number' && typeof folder === 'string' ? { succeededMs, folder } : {}),
     ...(typeof failedMs === 'number' ? { failedMs } : {}),
+  };
+}
+
+/** How the last attempts to back up to a folder ended. Rejects when that cannot be read. */
+export async function readLastBackup(parent: string): Promise<LastBackup> {
+  const { succeededMs, folder, failedMs } = await readOutcomes(parent);
+  const isThere = folder !== undefined && (await findBackupRecord(join(parent, folder))) !== undefined;
+  return {
+    ...(isThere && succeededMs !== undefined ? { succeededMs } : {}),
+    ...(failedMs === undefined ? {} : { failedMs }),
   };
 }

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 import { type Command, InvalidArgumentError } from 'commander';
 
 import { chooseSource } from '../backup/choose-source.ts';
@@ -38,11 +40,12 @@ export function addBackupCommands(
     .description(
       'Copy the databases of a running server, or a server of your own, to a new folder, and check the copy.',
     )
-    .argument('<folder>', 'the backup; must not exist')
+    .argument('[folder]', 'the backup; must not exist; default: one in BACKUP_DIR, named by the time')
     .option('--keep <count>', 'remove all but the newest backups of these databases in the same folder', positive)
     .addHelpText('after', '\nExample:\n  messenger backup /backup/messenger-2026-11-27 --keep 14')
-    .action(async (folder: string, flags: BackupFlags, command: Command) => {
+    .action(async (named: string | undefined, flags: BackupFlags, command: Command) => {
       const { config } = await enter(command, { givesData: false });
+      const folder = named ?? newFolder(config.backup.dir);
       await backUp(config, folder, flags, io);
       io.out(`backed up to ${folder}\n`);
     });
@@ -58,6 +61,12 @@ export function addBackupCommands(
       await restore(loaded.config, folder, flags, io);
       io.out(`restored from ${folder}\n`);
     });
+}
+
+function newFolder(dir: string | undefined): string {
+  if (dir === undefined) throw new OperatorError('Name a folder for the backup, or set BACKUP_DIR.');
+  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/gu, '');
+  return join(dir, `messenger-${time}`);
 }
 
 async function backUp(config: Config, folder: string, { keep }: BackupFlags, io: Io): Promise<void> {

@@ -9,6 +9,7 @@ import { locatePrimary } from '../db/locate-primary.ts';
 import type { SessionOptions } from '../db/session.ts';
 import type { Configured } from '../doctor/about.ts';
 import { checkAddresses } from '../doctor/addresses.ts';
+import { checkBackup } from '../doctor/backup.ts';
 import { checkDisk } from '../doctor/disk.ts';
 import { examine, type Examined } from '../doctor/examine.ts';
 import { listExpectedObjects } from '../doctor/expected-objects.ts';
@@ -116,9 +117,11 @@ async function examineHere({ config, sources }: LoadedConfig, running: ServerRec
   const { server, db, writeDb, readDb, embedded } = config;
   const clients = sources['server.maxConnections'] === 'default' ? undefined : server.maxConnections;
   const pools = writeDb.maxOpenConns + readDb.maxOpenConns * Math.max(1, readDb.host?.length ?? 1);
+  const primaryDir = config.writeDb.host === undefined ? (await layoutOf(embedded.dataDir)).primary : undefined;
   const limit = running === undefined ? openFilesLimit() : await openFilesLimitOf(running.pid);
   return [
     ...(running === undefined ? [] : await checkDisks(embedded.dataDir)),
+    await checkBackup({ ...config.backup, primaryDir }, Date.now()),
     checkExposure(listeningOf(config)),
     checkBatching(db.batching === 'on'),
     checkOpenFiles(limit, { pools, clients }),

@@ -4,6 +4,7 @@ import { optionTable, type LoadedConfig } from '../config.ts';
 import { renderEffectiveConfig } from '../configuration-page.ts';
 import { leaveRoot, type LeaveOptions } from '../leave-root.ts';
 import { monotonicClock } from '../lib/clock.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { addBackupCommands } from './backup.ts';
 import { addConfigFlags, readConfig } from './config-flags.ts';

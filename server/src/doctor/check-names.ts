@@ -67,6 +67,7 @@ export const checkNames = [
   'batching',
   'open files',
   'disk space',
+  'backup',
 ] as const;
 
 export type CheckName = (typeof checkNames)[number];

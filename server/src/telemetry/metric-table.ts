@@ -168,6 +168,21 @@ export const metricTable = {
     labels: ['server'],
     help: 'Size of that file system',
   },
+  messenger_backup_last_success_time_seconds: {
+    kind: 'gauge',
+    labels: [],
+    help: 'When the newest backup in BACKUP_DIR was made, in seconds since 1970; 0 when there is none',
+  },
+  messenger_backup_last_failure_time_seconds: {
+    kind: 'gauge',
+    labels: [],
+    help: 'When a backup to BACKUP_DIR last failed, in seconds since 1970; 0 when none did',
+  },
+  messenger_backup_max_age_seconds: {
+    kind: 'gauge',
+    labels: [],
+    help: 'How old the newest backup may become: BACKUP_MAX_AGE_HOURS',
+  },
   messenger_postgres_up: {
     kind: 'gauge',
     labels: ['server'],

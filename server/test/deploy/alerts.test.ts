@@ -47,6 +47,9 @@ const healthy: Series = {
   'messenger_postgres_up{server="standby"}': always(1),
   'messenger_embedded_disk_free_bytes{server="primary"}': always(50 * 2 ** 30),
   'messenger_embedded_disk_size_bytes{server="primary"}': always(100 * 2 ** 30),
+  'messenger_backup_last_success_time_seconds{}': always(1_000),
+  'messenger_backup_last_failure_time_seconds{}': always(0),
+  'messenger_backup_max_age_seconds{}': always(93_600),
   'messenger_postgres_replication_state{standby="standby",state="streaming"}': always(1),
   'messenger_postgres_replication_lag_seconds{standby="standby"}': always(0),
   'messenger_postgres_replication_lag_bytes{standby="standby"}': always(1_000),
@@ -87,6 +90,8 @@ const sick: Readonly<Record<string, Series>> = {
   PostgresConnections: { 'messenger_postgres_connections{server="primary",state="active"}': always(41) },
   MemoryLow: { 'messenger_machine_memory_bytes{kind="available"}': always(2 ** 29) },
   DiskLow: { 'messenger_embedded_disk_free_bytes{server="primary"}': always(9 * 2 ** 30) },
+  BackupOld: { 'messenger_backup_max_age_seconds{}': always(60) },
+  BackupFailed: { 'messenger_backup_last_failure_time_seconds{}': always(1_001) },
   DatabaseFault: { 'messenger_embedded_fault{server="primary",reason="disk_full"}': always(1) },
   StandbyAway: {
     'messenger_postgres_up{server="standby"}': always(0),

@@ -94,6 +94,11 @@ test('systemd itself understands every line, with the project in this folder', {
   };
   const text = read('deploy/messenger.service');
   assert.deepEqual(complaintsOf(text), []);
+  for (const name of ['messenger-backup.service', 'messenger-backup.timer']) {
+    writeFileSync(join(folder, name), read(`deploy/${name}`).replaceAll('/opt/messenger', root));
+    const { stderr } = spawnSync(analyzer, ['verify', '--man=no', join(folder, name)], { encoding: 'utf8' });
+    assert.doesNotMatch(stderr, /messenger-backup/u);
+  }
   assert.match(complaintsOf(text.replace('ProtectClock=', 'ProtectClok=')).join(), /Unknown key .*ProtectClok/u);
   assert.match(complaintsOf(text.replace('.bin/node ', '.bin/nod ')).join(), /is not executable/u);
 });
