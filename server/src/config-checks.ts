@@ -15,6 +15,7 @@ export function findConflicts(config: Config, sources: ValueSources): string[] {
     ...findHostConflicts('writeDb', config, sources),
     ...findHostConflicts('readDb', config, sources),
     ...findDurabilityConflicts(config, sources),
+    ...findOriginProblems(config, sources),
   ];
 }
 
@@ -61,6 +62,19 @@ function findTraceConflicts({ otel }: Config, sources: ValueSources): string[] {
     if (url.username + url.password === '') return [];
     return [`${source}: must not hold a password; give it in OTEL_EXPORTER_OTLP_HEADERS`];
   });
+}
+
+/** As browsers send it: lower case, no path, no slash at the end. Apps have schemes of their own. */
+const originPattern = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#A-Z]+$/u;
+
+/** One that no browser sends would never match. */
+function findOriginProblems({ server: { corsOrigins } }: Config, sources: ValueSources): string[] {
+  return corsOrigins
+    .filter((origin) => origin !== '*' && !originPattern.test(origin))
+    .map(
+      (origin) =>
+        `${sources['server.corsOrigins']}: ${origin} is not an origin such as https://app.example or http://localhost:3000, or *`,
+    );
 }
 
 /** What a header can carry as one word, and nobody can guess. */

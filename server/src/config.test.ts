@@ -158,6 +158,7 @@ for (const text of nonsense) {
 
 test('a file that is not there, not YAML, or not a mapping is refused by name', () => {
   assert.match(problemsOf({ file: join(folder, 'nothing.yaml') }).join(), /nothing\.yaml: cannot be read: ENOENT/u);
+  assert.match(problemsOf({ file: '/dev/zero' }).join(), /\/dev\/zero: cannot be read: it is a device/u);
   assert.match(problemsOf({ file: yaml('server: [') }).join(), /messenger\.yaml: .*line 1/u);
   assert.match(problemsOf({ file: yaml('- a\n- b') }).join(), /messenger\.yaml: must be a mapping/u);
   assert.match(problemsOf({ file: yaml('server: 5') }).join(), /messenger\.yaml: server: must be a mapping/u);
@@ -393,4 +394,28 @@ test('DURABILITY=standby is refused where no commit would wait for a standby', (
   assert.match(problemsOf({ env: { ...env, DB_WRITE_HOST: 'alone' } }).join(), /^DURABILITY: standby needs one/u);
   assert.deepEqual(problemsOf({ env: { ...env, DB_WRITE_HOST: 'a,b' } }), []);
   assert.deepEqual(problemsOf({ env }), []);
+});
+
+test('an origin that no browser sends is refused, since it would never match', () => {
+  for (const origin of [
+    'https://app.example',
+    'http://localhost:3000',
+    'capacitor://localhost',
+    'http://[::1]:80',
+    '*',
+  ])
+    assert.deepEqual(
+      loadConfig({ flags: {}, env: { CORS_ORIGINS: origin }, file: undefined }).config.server.corsOrigins,
+      [origin],
+    );
+  for (const origin of [
+    'app.example',
+    'https://app.example/',
+    'https://App.example',
+    'https://a.example/path',
+    'https://',
+  ])
+    assert.deepEqual(problemsOf({ env: { CORS_ORIGINS: origin } }), [
+      `CORS_ORIGINS: ${origin} is not an origin such as https://app.example or http://localhost:3000, or *`,
+    ]);
 });

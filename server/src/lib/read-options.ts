@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 
 import { parseDocument, type YAMLError } from 'yaml';
 
@@ -97,11 +97,21 @@ function emptyIsUnset(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/** Far more than any configuration; a wrong path may name a device without an end. */
+const mostBytes = 1_048_576;
+
+function readSmallFile(path: string): string {
+  const stats = statSync(path);
+  if (stats.isCharacterDevice() || stats.isBlockDevice()) throw new Error('it is a device');
+  if (stats.size > mostBytes) throw new Error(`it has ${stats.size} bytes, more than ${mostBytes}`);
+  return readFileSync(path, 'utf8');
+}
+
 function readYaml(table: OptionTable, path: string, problems: string[]): Map<string, string> {
   const found = new Map<string, string>();
   let content: unknown;
   try {
-    const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
+    const document = parseDocument(readSmallFile(path), { prettyErrors: true });
     for (const error of document.errors) problems.push(`${path}: ${describeSyntaxError(error)}`);
     if (document.errors.length > 0) return found;
     content = document.toJS({ maxAliasCount: 0 });
