@@ -2,14 +2,17 @@ import { cpus, totalmem } from 'node:os';
 
 import { misses, type Assertion } from './assertions.ts';
 import type { Outcome, RequestOutcome } from './outcome.ts';
+import { reportPhases } from './phase-report.ts';
 import type { Stalls } from './probe.ts';
 import type { Latencies, MachineFacts, Report, RequestLatencies, RunFacts } from './report.ts';
 import { saturationReasons } from './saturation.ts';
+import type { Phase } from './schedule.ts';
 import type { SystemCpu } from './system-cpu.ts';
 
 /** All that is known after a run. */
 export interface Findings {
   readonly run: RunFacts;
+  readonly phases: readonly Phase[];
   readonly outcome: Outcome;
   readonly assertions: readonly Assertion[];
   readonly stalls: Stalls;
@@ -19,7 +22,7 @@ export interface Findings {
   readonly system: SystemCpu | undefined;
 }
 
-export function buildReport({ run, outcome, assertions, stalls, ownCpuMs, system }: Findings): Report {
+export function buildReport({ run, phases, outcome, assertions, stalls, ownCpuMs, system }: Findings): Report {
   const total = outcome.total();
   const seconds = run.tookMs / 1000;
   const latencies = latenciesOf(total, seconds);
@@ -41,6 +44,7 @@ export function buildReport({ run, outcome, assertions, stalls, ownCpuMs, system
     },
     probe: { p99StallMs: stalls.p99StallMs, maxStallMs: stalls.maxStallMs },
     system,
+    phases: reportPhases(phases, outcome.timeline),
     timeline: outcome.timeline.map(({ second }) => second),
     histogram: [...total.all().buckets()],
   };

@@ -9,7 +9,15 @@ const line = '='.repeat(width);
 export function renderConsoleBlock(outcome: Outcome, report: Report): string {
   const seconds = report.run.tookMs / 1000;
   const blocks = [outcome.total(), ...outcome.requests.values()].map((one) => renderBlock(one, seconds));
-  return [line, ...blocks, ...renderErrors(report), line, ...renderSurroundings(report), ''].join('\n');
+  return [
+    line,
+    ...blocks,
+    ...renderPhases(report),
+    ...renderErrors(report),
+    line,
+    ...renderSurroundings(report),
+    '',
+  ].join('\n');
 }
 
 function title(text: string): string {
@@ -64,6 +72,17 @@ function renderDistribution({ ok, failed }: RequestOutcome): string[] {
     row('t >= 500 ms', ok.count - ok.under100Ms - ok.under500Ms),
     row('failed', failed.count),
   ];
+}
+
+/** Of a run whose arrivals change: one figure for all of it would tell of the busiest phase alone. */
+function renderPhases({ phases }: Report): string[] {
+  if (phases.length < 2) return [];
+  const rows = phases.map(({ fromSecond, toSecond, users, count, failed, p50Ms, p99Ms, maxMs }) => {
+    const rate = (users / (toSecond - fromSecond)).toFixed(0);
+    const times = `p50 ${p50Ms.toFixed(1)}, p99 ${p99Ms.toFixed(1)}, max ${maxMs.toFixed(0)} ms`;
+    return `> ${fromSecond}–${toSecond} s, ${rate} users/s: ${count} requests, ${failed} failed; ${times}`;
+  });
+  return [title('Phases'), ...rows];
 }
 
 function renderErrors({ errors, total }: Report): string[] {

@@ -1,4 +1,4 @@
-import { Distribution } from './distribution.ts';
+import { Distribution, type PackedDistribution } from './distribution.ts';
 import type { FaultTally, RequestTally, SecondTally, Tally } from './messages.ts';
 import type { Second } from './report.ts';
 
@@ -26,6 +26,7 @@ export class RequestOutcome {
 /** A second of the run, all generators together. */
 export interface MeasuredSecond {
   readonly second: Second;
+  readonly latencies: PackedDistribution;
   /** The share of a core that the busiest generator process used. */
   readonly busiestCpuShare: number;
 }
@@ -87,6 +88,7 @@ export function mergeSeconds(second: number, tallies: readonly SecondTally[]): M
       p99Ms: latencies.percentileMs(99),
       maxMs: latencies.maxMs,
     },
+    latencies: latencies.pack(),
     busiestCpuShare: Math.max(0, ...tallies.map(({ cpuMs }) => cpuMs / 1000)),
   };
 }

@@ -46,6 +46,7 @@ const report: Report = {
   generator: { cpuMs: 900, eventLoopDelayP99Ms: 1.2, eventLoopDelayMaxMs: 9, lateStartsP99Ms: 0.7 },
   probe: { p99StallMs: 0.3, maxStallMs: 12 },
   system: { serverCpuMs: 1_240, databasesCpuMs: 2_480 },
+  phases: [],
   timeline: [0, 1, 2].map((second) => ({
     second,
     requests: 413,

@@ -16,6 +16,7 @@ export interface Report {
   readonly probe: { readonly p99StallMs: number; readonly maxStallMs: number };
   /** CPU of the system under test while the run lasted; only where it is local and was found. */
   readonly system: { readonly serverCpuMs: number; readonly databasesCpuMs: number } | undefined;
+  readonly phases: readonly PhaseLatencies[];
   readonly timeline: readonly Second[];
   /** Latency distribution, buckets in rising order. */
   readonly histogram: readonly { readonly upToMs: number; readonly count: number }[];
@@ -87,6 +88,15 @@ interface GeneratorFacts {
   readonly eventLoopDelayMaxMs: number;
   /** How long after its time a request was sent. */
   readonly lateStartsP99Ms: number;
+}
+
+/** One phase of the arrivals. */
+export interface PhaseLatencies extends Pick<Latencies, 'count' | 'failed' | 'p50Ms' | 'p99Ms' | 'maxMs'> {
+  /** Since the start of the run. */
+  readonly fromSecond: number;
+  readonly toSecond: number;
+  /** As many arrive. */
+  readonly users: number;
 }
 
 export interface Second {

@@ -35,7 +35,7 @@ export async function runLoadTest(options: RunOptions, interrupts: Interrupts, s
     const measured = await measure(plan, driven, { ...interrupts, processes, onSecond });
     progress.end();
     const run = runFacts(options, driven, startedAt, measured.tookMs, interrupts.stopping.aborted);
-    const report = buildReport({ ...measured, run, assertions: options.assertions });
+    const report = buildReport({ ...measured, run, phases: plan.phases, assertions: options.assertions });
     screen.write(renderConsoleBlock(measured.outcome, report));
     screen.write(`Report     ${await writeReport(options.reportDir, report)}\n`);
     return report;
