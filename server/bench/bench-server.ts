@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import type { EndpointPair } from '../src/db/endpoint.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
-import { postmaster, run, workersOf, type Run } from '../test/start-server.ts';
+import { main, postmaster, run, workersOf, type Run } from '../test/start-server.ts';
 import { waitFor } from '../test/wait-for.ts';
 import { prepare, settle } from './prepare.ts';
 import { cpuUsOf } from './process-cpu.ts';
@@ -25,12 +25,13 @@ export class BenchServer {
     this.port = Number(new URL(server.url).port);
   }
 
-  /** Resolves when it serves. `env` are its options beside the defaults. Leaves nothing behind when it fails. */
-  static async start(env: Readonly<Record<string, string>>): Promise<BenchServer> {
+  /** Resolves when it serves. `env` are its options beside the defaults, `program` that of another checkout. Leaves nothing behind when it fails. */
+  static async start(env: Readonly<Record<string, string>>, program = main): Promise<BenchServer> {
     const folder = await mkdtemp(join(tmpdir(), 'messenger-bench-'));
     await chmod(folder, 0o755); // As root, the databases run as somebody else, who must get through.
     const dataDir = join(folder, 'data');
     const server = await run({
+      program,
       args: ['start', '--port', '0', '--data-dir', dataDir],
       env: { LOG_LEVEL: 'warn', ...env },
     });

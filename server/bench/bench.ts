@@ -1,7 +1,8 @@
-/** `npm run bench`: the reach table, or with `--only cost` the cost of requests. Exit code 0 when it was measured, whatever it says. */
+/** `npm run bench`: the reach table, or with `--only` the cost of requests, or the guide's stress run. Exit code 0 when it was measured, whatever it says. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { benchCost } from './cost/cost.ts';
+import { benchStress } from './cost/stress.ts';
 import { runInterruptibly } from './interruptible.ts';
 import { lines, type Line, type Source } from './lines.ts';
 import { describeRun } from './machine.ts';
@@ -34,5 +35,7 @@ async function bench({ only, seconds, rounds }: BenchOptions, signal: AbortSigna
 
 await runInterruptibly(async (signal) => {
   const options = readOptions(process.argv.slice(2));
-  await (options.only === 'cost' ? benchCost(options, signal) : bench(options, signal));
+  if (options.only === 'cost') await benchCost(options, signal);
+  else if (options.only === 'stress') await benchStress(options, signal);
+  else await bench(options, signal);
 });

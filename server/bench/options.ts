@@ -14,6 +14,7 @@ export interface BenchOptions {
   readonly pairs: boolean;
   readonly beside?: string;
   readonly json?: string;
+  readonly duration: number;
 }
 
 function whole(max: number): (text: string) => number {
@@ -44,15 +45,16 @@ export function readOptions(args: readonly string[]): BenchOptions {
   const program = new Command('npm run bench --')
     .description('Measures the lines of the reach table, and writes them into docs/performance.md.')
     .addOption(
-      new Option('--only <name>', 'one group of lines, or `cost`; then nothing is written').choices([
+      new Option('--only <name>', 'one group of lines, `cost` or `stress`; then nothing is written').choices([
         ...groups,
         'cost',
+        'stress',
       ]),
     )
     .option('--seconds <number>', 'length of one measurement', whole(600), 5)
     .option('--rounds <number>', 'how often each side has its turn; the medians count', whole(100), 5)
     .addOption(new Option('--quick', 'a look: two seconds, three rounds').implies({ seconds: 2, rounds: 3 }))
-    .optionsGroup('Of --only cost:')
+    .optionsGroup('Of --only cost (--beside of stress, too):')
     .option('--calls <names>', `closed loops of ${callNames.join()}`, someCalls, [...callNames])
     .option('--connections <numbers>', 'of the closed loops', wholes(10_000), [1, 8, 64, 512])
     .option('--rates <numbers>', 'requests per second of open loops', wholes(100_000), [800, 2_500])
@@ -60,6 +62,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     .option('--processes <numbers>', 'of each server', wholes(64), [1, 2])
     .option('--beside <folder>', 'another checkout that is measured, too')
     .option('--json <file>', 'where all samples are written to')
+    .option('--duration <seconds>', "of the guide's stress run", whole(600), 120)
     .exitOverride();
   return program.parse(args, { from: 'user' }).opts<BenchOptions>();
 }

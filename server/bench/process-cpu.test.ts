@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { cpuUsOf, parseStat } from './process-cpu.ts';
+import { cpuUsOf, machineBusyUs, parseStat } from './process-cpu.ts';
 
 test('a process is read whatever its name holds', () => {
   const stat = '42 (postgres: a) b) S 7 42 42 0 -1 4194560 1 0 0 0 11 22 33 44 20 0 1 0 5';
@@ -13,4 +13,5 @@ test('what this process burns is counted, and what nobody runs is nothing', () =
   while (process.cpuUsage().user < 100_000) Math.sqrt(before);
   assert.ok(cpuUsOf([process.pid]) >= 50_000);
   assert.equal(cpuUsOf([]), 0);
+  assert.ok(machineBusyUs() > cpuUsOf([process.pid]), 'it is a part of what the machine does');
 });

@@ -52,3 +52,10 @@ export function cpuUsOf(roots: readonly number[]): number {
     .filter((name) => /^\d+$/u.test(name))
     .reduce((sum, pid) => sum + usOf(pid, wanted), 0);
 }
+
+/** CPU microseconds of the whole machine so far, time stolen by its host included. */
+export function machineBusyUs(): number {
+  const [total = ''] = readFileSync('/proc/stat', 'latin1').split('\n', 1);
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] = total.split(/ +/u).map(Number);
+  return toUs(user + nice + system + irq + softIrq + steal);
+}

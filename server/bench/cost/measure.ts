@@ -1,7 +1,7 @@
 import type { CallName } from '../calls.ts';
 import type { LoadGenerator, LoadReport } from '../load.ts';
 import { deletePassing, insertUsers, prepare } from '../prepare.ts';
-import { cpuUsOf } from '../process-cpu.ts';
+import { cpuUsOf, machineBusyUs } from '../process-cpu.ts';
 import type { Cell } from './cells.ts';
 import type { SharedDatabases } from './databases.ts';
 import type { Side } from './sides.ts';
@@ -18,6 +18,8 @@ export interface Sample {
   readonly failures: number;
   /** See `LoadReport`. */
   readonly clientUse: number;
+  /** Cores that the rest of the machine used meanwhile: much of it, and the figures are not those of a quiet machine. */
+  readonly othersUse: number;
   readonly latestMs: number;
 }
 
@@ -64,8 +66,15 @@ function isWrite(call: CallName): boolean {
 }
 
 export async function measure(cell: Cell, side: Side, bench: Bench): Promise<Sample> {
-  const cpu = () => ({ server: cpuUsOf([side.pid]), databases: cpuUsOf(bench.databases.postmasters) });
+  const cpu = () => ({
+    server: cpuUsOf([side.pid]),
+    databases: cpuUsOf(bench.databases.postmasters),
+    machine: machineBusyUs(),
+  });
   const { report, before, after } = await load(cell, side, bench, cpu);
+  const serverUs = after.server - before.server;
+  const databaseUs = after.databases - before.databases;
+  const othersUs = after.machine - before.machine - serverUs - databaseUs - report.clientCpuUs;
   const { requests, perSecond, p50Ms, p99Ms, failures, clientUse, latestMs, bytes } = report;
   return {
     perSecond,
@@ -75,8 +84,9 @@ export async function measure(cell: Cell, side: Side, bench: Bench): Promise<Sam
     clientUse,
     latestMs,
     bytes: bytes / requests,
-    serverUs: (after.server - before.server) / requests,
-    databaseUs: (after.databases - before.databases) / requests,
+    serverUs: serverUs / requests,
+    databaseUs: databaseUs / requests,
+    othersUse: Math.max(0, othersUs) / ((requests / perSecond) * 1_000_000),
   };
 }
 

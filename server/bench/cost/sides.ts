@@ -33,10 +33,15 @@ function role(name: 'WRITE' | 'READ', { host, port, user, database }: Endpoint):
   };
 }
 
+/** The program of this checkout, or of another one in this folder. */
+export function programOf(checkout: string | undefined): string {
+  return checkout === undefined ? main : join(resolve(checkout), 'server/src/main.ts');
+}
+
 /** A whole server on these databases, with all its defaults. `checkout`: the folder of another one. */
 export async function startMessenger(processes: number, endpoints: EndpointPair, checkout?: string): Promise<Side> {
   const server = await run({
-    program: checkout === undefined ? main : join(resolve(checkout), 'server/src/main.ts'),
+    program: programOf(checkout),
     args: ['start', '--port', '0', '--workers', String(processes), '--data-dir', '/nonexistent'],
     env: { LOG_LEVEL: 'warn', ...role('WRITE', endpoints.write), ...role('READ', endpoints.read) },
   });

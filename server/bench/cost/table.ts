@@ -6,7 +6,7 @@ const nearLimit = 0.9;
 
 const heads = [
   ['cell', 'processes', 'side', 'requests/s', 'p50 ms', 'p99 ms', 'server µs', 'databases µs', 'statements', 'commits'],
-  ['calls server', 'calls databases', 'bytes', 'generator', '÷ floor: req/s', 'p50', 'CPU'],
+  ['calls server', 'calls databases', 'bytes', 'generator', 'others', '÷ floor: req/s', 'p50', 'CPU'],
 ].flat();
 
 function places(value: number | undefined, digits: number): string {
@@ -35,6 +35,7 @@ function rowOf(all: readonly Measured[], one: Measured): string[] {
     places(census?.databaseCalls, 1),
     places(medianOf(one, 'bytes'), 0),
     `${places(use * 100, 0)}%${use > nearLimit ? '!' : ''}`,
+    `${places(medianOf(one, 'othersUse') * 100, 0)}%`,
     ratio('perSecond'),
     ratio('p50Ms'),
     ratio('cpuUs'),
@@ -55,9 +56,14 @@ export function alignColumns(rows: readonly (readonly string[])[], texts: readon
     .join('\n');
 }
 
-/** Medians of the rounds, and ratios to the floor: medians of the ratios of rounds. */
+/**
+ * Medians of the rounds, and ratios to the floor: medians of the ratios of rounds. `generator` and `others` are parts of one
+ * core: of the load generator, and of everything else on the machine.
+ */
 export function renderCost(all: readonly Measured[]): string {
-  return alignColumns([heads, ...all.map((one) => rowOf(all, one))], [0, 2]);
+  const ceiling = Math.min(...all.map((one) => medianOf(one, 'perSecond') / medianOf(one, 'clientUse')));
+  const footer = `With a core of its own, the generator asks at least ${ceiling.toFixed(0)} requests/s.`;
+  return `${alignColumns([heads, ...all.map((one) => rowOf(all, one))], [0, 2])}\n\n${footer}`;
 }
 
 export function renderVerdicts(verdicts: readonly Verdict[]): string {

@@ -16,6 +16,7 @@ const sample: Sample = {
   bytes: 300,
   failures: 0,
   clientUse: 0.1,
+  othersUse: 0.05,
   latestMs: 0,
 };
 
@@ -72,9 +73,9 @@ test('the table has a line for each side, with its ratios to the floor', () => {
     measured('floor', 'get 1', [{ clientUse: 0.95 }]),
     measured('messenger', 'get 1', [{ perSecond: 50 }]),
   ]).split('\n');
-  assert.equal(lines.length, 3);
-  assert.match(lines[1] ?? '', /^get 1 +1 +floor +100 .* 95%!$/u);
-  assert.match(lines[2] ?? '', /^get 1 +1 +messenger +50 .* 10% +0\.50 +1\.00 +1\.00$/u);
+  assert.match(lines[1] ?? '', /^get 1 +1 +floor +100 .* 95%! +5%$/u);
+  assert.match(lines.at(-1) ?? '', /at least 105 requests\/s/u);
+  assert.match(lines[2] ?? '', /^get 1 +1 +messenger +50 .* 10% +5% +0\.50 +1\.00 +1\.00$/u);
 });
 
 test('texts are flush left, numbers flush right', () => {
