@@ -87,8 +87,8 @@ class Visitor {
     const status = this.#reader.push(chunk as Buffer);
     if (status === undefined) return true;
     const now = performance.now();
-    this.#progress.latencies.push(now - this.#askedAt);
-    if (status !== this.#asked?.status) this.#progress.failures += 1;
+    if (status === this.#asked?.status) this.#progress.latencies.push(now - this.#askedAt);
+    else this.#progress.failures += 1;
     this.#ask(now);
     return true;
   }

@@ -20,6 +20,7 @@ export interface Load {
 }
 
 export interface LoadReport {
+  /** Those that were answered as they should be; all figures are of these, so that refusals count for nothing. */
   readonly requests: number;
   /** Answers with another status than the one that means success, and requests without an answer. */
   readonly failures: number;

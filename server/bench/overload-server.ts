@@ -24,7 +24,7 @@ const app = await createHttpServer({
   newRequestId: () => `1-abcdef-${(count += 1).toString(36)}`,
 });
 const places = new Gate(8, 100_000);
-app.get('/work', async (request) => {
+app.get('/api/v1/users', async (request) => {
   await places.enter(10_000, request.lifetime);
   await sleep(4);
   places.leave();

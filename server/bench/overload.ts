@@ -5,16 +5,14 @@
  * Twice: against a stub that waits, so that the machine's load matters little, and against a whole server of one worker
  * with its databases, which creates users and shares the cores with them and with this. `--max-queue-ms 0` shows both without admission.
  */
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { run, type Run } from '../test/start-server.ts';
-import { waitFor } from '../test/wait-for.ts';
-import type { Order } from './http-client.ts';
+import { BenchServer } from './bench-server.ts';
+import { makeQuestions, type CallName } from './calls.ts';
+import { LoadGenerator } from './load.ts';
 import { OpenLoop, type Outcome } from './open-loop.ts';
 
 const { values: flags } = parseArgs({
@@ -27,35 +25,17 @@ const { values: flags } = parseArgs({
 });
 const seconds = Number(flags.seconds);
 const onsetSeconds = 2;
-const head = 'HTTP/1.1\r\nHost: 127.0.0.1\r\n';
-
-async function start(dataDir: string): Promise<Run> {
-  const args = ['start', '--port', '0', '--workers', '1', '--max-connections', '30000', '--data-dir', dataDir];
-  const server = await run({ args: [...args, '--max-queue-ms', flags['max-queue-ms']] });
-  await waitFor('the server to start', () => server.hasEnded || server.isServing, 60_000);
-  return server;
-}
-
-interface Question {
-  /** The bytes of one request. */
-  readonly request: string;
-  /** Of its answer, if it is not refused. */
-  readonly status: number;
-}
 
 /** Requests per second of 48 connections that ask again as soon as they are answered. */
-async function findCapacity(port: number, question: Question): Promise<number> {
-  const client = fork(join(import.meta.dirname, 'http-client.ts'));
-  const askAll = async (requests: number): Promise<number> => {
-    const began = performance.now();
-    const order: Order = { port, connections: 48, requests, ...question };
-    client.send(order);
-    await once(client, 'message');
-    return (requests / (performance.now() - began)) * 1_000;
+async function findCapacity(port: number, call: CallName): Promise<number> {
+  const generator = LoadGenerator.start(new AbortController().signal);
+  const ask = async (forSeconds: number): Promise<number> => {
+    const load = await generator.open({ port, connections: 48, seconds: forSeconds, calls: [call] });
+    return (await load.go()).perSecond;
   };
-  await askAll(2_000);
-  const capacity = await askAll(10_000);
-  client.disconnect();
+  await ask(1);
+  const capacity = await ask(2);
+  generator.stop();
   return capacity;
 }
 
@@ -79,13 +59,15 @@ function describe(latencies: readonly number[]): string {
   return `${latencies.length}, p50 ${p50}, p99 ${p99}, max ${max} ms`;
 }
 
-async function overload(port: number, question: Question): Promise<void> {
-  const capacity = await findCapacity(port, question);
+async function overload(port: number, call: CallName): Promise<void> {
+  const question = makeQuestions([call], { users: 1, doomed: 0 })();
+  if (question === undefined) throw new Error(`there is no question for ${call}`);
+  const capacity = await findCapacity(port, call);
   console.log(`capacity: ${capacity.toFixed(0)} requests/s`);
   const offer = async (name: string, times: number, honourRetryAfter: boolean): Promise<void> => {
     const load = new OpenLoop({
       port,
-      request: question.request,
+      request: question.text,
       perSecond: Math.round(capacity * times),
       onsetSeconds,
       seconds,
@@ -101,25 +83,17 @@ async function overload(port: number, question: Question): Promise<void> {
 async function overloadStub(): Promise<void> {
   const stub = fork(join(import.meta.dirname, 'overload-server.ts'), [flags['max-queue-ms']]);
   const told: unknown[] = await once(stub, 'message');
-  await overload(Number(told[0]), { request: `GET /work ${head}\r\n`, status: 200 });
+  await overload(Number(told[0]), 'list');
   stub.disconnect();
 }
 
 async function overloadServer(): Promise<void> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'messenger-overload-'));
-  await chmod(dataDir, 0o755); // As root, the databases run as somebody else, who must get through.
-  const server = await start(join(dataDir, 'data'));
+  const env = { WORKERS: '1', MAX_CONNECTIONS: '30000', MAX_QUEUE_MS: flags['max-queue-ms'] };
+  const server = await BenchServer.start(env);
   try {
-    const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
-    const bodyHead = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
-    await overload(Number(new URL(server.url).port), {
-      request: `POST /api/v1/users ${head}${bodyHead}\r\n${body}`,
-      status: 201,
-    });
+    await overload(server.port, 'post');
   } finally {
-    server.kill('SIGTERM');
-    await server.ended();
-    await rm(dataDir, { recursive: true, force: true });
+    await server.stop();
   }
 }
 

@@ -7,7 +7,7 @@ import type { SharedDatabases } from './databases.ts';
 import type { Side } from './sides.ts';
 import { SystemCalls } from './system-calls.ts';
 
-/** One measurement of a cell on a side. Microseconds, counts and bytes are per request. */
+/** One measurement of a cell on a side. Microseconds and bytes are per request that was answered as it should be. */
 export interface Sample {
   readonly perSecond: number;
   readonly p50Ms: number;

@@ -44,12 +44,6 @@ test('a target is reached when each of its cells reaches it, and names the worst
   assert.deepEqual(others, [], 'nothing is said of what was not measured');
 });
 
-test('one failed request makes a cell the worst, whatever its ratio', () => {
-  const floor = measured('floor', 'get 8', [{}]);
-  const [rate] = verdictsOf([floor, measured('messenger', 'get 8', [{ perSecond: 900, failures: 1 }])]);
-  assert.partialDeepStrictEqual(rate, { ratio: Number.NaN, reached: 0, of: 1 });
-});
-
 test('loads are compared with loads of the same server', () => {
   const verdicts = verdictsOf([
     measured('messenger', 'put 64', [{ perSecond: 1_000 }]),
@@ -71,11 +65,11 @@ test('loads are compared with loads of the same server', () => {
 test('the table has a line for each side, with its ratios to the floor', () => {
   const lines = renderCost([
     measured('floor', 'get 1', [{ clientUse: 0.95 }]),
-    measured('messenger', 'get 1', [{ perSecond: 50 }]),
+    measured('messenger', 'get 1', [{ perSecond: 50, failures: 7 }]),
   ]).split('\n');
   assert.match(lines[1] ?? '', /^get 1 +1 +floor +100 .* 95%! +5%$/u);
   assert.match(lines.at(-1) ?? '', /at least 105 requests\/s/u);
-  assert.match(lines[2] ?? '', /^get 1 +1 +messenger +50 .* 10% +5% +0\.50 +1\.00 +1\.00$/u);
+  assert.match(lines[2] ?? '', /^get 1 +1 +messenger +50 \(7 failed\) .* 10% +5% +0\.50 +1\.00 +1\.00$/u);
 });
 
 test('texts are flush left, numbers flush right', () => {

