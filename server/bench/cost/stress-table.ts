@@ -34,7 +34,8 @@ const lines: readonly Line[] = [
     title: 'CPU µs per request',
     digits: 0,
     of: ({ system, total }) =>
-      ((system?.serverCpuMs ?? Number.NaN) + (system?.databasesCpuMs ?? Number.NaN)) * (1_000 / total.count),
+      ((system?.serverCpuMs ?? Number.NaN) + (system?.databasesCpuMs ?? Number.NaN)) *
+      (1_000 / (total.count - total.failed)),
     atMost: 0.5,
   },
   {

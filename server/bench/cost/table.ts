@@ -61,8 +61,8 @@ export function alignColumns(rows: readonly (readonly string[])[], texts: readon
  * core: of the load generator, and of everything else on the machine.
  */
 export function renderCost(all: readonly Measured[]): string {
-  const ceiling = Math.min(...all.map((one) => medianOf(one, 'perSecond') / medianOf(one, 'clientUse')));
-  const footer = `With a core of its own, the generator asks at least ${ceiling.toFixed(0)} requests/s.`;
+  const most = Math.max(...all.map((one) => medianOf(one, 'clientUse')));
+  const footer = `The load generator used at most ${places(most * 100, 0)}% of a core.`;
   return `${alignColumns([heads, ...all.map((one) => rowOf(all, one))], [0, 2])}\n\n${footer}`;
 }
 
