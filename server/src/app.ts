@@ -107,7 +107,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const methods = collectMethods(http);
-  const drain = new Drain(http);
+  const drain = new Drain(connections);
   await apiDocs(http, {
     title: 'Messenger',
     version: settings.version,

@@ -1,5 +1,6 @@
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Lifetime } from '../lib/lifetime.ts';
 import type { Turn } from '../lib/turn.ts';
 import type { BatchTrace, TracedCall } from '../telemetry/batch-trace.ts';
 import type { Asker } from './caller.ts';
@@ -61,7 +62,7 @@ interface Waiter<Result> {
   readonly traced: TracedCall | undefined;
   readonly resolve: (result: Result) => void;
   readonly reject: (reason: unknown) => void;
-  readonly signal: AbortSignal;
+  readonly signal: Lifetime;
   readonly asker: Asker | undefined;
   readonly onAbort: () => void;
 }
@@ -118,7 +119,7 @@ export class Batch<Call, Result> {
   }
 
   /** `deadline` is by the clock, for a call that has had a part of its time already. */
-  async call(call: Call, signal: AbortSignal, asker?: Asker, deadline?: number): Promise<Result> {
+  async call(call: Call, signal: Lifetime, asker?: Asker, deadline?: number): Promise<Result> {
     signal.throwIfAborted();
     if (this.#waiting >= this.#options.maxWaiting) throw new AppError('pool_exhausted');
     const entry = this.#entryFor(call);

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import type { Lifetime } from '../lib/lifetime.ts';
 import type { Turn } from '../lib/turn.ts';
 import { Batch, type BatchLimits, type Sending } from './batch.ts';
 import type { BatchableRead } from './batchable.ts';
@@ -19,7 +20,7 @@ export interface Positioned<Result> {
 /** Makes one call, by the deadline or in the time that calls have. Rejects as `Batch` does. */
 export type Send<Call, Result> = (
   call: Call,
-  signal: AbortSignal,
+  signal: Lifetime,
   asker?: Asker,
   deadline?: number,
 ) => Promise<Positioned<Result>>;

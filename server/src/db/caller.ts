@@ -1,3 +1,4 @@
+import type { Lifetime } from '../lib/lifetime.ts';
 import type { Position } from './position.ts';
 
 /** Who waits for a statement, for the log. */
@@ -11,7 +12,7 @@ export interface Asker {
 /** What a request brings to the databases, and takes away from them. */
 export interface Caller extends Asker {
   /** Aborts when nobody waits for the answer any more. */
-  readonly lifetime: AbortSignal;
+  readonly lifetime: Lifetime;
   /** What the client has seen: its reads are at least that fresh. Undefined for clients that do not carry a token. */
   readonly token: Position | undefined;
   /** What the client will have seen with the answer; undefined when nothing has to be remembered. */

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { codeOf, createTestServer, listen, sendRaw, type RawAnswer } from '../../test/http-server.ts';
+import { signalOf } from '../../test/signal-of.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import type { HttpServer } from './server.ts';
 
@@ -18,7 +19,7 @@ before(async () => {
   app.post('/echo', async (request) => request.body);
   app.get('/busy', async () => ({}));
   app.get('/slow', async (request) => {
-    await sleep(5_000, undefined, { signal: request.lifetime }).catch(() => undefined);
+    await sleep(5_000, undefined, { signal: signalOf(request.lifetime) }).catch(() => undefined);
     return {};
   });
   app.get('/large', async (_request, reply) => reply.type('text/plain').send('x'.repeat(largeBytes)));

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { codeOf, createTestServer, listen, sendRaw, type RawAnswer } from '../../test/http-server.ts';
+import { signalOf } from '../../test/signal-of.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import type { HttpServer } from './server.ts';
 
@@ -27,7 +28,7 @@ before(async () => {
   });
   app.get('/long', async (request) => {
     running += 1;
-    await sleep(4_000, undefined, { signal: request.lifetime }).catch(() => (aborted += 1));
+    await sleep(4_000, undefined, { signal: signalOf(request.lifetime) }).catch(() => (aborted += 1));
     running -= 1;
     return {};
   });

@@ -34,6 +34,8 @@ export class Connections {
   /** Have had an answer, and wait for the next request. */
   readonly #idle = new ConnectionList();
   readonly #perAddress = new Map<string, number>();
+  /** While the server drains: each connection closes with its next answer. */
+  areClosing = false;
   #open = 0;
   /** Since the start. */
   readonly shed: Record<ShedReason, number> = { full: 0, address_limit: 0, silent: 0, idle: 0, accept_failed: 0 };

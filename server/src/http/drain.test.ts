@@ -5,6 +5,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 
 import { createTestServer, portOf } from '../../test/http-server.ts';
 import { waitFor } from '../../test/wait-for.ts';
+import { Connections } from './connections.ts';
 import { Drain, type DrainOptions } from './drain.ts';
 import { Listeners } from './listeners.ts';
 import type { HttpServer } from './server.ts';
@@ -23,8 +24,9 @@ let finish: () => void = () => undefined;
 let clients: Socket[] = [];
 
 beforeEach(async () => {
-  app = await createTestServer({ requestTimeoutMs: longMs });
-  drain = new Drain(app);
+  const connections = new Connections({ total: 100, perAddress: 0 });
+  app = await createTestServer({ requestTimeoutMs: longMs, connections });
+  drain = new Drain(connections);
   listeners = new Listeners(app.server, () => undefined);
   isRunning = false;
   app.get('/fast', async () => ({ answer: 'fast' }));

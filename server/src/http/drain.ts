@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { Connections } from './connections.ts';
 import type { Listeners } from './listeners.ts';
 import type { HttpServer } from './server.ts';
 
@@ -18,13 +19,10 @@ export interface DrainOptions {
 export class Drain {
   #draining = false;
   #turnsAway = false;
-  #isClosingConnections = false;
+  readonly #connections: Connections;
 
-  constructor(app: HttpServer) {
-    app.addHook('onSend', (_request, reply, _payload, done) => {
-      if (this.#isClosingConnections) reply.header('connection', 'close');
-      done();
-    });
+  constructor(connections: Connections) {
+    this.#connections = connections;
   }
 
   /** Whether it has begun: what has no end must end now. */
@@ -51,7 +49,7 @@ export class Drain {
     }
     const closed = listeners.close();
     if (!options.isReplaced) await pause(options.settleMs, signal);
-    this.#isClosingConnections = true;
+    this.#connections.areClosing = true;
     const cut = (): void => listeners.cut();
     signal.addEventListener('abort', cut, { once: true });
     if (signal.aborted) cut();

@@ -1,19 +1,22 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { errorCodes, type ErrorCode } from '@messenger/protocol/errors';
 
 import type { RepeatLog } from '../telemetry/repeat-log.ts';
+import type { Connections } from './connections.ts';
 import { corsHeaders } from './cors.ts';
+import { exchangeOf } from './exchange.ts';
 import type { HttpObserver } from './observer.ts';
 import { problemType, refusalLine, renderProblem, retryAfterSeconds } from './problem.ts';
-import { constantHeaders, type SecuredResponse } from './security-headers.ts';
+import { constantHeaders } from './security-headers.ts';
 
 export interface EarlyAnswersOptions {
   readonly corsOrigins: readonly string[];
   readonly newRequestId: () => string;
   readonly random: () => number;
   readonly failures: RepeatLog;
+  readonly connections: Pick<Connections, 'areClosing'>;
   readonly observer?: HttpObserver | undefined;
 }
 
@@ -42,17 +45,17 @@ export class EarlyAnswers {
   }
 
   /** Costs little, since an overload is refused here. After any other refusal the connection ends: its client is not ours. */
-  refuse(response: SecuredResponse, code: ErrorCode): void {
+  refuse(response: ServerResponse, code: ErrorCode): void {
     const { requestId, headers, body } = this.#make(code, response.req.headers.origin, response.req.socket);
-    response.requestId = requestId;
-    if (code !== 'overloaded') headers.push('Connection', 'close');
+    exchangeOf(response.req).requestId = requestId;
+    if (code !== 'overloaded' || this.#options.connections.areClosing) headers.push('Connection', 'close');
     response.writeHead(errorCodes[code].status, headers).end(body);
   }
 
   /** `OPTIONS *` asks what the server as a whole can do: RFC 9110, 9.3.7. */
-  answerOptions(response: SecuredResponse, methods: ReadonlySet<string>): void {
+  answerOptions(response: ServerResponse, methods: ReadonlySet<string>): void {
     const requestId = this.#options.newRequestId();
-    response.requestId = requestId;
+    exchangeOf(response.req).requestId = requestId;
     const headers = ['Allow', [...methods].join(', '), 'Content-Length', '0', 'Request-Id', requestId];
     response.writeHead(200, [...headers, ...corsHeaders(this.#options.corsOrigins, response.req.headers.origin)]).end();
   }

@@ -22,9 +22,4 @@ export function acceptJsonOnly(app: FastifyInstance): void {
     else if (text === '') done(null, undefined);
     else void parse(request, text, done);
   });
-  app.addHook('onRequest', (request, _reply, done) => {
-    const encoding = request.headers['content-encoding'];
-    if (encoding === undefined || encoding === 'identity') done();
-    else done(new AppError('unsupported_media_type'));
-  });
 }

@@ -7,10 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Type } from 'typebox';
 
 import { codeOf, createTestServer, listen, sendRaw, type RawAnswer } from '../../test/http-server.ts';
+import { signalOf } from '../../test/signal-of.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { AppError } from '../lib/app-error.ts';
 import { createLog } from '../telemetry/log.ts';
-import { ClientGoneError } from './lifetime.ts';
+import { ClientGoneError } from './exchange.ts';
 import { collectMethods } from './method-not-allowed.ts';
 import type { HttpServer } from './server.ts';
 
@@ -43,8 +44,8 @@ before(async () => {
     await sleep(5_000, undefined, { signal: lifetime }).catch(() => lifetime.throwIfAborted());
     return {};
   };
-  app.get('/slow', async (request) => slow(request.lifetime));
-  app.post('/slow', async (request) => slow(request.lifetime));
+  app.get('/slow', async (request) => slow(signalOf(request.lifetime)));
+  app.post('/slow', async (request) => slow(signalOf(request.lifetime)));
   app.route({
     method: ['GET', 'POST'],
     url: '/late',

@@ -3,13 +3,11 @@ import type { Socket } from 'node:net';
 
 import type { ErrorCode } from '@messenger/protocol/errors';
 
-import type { Clock } from '../lib/clock.ts';
 import type { Turn } from '../lib/turn.ts';
-import type { Admission } from './admission.ts';
 import type { Connections } from './connections.ts';
 import type { EarlyAnswers } from './early-answers.ts';
+import { Exchange, type ExchangeServices } from './exchange.ts';
 import { probeHalfClosed } from './half-closed.ts';
-import { observeRequest, type HttpObserver } from './observer.ts';
 import { checkRequest, knownMethods } from './request-rules.ts';
 import { SecuredResponse } from './security-headers.ts';
 
@@ -17,12 +15,9 @@ export interface NodeServerOptions {
   /** For the headers of a request, and again for the request as a whole. */
   readonly requestTimeoutMs: number;
   readonly maxHeaderBytes: number;
-  readonly connections: Connections;
-  readonly admission: Admission;
+  readonly services: ExchangeServices;
   readonly early: EarlyAnswers;
-  readonly clock: Clock;
   readonly turn?: Turn | undefined;
-  readonly observer?: HttpObserver | undefined;
 }
 
 /** How often Node looks for requests that arrive too slowly: they are cut within this long after their time. */
@@ -61,7 +56,7 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
   });
   // Node's own, undocumented: a client that has ended its side of the connection gets its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
-  admitConnections(server, options.connections);
+  admitConnections(server, options.services.connections);
   takeRequests(server, handle, options);
   server.on('connect', (_request: IncomingMessage, socket: Socket) =>
     options.early.refuseSocket(socket, 'not_implemented'),
@@ -85,47 +80,38 @@ function probeAnswerInFlight(this: Socket): void {
   if (inFlight === 1 && newestAnswer !== undefined) probeHalfClosed(this, newestAnswer);
 }
 
-function takeRequests(server: Server, handle: Handler, options: NodeServerOptions): void {
-  const { early } = options;
-  const begin = beginRequests(options);
+function takeRequests(server: Server, handle: Handler, { early, services, turn }: NodeServerOptions): void {
+  /** Returns how many requests of its connection are in flight. */
+  const begin = (response: ServerResponse): number => {
+    turn?.tick();
+    // oxlint-disable-next-line no-new -- The request has it.
+    new Exchange(response, services);
+    return services.connections.began(response);
+  };
   /** Whether it may go on; else it is answered. */
-  const admit = (request: IncomingMessage, response: SecuredResponse): boolean => {
-    const refusal = begin(response) > mostPipelined ? 'overloaded' : findRefusal(request, options);
+  const admit = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const refusal = begin(response) > mostPipelined ? 'overloaded' : findRefusal(request, services);
     if (refusal !== undefined) early.refuse(response, refusal);
     else if (request.url === '*') early.answerOptions(response, knownMethods);
     else return true;
     return false;
   };
-  server.on('request', (request, response: SecuredResponse) => {
+  server.on('request', (request, response) => {
     if (admit(request, response)) handle(request, response);
   });
   // A body that is not wanted is not asked for.
-  server.on('checkContinue', (request, response: SecuredResponse) => {
+  server.on('checkContinue', (request, response) => {
     if (!admit(request, response)) return;
     response.writeContinue();
     handle(request, response);
   });
-  server.on('checkExpectation', (_request, response: SecuredResponse) => {
+  server.on('checkExpectation', (_request, response) => {
     begin(response);
     early.refuse(response, 'expectation_failed');
   });
 }
 
-/** Returns what is done first with each request; it tells how many of its connection are in flight. */
-function beginRequests({ connections, observer, clock, turn }: NodeServerOptions) {
-  const observation = observer && { observer, clock };
-  const end = function (this: ServerResponse): void {
-    connections.ended(this);
-  };
-  return (response: SecuredResponse): number => {
-    turn?.tick();
-    response.on('close', end);
-    if (observation !== undefined) observeRequest(response, observation);
-    return connections.began(response);
-  };
-}
-
-function findRefusal(request: IncomingMessage, { admission }: NodeServerOptions): ErrorCode | undefined {
+function findRefusal(request: IncomingMessage, { admission }: ExchangeServices): ErrorCode | undefined {
   const violation = checkRequest(request);
   if (violation !== undefined) return violation;
   if (admission.isOpen() || isAlwaysAnswered(request.url ?? '') || isPreflight(request)) return undefined;

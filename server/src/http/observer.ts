@@ -1,8 +1,5 @@
 import type { ErrorCode } from '@messenger/protocol/errors';
 
-import type { Clock } from '../lib/clock.ts';
-import type { SecuredResponse } from './security-headers.ts';
-
 export interface EndedRequest {
   readonly method: string;
   /** The pattern of the route (`/api/v1/users/:id`), never the address; undefined when it met none. */
@@ -45,48 +42,4 @@ export function observeHttpBy(observers: readonly Partial<HttpObserver>[]): Http
       for (const one of observers) one.requestRefused?.(code);
     },
   };
-}
-
-/** The status of a request whose client went away. nginx's. */
-export const clientGone = 499;
-
-/** Tells of one request, from now to the end of its answer. One listener for all: what it needs is on the answer. */
-export function observeRequest(response: SecuredResponse, observation: Observation): void {
-  response.observation = observation;
-  response.beganMs = observation.clock.now();
-  observation.observer.requestBegan();
-  response.on('close', tellEnd);
-}
-
-/** Who is told, and by which clock. */
-export interface Observation {
-  readonly observer: HttpObserver;
-  readonly clock: Clock;
-}
-
-/**
- * For an answer that goes on as long as its client likes: its request has ended now that it is being answered. What follows is
- * neither in flight nor slow.
- */
-export function endObservation(response: SecuredResponse): void {
-  response.off('close', tellEnd);
-  tell(response, response.statusCode);
-}
-
-function tellEnd(this: SecuredResponse): void {
-  tell(this, this.writableFinished ? this.statusCode : clientGone);
-}
-
-function tell(response: SecuredResponse, status: number): void {
-  const { req, route, requestId, traceId, beganMs, observation } = response;
-  observation?.observer.requestEnded({
-    method: req.method ?? '',
-    route,
-    requestId,
-    traceId,
-    client: req.socket.remoteAddress,
-    status,
-    beganMs,
-    durationMs: observation.clock.now() - beganMs,
-  });
 }

@@ -2,10 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
 import { LiveFeed, type LiveFeedOptions } from './live-feed.ts';
-import { endObservation } from './observer.ts';
+import { exchangeOf } from './exchange.ts';
 import { mayOpen, onlyOperator, type OperatorGuardOptions } from './operator-guard.ts';
 import { loadOpsAssets, type OpsAsset } from './ops-assets.ts';
-import { SecuredResponse } from './security-headers.ts';
 import type { HttpServer } from './server.ts';
 
 export interface OpsRoutesOptions extends LiveFeedOptions {
@@ -27,10 +26,10 @@ export async function opsRoutes(app: HttpServer, { guard, ...options }: OpsRoute
   const feed = new LiveFeed(options);
   // Without HEAD: what has no end has nothing to say before it.
   const endless = { ...hidden, onRequest, exposeHeadRoute: false, config: { endless: true } };
-  app.get('/ops/stream', endless, (_request, reply) => {
+  app.get('/ops/stream', endless, (request, reply) => {
     reply.hijack();
     feed.add(reply.raw);
-    if (reply.raw instanceof SecuredResponse) endObservation(reply.raw);
+    exchangeOf(request.raw).tell(reply.raw.statusCode);
   });
 }
 

@@ -5,6 +5,7 @@ import { codeOf, createTestServer, listen, sendRaw } from '../../test/http-serve
 import { waitFor } from '../../test/wait-for.ts';
 import { Turn } from '../lib/turn.ts';
 import { createLog } from '../telemetry/log.ts';
+import { Connections } from './connections.ts';
 import type { HttpServer } from './server.ts';
 
 /** More than may always be at work. */
@@ -24,6 +25,7 @@ class CountedTurn extends Turn {
 
 const turn = new CountedTurn({ now: () => 0 });
 let app: HttpServer;
+let connections: Connections;
 let port = 0;
 let now = 0;
 let dice = 0.5;
@@ -32,7 +34,9 @@ let finish: () => void = () => undefined;
 let stuck: Promise<unknown>[] = [];
 
 beforeEach(async () => {
+  connections = new Connections({ total: 100, perAddress: 0 });
   app = await createTestServer({
+    connections,
     requestTimeoutMs: 400,
     log,
     clock: { now: () => now },
@@ -82,6 +86,14 @@ test('an overloaded server refuses early: 503, when to come back, and an id, wit
   assert.match(answer.head, /^Retry-After: 3$/mu);
   assert.match(answer.head, /^Request-Id: test-\d+$/mu);
   assert.match(answer.head, /^X-Content-Type-Options: nosniff$/mu);
+});
+
+test('a refusal by a server that is being stopped closes its connection', async () => {
+  await overload();
+  connections.areClosing = true;
+  const answer = await sendRaw(port, `GET /stuck ${head}\r\n`);
+  assert.equal(codeOf(answer), 'overloaded');
+  assert.match(answer.head, /^Connection: close$/mu);
 });
 
 test('a page may still ask whether it may call, and can read the refusal', async () => {

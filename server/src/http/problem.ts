@@ -88,8 +88,8 @@ export function createErrorHandler({ failures, random, observer }: ErrorHandlerO
 }
 
 /** `client` is the address of the other end of the connection: behind a proxy, that of the proxy. */
-function describeRequest({ id, traceId, routeOptions, raw }: FastifyRequest): object {
-  return { requestId: id, traceId, route: routeOptions.url, client: raw.socket.remoteAddress };
+function describeRequest({ id, routeOptions, raw }: FastifyRequest): object {
+  return { requestId: id, traceId: raw.exchange?.traceId, route: routeOptions.url, client: raw.socket.remoteAddress };
 }
 
 /** A refusal for which the server is to blame; `route` is the pattern, and undefined before a route is known. */

@@ -1,7 +1,5 @@
 import { ServerResponse } from 'node:http';
 
-import type { Observation } from './observer.ts';
-
 /** Everything but our own files is refused: pages here load nothing from other hosts. */
 const contentSecurityPolicy = [
   "default-src 'none'",
@@ -47,14 +45,6 @@ declare module 'http' {
  * checks each name and value anew. Should Node rename the method, server/src/http/security-headers.test.ts fails.
  */
 export class SecuredResponse extends ServerResponse {
-  /** The pattern of the route that answers, once it is known. */
-  route: string | undefined;
-  requestId: string | undefined;
-  traceId: string | undefined;
-  /** When its request began, for those who are told of its end. */
-  beganMs = 0;
-  observation: Observation | undefined;
-
   override _storeHeader(statusLine: string, headers: unknown): void {
     super._storeHeader(statusLine + (hasCacheControl(headers) ? securityHeaders : constantHeaders), headers);
   }

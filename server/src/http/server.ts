@@ -3,14 +3,16 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
-  type FastifyReply,
   type FastifyRequest,
   type RawServerDefault,
 } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { Caller } from '../db/caller.ts';
+import { encodeToken } from '../db/position.ts';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Lifetime } from '../lib/lifetime.ts';
 import type { Turn } from '../lib/turn.ts';
 import type { Log } from '../telemetry/log.ts';
 import { RepeatLog } from '../telemetry/repeat-log.ts';
@@ -18,17 +20,31 @@ import type { RequestTraces } from '../telemetry/request-traces.ts';
 import { Admission } from './admission.ts';
 import { answerClientError } from './client-errors.ts';
 import type { Connections } from './connections.ts';
-import { carryConsistency } from './consistency.ts';
+import { readToken, tokenHeader } from './consistency.ts';
 import { corsOptions } from './cors.ts';
+import { Deadlines } from './deadlines.ts';
 import { EarlyAnswers } from './early-answers.ts';
+import { Exchange, exchangeOf, type ExchangeServices } from './exchange.ts';
 import { acceptJsonOnly } from './json-body.ts';
-import { limitLifetime } from './lifetime.ts';
+import { endLate } from './lifetime.ts';
 import type { HttpObserver } from './observer.ts';
 import { createNodeServer, isAlwaysAnswered } from './node-server.ts';
 import { createErrorHandler } from './problem.ts';
 import { createValidatorCompiler } from './request-validation.ts';
-import { carryTrace } from './trace-context.ts';
-import { SecuredResponse } from './security-headers.ts';
+import { readTraceparent, traceRequests } from './trace-context.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Aborts when the request's time is over, and when its client goes away. */
+    lifetime: Lifetime;
+    /** The request as the databases see it. */
+    caller: Caller;
+  }
+  interface FastifyContextConfig {
+    /** Whether answers of this route go on as long as their client likes. */
+    endless?: boolean;
+  }
+}
 
 export interface HttpOptions {
   /** For a request as a whole; then 408. Its headers alone get as long. */
@@ -65,13 +81,17 @@ export type HttpServer = FastifyInstance<
  * request's time is over and when its client goes away.
  */
 export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
-  const admission = new Admission(options.maxQueueMs, options.clock);
+  const services: ExchangeServices = {
+    ...options,
+    admission: new Admission(options.maxQueueMs, options.clock),
+    deadlines: new Deadlines(options.requestTimeoutMs, options.clock, endLate),
+  };
   const failures = new RepeatLog(options.log);
   const early = new EarlyAnswers({ ...options, failures });
   const answerError = createErrorHandler({ ...options, failures });
   // No logger: Fastify would make one for every request, and all that it has to say is said by `answerError`.
   const app = Fastify({
-    serverFactory: (handle) => createNodeServer(handle, { ...options, admission, early }),
+    serverFactory: (handle) => createNodeServer(handle, { ...options, services, early }),
     genReqId: options.newRequestId,
     bodyLimit: options.maxBodyBytes,
     return503OnClosing: false,
@@ -84,44 +104,68 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   app.setNotFoundHandler(async () => {
     throw new AppError('not_found');
   });
-  carryTrace(app, options.traces);
-  limitLifetime(app, options.requestTimeoutMs);
-  carryConsistency(app);
-  countWork(app, admission);
   if (options.corsOrigins.length > 0) await app.register(cors, corsOptions(options.corsOrigins));
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('request-id', request.id);
-    if (options.observer !== undefined) nameAnswer(request, reply);
-    done(request.is404 ? new AppError('not_found') : undefined); // Before the body is read.
-  });
+  if (options.traces !== undefined) traceRequests(app, options.traces);
+  carryExchange(app, services);
   acceptJsonOnly(app);
   app.addHook('onClose', async () => failures.close());
   return app;
 }
 
-/** For the observer, which hears of answers that Fastify never sees, too. `inject` in tests makes answers of its own kind. */
-function nameAnswer(request: FastifyRequest, { raw }: FastifyReply): void {
-  if (!(raw instanceof SecuredResponse)) return;
-  raw.route = request.is404 ? undefined : request.routeOptions.url;
-  raw.requestId = request.id;
-  raw.traceId = request.traceId;
+/**
+ * Begins and ends what every request has. One hook each: Fastify pays for each of them, with each request. A refusal here comes before
+ * the body is read.
+ */
+function carryExchange(app: FastifyInstance, services: ExchangeServices): void {
+  const { deadlines, connections } = services;
+  app.decorateRequest('lifetime', { getter: exchangeOfThis });
+  app.decorateRequest('caller', { getter: exchangeOfThis });
+  app.addHook('onRequest', (request, reply, done) => {
+    const exchange = request.raw.exchange ?? new Exchange(reply.raw, services); // `inject` in tests comes past our server.
+    exchange.requestId = request.id;
+    exchange.reply = reply;
+    deadlines.add(exchange);
+    reply.header('request-id', request.id);
+    done(readHeaders(request, exchange));
+  });
+  app.addHook('onSend', ({ raw: { exchange } }, reply, _payload, done) => {
+    exchange?.endWork();
+    if (exchange?.seen !== undefined) reply.header(tokenHeader, encodeToken(exchange.seen));
+    if (connections.areClosing) reply.header('connection', 'close');
+    done();
+  });
+  followHandlers(app, deadlines);
+}
+
+function exchangeOfThis(this: FastifyRequest): Exchange {
+  return exchangeOf(this.raw);
+}
+
+/** Returns why the request is refused, or undefined. */
+function readHeaders({ headers, is404 }: FastifyRequest, exchange: Exchange): AppError | undefined {
+  const { traceparent, 'content-encoding': encoding } = headers;
+  if (traceparent !== undefined) exchange.traceId = readTraceparent(traceparent)?.traceId;
+  const token = readToken(headers[tokenHeader]);
+  if (token instanceof AppError) return token;
+  exchange.token = token;
+  if (is404) return new AppError('not_found');
+  return encoding === undefined || encoding === 'identity' ? undefined : new AppError('unsupported_media_type');
 }
 
 /**
  * Work is what handlers do: a client that is slow to send its body or to read its answer is no load; and that the server
  * says how it is does not mean that it gets anything done.
  */
-function countWork(app: FastifyInstance, admission: Admission): void {
+function followHandlers(app: FastifyInstance, deadlines: Deadlines): void {
   app.addHook('onRoute', (route) => {
-    const { handler } = route;
-    if (isAlwaysAnswered(route.url)) return;
-    route.handler = async function (request, reply) {
-      const began = admission.begin();
-      try {
-        return await handler.call(this, request, reply);
-      } finally {
-        admission.end(began);
-      }
+    const { handler, url, config } = route;
+    const isWork = !isAlwaysAnswered(url);
+    route.handler = function (request, reply) {
+      const exchange = exchangeOf(request.raw);
+      exchange.route = url;
+      if (config?.endless === true) deadlines.remove(exchange);
+      if (isWork) exchange.beginWork();
+      return handler.call(this, request, reply);
     };
   });
 }

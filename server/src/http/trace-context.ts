@@ -2,14 +2,7 @@ import type { Span } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 import type { RequestTraces } from '../telemetry/request-traces.ts';
-import { clientGone } from './observer.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The trace that the request belongs to, in hex; undefined when it belongs to none. */
-    traceId: string | undefined;
-  }
-}
+import { clientGone, exchangeOf } from './exchange.ts';
 
 /** Where a request comes from, in the words of the W3C's Trace Context: ids in lower-case hex. */
 export interface TraceParent {
@@ -35,20 +28,10 @@ export function readTraceparent(header: string | string[] | undefined): TracePar
 }
 
 /**
- * Has `request.traceId` say which trace the client's `traceparent` names, for the log. With `traces`, every request has one,
- * and a span in it; what its handler does belongs to that span.
+ * Gives every request a span, in the trace that the client's `traceparent` names or in a new one; what its handler does belongs to
+ * that span.
  */
-export function carryTrace(app: FastifyInstance, traces: RequestTraces | undefined): void {
-  app.decorateRequest('traceId');
-  if (traces !== undefined) return traceRequests(app, traces);
-  app.addHook('onRequest', (request, _reply, done) => {
-    const { traceparent } = request.headers;
-    if (traceparent !== undefined) request.traceId = readTraceparent(traceparent)?.traceId;
-    done();
-  });
-}
-
-function traceRequests(app: FastifyInstance, traces: RequestTraces): void {
+export function traceRequests(app: FastifyInstance, traces: RequestTraces): void {
   const spans = new WeakMap<FastifyRequest, Span>();
   const end = (request: FastifyRequest, status: number): void => {
     const span = spans.get(request);
@@ -63,7 +46,7 @@ function traceRequests(app: FastifyInstance, traces: RequestTraces): void {
       readTraceparent(headers['traceparent']),
     );
     spans.set(request, span);
-    request.traceId = span.spanContext().traceId;
+    exchangeOf(request.raw).traceId = span.spanContext().traceId;
     raw.on('close', () => end(request, raw.writableFinished ? raw.statusCode : clientGone));
     done();
   });

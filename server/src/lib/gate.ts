@@ -1,3 +1,5 @@
+import type { Lifetime } from './lifetime.ts';
+
 interface Waiting {
   admit(): void;
 }
@@ -41,7 +43,7 @@ export class Gate {
   }
 
   /** Resolves inside. Rejects with `GateRefusal`, or with the signal's reason when that aborts first. */
-  async enter(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  async enter(timeoutMs: number, signal?: Lifetime): Promise<void> {
     signal?.throwIfAborted();
     if (!this.isFull) {
       this.#inside += 1;
@@ -57,7 +59,7 @@ export class Gate {
     else next.admit();
   }
 
-  #wait(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  #wait(timeoutMs: number, signal?: Lifetime): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const settle = (): void => {
       this.#queue.delete(waiting);

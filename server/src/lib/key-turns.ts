@@ -1,11 +1,12 @@
 import { GateRefusal } from './gate.ts';
+import type { Lifetime } from './lifetime.ts';
 
 interface Waiting {
   admit(): void;
 }
 
 interface WaitLimits {
-  readonly signal: AbortSignal;
+  readonly signal: Lifetime;
   readonly timeoutMs: number;
 }
 
