@@ -93,6 +93,9 @@ export function clientConfig(endpoint: Endpoint, session: SessionOptions): Clien
       ...sessionSettings(endpoint),
       statement_timeout: String(session.statementTimeoutMs),
       idle_in_transaction_session_timeout: String(idleInTransactionTimeoutMs),
+      // A prepared statement is planned once. By default PostgreSQL plans pages and batches anew at each execution, because
+      // it estimates them cheaper that way. Figures: docs/decisions/0041-batches-by-need.md.
+      plan_cache_mode: 'force_generic_plan',
     }),
     types: customTypes,
   };

@@ -27,7 +27,6 @@ const wanted: Readonly<Record<string, Wanted>> = {
   session_replication_role: { value: 'origin', status: 'fail', harm: 'Foreign keys and triggers are not looked at' },
   array_nulls: { value: 'on', status: 'warn', harm: 'A name that reads NULL can be taken for none' },
   temp_file_limit: { value: '-1', status: 'warn', harm: 'Long pages of many clients at once can fail' },
-  plan_cache_mode: { value: 'auto', status: 'warn', harm: 'Prepared statements get a worse plan' },
   enable_indexscan: noPlan,
   enable_bitmapscan: noPlan,
   enable_sort: noPlan,

@@ -1,0 +1,42 @@
+/** docs/decisions/0041-batches-by-need.md has the figures. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { useApp } from '../../test/app.ts';
+import { useDatabase } from '../../test/database.ts';
+import { someone, usersOf } from '../../test/users.ts';
+import { waitFor } from '../../test/wait-for.ts';
+import { withClient } from '../db/session.ts';
+
+const database = useDatabase();
+const app = useApp(database);
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
+
+test('a rename writes to no index', async () => {
+  const users = usersOf(app());
+  const { id } = await users.create({ first_name: 'Ada', last_name: 'Lovelace' }, someone());
+  await users.rename(id, { first_name: 'Grace', last_name: 'Hopper' }, someone());
+  // Sessions report their counts when they are idle.
+  await waitFor(
+    'the rename to be counted',
+    async () => {
+      const [row] = await database().sql<{ updated: number; hot: number }>(
+        `select n_tup_upd::int as updated, n_tup_hot_upd::int as hot from pg_stat_user_tables where relname = 'users'`,
+      );
+      assert.equal(row?.hot, row?.updated);
+      return row?.updated === 1;
+    },
+    20_000,
+  );
+});
+
+test('a prepared statement is planned once', async () => {
+  await withClient(database().endpoints.read, session, async (client) => {
+    const text = 'select id from users order by created_at desc, id desc limit $1';
+    for (let times = 0; times < 10; times += 1) await client.query({ name: 'page', text, values: [20] });
+    const { rows } = await client.query(
+      "select generic_plans::int as once, custom_plans::int as anew from pg_prepared_statements where name = 'page'",
+    );
+    assert.deepEqual(rows, [{ once: 10, anew: 0 }]);
+  });
+});
