@@ -114,14 +114,14 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
       await roles.restart();
     },
   });
-  const announce = oneOff('announcement', async () => embedded?.announce(url()));
 
   const reload = async (next: LoadedConfig, signal: AbortSignal): Promise<readonly string[]> => {
+    const replaced = assertReplaceable(serving);
     const changed = changedOptions(inUse.loaded.config, next.config);
     const found = await inUse.prepare(next, AbortSignal.any([signal, AbortSignal.timeout(startTimeoutMs)]));
     await latePrimary.stop();
     try {
-      await reloadWorkers(serving, settingsOf(next, found), () => inUse.adopt(next, found));
+      await replaced.reload(settingsOf(next, found), () => inUse.adopt(next, found));
     } finally {
       if (inUse.loaded === next) await Promise.all([metrics.follow(next.config), roles.restart()]);
       await latePrimary.start();
@@ -142,7 +142,7 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
       oneOff('port, again', async () => void (await findPort(host, port))),
       serving,
       latePrimary,
-      announce,
+      oneOff('announcement', async () => embedded?.announce(url())),
       ...(config.server.runDir === undefined ? [] : [holdRunFolder(config.server.runDir, url)]),
     ],
     summary: () => ({
@@ -165,14 +165,10 @@ async function letWrite(
   else await serving.reload(settings);
 }
 
-async function reloadWorkers(
-  serving: Workers<WorkerSettings> | InProcessWorker,
-  settings: (worker: number) => WorkerSettings,
-  onProven: () => void,
-): Promise<void> {
+function assertReplaceable(serving: Workers<WorkerSettings> | InProcessWorker): Workers<WorkerSettings> {
   if (serving instanceof InProcessWorker)
     throw new OperatorError('With ENABLE_PREFORK=false there are no worker processes to replace; restart the server.');
-  await serving.reload(settings, onProven);
+  return serving;
 }
 
 /** Elsewhere the workers share one listener of the supervisor. Node's documentation, `server.listen`, `reusePort`. */

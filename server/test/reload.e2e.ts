@@ -2,16 +2,24 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
+import { findPort } from '../src/process/port.ts';
 import { SteadyLoad } from './chaos/steady-load.ts';
-import { firstRole, Reloadable, secondRole } from './reloadable.ts';
+import { firstRole, firstToken, Reloadable, secondRole } from './reloadable.ts';
 import { workersOf } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 let system: Reloadable;
 let load: SteadyLoad;
+let metricsUrl: string;
+let token = firstToken;
 
 before(async () => {
-  system = await Reloadable.create({ env: { WORKERS: '1' }, yaml: 'server: {max_queue_ms: 5000}\n' });
+  const port = await findPort('127.0.0.1', 0);
+  metricsUrl = `http://127.0.0.1:${port}/metrics`;
+  system = await Reloadable.create({
+    env: { WORKERS: '1', METRICS_PORT: String(port) },
+    yaml: 'server: {max_queue_ms: 5000}\n',
+  });
 });
 after(async () => system.destroy());
 
@@ -28,8 +36,12 @@ const workers = (): Set<number> => new Set(workersOf(system.server.pid));
 const withOptions = (options: string, user = firstRole): string =>
   `${system.hosts([system.primary], [system.standby], user)}server: {${options}}\n`;
 
+async function askForMetrics(shown: string): Promise<Response> {
+  return await fetch(metricsUrl, { headers: { authorization: `Bearer ${shown}` } });
+}
+
 async function metricsPage(): Promise<string> {
-  return await (await fetch(`${system.server.url}/metrics`)).text();
+  return await (await askForMetrics(token)).text();
 }
 
 test('a reload that is refused changes nothing', async () => {
@@ -52,13 +64,15 @@ test('a reload that is refused changes nothing', async () => {
   assert.deepEqual(workers(), first);
 });
 
-test('a reload takes another role and other options', async () => {
+test('a reload takes another role, other options and another token of METRICS_PORT', async () => {
   const first = workers();
   await system.writePassword('second');
+  token = 'the second token of the operator';
+  await system.writeToken(token);
   await system.configure(withOptions('max_queue_ms: 5000, max_body_bytes: 2048', secondRole));
   assert.deepEqual(await system.reload(), {
     code: 0,
-    text: 'Reloaded; changed: MAX_BODY_BYTES, DB_WRITE_USER, DB_WRITE_PASSWORD, DB_READ_USER, DB_READ_PASSWORD\n',
+    text: 'Reloaded; changed: MAX_BODY_BYTES, DB_WRITE_USER, DB_WRITE_PASSWORD, DB_READ_USER, DB_READ_PASSWORD, METRICS_TOKEN\n',
   });
   assert.ok([...workers()].every((pid) => !first.has(pid)));
   const large = await fetch(`${system.server.url}/api/v1/users`, {
@@ -67,7 +81,18 @@ test('a reload takes another role and other options', async () => {
     body: JSON.stringify({ first_name: 'x'.repeat(3_000), last_name: 'x' }),
   });
   assert.equal(large.status, 413);
+  assert.equal((await askForMetrics(firstToken)).status, 401);
   assert.match(await metricsPage(), /^messenger_postgres_up\{server="primary"[^}]*\} 1$/mu);
+});
+
+test('a server without worker processes refuses to reload, and serves on', async () => {
+  const other = await system.start({ ENABLE_PREFORK: 'false' });
+  const { code, text } = await system.reload(1);
+  assert.equal(code, 1);
+  assert.match(text, /^With ENABLE_PREFORK=false there are no worker processes to replace; restart the server/u);
+  assert.equal((await fetch(`${other.url}/api/v1/users?limit=1`)).status, 200);
+  other.kill('SIGTERM');
+  assert.equal(await other.ended(), 0);
 });
 
 test('SIGHUP takes a new password of the same role; until then, workers share the connections that they have', async () => {
@@ -84,7 +109,7 @@ test('SIGHUP takes a new password of the same role; until then, workers share th
   system.server.kill('SIGHUP');
   const reloads = (): number => system.server.stderr.split('the configuration was reloaded').length - 1;
   await waitFor('a reload by signal', () => reloads() === 2, 30_000);
-  assert.doesNotMatch(system.server.stderr, /"(?:first|second|another|wrong)"/u);
+  assert.doesNotMatch(system.server.stderr, /"(?:first|second|another|wrong)"|token of the operator/u);
 });
 
 test('a reload takes other hosts: several for writes, the primary for reads', async () => {

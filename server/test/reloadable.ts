@@ -16,6 +16,9 @@ const log = createLog({ level: 'silent', name: 'test', pretty: false });
 /** Roles that log in with a password, with the rights of the application. */
 export const [firstRole, secondRole] = ['reload_first', 'reload_second'];
 
+/** METRICS_TOKEN of the start. */
+export const firstToken = 'the first token of the operator';
+
 /** How `messenger reload` ended. */
 export interface ReloadOutcome {
   readonly code: number | string;
@@ -23,7 +26,6 @@ export interface ReloadOutcome {
 }
 
 export interface ReloadableOptions {
-  readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Adds to the configuration file of the start. */
   readonly yaml?: string;
@@ -34,7 +36,7 @@ export class Reloadable {
   readonly primary: TestServer;
   readonly standby: TestServer;
   readonly #folder: string;
-  #server: Run | undefined;
+  readonly #servers: Run[] = [];
 
   private constructor(primary: TestServer, standby: TestServer, folder: string) {
     this.primary = primary;
@@ -43,7 +45,7 @@ export class Reloadable {
   }
 
   /** Resolves when it serves, as the first role. Whoever calls this calls `destroy`. */
-  static async create({ args = [], env = {}, yaml = '' }: ReloadableOptions = {}): Promise<Reloadable> {
+  static async create({ env = {}, yaml = '' }: ReloadableOptions = {}): Promise<Reloadable> {
     await becomeTestUser();
     const primary = await TestServer.createPrimary();
     const standby = await TestServer.createStandby(primary);
@@ -51,7 +53,9 @@ export class Reloadable {
     try {
       await system.#askForPasswords();
       await system.configure(`${system.hosts([primary], [standby])}${yaml}`);
-      await system.#start(args, env);
+      await system.writePassword('first');
+      await system.writeToken(firstToken);
+      await system.start(env);
     } catch (error) {
       await system.destroy();
       throw error;
@@ -60,8 +64,9 @@ export class Reloadable {
   }
 
   get server(): Run {
-    assert(this.#server, 'the server was started');
-    return this.#server;
+    const [server] = this.#servers;
+    assert(server, 'the server was started');
+    return server;
   }
 
   /** The part of the configuration that says where the databases are, and who we are there. */
@@ -77,12 +82,12 @@ export class Reloadable {
   }
 
   async configure(yaml: string): Promise<void> {
-    await writeFile(join(this.#folder, 'messenger.yaml'), yaml);
+    await writeFile(this.#path('messenger.yaml'), yaml);
   }
 
   /** Writes the file of the password; the databases keep theirs. */
   async writePassword(password: string): Promise<void> {
-    await writeFile(join(this.#folder, 'password'), password);
+    await writeFile(this.#path('password'), password);
   }
 
   /** The databases take another password for a role from now on; the file keeps its own. */
@@ -91,11 +96,34 @@ export class Reloadable {
     await this.replicated();
   }
 
-  /** Runs `messenger reload`. */
-  async reload(): Promise<ReloadOutcome> {
-    const command = await run({ args: ['reload'], env: { MESSENGER_RUN_DIR: join(this.#folder, 'run') } });
+  /** Writes the file of METRICS_TOKEN. */
+  async writeToken(token: string): Promise<void> {
+    await writeFile(this.#path('token'), token);
+  }
+
+  /** Runs `messenger reload`, for the first server or for another one. */
+  async reload(server = 0): Promise<ReloadOutcome> {
+    const command = await run({ args: ['reload'], env: { MESSENGER_RUN_DIR: this.#path(`run ${server}`) } });
     const code = await command.ended();
     return { code, text: `${command.stdout}${command.stderr}` };
+  }
+
+  /** Starts one more server on the same databases and files, with a run folder of its own. Resolves when it serves. */
+  async start(env: Readonly<Record<string, string>>): Promise<Run> {
+    const number = this.#servers.length;
+    const files = {
+      MESSENGER_CONFIG: this.#path('messenger.yaml'),
+      DB_WRITE_PASSWORD_FILE: this.#path('password'),
+      DB_READ_PASSWORD_FILE: this.#path('password'),
+      METRICS_TOKEN_FILE: this.#path('token'),
+      MESSENGER_RUN_DIR: this.#path(`run ${number}`),
+    };
+    const args = ['start', '--port', '0'];
+    const server = await run({ args, env: { WORKERS: '2', LOG_REQUESTS: '0', ...files, ...env } });
+    this.#servers.push(server);
+    await waitFor('the server to start', () => server.hasEnded || server.isServing, 30_000);
+    assert(!server.hasEnded, `the server ended, saying:\n${server.stderr}`);
+    return server;
   }
 
   /** Resolves when the standby has everything that is on the primary now. */
@@ -110,24 +138,15 @@ export class Reloadable {
   }
 
   async destroy(): Promise<void> {
-    if (this.#server !== undefined && !this.#server.hasEnded) this.#server.kill('SIGTERM');
-    await this.#server?.ended();
+    for (const server of this.#servers) if (!server.hasEnded) server.kill('SIGTERM');
+    await Promise.all(this.#servers.map(async (server) => server.ended()));
     await this.primary.remove();
     await this.standby.remove();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #start(args: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
-    await this.writePassword('first');
-    const [yaml, secret] = [join(this.#folder, 'messenger.yaml'), join(this.#folder, 'password')];
-    const files = { MESSENGER_CONFIG: yaml, DB_WRITE_PASSWORD_FILE: secret, DB_READ_PASSWORD_FILE: secret };
-    const server = await run({
-      args: ['start', '--port', '0', ...args],
-      env: { WORKERS: '2', LOG_REQUESTS: '0', MESSENGER_RUN_DIR: join(this.#folder, 'run'), ...files, ...env },
-    });
-    this.#server = server;
-    await waitFor('the server to start', () => server.hasEnded || server.isServing, 30_000);
-    assert(!server.hasEnded, `the server ended, saying:\n${server.stderr}`);
+  #path(name: string): string {
+    return join(this.#folder, name);
   }
 
   /** Lets the two roles in by their passwords alone, as an operator's servers do. */

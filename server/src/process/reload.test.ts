@@ -83,6 +83,26 @@ test('a reload whose first new worker cannot start changes nothing', async () =>
   await waitFor('a replacement with the old settings', () => group.counts.serving === 2 && group.counts.restarts === 1);
 });
 
+test('a reload whose second new worker cannot start keeps the old one, and tells which workers have the new configuration', async () => {
+  const group = await start((worker) => ({ worker, do: 'serve' }), 3);
+  const before = new Map(group.pids);
+  const outcomes: string[] = [];
+  const reloading = group.reload(
+    (worker) => ({ worker, do: worker === 2 ? 'fail to start' : 'serve' }),
+    () => outcomes.push('proven'),
+  );
+  await assert.rejects(reloading, {
+    name: 'OperatorError',
+    message: /Worker 2 did not start: no room.*Workers before worker 2 have the new configuration/u,
+  });
+  assert.deepEqual(outcomes, ['proven']);
+  assert.notEqual(group.pids.get(1), before.get(1));
+  for (const worker of [2, 3]) assert.equal(group.pids.get(worker), before.get(worker));
+  assert.deepEqual(group.counts, { expected: 3, serving: 3, restarts: 0 });
+  await group.reload((worker) => ({ worker, do: 'serve' }));
+  for (const worker of [2, 3]) assert.notEqual(group.pids.get(worker), before.get(worker));
+});
+
 test('a reload whose new worker does not serve in time changes nothing', async () => {
   const group = await start((worker) => ({ worker, do: 'serve' }), 1, 2_000);
   const before = new Map(group.pids);

@@ -140,10 +140,11 @@ export class Workers<Settings> implements Service {
   async reload(settings: (n: number) => Settings, onProven: () => void = () => undefined): Promise<void> {
     if (this.#state !== 'running') throw new OperatorError('The workers are not running.');
     for (const [index, slot] of this.#slots.entries()) {
-      await this.#succeed(slot, settings, () => {
+      const succeeding = this.#succeed(slot, settings, () => {
         this.#settings = settings;
         if (index === 0) onProven();
       });
+      await (index === 0 ? succeeding : succeeding.catch((error: unknown) => throwPartial(error, slot.number)));
     }
   }
 
@@ -232,6 +233,15 @@ export class Workers<Settings> implements Service {
       // Its end was counted and logged, and has led to the next attempt.
     }
   }
+}
+
+function throwPartial(error: unknown, worker: number): never {
+  const reason = error instanceof Error ? error.message : 'unknown error';
+  throw new OperatorError(
+    `The reload ended in the middle: ${reason}. Workers before worker ${worker} have the new configuration, it and the others ` +
+      'the old one. All of them serve. Reload again.',
+    { cause: error },
+  );
 }
 
 function describe(worker: number, { code, signal, reason }: WorkerEnd): string {
