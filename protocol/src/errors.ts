@@ -59,7 +59,7 @@ export const Problem = Type.Object(
     reason: Type.Optional(
       Type.String({
         description: 'Of `not_ready`: why',
-        examples: ['draining', 'primary_unavailable', 'primary_read_only'],
+        examples: ['draining', 'primary_unavailable', 'primary_read_only', 'no_standby_confirms'],
       }),
     ),
     request_id: Type.String({ description: 'Also in the Request-Id header and in the log of the server' }),

@@ -1,5 +1,6 @@
 import { describeFailure } from './db/errors.ts';
 import type { Pool } from './db/pool.ts';
+import { countNeeded } from './db/standby-durability.ts';
 import { statement } from './db/statement.ts';
 import type { UnreadyReason } from './http/readiness.ts';
 import { AppError } from './lib/app-error.ts';
@@ -9,10 +10,25 @@ import type { Log } from './telemetry/log.ts';
 /** Long enough for one question, short enough for a health check's own deadline. */
 const timeoutMs = 2_000;
 
-const askRole = statement<{ inRecovery: boolean }>('readiness', 'select pg_is_in_recovery() as "inRecovery"');
+interface PrimaryState {
+  readonly inRecovery: boolean;
+  /** Standbys whose confirmation a commit waits for; empty for none. */
+  readonly names: string;
+  /** Those of them that stream; null when our role may not know. */
+  readonly confirming: number | null;
+}
+
+const askState = statement<PrimaryState>(
+  'readiness',
+  `select pg_is_in_recovery() as "inRecovery", current_setting('synchronous_standby_names') as names,
+    (select case when count(*) filter (where sync_state is null) = 0
+       then count(*) filter (where sync_state in ('sync', 'quorum') and state = 'streaming')::int end
+     from pg_stat_replication) as confirming`,
+);
 
 /**
- * Without the standby, reads go to the primary: the server is as ready as the primary is. The log has the failure once, when the
+ * Without the standby, reads go to the primary: the server is as ready as the primary is. While commits wait for a standby that
+ * is away, each write fails at its deadline: the server is not ready. The log has the failure once, when the
  * state changes: it may name addresses and roles.
  */
 export function primaryCheck(pool: Pool, log: Log): () => Promise<UnreadyReason | undefined> {
@@ -28,10 +44,19 @@ export function primaryCheck(pool: Pool, log: Log): () => Promise<UnreadyReason 
 async function askPrimary(pool: Pool): Promise<{ reason?: UnreadyReason; failure?: string }> {
   try {
     // A write pool finishes what it has sent, so the wait has an end of its own: a frozen primary must not hold the answer.
-    const [row] = await withDeadline(pool.query(askRole, [], AbortSignal.timeout(timeoutMs)), timeoutMs + 100);
-    return row?.inRecovery === true ? { reason: 'primary_read_only' } : {};
+    const [row] = await withDeadline(pool.query(askState, [], AbortSignal.timeout(timeoutMs)), timeoutMs + 100);
+    return row === undefined ? {} : judge(row);
   } catch (error) {
     const cause = error instanceof AppError && error.cause !== undefined ? error.cause : error;
     return { reason: 'primary_unavailable', failure: describeFailure(cause) };
   }
+}
+
+function judge({ inRecovery, names, confirming }: PrimaryState): { reason?: UnreadyReason; failure?: string } {
+  if (inRecovery) return { reason: 'primary_read_only' };
+  if (confirming === null || confirming >= countNeeded(names)) return {};
+  return {
+    reason: 'no_standby_confirms',
+    failure: `${confirming} standbys confirm commits, ${countNeeded(names)} needed`,
+  };
 }

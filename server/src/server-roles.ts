@@ -1,8 +1,11 @@
 import { areOneServer } from './db/identity.ts';
+import type { ServerStatus } from './db/position.ts';
 import type { Server } from './db/server.ts';
-import type { Topology } from './db/topology.ts';
+import { assertStandbyDurability } from './db/standby-durability.ts';
+import type { Primary, Topology } from './db/topology.ts';
 import { watchServers, type WatchOptions } from './db/watched-servers.ts';
 import type { Clock } from './lib/clock.ts';
+import { OperatorError } from './lib/operator-error.ts';
 import type { Service, ServiceState } from './process/service.ts';
 import type { RecordEvent } from './telemetry/events.ts';
 import type { Log } from './telemetry/log.ts';
@@ -11,16 +14,22 @@ import type { NamedServer } from './telemetry/postgres-metrics.ts';
 export interface ServerRolesOptions {
   /** Asked when it starts. */
   readonly watched: () => WatchOptions;
+  /** Whether commits must wait for a standby, on each primary anew. */
+  readonly durability: 'disk' | 'standby';
   readonly record: RecordEvent;
   readonly clock: Clock;
   readonly log: Log;
 }
+
+const checkMs = 2_000;
 
 /** The supervisor's own view of who is the primary, for metrics and events. Workers have theirs. */
 export class ServerRoles implements Service {
   readonly name = 'server roles';
   readonly #options: ServerRolesOptions;
   #topology: Topology | undefined;
+  /** The primary whose settings for durability were read last. */
+  #checked: ServerStatus | undefined;
   #state: ServiceState = 'stopped';
 
   constructor(options: ServerRolesOptions) {
@@ -39,6 +48,7 @@ export class ServerRoles implements Service {
     let before = topology.primary;
     topology.onAnswer(() => {
       const { primary } = topology;
+      if (primary !== undefined) void this.#checkDurability(primary);
       if (before !== undefined && primary !== undefined && before.status.timeline < primary.status.timeline)
         record({
           kind: 'failover',
@@ -49,6 +59,28 @@ export class ServerRoles implements Service {
     });
     await topology.start();
     this.#state = 'running';
+  }
+
+  /**
+   * Once for each primary. A standby that is promoted has settings of its own, and may acknowledge writes that no other server
+   * has. It is told, and goes on: it is the only server that takes writes. Never rejects.
+   */
+  async #checkDurability({ server, status }: Primary): Promise<void> {
+    const { durability, record, log } = this.#options;
+    if (durability === 'disk' || (this.#checked !== undefined && areOneServer(this.#checked, status))) return;
+    const before = this.#checked;
+    this.#checked = status;
+    try {
+      await assertStandbyDurability(server.endpoint, checkMs);
+    } catch (error) {
+      if (!(error instanceof OperatorError)) {
+        this.#checked = before; // It is asked again after the next answer.
+        return;
+      }
+      log.error({ primary: server.place, reason: error.message }, 'commits do not wait for a standby');
+      const text = `Writes are acknowledged without a standby: the primary ${server.place} does not wait for one`;
+      record({ kind: 'standby', level: 'bad', text });
+    }
   }
 
   /** Watches what `watched` gives now. */

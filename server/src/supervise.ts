@@ -95,7 +95,7 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
       listen: { host, port, reusePort: systemHasReusePort },
     });
   const settings = (worker: number): WorkerSettings => settingsOf(inUse.loaded, inUse.found)(worker);
-  const roles = new ServerRoles({ ...about, watched: inUse.watched, record });
+  const roles = new ServerRoles({ ...about, watched: inUse.watched, record, durability: config.db.durability });
   const { servers } = roles;
   const metrics = new MetricsService({ ...about, config, events, servers, embedded, workers: () => serving });
   const { watch } = metrics;

@@ -28,3 +28,9 @@ async function readSettings(client: Client): Promise<{ readonly names: string; r
   if (row === undefined) throw new Error('the server said nothing of its durability');
   return row;
 }
+
+/** How many standbys must confirm: `FIRST 2 (a, b)`, `ANY 2 (*)`, `2 (a, b)`; a plain list is one. */
+export function countNeeded(names: string): number {
+  if (names.trim() === '') return 0;
+  return Number(/^\s*(?:(?:first|any)\s+)?(\d+)\s*\(/iu.exec(names)?.[1] ?? 1);
+}

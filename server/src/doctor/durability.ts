@@ -1,3 +1,4 @@
+import { countNeeded } from '../db/standby-durability.ts';
 import type { About, Server, ServerCheck } from './about.ts';
 import { grantSight } from './access.ts';
 import { changeSetting } from './change-setting.ts';
@@ -101,10 +102,4 @@ async function explainUnsafe(server: Server, names: string): Promise<string> {
       ? await changeSetting(server, 'synchronous_standby_names', 'ANY 1 (*)')
       : await changeSetting(server, 'synchronous_commit', 'on');
   return `The server will not start like this: a failover could lose acknowledged writes. On the primary, and on standbys that may be promoted: ${change}.`;
-}
-
-/** How many standbys must confirm: `FIRST 2 (a, b)`, `ANY 2 (*)`, `2 (a, b)`; a plain list is one. */
-function countNeeded(names: string): number {
-  if (names.trim() === '') return 0;
-  return Number(/^\s*(?:(?:first|any)\s+)?(\d+)\s*\(/iu.exec(names)?.[1] ?? 1);
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 
 /** Why a server is not ready. What the database said goes to the log alone. */
-export type UnreadyReason = 'draining' | 'primary_unavailable' | 'primary_read_only';
+export type UnreadyReason = 'draining' | 'primary_unavailable' | 'primary_read_only' | 'no_standby_confirms';
 
 /** Undefined when everything that is needed answers. Never rejects. */
 export type ReadinessCheck = () => Promise<UnreadyReason | undefined>;
