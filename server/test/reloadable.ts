@@ -17,7 +17,7 @@ const log = createLog({ level: 'silent', name: 'test', pretty: false });
 export const [firstRole, secondRole] = ['reload_first', 'reload_second'];
 
 /** METRICS_TOKEN of the start. */
-export const firstToken = 'the first token of the operator';
+export const firstToken = 'the-first-token-of-the-operator';
 
 /** How `messenger reload` ended. */
 export interface ReloadOutcome {
