@@ -30,6 +30,7 @@ async function serve(total: number): Promise<Room> {
   const held = Promise.withResolvers<void>();
   app = await createTestServer({ connections });
   app.get('/', async () => ({}));
+  app.post('/', async () => ({}));
   app.get('/held', async () => {
     await held.promise;
     return {};
@@ -54,6 +55,29 @@ async function ask(port: number): Promise<number> {
 }
 
 describe('at the limit of connections', () => {
+  test('a client that sends its body slowly is closed for a new one, and one whose request is whole is not', async () => {
+    const { port, connections, release } = await serve(3);
+    const held = open(port, get('/held'));
+    await waitFor('a request in flight', () => connections.counts.active === 1);
+    const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{';
+    const slow = open(port, head);
+    await waitFor('a slow body', () => connections.counts.active === 2);
+    const behind = open(port, get('/'), head);
+    await waitFor('a slow body behind another request', () => connections.counts.active === 3 && behind.told() !== '');
+    assert.equal(await ask(port), 200);
+    await waitFor('the first to be closed', () => slow.socket.destroyed);
+    const kept = open(port, get('/'));
+    await waitFor('an answer', () => kept.told() !== '');
+    kept.socket.write(get('/held'));
+    await waitFor('three active', () => connections.counts.active === 3);
+    assert.equal(await ask(port), 200);
+    await waitFor('the other one to be closed', () => behind.socket.destroyed);
+    assert.equal(connections.shed.slow_body, 2);
+    release();
+    await waitFor('the whole requests to be answered', () => held.told() !== '');
+    assert.match(kept.told(), /HTTP\/1\.1 200 OK.*HTTP\/1\.1 200 OK/su);
+  });
+
   test('the one that has been silent longest is closed for a new one, which is served', async () => {
     const { port, connections } = await serve(3);
     const silent: Socket[] = [];

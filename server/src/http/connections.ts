@@ -12,8 +12,11 @@ export interface ConnectionLimits {
 }
 
 /** Why a connection was closed that could have gone on. */
-export const shedReasons = ['full', 'address_limit', 'silent', 'idle', 'accept_failed'] as const;
+export const shedReasons = ['full', 'address_limit', 'silent', 'idle', 'slow_body', 'accept_failed'] as const;
 export type ShedReason = (typeof shedReasons)[number];
+
+/** Slow bodies that fill a worker are most of those that have been active longest. */
+const mostLookedAt = 16;
 
 export interface ConnectionsOptions extends ConnectionLimits {
   /** Called for each; `address` is that of the client, where it is known. */
@@ -22,9 +25,9 @@ export interface ConnectionsOptions extends ConnectionLimits {
 
 /**
  * The client connections of one process, and which of them may stay. At the limit the connection that has been silent longest
- * is closed for a new one: first those that never sent a whole request, then those that wait for the next one. A connection
- * with a request in flight is never closed; when all have one, the new connection is. Everything takes constant time, and
- * nothing has a timer.
+ * is closed for a new one: first those that never sent a request, then those that wait for the next one, then those whose
+ * request lacks a part of its body. A connection with a whole request in flight is never closed; when all have one, the new
+ * connection is. Everything takes constant time, and nothing has a timer.
  */
 export class Connections {
   readonly limits: ConnectionLimits;
@@ -33,12 +36,21 @@ export class Connections {
   readonly #silent = new ConnectionList();
   /** Have had an answer, and wait for the next request. */
   readonly #idle = new ConnectionList();
+  /** Have a request in flight. */
+  readonly #active = new ConnectionList();
   readonly #perAddress = new Map<string, number>();
   /** While the server drains: each connection closes with its next answer. */
   areClosing = false;
   #open = 0;
   /** Since the start. */
-  readonly shed: Record<ShedReason, number> = { full: 0, address_limit: 0, silent: 0, idle: 0, accept_failed: 0 };
+  readonly shed: Record<ShedReason, number> = {
+    full: 0,
+    address_limit: 0,
+    silent: 0,
+    idle: 0,
+    slow_body: 0,
+    accept_failed: 0,
+  };
 
   constructor({ onShed, ...limits }: ConnectionsOptions) {
     this.limits = limits;
@@ -68,7 +80,10 @@ export class Connections {
   began(response: ServerResponse): number {
     const { connection } = response.req.socket;
     if (connection === undefined) return 1;
-    connection.list?.remove(connection);
+    if (connection.list !== this.#active) {
+      connection.list?.remove(connection);
+      this.#active.add(connection);
+    }
     connection.newestAnswer = response;
     return (connection.inFlight += 1);
   }
@@ -81,6 +96,7 @@ export class Connections {
     connection.inFlight -= 1;
     if (connection.inFlight > 0) return;
     connection.newestAnswer = undefined;
+    connection.list?.remove(connection);
     if (!socket.destroyed) this.#idle.add(connection);
   }
 
@@ -110,12 +126,26 @@ export class Connections {
   }
 
   #makeRoom(): boolean {
-    const reason = this.#silent.first === undefined ? 'idle' : 'silent';
-    const longest = this.#silent.first ?? this.#idle.first;
-    if (longest === undefined) return false;
-    this.#tell(reason, longest.socket.remoteAddress);
-    this.#leave(longest);
-    longest.socket.destroy();
+    const { first: silent } = this.#silent;
+    if (silent !== undefined) return this.#close(silent, 'silent');
+    const { first: idle } = this.#idle;
+    if (idle !== undefined) return this.#close(idle, 'idle');
+    const sender = this.#findSender();
+    return sender !== undefined && this.#close(sender, 'slow_body');
+  }
+
+  /** Among those that have been active longest, the first whose request has not wholly arrived: nothing is done for it yet. */
+  #findSender(): Connection | undefined {
+    let one = this.#active.first;
+    for (let count = 0; count < mostLookedAt && one !== undefined; count += 1, one = one.next)
+      if (one.inFlight === 1 && one.newestAnswer?.req.complete === false) return one;
+    return undefined;
+  }
+
+  #close(connection: Connection, reason: ShedReason): true {
+    this.#tell(reason, connection.socket.remoteAddress);
+    this.#leave(connection);
+    connection.socket.destroy();
     return true;
   }
 

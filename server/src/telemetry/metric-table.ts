@@ -67,7 +67,7 @@ export const metricTable = {
   messenger_http_connections_shed_total: {
     kind: 'counter',
     labels: ['reason'],
-    help: 'Client connections that were closed for want of room: `silent` and `idle` ones for a new connection; new ones because all others were active (`full`), because their address had too many (`address_limit`), or because the system had none (`accept_failed`)',
+    help: 'Client connections that were closed for want of room: `silent` and `idle` ones, and those that send a body slowly (`slow_body`), for a new connection; new ones because all others were active (`full`), because their address had too many (`address_limit`), or because the system had none (`accept_failed`)',
   },
   messenger_db_connections: {
     kind: 'gauge',
