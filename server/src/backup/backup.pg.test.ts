@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { cannotMount, mountSmallDisk, type SmallDisk } from '../../test/small-disk.ts';
 import type { Endpoint } from '../db/endpoint.ts';
 import { makeTestFolder } from '../embedded/test-folder.ts';
 import { eventually, soon } from '../embedded/test-pair.ts';
@@ -17,7 +18,11 @@ let standby: TestServer;
 let folder = '';
 let clockMs = 0;
 
+let disk: SmallDisk | undefined;
+
 before(async () => {
+  // While this process is root.
+  if (cannotMount === false) disk = await mountSmallDisk(64);
   primary = await TestServer.createPrimary();
   standby = await TestServer.createStandby(primary);
   folder = await makeTestFolder();
@@ -27,6 +32,7 @@ before(async () => {
 after(async () => {
   for (const server of [standby, primary]) await server.remove();
   await rm(folder, { recursive: true, force: true });
+  await disk?.remove();
 });
 
 async function backUp(to: string, source: Endpoint, keep?: number): Promise<void> {
@@ -86,6 +92,19 @@ test('a role without the right to replicate is told how to get it, and nothing i
   assert.ok((await readOutcomes(parent)).failedMs !== undefined);
 });
 
+test(
+  'a disk that is too small is refused before it is full, and keeps nothing of the backup',
+  { skip: cannotMount },
+  async () => {
+    assert.ok(disk !== undefined);
+    await assert.rejects(
+      backUp(join(disk.folder, 'one'), primary.endpoint),
+      /^OperatorError: No space left for the backup/u,
+    );
+    assert.deepEqual(await visible(disk.folder), []);
+  },
+);
+
 test('a tablespace is refused before anything is copied', async () => {
   const place = join(folder, 'tablespace');
   await mkdir(place);
@@ -101,6 +120,8 @@ test('a tablespace is refused before anything is copied', async () => {
 test('a changed, missing or foreign file of a backup prevents its restore, and leaves nothing behind', async () => {
   const parent = join(folder, 'damage');
   const target = join(parent, 'restored');
+  const whole = join(parent, 'whole');
+  await backUp(whole, primary.endpoint);
   const damages: readonly (readonly [file: RegExp, act: (path: string) => Promise<void>])[] = [
     [/^PG_VERSION$/u, async (path) => appendFile(path, ' ')],
     [/^global\/pg_control$/u, async (path) => rm(path)],
@@ -110,7 +131,7 @@ test('a changed, missing or foreign file of a backup prevents its restore, and l
   ];
   for (const [index, [file, act]] of damages.entries()) {
     const backup = join(parent, String(index));
-    await backUp(backup, primary.endpoint);
+    await cp(whole, backup, { recursive: true });
     const data = join(backup, 'data');
     const found = (await readdir(data, { recursive: true })).find((name) => file.test(name)) ?? '';
     await act(join(data, found));
