@@ -21,6 +21,7 @@ import { opsRoutes } from './http/ops-routes.ts';
 import { BurstLog } from './telemetry/burst-log.ts';
 import type { Measurement, Watch } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
+import { RepeatLog } from './telemetry/repeat-log.ts';
 import { RequestLog } from './telemetry/request-log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { SlowStatements } from './telemetry/slow-statements.ts';
@@ -106,6 +107,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     traces: requests,
     newRequestId: createRequestIds(settings.worker, services.random),
   });
+  const readyLog = new RepeatLog(services.log);
   const methods = collectMethods(http);
   const drain = new Drain(connections);
   await apiDocs(http, {
@@ -117,10 +119,14 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   homePage(http, { ...settings, hasOps });
   healthRoutes(http, {
     isDraining: () => drain.turnsAway,
-    check: shareCheck(primaryCheck(writePool, services.log), services.clock),
+    check: shareCheck(primaryCheck(writePool, readyLog), services.clock),
   });
   if (hasOps) {
-    const guard = { token: config.metrics.token, isOpen: false, wrongTokens: new WrongTokens(services) };
+    const guard = {
+      token: config.metrics.token,
+      isOpen: false,
+      wrongTokens: new WrongTokens({ ...services, tell: services.watch.wrongToken }),
+    };
     const forOperator = { ...services.watch, guard };
     metricsRoute(http, forOperator);
     await opsRoutes(http, { ...forOperator, isDraining: () => drain.draining });
@@ -133,6 +139,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     metrics?.stop();
     requestLog.close();
     shedLog.close();
+    readyLog.close();
     await databases.close();
     slowStatements.close();
   };

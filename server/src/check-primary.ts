@@ -5,7 +5,7 @@ import { statement } from './db/statement.ts';
 import type { UnreadyReason } from './http/readiness.ts';
 import { AppError } from './lib/app-error.ts';
 import { withDeadline } from './lib/with-deadline.ts';
-import type { Log } from './telemetry/log.ts';
+import type { RepeatLog } from './telemetry/repeat-log.ts';
 
 /** Long enough for one question, short enough for a health check's own deadline. */
 const timeoutMs = 2_000;
@@ -26,17 +26,22 @@ const askState = statement<PrimaryState>(
      from pg_stat_replication) as confirming`,
 );
 
+const lines = {
+  unready: { level: 'warn', key: 'unready', one: 'not ready', many: 'not ready' },
+  ready: { level: 'info', key: 'ready', one: 'ready again', many: 'ready again' },
+} as const;
+
 /**
  * Without the standby, reads go to the primary: the server is as ready as the primary is. While commits wait for a standby that
  * is away, each write fails at its deadline: the server is not ready. The log has the failure once, when the
  * state changes: it may name addresses and roles.
  */
-export function primaryCheck(pool: Pool, log: Log): () => Promise<UnreadyReason | undefined> {
+export function primaryCheck(pool: Pool, log: RepeatLog): () => Promise<UnreadyReason | undefined> {
   let last: UnreadyReason | undefined;
   return async () => {
     const { reason, failure } = await askPrimary(pool);
-    if (reason !== undefined && reason !== last) log.warn({ reason, failure }, 'not ready');
-    if (reason === undefined && last !== undefined) log.info('ready again');
+    if (reason !== undefined && reason !== last) log.add(lines.unready, () => ({ reason, failure }));
+    if (reason === undefined && last !== undefined) log.add(lines.ready, () => ({}));
     return (last = reason);
   };
 }

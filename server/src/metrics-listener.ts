@@ -45,7 +45,11 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
     log: options.log,
     newRequestId: () => `metrics-${(requests += 1).toString(36)}`,
   });
-  const guard = { token, isOpen: !isLoopback(host), wrongTokens: new WrongTokens(options) };
+  const guard = {
+    token,
+    isOpen: !isLoopback(host),
+    wrongTokens: new WrongTokens({ ...options, tell: options.watch.wrongToken }),
+  };
   const forOperator = { ...options.watch, guard };
   metricsRoute(app, forOperator);
   // Its end cuts all connections: no page has to be told.

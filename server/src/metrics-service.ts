@@ -11,6 +11,7 @@ import type { Events } from './telemetry/events.ts';
 import { LiveWatch } from './telemetry/live-watch.ts';
 import { PostgresMetrics, type PostgresMetricsOptions } from './telemetry/postgres-metrics.ts';
 import { measureSupervisor } from './telemetry/supervisor-metrics.ts';
+import { WrongTokenEvents } from './telemetry/wrong-token-events.ts';
 
 export interface MetricsServiceOptions extends PostgresMetricsOptions {
   readonly config: Config;
@@ -28,6 +29,7 @@ export class MetricsService implements Service {
   readonly name = 'metrics';
   readonly #options: MetricsServiceOptions;
   readonly #liveWatch: LiveWatch;
+  readonly #wrongTokens: WrongTokenEvents;
   readonly watch: Watch;
   #postgres: PostgresMetrics | undefined;
   #listener: MetricsListener | undefined;
@@ -54,8 +56,9 @@ export class MetricsService implements Service {
       clock,
       wallMs,
     });
+    this.#wrongTokens = new WrongTokenEvents(events.record);
     this.#liveWatch = new LiveWatch(collect, events);
-    this.watch = { collect, live: this.#liveWatch.live };
+    this.watch = { collect, live: this.#liveWatch.live, wrongToken: this.#wrongTokens.add };
   }
 
   state(): ServiceState {
@@ -89,6 +92,7 @@ export class MetricsService implements Service {
   async stop(): Promise<void> {
     this.#state = 'stopping';
     this.#liveWatch.stop();
+    this.#wrongTokens.stop();
     await this.#listener?.close();
     await this.#postgres?.close();
     this.#state = 'stopped';

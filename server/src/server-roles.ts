@@ -109,9 +109,19 @@ export class ServerRoles implements Service {
   };
 }
 
-/** Without second names of a server that came before. */
-function distinct(servers: readonly Server[]): Server[] {
-  return servers.filter((server, index) => servers.slice(0, index).every((other) => !areSame(server, other)));
+/**
+ * Without second names of a server that came before. Where no other server is left, one of its second names stays: a standby was
+ * configured, and there is none.
+ */
+function distinct(servers: readonly Server[]): readonly Server[] {
+  const different = servers.filter((server, index) =>
+    servers.slice(0, index).every((other) => !areSame(server, other)),
+  );
+  return different.length > 1 ? different : [...different, ...secondNames(servers)].slice(0, 2);
+}
+
+function secondNames(servers: readonly Server[]): readonly Server[] {
+  return servers.filter(({ place }) => place !== servers[0]?.place);
 }
 
 function areSame(one: Server, other: Server): boolean {

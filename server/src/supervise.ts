@@ -78,7 +78,7 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
   const workers = enablePrefork ? config.server.workers : 1;
   // Reads certificates, which only root may be able to.
   const external = externalEndpoints(config);
-  const embedded = external === undefined ? createPair(config, { ...about, record }) : undefined;
+  const embedded = external === undefined ? createPair(config, about) : undefined;
   const inUse = new DatabasesInUse({ ...about, loaded, workers, external, embedded });
   let port = config.server.port;
   const url = (): string => servedUrls(host, port)[0];
@@ -174,10 +174,7 @@ function assertReplaceable(serving: Workers<WorkerSettings> | InProcessWorker): 
 /** Elsewhere the workers share one listener of the supervisor. Node's documentation, `server.listen`, `reusePort`. */
 const systemHasReusePort = process.platform === 'linux' || process.platform === 'freebsd';
 
-function createPair(
-  { embedded, db }: Config,
-  services: Pick<EmbeddedOptions, 'log' | 'clock' | 'record'>,
-): EmbeddedPair {
+function createPair({ embedded, db }: Config, services: Pick<EmbeddedOptions, 'log' | 'clock'>): EmbeddedPair {
   return new EmbeddedPair({ ...embedded, durability: db.durability, ...services });
 }
 

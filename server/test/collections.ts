@@ -19,4 +19,8 @@ export function liveAt(atMs: number, changes: Partial<Live> = {}): Live {
   };
 }
 
-export const noWatch: Watch = { collect: async () => noCollection, live: async () => liveAt(0) };
+export const noWatch: Watch = {
+  collect: async () => noCollection,
+  live: async () => liveAt(0),
+  wrongToken: () => undefined,
+};

@@ -58,6 +58,7 @@ export class ReloadLoop {
   async #attempt(): Promise<Outcome> {
     const { reload, log, record } = this.#options;
     log.info('reloading the configuration');
+    record({ kind: 'configuration', level: 'info', text: 'A reload of the configuration began' });
     try {
       const changed = await reload();
       log.info({ changed }, 'the configuration was reloaded');

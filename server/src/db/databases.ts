@@ -129,6 +129,7 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
     batches: [primary, commits, ...ways.map(({ standby }) => standby.batches)],
     close: async () => {
       await topology.stop();
+      for (const { standby } of ways) standby.close();
       await Promise.all(pools.map(async (pool) => pool.close()));
     },
   };
@@ -189,7 +190,8 @@ function openStandby(
   });
   const batches = new BatchedPool(pool, { ...services, limits: limitsOf(read, batching), position: replayPosition });
   const primary = (): ServerStatus | undefined => topology.primary?.status;
-  const standby = new Standby(server, batches, { primary, primaryLog, maxLagMs, log: services.log });
+  const isPrimaryAway = (): boolean => topology.primary !== undefined && topology.primary.server.status === undefined;
+  const standby = new Standby(server, batches, { primary, isPrimaryAway, primaryLog, maxLagMs, log: services.log });
   let known: ServerStatus | undefined;
   const follow = (): void => {
     const { status } = server;

@@ -51,8 +51,35 @@ test('one that is away, or silent, is left out until it answers again; each is t
     await standby.check();
     assert.equal(standby.isFit, true);
   }
+  standby.close(); // What repeats within a second is told later.
   assert.equal(lines.filter((line) => line.includes('"standby":"standby:5433"') && /is away/u.test(line)).length, 2);
   assert.equal(lines.filter((line) => /gets reads again/u.test(line)).length, 2);
+});
+
+test('one that comes and goes again and again is told in a few lines', async () => {
+  for (let n = 0; n < 200; n += 1) {
+    server.health = n % 2 === 0 ? 'away' : 'well';
+    await standby.check();
+  }
+  standby.close();
+  assert.equal(lines.length, 4);
+  assert.match(lines.join(''), /"count":99/u);
+});
+
+test('one that was fit stays so while the primary is away, though it lacks what that wrote last', async () => {
+  let isPrimaryAway = false;
+  const other = new Standby(server.watched(), server.batches(), { ...options, isPrimaryAway: () => isPrimaryAway });
+  primaryLog.add({ timeline: 1, lsn: 100n });
+  clock.nowMs += 250;
+  primaryLog.add({ timeline: 1, lsn: 150n });
+  await other.check();
+  isPrimaryAway = true;
+  clock.nowMs += 60_000;
+  await other.check();
+  assert.equal(other.state, 'fit');
+  isPrimaryAway = false;
+  await other.check();
+  assert.equal(other.state, 'late');
 });
 
 test('calls that it holds are rejected when it is found to be away', async () => {

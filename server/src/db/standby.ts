@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AppError } from '../lib/app-error.ts';
 import type { Log } from '../telemetry/log.ts';
+import { RepeatLog } from '../telemetry/repeat-log.ts';
 import type { BatchedPool } from './batched-pool.ts';
 import { describeFailure } from './errors.ts';
 import { areOneServer, misfitOf } from './identity.ts';
@@ -12,6 +13,8 @@ import type { Server } from './server.ts';
 export interface StandbyOptions {
   /** Whose standby it has to be; undefined when none was found. */
   readonly primary: () => ServerStatus | undefined;
+  /** Whether the primary, which is known, does not answer now; default: it does. */
+  readonly isPrimaryAway?: () => boolean;
   /** What there is to replay. */
   readonly primaryLog: PrimaryLog;
   /** A standby whose newest known commit is older than this is left out until it has caught up. */
@@ -24,6 +27,8 @@ export interface StandbyOptions {
  * when it answers, but does not follow the primary; `late` when it is too far behind. Only a `fit` one is read from.
  */
 export type StandbyState = 'unknown' | 'fit' | 'away' | 'foreign' | 'late';
+
+type LagState = Extract<StandbyState, 'fit' | 'late' | 'unknown'>;
 
 /** A standby that is so far behind, as far as is known, does not catch up within a short wait: ours is looked at often enough. */
 const hopelessLagMs = 1_000;
@@ -49,16 +54,24 @@ export class Standby {
   readonly #server: AskedServer;
   readonly #options: StandbyOptions;
   #state: StandbyState = 'unknown';
+  #lagState: LagState | undefined;
   #incarnation: string | undefined;
   #position: Position | undefined;
   readonly #waiters = new Set<Waiter>();
   #isAsking = false;
   #wasFit = false;
+  readonly #log: RepeatLog;
 
   constructor(server: AskedServer, batches: BatchedPool, options: StandbyOptions) {
     this.#server = server;
     this.batches = batches;
     this.#options = options;
+    this.#log = new RepeatLog(options.log);
+  }
+
+  /** Writes what is left to be logged. */
+  close(): void {
+    this.#log.close();
   }
 
   get state(): StandbyState {
@@ -133,11 +146,13 @@ export class Standby {
     this.#become(this.#judgeLag());
   }
 
-  #judgeLag(): 'fit' | 'late' | 'unknown' {
-    const { primaryLog, maxLagMs } = this.#options;
+  /** What a primary that is away sent to no standby does not make them late: they are as they were when it was there last. */
+  #judgeLag(): LagState {
+    const { primaryLog, maxLagMs, isPrimaryAway } = this.#options;
+    if (this.#lagState !== undefined && isPrimaryAway?.() === true) return this.#lagState;
     const { leastMs, mostMs } = primaryLog.lagOf(this.#position);
-    if (mostMs <= maxLagMs) return 'fit';
-    return leastMs > maxLagMs ? 'late' : 'unknown';
+    this.#lagState = mostMs <= maxLagMs ? 'fit' : leastMs > maxLagMs ? 'late' : 'unknown';
+    return this.#lagState;
   }
 
   /** Calls that wait for it are sent elsewhere, until it is found fit again. */
@@ -152,10 +167,11 @@ export class Standby {
     const before = this.#state;
     if (state === before) return;
     this.#state = state;
-    const { log } = this.#options;
     const { place } = this.#server;
-    if (state !== 'fit') log.warn({ standby: place, reason }, `a standby gets no reads: it is ${wordsFor[state]}`);
-    else if (this.#wasFit || before !== 'unknown') log.info({ standby: place }, 'a standby gets reads again');
+    const tell = (level: 'info' | 'warn', text: string): void =>
+      this.#log.add({ level, key: state, one: text, many: text }, () => ({ standby: place, reason }));
+    if (state !== 'fit') tell('warn', `a standby gets no reads: it is ${wordsFor[state]}`);
+    else if (this.#wasFit || before !== 'unknown') tell('info', 'a standby gets reads again');
     this.#wasFit ||= state === 'fit';
   }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import { RepeatLog } from '../telemetry/repeat-log.ts';
 import { areOneServer } from './identity.ts';
 import type { ServerStatus } from './position.ts';
 import type { Server } from './server.ts';
@@ -58,9 +59,11 @@ export class Topology {
   #timer: NodeJS.Timeout | undefined;
   #isSearching = true;
   #isOpenForWrites: boolean;
+  readonly #repeated: RepeatLog;
 
   constructor(options: TopologyOptions) {
     this.#options = options;
+    this.#repeated = new RepeatLog(options.log);
     this.#isOpenForWrites = options.isOpenForWrites ?? true;
     this.#systemIdentifier = options.systemIdentifier;
     this.#servers = [...new Set([...options.candidates, ...options.standbys])];
@@ -104,6 +107,7 @@ export class Topology {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#repeated.close();
     await Promise.all(this.#servers.map(async (server) => server.close()));
   }
 
@@ -188,10 +192,11 @@ export class Topology {
   }
 
   #tellWritable({ server: { place: primary }, isWritable }: Primary): void {
-    const { log } = this.#options;
-    if (isWritable) log.info({ primary }, 'the primary takes writes again');
-    else
-      log.warn({ primary }, 'the primary takes no writes: it is read-only, a standby, or on a timeline that was left');
+    const text = isWritable
+      ? 'the primary takes writes again'
+      : 'the primary takes no writes: it is read-only, a standby, or on a timeline that was left';
+    const level = isWritable ? 'info' : 'warn';
+    this.#repeated.add({ level, key: text, one: text, many: text }, () => ({ primary }));
   }
 }
 

@@ -30,7 +30,6 @@ function keep(launch: (n: number) => Promise<PostgresProcess>): {
     launch: async () => launch((launches += 1)),
     clock,
     log: pino({ level: 'silent' }),
-    record: () => {},
     onFailure: (failure) => failures.push(failure),
   });
   return { kept, failures, clock };

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Clock } from '../lib/clock.ts';
-import type { RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import { messageOf } from './error-code.ts';
 import type { PostgresProcess } from './postgres-process.ts';
@@ -22,7 +21,6 @@ export interface KeepOptions {
   readonly launch: (signal: AbortSignal) => Promise<PostgresProcess>;
   readonly clock: Clock;
   readonly log: Log;
-  readonly record: RecordEvent;
   /** Called each time that the server has ended or has not started, before the next attempt. */
   readonly onFailure?: (failure: Failure) => void;
   /** Called each time that the server accepts connections. */
@@ -127,14 +125,11 @@ export class KeptPostgres {
   }
 
   #failed(reason: string): Failure {
-    const { name, clock, record, onFailure } = this.#options;
+    const { clock, onFailure } = this.#options;
     const upMs = this.#upSinceMs === undefined ? 0 : clock.now() - this.#upSinceMs;
     const count = this.#failure === undefined || upMs >= healthyMs ? 1 : this.#failure.count + 1;
     const failure = { reason, kind: findStorageFault(reason) ?? 'crash', count } as const;
     this.#upSinceMs = undefined;
-    // A server that cannot start is one event, however often it is tried.
-    if (upMs > 0 || this.#failure?.kind !== failure.kind)
-      record({ kind: failure.kind === 'crash' ? 'database' : 'storage', level: 'bad', text: describe(name, failure) });
     this.#failure = failure;
     onFailure?.(failure);
     return failure;
@@ -144,9 +139,8 @@ export class KeptPostgres {
     const { signal } = this.#ending;
     await sleep(delayMs, undefined, { signal });
     const launched = await this.#launch(signal);
-    const { name, log, record } = this.#options;
+    const { name, log } = this.#options;
     log.info({ pid: launched.pid }, `the ${name} is back`);
-    record({ kind: 'database', level: 'info', text: `the ${name} is back` });
     return launched;
   }
 }

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 
 import type { EndpointPair } from '../db/endpoint.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Binaries } from './binaries.ts';
 import { writeConfiguration } from './cluster-files.ts';
@@ -33,7 +32,6 @@ export interface PairContext {
   readonly overrides: Overrides;
   readonly log: Log;
   readonly clock: Clock;
-  readonly record: RecordEvent;
 }
 
 async function prepare(context: PairContext, role: Role): Promise<void> {

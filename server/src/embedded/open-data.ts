@@ -4,7 +4,6 @@ import type { Clock } from '../lib/clock.ts';
 import type { FileLock } from '../lib/file-lock.ts';
 import { syncPath } from '../lib/sync-folder.ts';
 import { assertReachable } from '../process/os-user.ts';
-import type { RecordEvent } from '../telemetry/events.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { initCluster, makeUnfinished, markStandby, syncCluster } from './cluster-files.ts';
@@ -37,8 +36,6 @@ export interface EmbeddedOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly overrides?: Overrides;
-  /** Takes what becomes of the servers. */
-  readonly record?: RecordEvent;
 }
 
 /** A data folder that is locked, checked, and holds both servers' files. */
@@ -98,7 +95,7 @@ export async function openData(options: EmbeddedOptions, signal: AbortSignal): P
   await prepareDataFolder(layout);
   const lock = await lockDataFolder(layout);
   if (lock === undefined) throw await folderInUse(layout);
-  const { synchronousCommit, durability, archiveDir, tuning, overrides = {}, log, clock, record = () => {} } = options;
+  const { synchronousCommit, durability, archiveDir, tuning, overrides = {}, log, clock } = options;
   const settings = { synchronousCommit, durability, archiveDir, tuning, overrides };
   const context = {
     layout,
@@ -107,7 +104,6 @@ export async function openData(options: EmbeddedOptions, signal: AbortSignal): P
     ...settings,
     log,
     clock,
-    record,
   };
   try {
     if (archiveDir !== undefined) await prepareArchive(archiveDir);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { RepeatLog } from '../telemetry/repeat-log.ts';
 import { exists } from './data-folder.ts';
 import { messageOf } from './error-code.ts';
 import { FollowCheck } from './follow-check.ts';
@@ -33,12 +34,14 @@ export class Standby {
   #kept: KeptPostgres | undefined;
   /** Why the standby needs to be rebuilt, until it has been. */
   #defect: string | undefined;
-  /** Of the log and the events. */
+  /** A disk that is nearly full makes it fail and follow in turn. */
+  readonly #faultLog: RepeatLog;
   #toldFault: StorageFault | undefined;
   #tending: Promise<void> = Promise.resolve();
 
   constructor(context: PairContext) {
     this.#context = context;
+    this.#faultLog = new RepeatLog(context.log);
     this.#observer = new PrimaryObserver(context.endpoints.write);
     this.#schedule = new RebuildSchedule(context.clock);
   }
@@ -73,6 +76,7 @@ export class Standby {
     this.settle();
     await this.#kept?.stop(signal);
     await this.#tending;
+    this.#faultLog.close();
   }
 
   async #tend(): Promise<void> {
@@ -120,13 +124,11 @@ export class Standby {
   #tellFault(fault: StorageFault | undefined): void {
     if (fault === this.#toldFault) return;
     this.#toldFault = fault;
-    const { log, record } = this.#context;
     const text =
       fault === undefined
         ? 'the standby follows again'
         : `the standby cannot store what the primary sends: ${faultTexts[fault]}`;
-    log.warn({ kind: fault }, text);
-    record({ kind: 'storage', level: fault === undefined ? 'info' : 'bad', text });
+    this.#faultLog.add({ level: 'warn', key: fault ?? 'none', one: text, many: text }, () => ({ kind: fault }));
   }
 
   async #rebuild(reason: string): Promise<void> {

@@ -24,7 +24,12 @@ async function ask(guard: Partial<OperatorGuardOptions>, { from = '127.0.0.1', h
   const app = await createTestServer({ corsOrigins: ['*'] });
   metricsRoute(app, {
     collect: async () => ({ ...noCollection, metrics: restarts }),
-    guard: { token: undefined, isOpen: false, wrongTokens: new WrongTokens({ clock: monotonicClock, log }), ...guard },
+    guard: {
+      token: undefined,
+      isOpen: false,
+      wrongTokens: new WrongTokens({ clock: monotonicClock, log, tell: () => undefined }),
+      ...guard,
+    },
   });
   const answer = await app.inject({ url: '/metrics', remoteAddress: from, headers });
   await app.close();
@@ -108,7 +113,11 @@ test('a supervisor that does not answer is told, and not waited for without end'
     collect: async () => {
       throw new Error('not done within 4000 ms');
     },
-    guard: { token: undefined, isOpen: false, wrongTokens: new WrongTokens({ clock: monotonicClock, log }) },
+    guard: {
+      token: undefined,
+      isOpen: false,
+      wrongTokens: new WrongTokens({ clock: monotonicClock, log, tell: () => undefined }),
+    },
   });
   assert.equal(codeOf(await app.inject('/metrics')), 'not_ready');
   await app.close();

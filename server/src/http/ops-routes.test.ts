@@ -25,6 +25,7 @@ interface Options {
 }
 
 let now = 0;
+const told: string[] = [];
 const lines: string[] = [];
 const log = createLog(
   { level: 'info', name: 'test', pretty: false },
@@ -33,7 +34,7 @@ const log = createLog(
 
 async function create({ live = noWatch.live, isDraining = () => false, http, ...guard }: Options = {}) {
   const app = await createTestServer(http);
-  const wrongTokens = new WrongTokens({ clock: { now: () => now }, log });
+  const wrongTokens = new WrongTokens({ clock: { now: () => now }, log, tell: (address) => void told.push(address) });
   await opsRoutes(app, { live, isDraining, guard: { token: guard.token, isOpen: false, wrongTokens } });
   return app;
 }
@@ -144,6 +145,7 @@ test('where a token is set, a browser is asked for it, and sends it as a passwor
 test('tokens cannot be guessed fast: after ten wrong ones none of that address is looked at for a minute', async () => {
   const app = await create({ token });
   lines.length = 0;
+  told.length = 0;
   const ask = async (password: string, remoteAddress: string) =>
     codeOf(await app.inject({ url: '/ops/page.js', headers: { authorization: basic(password) }, remoteAddress }));
   for (let n = 0; n < 10; n += 1) assert.equal(await ask(`wrong-${n}`, '192.0.2.1'), 'not_found');
@@ -159,6 +161,7 @@ test('tokens cannot be guessed fast: after ten wrong ones none of that address i
   assert.equal(lines.length, 1, 'a line for all of them');
   assert.match(lines.join(), /"address":"192\.0\.2\.1".*"msg":"a wrong METRICS_TOKEN was sent"/u);
   assert.doesNotMatch(lines.join(), /wrong-\d/u);
+  assert.deepEqual(new Set(told), new Set(['192.0.2.1']));
   now += 60_000;
   assert.equal((await app.inject({ ...other, remoteAddress: '192.0.2.1' })).statusCode, 200);
   await close(app);

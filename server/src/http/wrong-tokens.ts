@@ -11,6 +11,13 @@ const most = { perAddress: 10, overall: 100 };
 /** Addresses that have shown the right token: the overall limit must not lock their programs out. */
 const mostTrusted = 100;
 
+export interface WrongTokensOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Is told each wrong token, of which a minute has at most a hundred. */
+  readonly tell: (address: string) => void;
+}
+
 /**
  * Limits how fast tokens can be guessed. Above a limit no token of the address is looked at, so a right one fails, too. What is kept has a bound: an
  * address per wrong token, for a minute.
@@ -18,13 +25,15 @@ const mostTrusted = 100;
 export class WrongTokens {
   readonly #clock: Clock;
   readonly #log: BurstLog;
+  readonly #tell: WrongTokensOptions['tell'];
   readonly #wrong = new Map<string, number>();
   readonly #trusted = new Set<string>();
   #overall = 0;
   #windowBeganMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ clock, log }: { readonly clock: Clock; readonly log: Log }) {
+  constructor({ clock, log, tell }: WrongTokensOptions) {
     this.#clock = clock;
+    this.#tell = tell;
     this.#log = new BurstLog(log, { message: 'a wrong METRICS_TOKEN was sent', everyMs: windowMs });
   }
 
@@ -45,6 +54,7 @@ export class WrongTokens {
     this.#wrong.set(address, (this.#wrong.get(address) ?? 0) + 1);
     this.#overall += 1;
     this.#log.add(address, { address: remoteAddress });
+    this.#tell(remoteAddress ?? 'an unknown address');
   }
 
   trust(remoteAddress: string | undefined): void {

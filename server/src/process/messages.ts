@@ -12,6 +12,7 @@ export type WorkerMessage =
   | { readonly type: 'measured'; readonly measurement: Measurement | undefined }
   /** A question, to which the answer has the same number. */
   | { readonly type: 'ask'; readonly question: number; readonly about: WatchQuestion }
+  | { readonly type: 'wrong token'; readonly address: string }
   | { readonly type: 'take listeners' }
   | { readonly type: 'listener' }
   | { readonly type: 'listeners given' }

@@ -137,6 +137,7 @@ export class WorkerChild<Settings> {
     if (message.type === 'pong') this.#heartbeat.answered();
     if (message.type === 'measured') this.#measurement.answered(message.measurement);
     if (message.type === 'ask') void this.#answer(message);
+    if (message.type === 'wrong token') this.#options.watch.wrongToken(message.address);
     if (message.type === 'take listeners' && predecessor !== undefined) predecessor.#giveListeners(this);
     if (message.type === 'listener') this.#forward(handle);
     if (message.type === 'listeners given') this.#endHandover();

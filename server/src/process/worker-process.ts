@@ -126,6 +126,7 @@ function askSupervisor(channel: Pick<WorkerChannel<never>, 'send'>): {
         if ('seen' in answer) return answer;
         throw new Error('the supervisor answered another question');
       },
+      wrongToken: (address) => channel.send({ type: 'wrong token', address }),
     },
     answered: (question, answer) => open.get(question)?.(answer),
   };

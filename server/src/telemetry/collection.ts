@@ -32,8 +32,10 @@ export interface ObservedWorker {
  */
 export type Collect = (maxAgeMs?: number) => Promise<Collection>;
 
-/** How one asks for what all processes know together, from any of them. */
+/** How one asks for what all processes know together, from any of them, and tells it what only the supervisor keeps. */
 export interface Watch {
   readonly collect: Collect;
   readonly live: AskLive;
+  /** A wrong token of the operator came from this address. */
+  readonly wrongToken: (address: string) => void;
 }

@@ -1,5 +1,6 @@
 /** What an event is about. `/ops` shows it as the event's kind. */
 type EventKind =
+  | 'access'
   | 'capacity'
   | 'configuration'
   | 'connections'

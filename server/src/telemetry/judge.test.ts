@@ -66,9 +66,11 @@ test('a standby whose name leads to the primary is no standby', () => {
 test('a disk that runs full and a fault of an embedded database are told of, also while it is away', () => {
   const disk = { diskFreeBytes: 2 ** 20, diskSizeBytes: 2 ** 30, fault: 'disk_full' };
   assert.deepEqual(textsOf({ servers: [{ name: 'primary', up: false, ...disk }, standby] }), [
-    'The primary does not answer: nothing can be written',
-    'Primary has a fault: disk full',
+    'The primary is down (disk full): nothing can be written',
     'The disk of the primary has 1 MiB of 1 GiB free',
+  ]);
+  assert.deepEqual(textsOf({ servers: [primary, { ...standby, fault: 'read_only' }] }), [
+    'Standby has a fault: read only',
   ]);
 });
 

@@ -30,32 +30,42 @@ export function conditionsOf(recent: readonly LiveSample[]): readonly Condition[
 
 function conditionsOfServer(server: LiveServer): readonly Condition[] {
   const { name, up } = server;
-  if (!up) return [away(name), ...conditionsOfDisk(server)];
+  if (!up) return [away(server), ...conditionsOfDisk(server)];
   const ofRole = name === 'primary' ? conditionsOfRole(server) : conditionsOfReceiver(server);
-  return [...ofRole, ...numbersOf(server), ...conditionsOfDisk(server)];
+  return [...ofRole, ...numbersOf(server), ...conditionsOfFault(server), ...conditionsOfDisk(server)];
 }
 
-function away(name: string): Condition {
-  const key = `away ${name}`;
-  return name === 'primary'
-    ? { key, kind: 'database', level: 'bad', text: 'The primary does not answer: nothing can be written' }
-    : { key, kind: 'database', level: 'warn', text: `${titleOf(name)} does not answer: others take its reads` };
+/** The cause is known of an embedded server, perhaps a moment after it is away: then the event is told with it. */
+function away({ name, fault }: LiveServer): Condition {
+  const [who, level, consequence] =
+    name === 'primary'
+      ? (['The primary', 'bad', 'nothing can be written'] as const)
+      : ([titleOf(name), 'warn', 'others take its reads'] as const);
+  const condition = { key: `away ${name}`, level, text: `${who} does not answer: ${consequence}` } as const;
+  if (fault === undefined) return { ...condition, kind: 'database' };
+  const text = `${who} is down (${wordsOf(fault)}): ${consequence}`;
+  return { ...condition, kind: fault === 'crash' ? 'database' : 'storage', level: 'bad', size: 1, text };
+}
+
+/** Of a standby that answers and cannot store what it receives. */
+function conditionsOfFault({ name, fault }: LiveServer): readonly Condition[] {
+  if (fault === undefined) return [];
+  const text = `${titleOf(name)} has a fault: ${wordsOf(fault)}`;
+  return [{ key: `fault ${name}`, kind: 'storage', level: 'bad', text }];
+}
+
+/** Of the label of `messenger_embedded_fault`: `disk_full`. */
+function wordsOf(fault: string): string {
+  return fault.replaceAll('_', ' ');
 }
 
 /** The alert DiskLow draws the same line. */
 const leastFree = 0.1;
 
-function conditionsOfDisk({ name, fault, diskFreeBytes, diskSizeBytes = 0 }: LiveServer): readonly Condition[] {
-  const found: Condition[] = [];
-  if (fault !== undefined) {
-    const text = `${titleOf(name)} has a fault: ${fault.replaceAll('_', ' ')}`;
-    found.push({ key: `fault ${name}`, kind: 'storage', level: 'bad', text });
-  }
-  if (diskFreeBytes !== undefined && diskFreeBytes < leastFree * diskSizeBytes) {
-    const text = `The disk of the ${name} has ${formatBytes(diskFreeBytes)} of ${formatBytes(diskSizeBytes)} free`;
-    found.push({ key: `disk ${name}`, kind: 'storage', level: 'warn', size: 1 - diskFreeBytes / diskSizeBytes, text });
-  }
-  return found;
+function conditionsOfDisk({ name, diskFreeBytes, diskSizeBytes = 0 }: LiveServer): readonly Condition[] {
+  if (diskFreeBytes === undefined || diskFreeBytes >= leastFree * diskSizeBytes) return [];
+  const text = `The disk of the ${name} has ${formatBytes(diskFreeBytes)} of ${formatBytes(diskSizeBytes)} free`;
+  return [{ key: `disk ${name}`, kind: 'storage', level: 'warn', size: 1 - diskFreeBytes / diskSizeBytes, text }];
 }
 
 function conditionsOfRole({ role }: LiveServer): readonly Condition[] {

@@ -106,3 +106,25 @@ test('a clock that is set back, and a collection that fails, do not end the watc
   const failing = new LiveWatch(fail, new Events(() => 0));
   await failing.sample();
 });
+
+test('a phase in which requests are refused is one event, with its end and its largest number', async () => {
+  let atMs = startMs;
+  const [metrics, events] = [new Metrics(), new Events(() => atMs)];
+  metrics.set('messenger_workers', 2, 'serving');
+  const watch = new LiveWatch(async () => ({ ...noCollection, atMs, metrics: metrics.snapshot() }), events);
+  let refused = 0;
+  const sample = async (more: number): Promise<void> => {
+    atMs += 1_000;
+    refused += more;
+    metrics.set('messenger_http_requests_refused_total', refused, 'overloaded');
+    await watch.sample();
+  };
+  for (const more of [0, 20, 400, 0]) await sample(more);
+  const [phase, ...others] = (await watch.live(nothingSeen)).events;
+  assert.deepEqual(others, []);
+  assert.match(phase?.text ?? '', /^Overloaded: 210 requests a second are refused/u);
+  assert.equal(phase?.endedMs, undefined);
+  for (let n = 0; n < 12; n += 1) await sample(0);
+  const [ended] = (await watch.live(nothingSeen)).events;
+  assert.ok(ended?.endedMs !== undefined && ended.endedMs > ended.atMs);
+});

@@ -2,7 +2,7 @@ import type { Log } from './log.ts';
 
 /** A line that can be written for one case, or for several with their `count`. */
 export interface RepeatedLine {
-  readonly level: 'warn' | 'error';
+  readonly level: 'info' | 'warn' | 'error';
   /** The same for cases that one line may stand for. Of few values: never text that a user or a server wrote. */
   readonly key: string;
   readonly one: string;

@@ -30,8 +30,8 @@ export function judge(
   return { level: findings[0]?.level ?? 'ok', findings };
 }
 
-/** A slow phase or a standby that was a second late is over when it is over. */
+/** A slow phase or a standby that was a second late is over when it is over; a wrong token is nothing that is unwell. */
 function isNews({ atMs, endedMs, level, kind }: ServerEvent): boolean {
-  if (level === 'info' || endedMs === undefined) return false;
+  if (level === 'info' || kind === 'access' || endedMs === undefined) return false;
   return level === 'bad' || endedMs === atMs || kind === 'database';
 }
