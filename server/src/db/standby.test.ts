@@ -77,6 +77,15 @@ test('one that was fit stays so while the primary is away, though it lacks what 
   clock.nowMs += 60_000;
   await other.check();
   assert.equal(other.state, 'fit');
+  server.health = 'silent';
+  await other.check();
+  assert.equal(other.state, 'fit', 'it may be slow, and nobody else can read');
+  server.health = 'away';
+  await other.check();
+  assert.equal(other.state, 'away');
+  server.health = 'well';
+  await other.check();
+  assert.equal(other.state, 'fit');
   isPrimaryAway = false;
   await other.check();
   assert.equal(other.state, 'late');

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AppError } from '../lib/app-error.ts';
+import { isTimeout } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
 import { RepeatLog } from '../telemetry/repeat-log.ts';
 import type { BatchedPool } from './batched-pool.ts';
@@ -137,7 +138,11 @@ export class Standby {
   judge(): void {
     const { status, failure } = this.#server;
     if (status === undefined && failure === undefined) return; // Not asked yet.
-    if (status === undefined) return this.#leaveOut('away', failure);
+    if (status === undefined) {
+      // On a busy machine an answer may be late once. Without the primary, nobody else could read.
+      const isLastToAsk = this.isFit && this.#options.isPrimaryAway?.() === true;
+      return isLastToAsk && isTimeout(failure) ? undefined : this.#leaveOut('away', failure);
+    }
     const write = this.#options.primary();
     // Without a primary, a server is taken for its standby, as it was at the start.
     const misfit = write && misfitOf(status, write);

@@ -6,6 +6,11 @@ class DeadlineError extends Error {
   }
 }
 
+/** Whether something failed only because it took too long: by `withDeadline`, or by `AbortSignal.timeout`. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'DeadlineError' || error.name === 'TimeoutError');
+}
+
 /**
  * Waits for a promise, but not for ever: rejects with `DeadlineError`, or with the signal's reason when that aborts.
  * The work behind the promise goes on; whoever started it disposes of what it brings.
