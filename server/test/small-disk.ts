@@ -11,6 +11,8 @@ export interface SmallDisk {
   leave(bytes: number): Promise<void>;
   /** Gives back what `leave` took. */
   free(): Promise<void>;
+  /** Resolves when it is so; `ro` waits until no file is open for writing. */
+  remount(mode: 'ro' | 'rw'): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -31,9 +33,10 @@ function mountable(): boolean {
 export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
   const folder = await mkdtemp(join(tmpdir(), 'messenger-disk-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=777`, 'tmpfs', folder]);
-  // Root still, so that it can unmount; it does so when our end of the pipe is closed, however that happens.
-  const unmount = 'read -r _; umount --lazy "$0"; rmdir "$0"';
-  const keeper = spawn('sh', ['-c', unmount, folder], { stdio: ['pipe', 'ignore', 'inherit'], detached: true });
+  // Root still, so that it can mount; it unmounts when our end of the pipe is closed, however that happens.
+  const keep =
+    'while read -r mode; do until mount -o remount,"$mode" "$0" 2>/dev/null; do sleep 0.01; done; echo; done; umount --lazy "$0"; rmdir "$0"';
+  const keeper = spawn('sh', ['-c', keep, folder], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
   const filler = join(folder, 'filler');
   const free = async (): Promise<void> => rm(filler, { force: true });
   return {
@@ -43,6 +46,11 @@ export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
       await free();
       const { bavail, bsize } = await statfs(folder);
       execFileSync('fallocate', ['--length', String(Math.max(1, bavail * bsize - bytes)), filler]);
+    },
+    remount: async (mode) => {
+      const isDone = once(keeper.stdout, 'data');
+      keeper.stdin.write(`${mode}\n`);
+      await isDone;
     },
     remove: async () => {
       const gone = once(keeper, 'exit');

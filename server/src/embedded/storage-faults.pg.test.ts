@@ -117,6 +117,55 @@ test('while the disk of the primary is full at the start, the standby can be rea
   await isBack();
 });
 
+/** Resolves when the file system is read-only: as the kernel makes it after errors, which PostgreSQL does not survive for long. */
+async function makeReadOnly(small: SmallDisk, role: 'primary' | 'standby'): Promise<void> {
+  let isDone = false;
+  const remounted = small.remount('ro').then(() => (isDone = true));
+  await eventually(() => {
+    const { [role]: pid } = pair.pids;
+    if (pid !== undefined) execFileSync('sh', ['-c', `pkill -KILL -P ${pid}; kill -KILL ${pid} || true`]);
+    return isDone;
+  });
+  await remounted;
+}
+
+test('while the file system of the primary is read-only, the standby can be read', noMounts, async () => {
+  const small = await moveToSmallDisk('primary');
+  await pair.start(soon());
+  const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
+  await replicates(pair, 'kept');
+  await makeReadOnly(small, 'primary');
+  await eventually(() => faultOf('primary') === 'read_only');
+  assert.ok((await ask(pair, 'read', 'select id from kept')).includes(id));
+  await small.remount('rw');
+  await isBack();
+  assert.ok((await ask(pair, 'write', 'select id from kept')).includes(id));
+});
+
+test('a standby on a read-only file system is not rebuilt, and follows once it can write', noMounts, async () => {
+  const small = await moveToSmallDisk('standby');
+  await pair.start(soon());
+  await replicates(pair, 'kept');
+  await makeReadOnly(small, 'standby');
+  await eventually(() => faultOf('standby') === 'read_only');
+  await eventually(() => site.lines.some((line) => /"failures":7,.*the standby is down: its file/.test(line)));
+  const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
+  await small.remount('rw');
+  await eventually(async () => (await ask(pair, 'read', 'select id from kept')).includes(id));
+  assert.equal(faultOf('standby'), undefined);
+  assert.ok(!site.lines.some((line) => line.includes('rebuilding the standby')));
+});
+
+test('a start whose primary is on a read-only file system goes on with the standby', noMounts, async () => {
+  const small = await moveToSmallDisk('primary');
+  await small.remount('ro');
+  await pair.start(soon());
+  assert.equal(faultOf('primary'), 'read_only');
+  assert.ok((await ask(pair, 'read', 'select count(*)::int from kept')).every((count) => Number(count) > 0));
+  await small.remount('rw');
+  await isBack();
+});
+
 test('a primary that may not write its folder is tried again, and is back with all that was committed', async () => {
   await pair.start(soon());
   const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
