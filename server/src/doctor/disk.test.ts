@@ -14,6 +14,9 @@ test('a disk is a warning when a tenth is free, and a failure when it is full', 
     assert.equal(await status(), 'warn');
     await disk.leave(0);
     assert.equal(await status(), 'fail');
+    await disk.free();
+    await disk.remount('ro');
+    assert.match((await checkDisk('primary', disk.folder)).found, /is read-only/u);
   } finally {
     await disk.remove();
   }

@@ -1,5 +1,7 @@
+import { access, constants } from 'node:fs/promises';
+
 import { readDiskSpace } from '../lib/disk-space.ts';
-import { grade, warn, type Finding } from './finding.ts';
+import { fail, grade, warn, type Finding } from './finding.ts';
 
 /** Parts of the disk that are in use. The alert `DiskLow` calls at the first. */
 const limits = { warn: 0.9, fail: 0.97 };
@@ -11,9 +13,22 @@ export async function checkDisk(where: 'primary' | 'standby', folder: string): P
   const subject = { check: 'disk space', where } as const;
   const space = await readDiskSpace(folder);
   if (space === undefined) return warn(subject, `${folder} cannot be looked at`, 'Is its file system mounted?');
+  if (await isReadOnly(folder)) {
+    const advice =
+      'PostgreSQL cannot start on it. `dmesg` says whether the disk has errors; then `mount -o remount,rw`.';
+    return fail(subject, `the file system of ${folder} is read-only`, advice);
+  }
   const { freeBytes, sizeBytes } = space;
   const found = `${Math.floor(freeBytes / MiB)} of ${Math.floor(sizeBytes / MiB)} MiB are free for ${folder}`;
   const advice =
     'Free some, or move the data folder to a larger disk; never delete files below it. `du -sh data/*/pg_wal data/*/base` says what grows, and "replication slots" above whether a slot holds WAL.';
   return grade(subject, 1 - freeBytes / Math.max(1, sizeBytes), limits, found, advice);
+}
+
+/** Whoever asks: the kernel looks at the file system before it looks at rights. */
+async function isReadOnly(folder: string): Promise<boolean> {
+  return await access(folder, constants.W_OK).then(
+    () => false,
+    (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EROFS',
+  );
 }
