@@ -263,17 +263,17 @@ test(
     assert.equal((await fetch(`${server.url}/ops/stream`)).status, 404);
     const page = await browser.open(`${server.url}/ops`, { httpCredentials: { username: 'anyone', password } });
     await untilWell(page);
-    await page.goto(otherSite(server));
-    await followLink(page, server);
-    await untilWell(page);
-    for (const pid of workersOf(server.pid)) process.kill(pid, 'SIGKILL');
-    await waitFor('other workers', () => workersOf(server.pid).length === 2);
-    await untilWell(page);
     const wrong = { authorization: `Bearer another-${password}` };
     assert.equal((await fetch(`${server.url}/ops/stream`, { headers: wrong })).status, 404);
     await waitFor('its event', async () => {
       const events = await page.locator('#events').innerText();
       return /A wrong METRICS_TOKEN was sent from 127\.0\.0\.1/u.test(events);
     });
+    await page.goto(otherSite(server));
+    await followLink(page, server);
+    await untilWell(page);
+    for (const pid of workersOf(server.pid)) process.kill(pid, 'SIGKILL');
+    await waitFor('other workers', () => workersOf(server.pid).length === 2);
+    await untilWell(page);
   },
 );
