@@ -15,7 +15,7 @@ const log = createLog({ level: 'silent', name: 'test', pretty: false });
 
 async function namesOf(write: Endpoint, reads: readonly Endpoint[]): Promise<readonly (readonly [string, string])[]> {
   const watched = () => ({ write, reads, applicationName: 'roles test', prepare: true });
-  const roles = new ServerRoles({ watched, record: () => undefined, clock: monotonicClock, log });
+  const roles = new ServerRoles({ watched, durability: 'disk', record: () => undefined, clock: monotonicClock, log });
   await roles.start();
   const servers = roles.servers().map(({ name, endpoint }) => [name, endpoint.host] as const);
   await roles.stop();
