@@ -59,7 +59,9 @@ export class LoadGenerator {
       go: async () => {
         this.#process.send('go');
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- load-process.ts sends a report after `go`.
-        return (await this.#hear()) as LoadReport;
+        const report = (await this.#hear()) as LoadReport;
+        if (report.requests === 0) throw new Error(`none of ${report.failures} requests was answered as it should be`);
+        return report;
       },
     };
   }
