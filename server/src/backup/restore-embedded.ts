@@ -69,12 +69,15 @@ async function fill(
   try {
     await copyBackup(resolve(options.folder), unfinished, record);
     await prepareSocketFolder(sockets);
-    await recover({ ...options, binaries, dir: unfinished, sockets }, signal);
+    try {
+      await recover({ ...options, binaries, dir: unfinished, sockets }, signal);
+    } finally {
+      await rm(sockets, { recursive: true, force: true });
+    }
     await syncCluster(binaries, unfinished, signal);
     await rename(unfinished, layout.primary);
     await syncPath(layout.root);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
-    await rm(sockets, { recursive: true, force: true });
   }
 }
