@@ -67,6 +67,7 @@ export function renderCost(all: readonly Measured[]): string {
 }
 
 export function renderVerdicts(verdicts: readonly Verdict[]): string {
+  if (verdicts.length === 0) return 'No target is about these cells.';
   const rows = verdicts.map(({ title, wanted, ratio, reached, of, worst }) => [
     title,
     wanted,
