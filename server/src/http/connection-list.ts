@@ -13,6 +13,8 @@ export class Connection {
   readonly socket: net.Socket;
   /** What its limit is counted by; undefined where there is no limit. */
   readonly address: string | undefined;
+  /** Since when it has been silent or active. */
+  sinceMs: number;
   /** Requests that are not answered yet: more than one when they are pipelined. */
   inFlight = 0;
   /** The answer to the newest of them. A silent connection keeps none, which would keep a list in memory. */
@@ -21,9 +23,10 @@ export class Connection {
   previous: Connection | undefined;
   next: Connection | undefined;
 
-  constructor(socket: net.Socket, address: string | undefined) {
+  constructor(socket: net.Socket, address: string | undefined, sinceMs: number) {
     this.socket = socket;
     this.address = address;
+    this.sinceMs = sinceMs;
   }
 }
 

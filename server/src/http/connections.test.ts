@@ -4,6 +4,7 @@ import { afterEach, describe, test } from 'node:test';
 
 import { createTestServer, listen, sendRaw } from '../../test/http-server.ts';
 import { waitFor } from '../../test/wait-for.ts';
+import type { Clock } from '../lib/clock.ts';
 import { Connections, type ShedReason } from './connections.ts';
 import type { HttpServer } from './server.ts';
 
@@ -25,8 +26,8 @@ interface Room {
   readonly release: () => void;
 }
 
-async function serve(total: number): Promise<Room> {
-  const connections = new Connections({ total, perAddress: 0 });
+async function serve(total: number, clock?: Clock): Promise<Room> {
+  const connections = new Connections({ total, perAddress: 0, clock });
   const held = Promise.withResolvers<void>();
   app = await createTestServer({ connections });
   app.get('/', async () => ({}));
@@ -55,6 +56,23 @@ async function ask(port: number): Promise<number> {
 }
 
 describe('at the limit of connections', () => {
+  test('a client that has just connected stays while another one has sent a body for a second', async () => {
+    let nowMs = 0;
+    const { port, connections } = await serve(2, { now: () => nowMs });
+    const slow = open(
+      port,
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+    );
+    await waitFor('a slow body', () => connections.counts.active === 1);
+    nowMs = 1_001;
+    const fresh = open(port);
+    await waitFor('a new one', () => connections.counts.silent === 1);
+    assert.equal(await ask(port), 200);
+    await waitFor('the slow one to be closed', () => slow.socket.destroyed);
+    fresh.socket.write(get('/'));
+    await waitFor('an answer', () => fresh.told().startsWith('HTTP/1.1 200'));
+  });
+
   test('a client that sends its body slowly is closed for a new one, and one whose request is whole is not', async () => {
     const { port, connections, release } = await serve(3);
     const held = open(port, get('/held'));

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+import { monotonicClock, type Clock } from '../lib/clock.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { clientNetwork } from './client-address.ts';
 import { Connection, ConnectionList } from './connection-list.ts';
@@ -15,23 +16,28 @@ export interface ConnectionLimits {
 export const shedReasons = ['full', 'address_limit', 'silent', 'idle', 'slow_body', 'accept_failed'] as const;
 export type ShedReason = (typeof shedReasons)[number];
 
+/** For a whole request to arrive, after the connection or after its headers. */
+const arrivalMs = 1_000;
+
 /** Slow bodies that fill a worker are most of those that have been active longest. */
 const mostLookedAt = 16;
 
 export interface ConnectionsOptions extends ConnectionLimits {
   /** Called for each; `address` is that of the client, where it is known. */
   readonly onShed?: ((reason: ShedReason, address: string | undefined) => void) | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /**
  * The client connections of one process, and which of them may stay. At the limit the connection that has been silent longest
- * is closed for a new one: first those that never sent a request, then those that wait for the next one, then those whose
- * request lacks a part of its body. A connection with a whole request in flight is never closed; when all have one, the new
+ * is closed for a new one: first those that sent no request within a second, then those whose body takes longer than that, then
+ * those that have just come, then those that wait for the next request, then any whose body is not complete. A connection with a whole request in flight is never closed; when all have one, the new
  * connection is. Everything takes constant time, and nothing has a timer.
  */
 export class Connections {
   readonly limits: ConnectionLimits;
   readonly #onShed: ConnectionsOptions['onShed'];
+  readonly #clock: Clock;
   /** Have not sent a whole request yet. */
   readonly #silent = new ConnectionList();
   /** Have had an answer, and wait for the next request. */
@@ -52,7 +58,8 @@ export class Connections {
     accept_failed: 0,
   };
 
-  constructor({ onShed, ...limits }: ConnectionsOptions) {
+  constructor({ onShed, clock = monotonicClock, ...limits }: ConnectionsOptions) {
+    this.#clock = clock;
     this.limits = limits;
     this.#onShed = onShed;
   }
@@ -72,7 +79,7 @@ export class Connections {
     if (address !== undefined && ofAddress >= perAddress) return this.#refuse(socket, 'address_limit');
     if (this.#open >= total && !this.#makeRoom()) return this.#refuse(socket, 'full');
     if (address !== undefined) this.#perAddress.set(address, ofAddress + 1);
-    this.#enter(new Connection(socket, address));
+    this.#enter(new Connection(socket, address, this.#clock.now()));
     return true;
   }
 
@@ -82,6 +89,7 @@ export class Connections {
     if (connection === undefined) return 1;
     if (connection.list !== this.#active) {
       connection.list?.remove(connection);
+      connection.sinceMs = this.#clock.now();
       this.#active.add(connection);
     }
     connection.newestAnswer = response;
@@ -127,11 +135,17 @@ export class Connections {
 
   #makeRoom(): boolean {
     const { first: silent } = this.#silent;
+    if (silent !== undefined && this.#isLate(silent)) return this.#close(silent, 'silent');
+    const sender = this.#findSender();
+    if (sender !== undefined && this.#isLate(sender)) return this.#close(sender, 'slow_body');
     if (silent !== undefined) return this.#close(silent, 'silent');
     const { first: idle } = this.#idle;
     if (idle !== undefined) return this.#close(idle, 'idle');
-    const sender = this.#findSender();
     return sender !== undefined && this.#close(sender, 'slow_body');
+  }
+
+  #isLate({ sinceMs }: Connection): boolean {
+    return this.#clock.now() - sinceMs > arrivalMs;
   }
 
   /** Among those that have been active longest, the first whose request has not wholly arrived: nothing is done for it yet. */
