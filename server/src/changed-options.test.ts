@@ -17,8 +17,9 @@ function configOf(t: TestContext, yaml: string): Config {
 }
 
 test('changed options are listed by name; equal lists are no change', (t) => {
-  const before = configOf(t, 'server: {cors_origins: [a, b]}');
-  const after = configOf(t, 'server: {cors_origins: [a, b], max_queue_ms: 100}\nlog: {level: warn}');
+  const origins = 'cors_origins: ["https://a.example", "https://b.example"]';
+  const before = configOf(t, `server: {${origins}}`);
+  const after = configOf(t, `server: {${origins}, max_queue_ms: 100}\nlog: {level: warn}`);
   assert.deepEqual(changedOptions(before, after), ['MAX_QUEUE_MS', 'LOG_LEVEL']);
   assert.deepEqual(changedOptions(before, before), []);
 });

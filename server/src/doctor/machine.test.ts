@@ -99,7 +99,7 @@ test('a large server with the settings of a small one is told, here also without
   const machine = { memoryBytes: 64 * gigabyte, cpus: 8, storage: 'ssd' } as const;
   const expected = [
     'shared_buffers is 256MB, the profile has 16GB',
-    'work_mem is 4MB, the profile has 64MB',
+    'work_mem is 4MB, the profile has 43MB',
     'effective_cache_size is 512MB, the profile has 32GB',
     'maintenance_work_mem is 64MB, the profile has 2GB',
     'max_wal_size is 1GB, the profile has 8GB',
@@ -111,8 +111,8 @@ test('a large server with the settings of a small one is told, here also without
 });
 
 test('a share of the memory that was only guessed is no reason to complain of half as much', async () => {
-  const machine = { memoryBytes: 8 * gigabyte, cpus: 8, storage: 'ssd' } as const;
-  const half = { ...tuned(machine), shared_buffers: '1GB', work_mem: '4MB', effective_cache_size: '2GB' };
+  const machine = { memoryBytes: 16 * gigabyte, cpus: 8, storage: 'ssd' } as const;
+  const half = { ...tuned(machine), shared_buffers: '2GB', work_mem: '5MB', effective_cache_size: '4GB' };
   assert.deepEqual(lines(await judge(half, { ...machine, isGuess: true })), ['as in the tuned profile, or more']);
   assert.equal((await judge(half, machine)).length, 3);
 });
