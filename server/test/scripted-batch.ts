@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import type { Lifetime } from '../src/lib/lifetime.ts';
 import { Turn } from '../src/lib/turn.ts';
 import { type alone, Batch, type BatchLimits, type BatchOptions, type Sending } from '../src/db/batch.ts';
 
 /** A statement that a batch has sent, and that the test ends. */
 export interface SentStatement {
   readonly calls: readonly string[];
-  readonly interrupt: AbortSignal;
+  readonly interrupt: Lifetime;
   readonly deadline: number;
   /** Answers each call with `call!`, or as given. */
   readonly answer: (results?: readonly (string | typeof alone)[]) => void;

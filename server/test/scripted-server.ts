@@ -1,5 +1,6 @@
 import type { QueryResultRow } from 'pg';
 
+import type { Lifetime } from '../src/lib/lifetime.ts';
 import { BatchedPool } from '../src/db/batched-pool.ts';
 import type { Endpoint } from '../src/db/endpoint.ts';
 import { replayPosition, serverStatus, type Position, type ServerStatus } from '../src/db/position.ts';
@@ -67,7 +68,7 @@ export class ScriptedServer {
   async query<Row extends QueryResultRow>(
     wanted: Statement<Row, readonly unknown[]>,
     _values: readonly unknown[],
-    signal?: AbortSignal,
+    signal?: Lifetime,
   ): Promise<Row[]> {
     this.asked.push(wanted.name);
     if (this.health === 'away') throw new AppError('database_unavailable');
@@ -93,7 +94,7 @@ export class ScriptedServer {
   }
 }
 
-async function abortOf(signal: AbortSignal | undefined): Promise<never> {
+async function abortOf(signal: Lifetime | undefined): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
   signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
   return await promise;

@@ -109,6 +109,26 @@ describe('calls', () => {
     assert.deepEqual(await Promise.all(answers), ['a!', 'b!', 'c!']);
   });
 
+  test('leave at once when nothing is in flight and the last batch was one call', async () => {
+    const { batch, sent } = scriptBatch();
+    const first = batch.call('a', patient);
+    await settle();
+    sent[0]?.answer();
+    await first;
+    const answers = callAll(batch, 'bcd');
+    assert.deepEqual(words(sent), ['a', 'b']);
+    sent[1]?.answer();
+    await settle();
+    sent[2]?.answer();
+    await Promise.all(answers);
+    assert.deepEqual(words(sent), ['a', 'b', 'cd']);
+    const later = callAll(batch, 'ef');
+    await settle();
+    assert.deepEqual(words(sent), ['a', 'b', 'cd', 'ef']);
+    sent[3]?.answer();
+    await Promise.all(later);
+  });
+
   test('of one key share a place and its result until they are sent', async () => {
     const { batch, sent } = scriptBatch({ shareBy: (call) => call });
     const answers = callAll(batch, 'aba');

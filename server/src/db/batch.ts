@@ -2,7 +2,8 @@ import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Lifetime } from '../lib/lifetime.ts';
 import type { Turn } from '../lib/turn.ts';
-import type { BatchTrace, TracedCall } from '../telemetry/batch-trace.ts';
+import type { BatchTrace } from '../telemetry/batch-trace.ts';
+import { Flight, Waiter } from './batch-flight.ts';
 import type { Asker } from './caller.ts';
 
 /** In place of a result: this call was left out, and is to be made alone. */
@@ -26,7 +27,7 @@ export interface BatchLimits {
 /** With what a statement is sent. */
 export interface Sending {
   /** Aborts when no caller waits for its result any more. */
-  readonly interrupt: AbortSignal;
+  readonly interrupt: Lifetime;
   /** The latest of its callers' deadlines, by the clock. Each caller is answered by its own. */
   readonly deadline: number;
   /** The first caller. */
@@ -42,7 +43,7 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   readonly many: (calls: readonly Call[], sending: Sending) => Promise<readonly (Result | typeof alone)[]>;
   /** Makes a call that was left out. */
   readonly rest: (call: Call, sending: Sending) => Promise<Result>;
-  /** Calls with the same key share one place, and its result, until they are sent. */
+  /** Calls with the same key that leave together share one place, and its result. */
   readonly shareBy?: ((call: Call) => string) | undefined;
   /** Whether the failure is that of the calls, so that a part of them may succeed without the others. */
   readonly isFaultOfCalls: (error: unknown) => boolean;
@@ -56,40 +57,17 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   readonly onSent?: ((size: number, waitMs: number) => void) | undefined;
 }
 
-interface Waiter<Result> {
-  readonly since: number;
-  readonly deadline: number;
-  readonly traced: TracedCall | undefined;
-  readonly resolve: (result: Result) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly signal: Lifetime;
-  readonly asker: Asker | undefined;
-  readonly onAbort: () => void;
-}
-
-/** One place in a batch. */
-interface Entry<Call, Result> {
-  readonly call: Call;
-  /** In the order in which they came. */
-  readonly waiters: Set<Waiter<Result>>;
-  flight: Flight | undefined;
-}
-
-/** What was sent together. */
-interface Flight {
-  readonly interrupt: AbortController;
-  wanted: number;
-  /** Whether it has a connection: until then, its calls wait. */
-  hasLeft: boolean;
-}
-
 /** Between two looks for calls whose time is over, as a part of the time of a call, and at most. */
 const tick = { part: 1 / 20, maxMs: 100 };
+
+/** Calls that were left stay in the queue until they are this many more than those that wait. */
+const maxLeft = 64;
 
 /**
  * Gathers single calls into statements over arrays. The calls of one turn of the event loop leave together, and those
  * that come while `maxInFlight` statements are running wait and leave together: a call is always served by a statement
- * that starts after it arrived, so it can never read older than its caller. With little load a statement holds one call.
+ * that starts after it arrived, so it can never read older than its caller. With little load a statement holds one call:
+ * when the last one did, and none is in flight, a call leaves at once.
  *
  * Rejects with the statement's own error; with `pool_exhausted` when too many wait, or for too long; with `statement_timeout`
  * when a call has left and its time is over, whatever its connection still does; with the signal's reason when the caller
@@ -98,12 +76,14 @@ const tick = { part: 1 / 20, maxMs: 100 };
  */
 export class Batch<Call, Result> {
   readonly #options: BatchOptions<Call, Result>;
-  readonly #queue = new Set<Entry<Call, Result>>();
-  readonly #shared = new Map<string, Entry<Call, Result>>();
-  readonly #sent = new Set<Entry<Call, Result>>();
+  /** With calls that were left, or refused, meanwhile. */
+  #queue: Waiter<Call, Result>[] = [];
+  readonly #flights = new Set<Flight<Call, Result>>();
   #inFlight = 0;
   #waiting = 0;
   #isScheduled = false;
+  /** Whether the last batch was one call. */
+  #isQuiet = false;
   readonly #tickMs: number;
   /** One timer for all calls: one for each would cost each of them. Runs only while there are calls. */
   #isTicking = false;
@@ -119,83 +99,72 @@ export class Batch<Call, Result> {
   }
 
   /** `deadline` is by the clock, for a call that has had a part of its time already. */
-  async call(call: Call, signal: Lifetime, asker?: Asker, deadline?: number): Promise<Result> {
-    signal.throwIfAborted();
-    if (this.#waiting >= this.#options.maxWaiting) throw new AppError('pool_exhausted');
-    const entry = this.#entryFor(call);
+  call(call: Call, signal: Lifetime, asker?: Asker, deadline?: number): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    const since = this.#options.clock.now();
-    const traced = this.#options.trace?.begin();
-    const onAbort = (): void => this.#leave(entry, waiter);
-    const waiter: Waiter<Result> = {
-      since,
-      deadline: deadline ?? since + this.#options.maxWaitMs,
-      traced,
-      resolve,
-      reject,
-      signal,
-      asker,
-      onAbort,
-    };
-    signal.addEventListener('abort', waiter.onAbort, { once: true });
-    entry.waiters.add(waiter);
-    this.#waiting += 1;
-    this.#schedule();
-    this.#tick();
-    return await promise;
+    if (signal.aborted) reject(signal.reason);
+    else if (this.#waiting >= this.#options.maxWaiting) reject(new AppError('pool_exhausted'));
+    else {
+      const { clock, maxWaitMs, trace } = this.#options;
+      const since = clock.now();
+      const waiter = new Waiter(call, { resolve, reject, signal, asker, since, onLeave: this.#onLeave });
+      waiter.deadline = deadline ?? since + maxWaitMs;
+      waiter.traced = trace?.begin();
+      this.#queue.push(waiter);
+      this.#waiting += 1;
+      this.#schedule();
+      this.#tick();
+    }
+    return promise;
   }
 
   /** Every call, sent or not, rejects with this at once. For a server of which is known that it will not answer. */
   rejectAll(reason: Error): void {
-    for (const entry of [...this.#queue, ...this.#sent]) {
-      entry.flight?.interrupt.abort(reason);
-      this.#reject(entry, reason);
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const waiter of queue) this.#dismiss(waiter, reason);
+    for (const flight of this.#flights) {
+      flight.interrupt.abort(reason);
+      flight.reject(reason);
     }
-    this.#queue.clear();
-    this.#shared.clear();
-  }
-
-  #entryFor(call: Call): Entry<Call, Result> {
-    const key = this.#options.shareBy?.(call);
-    const known = key === undefined ? undefined : this.#shared.get(key);
-    if (known !== undefined) return known;
-    const entry = { call, waiters: new Set<Waiter<Result>>(), flight: undefined };
-    this.#queue.add(entry);
-    if (key !== undefined) this.#shared.set(key, entry);
-    return entry;
   }
 
   /** At the end of the turn, so that all calls of one turn are there; without batches there is nothing to wait for. */
   #schedule(): void {
-    if (this.#isScheduled || this.#inFlight >= this.#options.maxInFlight || this.#queue.size === 0) return;
-    if (this.#options.maxSize === 1) return this.#fill();
+    const { maxInFlight, maxSize, turn } = this.#options;
+    if (this.#isScheduled || this.#inFlight >= maxInFlight || this.#waiting === 0) return;
+    if (maxSize === 1 || (this.#isQuiet && this.#inFlight === 0)) return this.#fill();
     this.#isScheduled = true;
-    this.#options.turn.atEnd(() => {
-      this.#isScheduled = false;
-      this.#fill();
-    });
+    turn.atEnd(this.#onTurn);
   }
 
+  readonly #onTurn = (): void => {
+    this.#isScheduled = false;
+    this.#fill();
+  };
+
   #fill(): void {
-    while (this.#inFlight < this.#options.maxInFlight && this.#queue.size > 0) {
-      const entries = this.#take();
-      if (entries.length > 0) this.#start(entries);
+    while (this.#inFlight < this.#options.maxInFlight && this.#waiting > 0) {
+      const flight = this.#take();
+      if (flight.waiters.length > 0) this.#start(flight);
     }
   }
 
   /** The oldest calls, less those whose time is over. */
-  #take(): Entry<Call, Result>[] {
-    const { maxSize, clock, shareBy } = this.#options;
+  #take(): Flight<Call, Result> {
+    const { maxSize, clock, shareBy, isInterruptible } = this.#options;
     const now = clock.now();
-    const taken: Entry<Call, Result>[] = [];
-    for (const entry of this.#queue) {
-      if (taken.length === maxSize) break;
-      this.#queue.delete(entry);
-      if (shareBy !== undefined) this.#shared.delete(shareBy(entry.call));
-      this.#dismissLate(entry, now);
-      if (entry.waiters.size > 0) taken.push(entry);
+    const flight = new Flight<Call, Result>(isInterruptible);
+    const places = shareBy && new Map<string, number>();
+    let taken = 0;
+    for (const waiter of this.#queue) {
+      const isLate = !waiter.isOver && waiter.deadline <= now;
+      if (isLate) this.#dismiss(waiter, new AppError('pool_exhausted'));
+      else if (!waiter.isOver && !flight.add(waiter, maxSize, places, shareBy)) break;
+      taken += 1;
     }
-    return taken;
+    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
+    this.#waiting -= flight.waiters.length;
+    return flight;
   }
 
   #tick(): void {
@@ -205,148 +174,98 @@ export class Batch<Call, Result> {
       this.#isTicking = false;
       // Until the next look: nobody is answered after their deadline.
       const until = this.#options.clock.now() + this.#tickMs;
-      for (const entry of [...this.#queue, ...this.#sent]) this.#dismissLate(entry, until);
-      if (this.#queue.size + this.#sent.size > 0) this.#tick();
+      this.#dismissLate(this.#queue, 'pool_exhausted', until);
+      for (const { waiters, hasLeft } of this.#flights)
+        this.#dismissLate(waiters, hasLeft ? 'statement_timeout' : 'pool_exhausted', until);
+      if (this.#waiting + this.#flights.size > 0) this.#tick();
     }, this.#tickMs).unref();
   }
 
-  #dismissLate(entry: Entry<Call, Result>, until: number): void {
-    const code = entry.flight?.hasLeft === true ? 'statement_timeout' : 'pool_exhausted';
-    for (const waiter of entry.waiters) if (waiter.deadline <= until) this.#dismiss(entry, waiter, new AppError(code));
+  #dismissLate(
+    waiters: readonly Waiter<Call, Result>[],
+    code: 'statement_timeout' | 'pool_exhausted',
+    until: number,
+  ): void {
+    for (const waiter of waiters)
+      if (!waiter.isOver && waiter.deadline <= until) this.#dismiss(waiter, new AppError(code));
   }
 
-  #start(entries: readonly Entry<Call, Result>[]): void {
+  #start(flight: Flight<Call, Result>): void {
     const { onSent, clock } = this.#options;
-    onSent?.(entries.length, clock.now() - sinceOf(entries));
+    const size = flight.calls.length;
+    this.#isQuiet = size === 1;
+    onSent?.(size, clock.now() - flight.since);
     this.#inFlight += 1;
-    for (const entry of entries) {
-      this.#sent.add(entry);
-      this.#waiting -= entry.waiters.size;
-    }
-    void this.#send(entries).then(() => {
-      this.#inFlight -= 1;
-      this.#schedule();
-    });
+    void this.#send(flight, true);
   }
 
-  /** Never rejects: the calls are told. */
-  async #send(entries: readonly Entry<Call, Result>[]): Promise<void> {
-    const { one, many, isFaultOfCalls, trace } = this.#options;
-    const [first] = entries;
-    if (first === undefined) return;
-    const traced = trace === undefined ? untraced : trace.over(tracedOf(entries), entries.length);
-    const sending = this.#sendingOf(entries);
+  /** Never rejects: the calls are told. `isCounted` is false for a part of a batch that is in flight. */
+  async #send(flight: Flight<Call, Result>, isCounted: boolean): Promise<void> {
+    const { trace, isFaultOfCalls } = this.#options;
+    const { calls } = flight;
+    this.#flights.add(flight);
     try {
-      if (entries.length === 1) this.#settleAll(entries, [await traced(async () => one(first.call, sending))]);
-      else this.#settleAll(entries, await traced(async () => many(callsOf(entries), sending)));
+      const results =
+        trace === undefined
+          ? await this.#make(flight)
+          : await trace.over(flight.traced, calls.length)(async () => this.#make(flight));
+      this.#land(flight, isCounted);
+      for (const place of flight.settle(results, isAlone)) void this.#sendRest(flight.part(place, place + 1));
     } catch (error) {
-      if (entries.length > 1 && isFaultOfCalls(error)) await this.#sendHalves(entries);
-      else for (const entry of entries) this.#reject(entry, error);
+      const isHalved = calls.length > 1 && isFaultOfCalls(error);
+      if (isHalved) await this.#sendHalves(flight);
+      this.#land(flight, isCounted);
+      if (!isHalved) flight.reject(error);
     }
   }
 
-  async #sendRest(entry: Entry<Call, Result>): Promise<void> {
+  /** Before the callers are told: what they call next may leave at once. */
+  #land(flight: Flight<Call, Result>, isCounted: boolean): void {
+    this.#flights.delete(flight);
+    if (!isCounted) return;
+    this.#inFlight -= 1;
+    this.#schedule();
+  }
+
+  async #make(flight: Flight<Call, Result>): Promise<readonly (Result | typeof alone)[]> {
+    const { one, many } = this.#options;
+    const { calls } = flight;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- There is one; it may be undefined.
+    if (calls.length === 1) return [await one(calls[0] as Call, flight)];
+    const results = await many(calls, flight);
+    if (results.length === calls.length) return results;
+    throw new Error('a batch brought another number of results than it had calls');
+  }
+
+  /** Not waited for: what keeps this call waiting must not keep its neighbours. */
+  async #sendRest(flight: Flight<Call, Result>): Promise<void> {
+    this.#flights.add(flight);
     try {
-      this.#settle(entry, await this.#options.rest(entry.call, this.#sendingOf([entry])));
+      for (const call of flight.calls) flight.settle([await this.#options.rest(call, flight)], isAlone);
     } catch (error) {
-      this.#reject(entry, error);
+      flight.reject(error);
+    } finally {
+      this.#flights.delete(flight);
     }
   }
 
-  async #sendHalves(entries: readonly Entry<Call, Result>[]): Promise<void> {
-    const middle = Math.ceil(entries.length / 2);
-    await Promise.all([this.#send(entries.slice(0, middle)), this.#send(entries.slice(middle))]);
+  async #sendHalves(flight: Flight<Call, Result>): Promise<void> {
+    const middle = Math.ceil(flight.calls.length / 2);
+    const halves = [flight.part(0, middle), flight.part(middle, flight.calls.length)];
+    await Promise.all(halves.map(async (half) => this.#send(half, false)));
   }
 
-  #sendingOf(entries: readonly Entry<Call, Result>[]): Sending {
-    const wanted = entries.filter(({ waiters }) => waiters.size > 0);
-    const flight: Flight = { interrupt: new AbortController(), wanted: wanted.length, hasLeft: false };
-    for (const entry of entries) entry.flight = flight;
-    if (wanted.length === 0) flight.interrupt.abort();
-    const { signal: interrupt } = flight.interrupt;
-    const onLeft = (): void => {
-      flight.hasLeft = true;
-    };
-    return { interrupt, deadline: latestOf(wanted), asker: askerOf(entries), onLeft };
-  }
-
-  #settleAll(entries: readonly Entry<Call, Result>[], results: readonly (Result | typeof alone)[]): void {
-    if (results.length !== entries.length)
-      throw new Error('a batch brought another number of results than it had calls');
-    for (const [index, result] of results.entries()) {
-      const entry = entries[index];
-      if (entry === undefined) continue;
-      // Not waited for: what keeps this call waiting must not keep its neighbours.
-      if (isAlone(result)) void this.#sendRest(entry);
-      else this.#settle(entry, result);
-    }
-  }
-
-  #settle(entry: Entry<Call, Result>, result: Result): void {
-    for (const waiter of this.#end(entry)) waiter.resolve(result);
-  }
-
-  #reject(entry: Entry<Call, Result>, reason: unknown): void {
-    if (entry.flight === undefined) this.#waiting -= entry.waiters.size;
-    for (const waiter of this.#end(entry)) waiter.reject(reason);
-  }
-
-  #end(entry: Entry<Call, Result>): readonly Waiter<Result>[] {
-    const waiters = [...entry.waiters];
-    for (const { signal, onAbort } of waiters) signal.removeEventListener('abort', onAbort);
-    entry.waiters.clear();
-    this.#sent.delete(entry);
-    return waiters;
-  }
-
-  #leave(entry: Entry<Call, Result>, waiter: Waiter<Result>): void {
-    if (entry.flight === undefined || this.#options.isInterruptible) this.#dismiss(entry, waiter, waiter.signal.reason);
-  }
+  readonly #onLeave = (waiter: Waiter<Call, Result>): void => {
+    if (waiter.flight === undefined || this.#options.isInterruptible) this.#dismiss(waiter, waiter.signal?.reason);
+    if (this.#queue.length > this.#waiting + maxLeft) this.#queue = this.#queue.filter(({ isOver }) => !isOver);
+  };
 
   /** Answers one caller before there is a result. A statement that may be given up ends with its last caller. */
-  #dismiss(entry: Entry<Call, Result>, waiter: Waiter<Result>, reason: unknown): void {
-    const { flight } = entry;
-    entry.waiters.delete(waiter);
-    waiter.signal.removeEventListener('abort', waiter.onAbort);
+  #dismiss(waiter: Waiter<Call, Result>, reason: unknown): void {
+    if (waiter.isOver) return;
+    const { flight } = waiter;
     waiter.reject(reason);
     if (flight === undefined) this.#waiting -= 1;
-    if (entry.waiters.size > 0) return;
-    if (flight === undefined) this.#forget(entry);
-    else if (this.#options.isInterruptible && (flight.wanted -= 1) === 0) flight.interrupt.abort(reason);
+    else flight.lose(reason);
   }
-
-  #forget(entry: Entry<Call, Result>): void {
-    this.#queue.delete(entry);
-    const key = this.#options.shareBy?.(entry.call);
-    if (key !== undefined && this.#shared.get(key) === entry) this.#shared.delete(key);
-  }
-}
-
-/** When the call came that waits longest: the first of the first entry. */
-function sinceOf<Call, Result>([oldest]: readonly Entry<Call, Result>[]): number {
-  const [waiter] = oldest?.waiters ?? [];
-  return waiter?.since ?? 0;
-}
-
-function askerOf<Call, Result>([first]: readonly Entry<Call, Result>[]): Asker | undefined {
-  const [waiter] = first?.waiters ?? [];
-  return waiter?.asker;
-}
-
-function latestOf<Call, Result>(entries: readonly Entry<Call, Result>[]): number {
-  let latest = 0;
-  for (const { waiters } of entries) for (const { deadline } of waiters) latest = Math.max(latest, deadline);
-  return latest;
-}
-
-async function untraced<T>(work: () => Promise<T>): Promise<T> {
-  return await work();
-}
-
-function tracedOf<Call, Result>(entries: readonly Entry<Call, Result>[]): TracedCall[] {
-  return entries.flatMap(({ waiters }) => [...waiters].flatMap(({ traced }) => traced ?? []));
-}
-
-function callsOf<Call, Result>(entries: readonly Entry<Call, Result>[]): readonly Call[] {
-  return entries.map(({ call }) => call);
 }

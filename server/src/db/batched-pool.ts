@@ -92,7 +92,7 @@ export class BatchedPool implements BatchLoads {
       rest: one,
     });
     this.#batches.push({ name: kind.name, batch });
-    return async (call, signal, asker, deadline) => batch.call(call, signal, asker, deadline);
+    return (call, signal, asker, deadline) => batch.call(call, signal, asker, deadline);
   }
 
   /** Every call rejects with this at once: the server is known to be away. */

@@ -4,6 +4,7 @@ import type { PoolClient, QueryResult, QueryResultRow } from 'pg';
 
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Lifetime } from '../lib/lifetime.ts';
 import type { Asker } from './caller.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { DbObserver } from './observer.ts';
@@ -20,9 +21,15 @@ export interface RunLimits {
   /** From now; by then the statement was cancelled on the server, or its connection is cut: it rejects with `statement_timeout`. */
   readonly timeoutMs: number;
   /** When it aborts, the statement is cancelled on the server, and rejects with the signal's reason. */
-  readonly interrupt?: AbortSignal | undefined;
+  readonly interrupt?: Lifetime | undefined;
   /** For the observer. */
   readonly asker?: Asker | undefined;
+}
+
+interface RunStatement {
+  readonly name: string;
+  readonly text: string;
+  readonly calls?: number;
 }
 
 export interface ConnectionOptions {
@@ -34,13 +41,24 @@ export interface ConnectionOptions {
   readonly observer?: DbObserver | undefined;
 }
 
-/** One connection while it is lent out. Statements that are run without waiting for one another go in one round trip. */
+/**
+ * One connection while it is lent out. Statements that are run without waiting for one another go in one round trip; they share
+ * the deadline and the interrupt of the first of them.
+ */
 export class Connection {
   readonly client: PoolClient;
   readonly #options: ConnectionOptions;
   #spoilt = false;
   #running = 0;
   #cut: NodeJS.Timeout | undefined;
+  /** Of what runs: by then it is cancelled. */
+  #cancelAtMs = 0;
+  #graceMs = 0;
+  #isLate = false;
+  #interrupt: Lifetime | undefined;
+  /** Stays when a statement ends in time: to set and clear one for each costs as much as to send it. */
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = 0;
 
   constructor(client: PoolClient, options: ConnectionOptions) {
     this.client = client;
@@ -54,48 +72,34 @@ export class Connection {
 
   /** Runs one statement; rejects with `AppError`, or PostgreSQL's error when the statement is wrong. */
   async run<Row extends QueryResultRow>(
-    wanted: { readonly name: string; readonly text: string; readonly calls?: number },
+    wanted: RunStatement,
     values: readonly unknown[],
-    { timeoutMs, interrupt, asker }: RunLimits,
+    limits: RunLimits,
   ): Promise<QueryResult<Row>> {
-    interrupt?.throwIfAborted();
-    const outcome = { isLate: false };
-    const graceMs = Math.min(timeoutMs * deadlineGrace.part, deadlineGrace.maxMs);
-    const timer = setTimeout(() => {
-      outcome.isLate = true;
-      this.#cancel(graceMs);
-    }, timeoutMs - graceMs);
-    const onAbort = (): void => this.#cancel(cancelGraceMs);
+    limits.interrupt?.throwIfAborted();
+    if (this.#running === 0) this.#begin(limits);
+    this.#running += 1;
     const { observer, clock } = this.#options;
     const beganMs = observer === undefined ? 0 : clock.now();
-    let failed = false;
-    interrupt?.addEventListener('abort', onAbort, { once: true });
-    this.#running += 1;
+    let failed = true;
     try {
-      const { name, text } = wanted;
-      const query = { text, values: [...values], ...(this.#options.prepare ? { name } : {}) };
-      const result = await this.client.query<Row>(query);
+      const result = await this.#send<Row>(wanted, values);
       if (unconfirmed.has(this.client)) throw new AppError('outcome_unknown', { cause: new Error(notConfirmed) });
+      failed = false;
       return result;
     } catch (error) {
-      failed = true;
-      if (error instanceof AppError) throw error;
-      if (outcome.isLate) throw new AppError('statement_timeout', { cause: error });
-      if (interrupt?.aborted === true) throw interrupt.reason;
-      throw toAppError(error);
+      throw this.#reasonOf(error);
     } finally {
-      clearTimeout(timer);
       this.#running -= 1;
-      if (this.#running === 0) clearTimeout(this.#cut);
-      interrupt?.removeEventListener('abort', onAbort);
+      if (this.#running === 0) this.#end();
       observer?.statementEnded({
         pool: this.#options.role,
         name: wanted.name,
         beganMs,
         durationMs: clock.now() - beganMs,
-        deadlineMs: timeoutMs,
+        deadlineMs: limits.timeoutMs,
         batchSize: wanted.calls ?? 1,
-        asker,
+        asker: limits.asker,
         failed,
       });
     }
@@ -115,6 +119,59 @@ export class Connection {
   /** Nothing is known of the session's state any more; it is closed instead of used again. */
   spoil(): void {
     this.#spoilt = true;
+  }
+
+  /** The caller of what runs has left. */
+  handleEvent(): void {
+    this.#cancel(cancelGraceMs);
+  }
+
+  /** With a callback: `pg` makes two promises more without one. */
+  async #send<Row extends QueryResultRow>({ name, text }: RunStatement, values: readonly unknown[]) {
+    const { promise, resolve, reject } = Promise.withResolvers<QueryResult<Row>>();
+    const query = this.#options.prepare ? { name, text, values: [...values] } : { text, values: [...values] };
+    this.client.query<Row>(query, (error: Error | null, result) => {
+      if (error === null) resolve(result);
+      else reject(error);
+    });
+    return await promise;
+  }
+
+  #begin({ timeoutMs, interrupt }: RunLimits): void {
+    this.#isLate = false;
+    this.#graceMs = Math.min(timeoutMs * deadlineGrace.part, deadlineGrace.maxMs);
+    const nowMs = this.#options.clock.now();
+    this.#cancelAtMs = nowMs + timeoutMs - this.#graceMs;
+    if (this.#timer === undefined || this.#cancelAtMs < this.#timerAtMs) this.#watch(nowMs);
+    this.#interrupt = interrupt;
+    interrupt?.addEventListener('abort', this);
+  }
+
+  #end(): void {
+    clearTimeout(this.#cut);
+    this.#interrupt?.removeEventListener('abort', this);
+    this.#interrupt = undefined;
+  }
+
+  #watch(nowMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAtMs = this.#cancelAtMs;
+    this.#timer = setTimeout(() => this.#onTime(), this.#cancelAtMs - nowMs).unref();
+  }
+
+  #onTime(): void {
+    this.#timer = undefined;
+    if (this.#running === 0) return;
+    const nowMs = this.#options.clock.now();
+    if (nowMs < this.#cancelAtMs - 1) return this.#watch(nowMs);
+    this.#isLate = true;
+    this.#cancel(this.#graceMs);
+  }
+
+  #reasonOf(error: unknown): unknown {
+    if (error instanceof AppError) return error;
+    if (this.#isLate) return new AppError('statement_timeout', { cause: error });
+    return this.#interrupt?.aborted === true ? this.#interrupt.reason : toAppError(error);
   }
 
   /** Cancels on the server; a server that does not react (frozen, unreachable) loses the connection after the grace. */

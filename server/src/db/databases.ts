@@ -84,6 +84,7 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
   const writePool = new Pool({ ...write, maxOpen: withoutProbe(write.maxOpen) }, services, {
     misfitOf: (status) => topology.misfitOf(status),
     look: async () => topology.look(),
+    takesWrites: () => topology.takesWrites,
     admitWrite: async () => topology.admitWrite(),
   });
   const batchOptions = { ...services, limits: limitsOf(write, batching), position: primaryPosition };

@@ -79,11 +79,13 @@ export class GroupCommit implements BatchLoads {
     this.#kinds.push(kind);
     return async (call, signal, asker, deadline) => {
       const mine: KindCall<Call, Result> = { kind, call, result: alone };
-      const position = await this.#batch.call(mine, signal, asker, deadline).catch((error: unknown) => {
+      try {
+        const position = await this.#batch.call(mine, signal, asker, deadline);
+        if (isAlone(mine.result)) throw new Error('a write ended without its result');
+        return { result: mine.result, position };
+      } catch (error) {
         throw lateOutcome(error);
-      });
-      if (isAlone(mine.result)) throw new Error('a write ended without its result');
-      return { result: mine.result, position };
+      }
     };
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
+import { queryObjects } from 'node:v8';
 
 import { useDatabase } from '../../test/database.ts';
 import { waitFor } from '../../test/wait-for.ts';
@@ -53,6 +54,17 @@ describe('connections', () => {
     const pool = open('write', { statementTimeoutMs: 4_321 });
     assert.deepEqual(await pool.query(setting, ['statement_timeout']), [{ ms: '4321' }]);
     assert.deepEqual(await pool.query(setting, ['idle_in_transaction_session_timeout']), [{ ms: '30000' }]);
+  });
+
+  test('keep nothing of the calls that have ended', async () => {
+    const pool = open('read', { maxOpen: 2 });
+    const callOften = async (times: number): Promise<void> => {
+      for (let call = 0; call < times; call += 1) await pool.query(one, []);
+    };
+    await callOften(500);
+    const before = Number(queryObjects(Promise));
+    await callOften(2_000);
+    assert.ok(Number(queryObjects(Promise)) - before < 500, 'a promise or more for each call');
   });
 
   test('carry the name of their role', async () => {

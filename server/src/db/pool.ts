@@ -1,8 +1,9 @@
-import type { QueryResultRow } from 'pg';
+import type { QueryResult, QueryResultRow } from 'pg';
 
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
+import type { Lifetime } from '../lib/lifetime.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Asker } from './caller.ts';
@@ -52,6 +53,8 @@ export interface Guard {
   readonly misfitOf: (status: ServerStatus) => string | undefined;
   /** Called when a connection failed. Resolves when the servers have been asked again, and the pool was moved if need be. */
   readonly look: () => Promise<void>;
+  /** Whether a write may be sent now, without `admitWrite`. */
+  readonly takesWrites?: () => boolean;
   /** Resolves when a write may be sent; rejects when the server takes none. */
   readonly admitWrite?: () => Promise<void>;
 }
@@ -63,8 +66,16 @@ export interface QueryThenOptions<After extends QueryResultRow> {
   readonly isRead?: boolean;
   /** Instead of `statementTimeoutMs`; waiting for a connection counts here, too. */
   readonly timeoutMs?: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Lifetime | undefined;
   readonly asker?: Asker | undefined;
+}
+
+type LendOptions = Pick<QueryThenOptions<never>, 'signal' | 'isRead'>;
+
+/** A connection that is lent, and where it is given back. */
+interface Loan {
+  readonly server: ServerConnections;
+  readonly connection: Connection;
 }
 
 /** A call that the server refused, or that was never sent, is made again on another server at most this often. */
@@ -130,7 +141,12 @@ export class Pool<R extends Role = Role> implements Queryable {
     for (let moves = 0; ; moves += 1) {
       const server = this.#server;
       try {
-        return await this.#sendThen(send, options, deadline);
+        const loan = this.#lendNow(options) ?? (await this.#lend(options, deadline));
+        try {
+          return await this.#sendOn(loan.connection, send, options, deadline);
+        } finally {
+          this.#giveBack(loan);
+        }
       } catch (error) {
         if (moves === maxMoves || !(await this.#hasMoved(server, error, deadline))) throw error;
       }
@@ -141,9 +157,12 @@ export class Pool<R extends Role = Role> implements Queryable {
   async transaction<T>(this: Pool<'write'>, run: (tx: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const timeoutMs = this.#options.statementTimeoutMs;
     const deadline = this.#services.clock.now() + timeoutMs;
-    return await this.#lend({ signal, isRead: false }, deadline, async (connection) =>
-      knownOutcome(runTransaction(connection, { timeoutMs }, run, signal), false),
-    );
+    const loan = await this.#lend({ signal, isRead: false }, deadline);
+    try {
+      return await knownOutcome(runTransaction(loan.connection, { timeoutMs }, run, signal), false);
+    } finally {
+      this.#giveBack(loan);
+    }
   }
 
   /**
@@ -176,30 +195,35 @@ export class Pool<R extends Role = Role> implements Queryable {
     this.#ending.add(ending);
   }
 
-  async #sendThen<T, After extends QueryResultRow>(
+  async #sendOn<T, After extends QueryResultRow>(
+    connection: Connection,
     send: (db: Queryable) => Promise<T>,
-    options: QueryThenOptions<After>,
+    { behind, isTransaction = false, signal, asker, ...options }: QueryThenOptions<After>,
     deadline: number,
   ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
-    const { behind, isTransaction = false, isRead = this.role === 'read', signal, asker } = options;
-    const interrupt = isRead ? signal : undefined;
-    return await this.#lend({ signal, isRead }, deadline, async (connection) => {
-      const limits = { timeoutMs: this.#left(deadline), interrupt, asker };
-      const runBehind = async (): Promise<After[] | undefined> =>
-        behind && (await settled(connection.run<After>(behind, [], limits)))?.rows;
-      if (this.#options.wrap) {
-        const result = await knownOutcome(runTransaction(connection, limits, send), isRead);
-        return { result, after: await runBehind() };
-      }
-      const [running, following] = connection.together(() => [
-        isTransaction ? sendTransaction(connection, limits, send) : send(queryableOn(connection, limits)),
-        runBehind(),
-      ]);
-      // Also when the first has failed: the connection is lent until both are answered.
-      const [outcome] = await Promise.allSettled([knownOutcome(running, isRead), following]);
-      if (outcome.status === 'rejected') throw outcome.reason;
-      return { result: outcome.value, after: await following };
-    });
+    const isRead = this.#isRead(options);
+    const limits = { timeoutMs: this.#left(deadline), interrupt: isRead ? signal : undefined, asker };
+    const runBehind = async (): Promise<After[] | undefined> =>
+      behind && connection.run<After>(behind, [], limits).then(rowsOf, nothing);
+    if (this.#options.wrap) {
+      const result = await knownOutcome(runTransaction(connection, limits, send), isRead);
+      return { result, after: await runBehind() };
+    }
+    const [running, following] = connection.together(() => [
+      isTransaction ? sendTransaction(connection, limits, send) : send(queryableOn(connection, limits)),
+      behind && runBehind(),
+    ]);
+    try {
+      const result = await running;
+      return { result, after: await following };
+    } catch (error) {
+      await following; // The connection is lent until both are answered.
+      throw isRead ? error : withOutcome(error);
+    }
+  }
+
+  #isRead({ isRead = this.role === 'read' }: { readonly isRead?: boolean }): boolean {
+    return isRead;
   }
 
   /**
@@ -215,27 +239,27 @@ export class Pool<R extends Role = Role> implements Queryable {
     return this.#server !== server && this.#left(deadline) > 0;
   }
 
-  async #lend<T>(
-    { signal, isRead }: { readonly signal: AbortSignal | undefined; readonly isRead: boolean },
-    deadline: number,
-    use: (connection: Connection) => Promise<T>,
-  ): Promise<T> {
-    if (!isRead) await this.#admitWrite(deadline);
+  /** Undefined when there is something to wait for. */
+  #lendNow({ signal, ...options }: LendOptions): Loan | undefined {
+    if (signal?.aborted === true || this.#gate.isFull) return undefined;
+    if (!this.#isRead(options) && this.#guard?.takesWrites?.() === false) return undefined;
+    const server = this.#server;
+    const connection = server.lendNow();
+    if (connection === undefined || !this.#gate.tryEnter()) return undefined;
+    return { server, connection };
+  }
+
+  async #lend({ signal, ...options }: LendOptions, deadline: number): Promise<Loan> {
+    if (!this.#isRead(options)) await this.#admitWrite(deadline);
     await this.#enter(deadline, signal);
     const server = this.#server;
     const connecting = server.lend();
-    let connection: Connection;
     try {
-      connection = await withDeadline(connecting, this.#left(deadline), signal);
+      return { server, connection: await withDeadline(connecting, this.#left(deadline), signal) };
     } catch (error) {
       this.#abandon(server, connecting);
       // Whatever keeps us from connecting (nobody there, a wrong password, a certificate): no request is to blame.
       throw signal?.aborted === true ? signal.reason : new AppError('database_unavailable', { cause: error });
-    }
-    try {
-      return await use(connection);
-    } finally {
-      this.#giveBack(server, connection);
     }
   }
 
@@ -247,7 +271,7 @@ export class Pool<R extends Role = Role> implements Queryable {
     });
   }
 
-  async #enter(deadline: number, signal: AbortSignal | undefined): Promise<void> {
+  async #enter(deadline: number, signal: Lifetime | undefined): Promise<void> {
     const { observer, clock } = this.#services;
     const waitsSince = observer !== undefined && this.#gate.isFull ? clock.now() : undefined;
     try {
@@ -262,12 +286,12 @@ export class Pool<R extends Role = Role> implements Queryable {
   /** Nobody waits for this connection any more; it is kept for the next caller. */
   #abandon(server: ServerConnections, connecting: Promise<Connection>): void {
     void connecting.then(
-      (connection) => this.#giveBack(server, connection),
+      (connection) => this.#giveBack({ server, connection }),
       () => this.#gate.leave(),
     );
   }
 
-  #giveBack(server: ServerConnections, connection: Connection): void {
+  #giveBack({ server, connection }: Loan): void {
     const isSurplus = this.#gate.waiting === 0 && server.idle >= this.#options.maxIdle;
     server.giveBack(connection, isSurplus);
     this.#gate.leave();
@@ -287,11 +311,11 @@ async function knownOutcome<T>(sent: Promise<T>, isRead: boolean): Promise<T> {
   }
 }
 
+function rowsOf<Row extends QueryResultRow>({ rows }: QueryResult<Row>): Row[] {
+  return rows;
+}
+
 /** A failure as nothing, for what may fail. */
-async function settled<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch {
-    return undefined;
-  }
+function nothing(): undefined {
+  return undefined;
 }

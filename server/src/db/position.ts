@@ -91,9 +91,14 @@ export const serverStatus = statement<ServerStatus>(
 /** What a standby has replayed, and no more: it is asked behind each batch of reads. */
 export const replayPosition = statement<PositionRow>('position.standby', `select ${replayColumns}`);
 
-/** Undefined when there is no row, or nothing was ever replayed. */
+const positions = new WeakMap<PositionRow, Position>();
+
+/** Undefined when there is no row, or nothing was ever replayed. The callers of a batch share the row, the position and its token. */
 export function toPosition(row: PositionRow | undefined): Position | undefined {
-  return typeof row?.lsn === 'string' ? { timeline: row.timeline, lsn: BigInt(row.lsn) } : undefined;
+  if (typeof row?.lsn !== 'string') return undefined;
+  let position = positions.get(row);
+  if (position === undefined) positions.set(row, (position = { timeline: row.timeline, lsn: BigInt(row.lsn) }));
+  return position;
 }
 
 /** How far the log of a primary is on its disk, where a standby can have it; undefined on a standby. */

@@ -97,11 +97,9 @@ export class Reads {
       isDoubtful: kind.isDoubtful ?? (() => false),
     };
     const { clock, timeoutMs } = this.#options;
-    return async (call, caller) => {
+    return (call, caller) => {
       const wanted = { call, caller, deadline: clock.now() + timeoutMs };
-      return caller.token === undefined
-        ? await this.#read(reader, wanted)
-        : await this.#readFresh(reader, wanted, caller.token);
+      return caller.token === undefined ? this.#read(reader, wanted) : this.#readFresh(reader, wanted, caller.token);
     };
   }
 

@@ -11,6 +11,9 @@ import { describeFailure, isRefusedConnection } from './errors.ts';
 import { serverStatus, type ServerStatus } from './position.ts';
 import { clientConfig, type SessionOptions } from './session.ts';
 
+/** How long a connection that was given back is kept for the next caller, at most. */
+const warmMs = 1_000;
+
 /** How long a server may take to let go of an idle connection. */
 const goodByeMs = 1_000;
 
@@ -56,7 +59,12 @@ export class ServerConnections {
   readonly #expiresAt = new WeakMap<PoolClient, number>();
   readonly #clients = new Set<PoolClient>();
   readonly #lent = new Set<Connection>();
-  readonly #ended = Promise.withResolvers<never>();
+  /** Given back a moment ago, and not yet known to `pg-pool` as idle. */
+  readonly #warm: Connection[] = [];
+  #cooling: NodeJS.Timeout | undefined;
+  #hasEnded = false;
+  /** Ends the wait of those that wait for a connection. */
+  readonly #obtaining = new Set<() => void>();
   /** Calls that wait for a connection that another call has now. `undefined` tells them that none is left. */
   readonly #sharing: ((client: PoolClient | undefined) => void)[] = [];
   #refusedUntilMs = Number.NEGATIVE_INFINITY;
@@ -64,7 +72,6 @@ export class ServerConnections {
   constructor(options: ServerConnectionsOptions) {
     this.#options = options;
     this.#repeats = new RepeatLog(options.log);
-    this.#ended.promise.catch(() => undefined);
     this.#pool = new PgPool({
       ...clientConfig(options.endpoint, options),
       max: options.maxOpen,
@@ -74,14 +81,13 @@ export class ServerConnections {
     });
     this.#pool.on('connect', (client) => {
       // The statement that was running reports an error; without a listener it is fatal.
-      for (const event of ['error', 'end'] as const) client.on(event, () => this.#dropped(client));
+      client.on('error', (error) => this.#dropped(client, error));
+      client.on('end', () => this.#dropped(client));
       noticeUnconfirmedCommits(client);
       this.#clients.add(client);
       this.#expiresAt.set(client, options.clock.now() + options.lifetimeMs * (1 - options.random() / 10));
     });
-    this.#pool.on('error', (error) => {
-      this.#repeats.add(lostLine, () => ({ role: options.role, reason: describeFailure(error) }));
-    });
+    this.#pool.on('error', (error) => this.#tellLost(error));
   }
 
   get open(): number {
@@ -89,11 +95,25 @@ export class ServerConnections {
   }
 
   get idle(): number {
-    return this.#pool.idleCount;
+    return this.#pool.idleCount + this.#warm.length;
+  }
+
+  /** One that was given back a moment ago; undefined when there is none. Whoever calls this calls `giveBack`. */
+  lendNow(): Connection | undefined {
+    const connection = this.#warm.pop();
+    if (connection === undefined) return undefined;
+    if (this.#isOver(connection)) {
+      connection.client.release(true);
+      return this.lendNow();
+    }
+    this.#lent.add(connection);
+    return connection;
   }
 
   /** Rejects as `pg` does, and at once when the pool has left this server. Whoever calls this calls `giveBack`. */
   async lend(): Promise<Connection> {
+    const warm = this.lendNow();
+    if (warm !== undefined) return warm;
     const client = await this.#obtain();
     if (this.#isExpired(client)) {
       client.release(true);
@@ -106,11 +126,28 @@ export class ServerConnections {
 
   giveBack(connection: Connection, isSurplus: boolean): void {
     this.#lent.delete(connection);
-    const { client } = connection;
-    const isOver = connection.spoilt || this.#isExpired(client) || !this.#clients.has(client);
+    const isOver = this.#isOver(connection);
     const next = isOver ? undefined : this.#sharing.shift();
-    if (next === undefined) client.release(isOver || isSurplus);
-    else next(client);
+    if (next !== undefined) next(connection.client);
+    else if (isOver || isSurplus || this.#hasEnded || this.#pool.waitingCount > 0)
+      connection.client.release(isOver || isSurplus);
+    else this.#keepWarm(connection);
+  }
+
+  #isOver({ spoilt, client }: Connection): boolean {
+    return spoilt || this.#isExpired(client) || !this.#clients.has(client);
+  }
+
+  /** What is lent again within a second is spared the timers and listeners of `pg-pool`, which cost as much as a statement. */
+  #keepWarm(connection: Connection): void {
+    this.#warm.push(connection);
+    this.#cooling ??= setTimeout(() => this.#cool(), warmMs).unref();
+  }
+
+  #cool(): void {
+    clearTimeout(this.#cooling);
+    this.#cooling = undefined;
+    for (const connection of this.#warm.splice(0)) connection.client.release(this.#isOver(connection));
   }
 
   /**
@@ -118,8 +155,10 @@ export class ServerConnections {
    * are closed.
    */
   async end({ isCut }: { readonly isCut: boolean }): Promise<void> {
-    this.#ended.reject(new Error('the pool has left this server'));
+    this.#hasEnded = true;
+    for (const leave of this.#obtaining) leave();
     this.#sharing.length = 0;
+    this.#cool();
     if (isCut) {
       for (const { client } of this.#lent) cutConnection(client);
       // Idle ones say good-bye first; a server that is frozen never answers it.
@@ -155,16 +194,28 @@ export class ServerConnections {
 
   /** Rejects at once when the pool leaves this server; a client that comes later is closed. */
   async #race<T extends PoolClient | undefined>(obtaining: Promise<T>): Promise<T> {
+    const { promise: left, reject } = Promise.withResolvers<never>();
+    const leave = (): void => reject(new Error('the pool has left this server'));
+    if (this.#hasEnded) leave();
+    this.#obtaining.add(leave);
     try {
-      return await Promise.race([obtaining, this.#ended.promise]);
+      return await Promise.race([obtaining, left]);
     } catch (error) {
       void obtaining.then((late) => late?.release(true)).catch(() => undefined);
       throw error;
+    } finally {
+      this.#obtaining.delete(leave);
     }
   }
 
-  #dropped(client: PoolClient): void {
+  #dropped(client: PoolClient, error?: Error): void {
     this.#clients.delete(client);
+    const warm = this.#warm.findIndex((connection) => connection.client === client);
+    if (warm !== -1) {
+      this.#warm.splice(warm, 1);
+      client.release(true);
+      this.#tellLost(error);
+    }
     if (this.#clients.size > 0) return;
     for (const tell of this.#sharing.splice(0)) tell(undefined);
   }
@@ -177,6 +228,10 @@ export class ServerConnections {
     const { rows } = await client.query<ServerStatus>(serverStatus.text).finally(() => clearTimeout(limit));
     const misfit = rows[0] && misfitOf(rows[0]);
     if (misfit !== undefined) throw new MisfitError(misfit);
+  }
+
+  #tellLost(error: unknown): void {
+    this.#repeats.add(lostLine, () => ({ role: this.#options.role, reason: describeFailure(error) }));
   }
 
   #isExpired(client: PoolClient): boolean {

@@ -31,6 +31,8 @@ const utc = '+00';
  * with ISO dates: `2026-01-28 12:00:00.12+00`.
  */
 function parseTimestamp(text: string): string {
+  // Nine in ten have all six digits: `2026-01-28 12:00:00.123456+00`.
+  if (text.length === 29 && text[10] === ' ') return `${text.slice(0, 10)}T${text.slice(11, 26)}Z`;
   const [date = '', time = ''] = text.slice(0, -utc.length).split(' ');
   const [seconds = '', fraction = ''] = time.split('.');
   return `${date}T${seconds}.${fraction.padEnd(6, '0')}Z`;

@@ -1,5 +1,7 @@
 import type { QueryResultRow } from 'pg';
 
+import type { Lifetime } from '../lib/lifetime.ts';
+
 /**
  * One SQL text with a name, declared once as a constant. PostgreSQL parses and plans it once per connection and
  * knows it by the name. `Values` are the parameters in order, `Row` is a row of the result.
@@ -26,11 +28,11 @@ export interface Queryable {
   query<Row extends QueryResultRow, Values extends readonly unknown[]>(
     wanted: Statement<Row, Values>,
     values: Values,
-    signal?: AbortSignal,
+    signal?: Lifetime,
   ): Promise<Row[]>;
 }
 
 /** The same, for statements that make several calls at once. */
 export function forCalls(db: Queryable, calls: number): Queryable {
-  return { query: async (wanted, values, signal) => db.query({ ...wanted, calls }, values, signal) };
+  return { query: (wanted, values, signal) => db.query({ ...wanted, calls }, values, signal) };
 }

@@ -125,6 +125,12 @@ export class Topology {
     this.#isOpenForWrites = true;
   }
 
+  /** Whether a write may be sent now. */
+  get takesWrites(): boolean {
+    const isSettled = this.#options.clock.now() >= this.#settledAt;
+    return this.#isOpenForWrites && this.#primary?.isWritable !== false && isSettled;
+  }
+
   /** Resolves when a write may be sent; rejects when the primary takes none, or is not prepared yet. */
   async admitWrite(): Promise<void> {
     if (!this.#isOpenForWrites) throw new Error('the primary was away at the start, and is not prepared yet');

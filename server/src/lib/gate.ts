@@ -42,13 +42,17 @@ export class Gate {
     return this.#queue.size;
   }
 
+  /** Whether the caller is inside now. */
+  tryEnter(): boolean {
+    if (this.isFull) return false;
+    this.#inside += 1;
+    return true;
+  }
+
   /** Resolves inside. Rejects with `GateRefusal`, or with the signal's reason when that aborts first. */
   async enter(timeoutMs: number, signal?: Lifetime): Promise<void> {
     signal?.throwIfAborted();
-    if (!this.isFull) {
-      this.#inside += 1;
-      return;
-    }
+    if (this.tryEnter()) return;
     if (this.#queue.size >= this.#maxWaiting) throw new GateRefusal('full');
     await this.#wait(timeoutMs, signal);
   }

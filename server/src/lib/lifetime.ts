@@ -40,7 +40,7 @@ export class LightLifetime implements Lifetime {
   }
 
   /** Calls the listeners. Only the first call does something. */
-  abort(reason: Error): void {
+  abort(reason: unknown): void {
     if (this.aborted) return;
     this.aborted = true;
     this.reason = reason;

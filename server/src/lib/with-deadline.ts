@@ -1,3 +1,5 @@
+import type { Lifetime } from './lifetime.ts';
+
 /** Thrown by `withDeadline` when the time is over. */
 class DeadlineError extends Error {
   constructor(timeoutMs: number) {
@@ -15,7 +17,7 @@ export function isTimeout(error: unknown): boolean {
  * Waits for a promise, but not for ever: rejects with `DeadlineError`, or with the signal's reason when that aborts.
  * The work behind the promise goes on; whoever started it disposes of what it brings.
  */
-export async function withDeadline<T>(work: Promise<T>, timeoutMs: number, signal?: AbortSignal): Promise<T> {
+export async function withDeadline<T>(work: Promise<T>, timeoutMs: number, signal?: Lifetime): Promise<T> {
   signal?.throwIfAborted();
   const { promise: over, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(signal?.reason);

@@ -28,8 +28,8 @@ export class Users {
     this.#writer = writer;
   }
 
-  async create(names: UserNames, caller: Caller): Promise<User> {
-    return await this.#writer.insert(names, caller);
+  create(names: UserNames, caller: Caller): Promise<User> {
+    return this.#writer.insert(names, caller);
   }
 
   async get(id: string, caller: Caller): Promise<User> {

@@ -1,0 +1,166 @@
+import { LightLifetime, type Lifetime } from '../lib/lifetime.ts';
+import type { TracedCall } from '../telemetry/batch-trace.ts';
+import type { Asker } from './caller.ts';
+
+interface WaiterOptions<Call, Result> {
+  readonly resolve: (result: Result) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly signal: Lifetime;
+  readonly asker: Asker | undefined;
+  readonly since: number;
+  /** Called when the caller leaves before there is an answer. */
+  readonly onLeave: (waiter: Waiter<Call, Result>) => void;
+}
+
+/**
+ * A call and its caller until the answer: then it lets go of both. It is the listener of its caller's lifetime, because a closure
+ * for each call is a tenth of what a call costs.
+ */
+export class Waiter<Call, Result> {
+  readonly call: Call;
+  readonly since: number;
+  deadline = 0;
+  traced: TracedCall | undefined;
+  /** Undefined until it is sent. */
+  flight: Flight<Call, Result> | undefined;
+  /** Of its call among those of the flight. */
+  place = 0;
+  #options: WaiterOptions<Call, Result> | undefined;
+
+  constructor(call: Call, options: WaiterOptions<Call, Result>) {
+    this.call = call;
+    this.since = options.since;
+    this.#options = options;
+    options.signal.addEventListener('abort', this, once);
+  }
+
+  /** Whether it is answered. */
+  get isOver(): boolean {
+    return this.#options === undefined;
+  }
+
+  get signal(): Lifetime | undefined {
+    return this.#options?.signal;
+  }
+
+  get asker(): Asker | undefined {
+    return this.#options?.asker;
+  }
+
+  handleEvent(): void {
+    this.#options?.onLeave(this);
+  }
+
+  resolve(result: Result): void {
+    this.#end()?.resolve(result);
+  }
+
+  reject(reason: unknown): void {
+    this.#end()?.reject(reason);
+  }
+
+  #end(): WaiterOptions<Call, Result> | undefined {
+    const options = this.#options;
+    options?.signal.removeEventListener('abort', this);
+    this.#options = undefined;
+    this.flight = undefined;
+    return options;
+  }
+}
+
+const once = { once: true } as const;
+
+/** Calls that are sent together, and with what (`Sending`). */
+export class Flight<Call, Result> {
+  readonly interrupt = new LightLifetime();
+  readonly calls: Call[] = [];
+  readonly waiters: Waiter<Call, Result>[] = [];
+  readonly #isInterruptible: boolean;
+  deadline = 0;
+  /** Callers that are not answered. */
+  #wanted = 0;
+  /** Whether it has a connection: until then, its calls wait. */
+  hasLeft = false;
+
+  constructor(isInterruptible: boolean) {
+    this.#isInterruptible = isInterruptible;
+  }
+
+  /** The first caller that still waits. */
+  get asker(): Asker | undefined {
+    return this.waiters.find(({ isOver }) => !isOver)?.asker;
+  }
+
+  /** When the call came that has waited longest. */
+  get since(): number {
+    return this.waiters[0]?.since ?? 0;
+  }
+
+  get traced(): TracedCall[] {
+    return this.waiters.flatMap(({ traced }) => traced ?? []);
+  }
+
+  readonly onLeft = (): void => {
+    this.hasLeft = true;
+  };
+
+  /** Calls of the same key share a place. Returns false when there is no place left. */
+  add(
+    waiter: Waiter<Call, Result>,
+    maxSize: number,
+    places?: Map<string, number>,
+    shareBy?: (call: Call) => string,
+  ): boolean {
+    const key = shareBy?.(waiter.call);
+    const place = (key === undefined ? undefined : places?.get(key)) ?? this.calls.length;
+    if (place === maxSize) return false;
+    if (key !== undefined) places?.set(key, place);
+    this.#seat(waiter, place);
+    return true;
+  }
+
+  /** The calls of these places, to be sent anew, and those who still wait for them. */
+  part(from: number, to: number): Flight<Call, Result> {
+    const part = new Flight<Call, Result>(this.#isInterruptible);
+    part.calls.push(...this.calls.slice(from, to));
+    for (const waiter of this.waiters)
+      if (!waiter.isOver && waiter.place >= from && waiter.place < to) part.#seat(waiter, waiter.place - from);
+    if (part.#wanted === 0) part.interrupt.abort(new Error('nobody waits for these calls'));
+    return part;
+  }
+
+  /** Answers the callers. Returns the places whose calls were left out. */
+  settle<Left extends symbol>(
+    results: readonly (Result | Left)[],
+    isLeft: (result: unknown) => result is Left,
+  ): number[] {
+    const left = new Set<number>();
+    for (const waiter of this.waiters) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- There is one for each; undefined is a result, too.
+      const result = results[waiter.place] as Result | Left;
+      if (waiter.isOver) continue;
+      if (isLeft(result)) left.add(waiter.place);
+      else waiter.resolve(result);
+    }
+    return [...left];
+  }
+
+  reject(reason: unknown): void {
+    for (const waiter of this.waiters) waiter.reject(reason);
+  }
+
+  /** One caller less. Ends the statement with the last one, where it may be given up. */
+  lose(reason: unknown): void {
+    this.#wanted -= 1;
+    if (this.#wanted === 0 && this.#isInterruptible) this.interrupt.abort(reason);
+  }
+
+  #seat(waiter: Waiter<Call, Result>, place: number): void {
+    if (place === this.calls.length) this.calls.push(waiter.call);
+    waiter.place = place;
+    waiter.flight = this;
+    this.waiters.push(waiter);
+    this.#wanted += 1;
+    if (waiter.deadline > this.deadline) this.deadline = waiter.deadline;
+  }
+}
