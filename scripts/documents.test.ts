@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 const root = join(import.meta.dirname, '..');
@@ -23,4 +23,46 @@ test('every command that a page tells to run is there', () => {
     missingCommands('`npm run bench:tunings`, `node server/bench/htp-cost.ts --rounds 3`, `npm run types`'),
     ['bench:tunings', 'server/bench/htp-cost.ts'],
   );
+});
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const titles = [...page.matchAll(/^#+ (?<title>.+)$/gmu)].map(({ groups }) => groups?.['title'] ?? '');
+  return new Set(
+    titles.map((title) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+/** Targets, relative to the page's folder, that lead to no file or no heading. */
+function deadTargets(targets: readonly string[], folder: string, itself: string): readonly string[] {
+  return targets.filter((target) => {
+    const [path = '', anchor] = target.split('#');
+    const file = path === '' ? itself : join(folder, path);
+    if (!existsSync(join(root, file))) return true;
+    return anchor !== undefined && !anchorsOf(read(file)).has(anchor);
+  });
+}
+
+test('every link between pages leads to a file and a heading', () => {
+  const pages = globSync(['*.md', 'docs/**/*.md', 'deploy/*.md', 'loadtest/*.md'], { cwd: root });
+  assert.ok(pages.length > 10);
+  for (const page of pages) {
+    const links = [...read(page).matchAll(/\]\((?!\w+:)(?<target>[^)\s]+)\)/gu)].map(
+      ({ groups }) => groups?.['target'] ?? '',
+    );
+    assert.deepEqual(deadTargets(links, dirname(page), page), [], page);
+  }
+  assert.deepEqual(deadTargets(['no-such.md', 'README.md#no-such', '#no-such'], '.', 'README.md').length, 3);
+});
+
+test('every heading of a page that a message of the server or a file of deploy/ names is there', () => {
+  const files = globSync(['server/src/**/*.ts', 'deploy/**/*.{yml,yaml,ini,service}'], { cwd: root });
+  const named = files.flatMap((file) => [...read(file).matchAll(/\bdocs\/\w+\.md#[\w-]+/gu)].map(([target]) => target));
+  assert.ok(named.length > 20);
+  assert.deepEqual(deadTargets(named, '.', ''), []);
 });
