@@ -8,8 +8,8 @@ import type { Connections } from './connections.ts';
 import { corsHeaders } from './cors.ts';
 import { exchangeOf } from './exchange.ts';
 import type { HttpObserver } from './observer.ts';
-import { problemType, refusalLine, renderProblem, retryAfterSeconds } from './problem.ts';
-import { constantHeaders } from './security-headers.ts';
+import { refusalLine, renderProblem, retryAfterSeconds } from './problem.ts';
+import { jsonHeaders, problemType } from './security-headers.ts';
 
 export interface EarlyAnswersOptions {
   readonly corsOrigins: readonly string[];
@@ -64,7 +64,7 @@ export class EarlyAnswers {
   refuseSocket(socket: Socket, code: ErrorCode, origin?: string): void {
     const { headers, body } = this.#make(code, origin, socket);
     const { status } = errorCodes[code];
-    const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${constantHeaders}`];
+    const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${jsonHeaders}`];
     for (let n = 0; n < headers.length; n += 2) lines.push(`${headers[n]}: ${headers[n + 1]}\r\n`);
     socket.end(`${lines.join('')}Date: ${new Date().toUTCString()}\r\nConnection: close\r\n\r\n${body}`, () =>
       socket.destroy(),

@@ -5,8 +5,7 @@ import { AppError } from '../lib/app-error.ts';
 import type { RepeatedLine, RepeatLog } from '../telemetry/repeat-log.ts';
 import type { HttpObserver } from './observer.ts';
 import { describeInvalid } from './request-validation.ts';
-
-export const problemType = 'application/problem+json; charset=utf-8';
+import { problemType } from './security-headers.ts';
 
 /** The refusals of Fastify itself, as ours. */
 const fastifyCodes: Readonly<Record<string, ErrorCode>> = {

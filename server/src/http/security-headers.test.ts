@@ -12,6 +12,8 @@ before(async () => {
   app = await createTestServer();
   app.get('/things', async () => ({ thing: 1 }));
   app.delete('/things', async (_request, reply) => reply.code(204).send());
+  app.get('/page', async (_request, reply) => await reply.type('text/html; charset=utf-8').send('<p>'));
+  app.get('/kept', async (_request, reply) => reply.header('cache-control', 'max-age=1').send({ thing: 1 }));
   app.get('/busy', async () => {
     throw new AppError('pool_exhausted');
   });
@@ -22,7 +24,8 @@ after(async () => {
   await app.close();
 });
 
-const expected = {
+/** Of pages. */
+const pageHeaders = {
   'content-security-policy':
     "default-src 'none';script-src 'self';style-src 'self' 'unsafe-inline';img-src 'self' data:;font-src 'self';" +
     "connect-src 'self';base-uri 'none';form-action 'self';frame-ancestors 'none'",
@@ -30,7 +33,6 @@ const expected = {
   'cross-origin-resource-policy': 'same-origin',
   'origin-agent-cluster': '?1',
   'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
   'x-dns-prefetch-control': 'off',
   'x-download-options': 'noopen',
   'x-frame-options': 'SAMEORIGIN',
@@ -38,11 +40,18 @@ const expected = {
   'x-xss-protection': '0',
 };
 
-test('every answer has the security headers, once each, refusals too', async () => {
+/** The headers of an answer that a page alone needs, as the answer has them. */
+function pageHeadersOf({ headers }: Response): Record<string, string> {
+  const names = Object.keys(pageHeaders).filter((name) => headers.has(name));
+  return Object.fromEntries(names.map((name) => [name, headers.get(name) ?? '']));
+}
+
+test('no answer may be kept or taken for another type, refusals and answers without a body too', async () => {
   for (const [method, path, status] of [
     ['GET', '/things', 200],
     ['HEAD', '/things', 200],
     ['DELETE', '/things', 204],
+    ['GET', '/page', 200],
     ['GET', '/busy', 503],
     ['GET', '/nowhere', 404],
     ['GET', '/%zz', 400],
@@ -50,7 +59,24 @@ test('every answer has the security headers, once each, refusals too', async () 
     const answer = await fetch(`${url}${path}`, { method });
     await answer.text();
     assert.equal(answer.status, status, path);
-    for (const [name, value] of Object.entries(expected))
-      assert.equal(answer.headers.get(name), value, `${path} ${name}`);
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff', path);
+    assert.equal(answer.headers.get('cache-control'), 'no-store', path);
+  }
+});
+
+test('an answer that says how long it may be kept says it once', async () => {
+  const answer = await fetch(`${url}/kept`);
+  await answer.text();
+  assert.equal(answer.headers.get('cache-control'), 'max-age=1');
+});
+
+test('a page has the security headers of pages, once each; JSON, which no browser shows, has none of them', async () => {
+  const page = await fetch(`${url}/page`);
+  await page.text();
+  assert.deepEqual(pageHeadersOf(page), pageHeaders);
+  for (const path of ['/things', '/busy', '/nowhere']) {
+    const answer = await fetch(`${url}${path}`);
+    await answer.text();
+    assert.deepEqual(pageHeadersOf(answer), {}, path);
   }
 });
