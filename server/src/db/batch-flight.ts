@@ -81,6 +81,8 @@ export class Flight<Call, Result> {
   #wanted = 0;
   /** Whether it has a connection: until then, its calls wait. */
   hasLeft = false;
+  /** What other batches must not touch until this one is over. */
+  readonly held = new Set<string>();
 
   constructor(isInterruptible: boolean) {
     this.#isInterruptible = isInterruptible;
@@ -117,6 +119,11 @@ export class Flight<Call, Result> {
     if (key !== undefined) places?.set(key, place);
     this.#seat(waiter, place);
     return true;
+  }
+
+  /** The callers of a place who still wait. */
+  at(place: number): Waiter<Call, Result>[] {
+    return this.waiters.filter((waiter) => !waiter.isOver && waiter.place === place);
   }
 
   /** The calls of these places, to be sent anew, and those who still wait for them. */

@@ -187,6 +187,57 @@ describe('a poisonous call', () => {
   });
 });
 
+describe('calls for one row', () => {
+  const holdBy = (call: string): string => call.toLowerCase();
+
+  test('wait while one of them is in flight, and leave together; others do not wait', async () => {
+    const { batch, sent } = scriptBatch({ holdBy, maxInFlight: 2 });
+    const answers = callAll(batch, 'a');
+    await settle();
+    answers.push(...callAll(batch, 'AbaA'));
+    await settle();
+    assert.deepEqual(words(sent), ['a', 'b']);
+    assert.deepEqual(batch.load, { waiting: 3, inFlight: 2 });
+    sent[0]?.answer();
+    await settle();
+    assert.deepEqual(words(sent), ['a', 'b', 'AaA']);
+    sent[1]?.answer();
+    sent[2]?.answer();
+    assert.deepEqual(await Promise.all(answers), ['a!', 'A!', 'b!', 'a!', 'A!']);
+  });
+
+  test('wait for the one that is made alone when all of them are left out', async () => {
+    const { batch, sent } = scriptBatch({ holdBy, maxInFlight: 2 });
+    const answers = callAll(batch, 'aAab');
+    await settle();
+    sent[0]?.answer([alone, alone, alone, 'b!']);
+    answers.push(...callAll(batch, 'Ac'));
+    await settle();
+    assert.deepEqual(words(sent), ['aAab', 'a', 'c']);
+    sent[2]?.answer();
+    sent[1]?.answer();
+    await settle();
+    assert.deepEqual(words(sent), ['aAab', 'a', 'c', 'AaA']);
+    sent[3]?.answer();
+    assert.deepEqual(await Promise.all(answers), ['a!', 'A!', 'a!', 'b!', 'A!', 'c!']);
+    assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
+  });
+
+  test('leave when their caller does, also while they wait for another one', async () => {
+    const { batch, sent } = scriptBatch({ holdBy, maxInFlight: 2 });
+    const [first] = callAll(batch, 'a');
+    await settle();
+    const leaving = new AbortController();
+    const left = batch.call('A', leaving.signal);
+    leaving.abort(gone);
+    await assert.rejects(left, gone);
+    sent[0]?.answer();
+    await first;
+    await settle();
+    assert.deepEqual(words(sent), ['a']);
+  });
+});
+
 test('a call that is to be made alone keeps neither its neighbours waiting nor those who come after', async () => {
   const { batch, sent } = scriptBatch({ isInterruptible: false });
   const [a, b, c] = callAll(batch, 'abc');

@@ -45,6 +45,11 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   readonly rest: (call: Call, sending: Sending) => Promise<Result>;
   /** Calls with the same key that leave together share one place, and its result. */
   readonly shareBy?: ((call: Call) => string) | undefined;
+  /**
+   * What a call changes, if it is one thing: while a batch with it is in flight, further calls of the same key wait. Of those that
+   * are left out of a batch, one is made alone, and the others wait for it.
+   */
+  readonly holdBy?: ((call: Call) => string | undefined) | undefined;
   /** Whether the failure is that of the calls, so that a part of them may succeed without the others. */
   readonly isFaultOfCalls: (error: unknown) => boolean;
   /** Whether a sent call may be given up; if not, it answers its caller whatever happens. */
@@ -79,6 +84,8 @@ export class Batch<Call, Result> {
   /** With calls that were left, or refused, meanwhile. */
   #queue: Waiter<Call, Result>[] = [];
   readonly #flights = new Set<Flight<Call, Result>>();
+  /** Keys of calls in flight, and by how many flights. */
+  readonly #held = new Map<string, number>();
   #inFlight = 0;
   #waiting = 0;
   #isScheduled = false;
@@ -145,26 +152,50 @@ export class Batch<Call, Result> {
   #fill(): void {
     while (this.#inFlight < this.#options.maxInFlight && this.#waiting > 0) {
       const flight = this.#take();
-      if (flight.waiters.length > 0) this.#start(flight);
+      if (flight.waiters.length === 0) return;
+      this.#start(flight);
     }
   }
 
-  /** The oldest calls, less those whose time is over. */
+  /** The oldest calls, less those whose time is over, and those that wait for what is in flight. */
   #take(): Flight<Call, Result> {
-    const { maxSize, clock, shareBy, isInterruptible } = this.#options;
-    const now = clock.now();
+    const { maxSize, shareBy, isInterruptible } = this.#options;
+    const now = this.#options.clock.now();
     const flight = new Flight<Call, Result>(isInterruptible);
     const places = shareBy && new Map<string, number>();
-    let taken = 0;
-    for (const waiter of this.#queue) {
-      const isLate = !waiter.isOver && waiter.deadline <= now;
-      if (isLate) this.#dismiss(waiter, new AppError('pool_exhausted'));
-      else if (!waiter.isOver && !flight.add(waiter, maxSize, places, shareBy)) break;
-      taken += 1;
+    const staying: Waiter<Call, Result>[] = [];
+    for (const [index, waiter] of this.#queue.entries()) {
+      if (waiter.isOver) continue;
+      if (waiter.deadline <= now) this.#dismiss(waiter, new AppError('pool_exhausted'));
+      else if (!this.#mayTake(waiter.call, flight)) staying.push(waiter);
+      else if (!flight.add(waiter, maxSize, places, shareBy)) {
+        staying.push(...this.#queue.slice(index));
+        break;
+      }
     }
-    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
+    this.#queue = staying;
     this.#waiting -= flight.waiters.length;
+    for (const key of flight.held) this.#hold(key);
     return flight;
+  }
+
+  /** Notes what the flight would hold. */
+  #mayTake(call: Call, flight: Flight<Call, Result>): boolean {
+    const key = this.#options.holdBy?.(call);
+    if (key === undefined) return true;
+    if (this.#held.has(key)) return false;
+    flight.held.add(key);
+    return true;
+  }
+
+  #hold(key: string): void {
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
+  }
+
+  #release(key: string): void {
+    const left = (this.#held.get(key) ?? 1) - 1;
+    if (left === 0) this.#held.delete(key);
+    else this.#held.set(key, left);
   }
 
   #tick(): void {
@@ -209,8 +240,8 @@ export class Batch<Call, Result> {
         trace === undefined
           ? await this.#make(flight)
           : await trace.over(flight.traced, calls.length)(async () => this.#make(flight));
+      this.#sendAside(flight, flight.settle(results, isAlone));
       this.#land(flight, isCounted);
-      for (const place of flight.settle(results, isAlone)) void this.#sendRest(flight.part(place, place + 1));
     } catch (error) {
       const isHalved = calls.length > 1 && isFaultOfCalls(error);
       if (isHalved) await this.#sendHalves(flight);
@@ -219,12 +250,34 @@ export class Batch<Call, Result> {
     }
   }
 
-  /** Before the callers are told: what they call next may leave at once. */
+  /** In the turn in which the callers are told: what they call next may leave at once. */
   #land(flight: Flight<Call, Result>, isCounted: boolean): void {
     this.#flights.delete(flight);
-    if (!isCounted) return;
-    this.#inFlight -= 1;
+    for (const key of flight.held) this.#release(key);
+    if (isCounted) this.#inFlight -= 1;
     this.#schedule();
+  }
+
+  /** Not waited for: what keeps these calls waiting must not keep their neighbours. Of those of one key, the first goes. */
+  #sendAside(flight: Flight<Call, Result>, places: readonly number[]): void {
+    const aside = new Set<string>();
+    const back: Waiter<Call, Result>[] = [];
+    for (const place of places) {
+      const callers = flight.at(place);
+      const [first] = callers;
+      const key = first && this.#options.holdBy?.(first.call);
+      if (key !== undefined && aside.has(key)) back.push(...callers);
+      else void this.#sendRest(flight.part(place, place + 1), key);
+      if (key !== undefined) aside.add(key);
+    }
+    this.#takeBack(back);
+  }
+
+  #takeBack(waiters: readonly Waiter<Call, Result>[]): void {
+    if (waiters.length === 0) return;
+    for (const waiter of waiters) waiter.flight = undefined;
+    this.#waiting += waiters.length;
+    this.#queue = [...waiters, ...this.#queue];
   }
 
   async #make(flight: Flight<Call, Result>): Promise<readonly (Result | typeof alone)[]> {
@@ -237,16 +290,18 @@ export class Batch<Call, Result> {
     throw new Error('a batch brought another number of results than it had calls');
   }
 
-  /** Not waited for: what keeps this call waiting must not keep its neighbours. */
-  async #sendRest(flight: Flight<Call, Result>): Promise<void> {
+  async #sendRest(flight: Flight<Call, Result>, key: string | undefined): Promise<void> {
+    if (key !== undefined) {
+      flight.held.add(key);
+      this.#hold(key);
+    }
     this.#flights.add(flight);
     try {
       for (const call of flight.calls) flight.settle([await this.#options.rest(call, flight)], isAlone);
     } catch (error) {
       flight.reject(error);
-    } finally {
-      this.#flights.delete(flight);
     }
+    this.#land(flight, false);
   }
 
   async #sendHalves(flight: Flight<Call, Result>): Promise<void> {

@@ -25,6 +25,10 @@ export interface BatchableRead<Call, Result> extends Batchable<Call, Result, nev
  * waits for a lock, and two of them cannot deadlock. Rows that it does not see are not there: they cost nothing more.
  */
 export interface BatchableWrite<Call, Result> extends Batchable<Call, Result, typeof alone> {
-  /** Calls with the same key follow one another; undefined when calls cannot touch the same row, or wait for a lock. */
+  /**
+   * The row that a call writes, among those of all kinds; undefined when calls cannot touch the same row, or wait for a lock. While a
+   * batch with a row is in flight, further calls for it wait, and leave together. Calls for one row in one batch are made one
+   * after the other, in their order; when the row is held, all of them are `alone`.
+   */
   readonly keyOf?: (call: Call) => string;
 }

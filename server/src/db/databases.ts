@@ -117,11 +117,7 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
       onFailure: (standby) => void standby.check(),
       onOldPrimary: async () => topology.look(),
     }),
-    writes: new Writes(commits, {
-      maxWaiting: write.maxWaiting,
-      timeoutMs: write.statementTimeoutMs,
-      clock: services.clock,
-    }),
+    writes: new Writes(commits),
     topology,
     writePool,
     readPools: ways.map(({ pool }) => pool),

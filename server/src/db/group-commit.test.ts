@@ -43,7 +43,7 @@ beforeEach(() => {
   const limits = { maxInFlight: 1, maxSize: 100, maxWaiting: 100, maxWaitMs: 1_000 };
   const turn = new Turn(performance);
   const commits = new GroupCommit(pool, { limits, clock, turn, position: primaryPosition, maxAlone: 1 });
-  write = new Writes(commits, { maxWaiting: 100, timeoutMs: 1_000, clock }).prepare(renaming);
+  write = new Writes(commits).prepare(renaming);
 });
 
 test('a write that was sent has an unknown outcome at its deadline; one that waits has written nothing', async () => {

@@ -21,6 +21,7 @@ interface KindCall<Call, Result> extends AnyCall {
 
 /** Sends calls of one kind, and tells which of them it left out. */
 interface Kind {
+  readonly rowOf: (call: AnyCall) => string | undefined;
   readonly one: (db: Queryable, call: AnyCall) => Promise<Outcome>;
   readonly many: (db: Queryable, calls: readonly AnyCall[]) => Promise<readonly Outcome[]>;
 }
@@ -60,6 +61,7 @@ export class GroupCommit implements BatchLoads {
       clock,
       turn,
       isInterruptible: false,
+      holdBy: (call) => call.kind.rowOf(call),
       trace: traces?.ofBatches(name, this.role),
       onSent: observer && ((size, waitMs) => observer.batchSent({ pool: this.role, name, size, waitMs })),
       isFaultOfCalls,
@@ -153,6 +155,7 @@ function kindOf<Call, Result>(wanted: BatchableWrite<Call, Result>): Kind {
     return isAlone(result) ? alone : 'done';
   };
   const kind: Kind = {
+    rowOf: (call) => (isMine(call) ? wanted.keyOf?.(call.call) : undefined),
     async one(db, call) {
       return isMine(call) ? keep(call, await wanted.one(db, call.call)) : alone;
     },

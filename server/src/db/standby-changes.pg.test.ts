@@ -118,7 +118,7 @@ beforeEach(async () => {
     onOldPrimary: nothing,
   });
   const read = reads.prepare(count);
-  const writeOne = new Writes(commits, { maxWaiting: 10, timeoutMs: 5_000, clock }).prepare(note);
+  const writeOne = new Writes(commits).prepare(note);
   readCount = async (caller) => read(undefined, caller);
   writeNote = async (caller) => writeOne(undefined, caller);
 });

@@ -13,6 +13,7 @@ import { refusedWith } from '../../test/pools.ts';
 import { someone, usersOf } from '../../test/users.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import type { BatchedPool } from '../db/batched-pool.ts';
+import { onlyOnPrimary } from '../db/position.ts';
 import { withClient } from '../db/session.ts';
 import type { Users } from './users.ts';
 
@@ -247,6 +248,29 @@ test('the renames of one user in one turn follow one another: each is answered w
   assert.deepEqual(times, [...new Set(times)].toSorted());
   const stored = await database().sql('select last_name from users where id = $1', [user.id]);
   assert.deepEqual(stored, [{ last_name: 'rename 4' }]);
+});
+
+test('many renames of one user at once share a few statements, and none is lost', async () => {
+  const users = usersOf(app());
+  const user = await users.create({ first_name: '0', last_name: 'x' }, someone());
+  await database().sql(
+    'select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = current_database()',
+  );
+  const answers = await Promise.all(
+    Array.from({ length: 64 }, async (_, n) => users.rename(user.id, { first_name: String(n) }, someone())),
+  );
+  assert.deepEqual(
+    answers.map(({ first_name: name }) => name),
+    Array.from({ length: 64 }, (_, n) => String(n)),
+  );
+  const times = answers.map(({ updated_at: at }) => at);
+  assert.deepEqual(times, [...new Set(times)].toSorted());
+  assert.deepEqual(await users.get(user.id, { ...someone(), token: onlyOnPrimary }), answers.at(-1));
+  const counted = await database().sql<{ n: number }>(
+    `select sum(calls)::int as n from pg_stat_statements join pg_database on dbid = pg_database.oid
+      where datname = current_database() and query like '%update users%'`,
+  );
+  assert.ok(Number(counted[0]?.n) <= 3, JSON.stringify(counted));
 });
 
 test('of two deletes of one user in one turn, one is told that there is no such user', async () => {

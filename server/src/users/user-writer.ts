@@ -1,9 +1,10 @@
-import type { User, UserNames, UserNamesPatch } from '@messenger/protocol/users';
+import type { User, UserNames } from '@messenger/protocol/users';
 
 import { alone, isAlone } from '../db/batch.ts';
 import type { BatchableWrite } from '../db/batchable.ts';
 import { statement } from '../db/statement.ts';
 import type { Write, Writes } from '../db/writes.ts';
+import { mergeRenames, userAfter, type Rename } from './merged-renames.ts';
 
 const insertOne = statement<User, [firstName: string, lastName: string]>(
   'users.insert',
@@ -33,12 +34,6 @@ const insert: BatchableWrite<UserNames, User> = {
   many: async (db, calls) =>
     db.query(insertMany, [calls.map((names) => names.first_name), calls.map((names) => names.last_name)]),
 };
-
-interface Rename {
-  readonly id: string;
-  /** Those that are absent stay. */
-  readonly names: UserNamesPatch;
-}
 
 interface DeletedRow {
   readonly id: string;
@@ -75,7 +70,10 @@ function heldRows(columns: string): string {
        and (select count(*) from free) < cardinality($1::uuid[])`;
 }
 
-/** No nulls for absent names: with `array_nulls = off`, a null in an array becomes the name `NULL`. */
+/**
+ * Returns the names before the update, and the times after it. `counts` are the renames that one row of the arrays stands for. No
+ * nulls for absent names: with `array_nulls = off`, a null in an array becomes the name `NULL`.
+ */
 const updateMany = statement<
   Outcome<User>,
   [
@@ -84,6 +82,7 @@ const updateMany = statement<
     lastNames: readonly string[],
     hasFirst: readonly boolean[],
     hasLast: readonly boolean[],
+    counts: readonly number[],
   ]
 >(
   'users.update_many',
@@ -93,12 +92,12 @@ const updateMany = statement<
      update users
         set first_name = case when has_first then given.first_name else users.first_name end,
             last_name = case when has_last then given.last_name else users.last_name end,
-            updated_at = greatest(now(), users.updated_at + interval '1 microsecond')
+            updated_at = greatest(now(), users.updated_at + interval '1 microsecond') + (count - 1) * interval '1 microsecond'
        from free
-       join unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $5::bool[])
-            as given (id, first_name, last_name, has_first, has_last) using (id)
+       join unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $5::bool[], $6::int[])
+            as given (id, first_name, last_name, has_first, has_last, count) using (id)
       where users.id = free.id
-     returning users.id, users.first_name, users.last_name, users.created_at, users.updated_at
+     returning users.id, old.first_name, old.last_name, users.created_at, users.updated_at
    )
    select id, first_name, last_name, created_at, updated_at, false as is_held from written
     union all
@@ -110,15 +109,26 @@ const update: BatchableWrite<Rename, User | undefined> = {
   keyOf: ({ id }) => id,
   one: async (db, { id, names }) => (await db.query(updateOne, [id, names.first_name, names.last_name]))[0],
   many: async (db, calls) => {
+    const merged = mergeRenames(calls);
     const rows = await db.query(updateMany, [
-      calls.map(({ id }) => id),
-      calls.map(({ names }) => names.first_name ?? ''),
-      calls.map(({ names }) => names.last_name ?? ''),
-      calls.map(({ names }) => names.first_name !== undefined),
-      calls.map(({ names }) => names.last_name !== undefined),
+      merged.map(({ id }) => id),
+      merged.map(({ names }) => names.first_name ?? ''),
+      merged.map(({ names }) => names.last_name ?? ''),
+      merged.map(({ names }) => names.first_name !== undefined),
+      merged.map(({ names }) => names.last_name !== undefined),
+      merged.map(({ count }) => count),
     ]);
     const outcomes = new Map(rows.map(outcomeOf));
-    return calls.map(({ id }) => outcomes.get(id));
+    const later = new Map(merged.map(({ id, count }) => [id, count]));
+    return calls.map(({ id, names }) => {
+      const before = outcomes.get(id);
+      if (before === undefined || isAlone(before)) return before;
+      const left = (later.get(id) ?? 1) - 1;
+      later.set(id, left);
+      const user = userAfter(before, names, left);
+      outcomes.set(id, { ...user, updated_at: before.updated_at });
+      return user;
+    });
   },
 };
 
@@ -141,10 +151,12 @@ const remove: BatchableWrite<string, boolean> = {
   keyOf: (id) => id,
   one: async (db, id) => (await db.query(removeOne, [id])).length > 0,
   many: async (db, ids) => {
-    const outcomes = new Map((await db.query(removeMany, [ids])).map(outcomeOf));
+    const outcomes = new Map((await db.query(removeMany, [[...new Set(ids)]])).map(outcomeOf));
     return ids.map((id) => {
       const outcome = outcomes.get(id);
-      return isAlone(outcome) ? outcome : outcome !== undefined;
+      if (isAlone(outcome)) return outcome;
+      outcomes.delete(id); // A second delete of the same user finds none.
+      return outcome !== undefined;
     });
   },
 };
