@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { withClient } from '../src/db/session.ts';
 import { roles } from '../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
+import { findPort } from '../src/process/port.ts';
 import { metricNames } from '../src/telemetry/merge-snapshots.ts';
 import { parseExposition, totalOf, type Exposition } from './exposition.ts';
 import { assertCleanMetrics, noPromtool } from './promtool.ts';
@@ -135,7 +136,8 @@ test('a standby that is stopped is down and one that is late is behind, while th
 });
 
 test('without processes of their own the workers are told of just the same, and every metric is there', async () => {
-  const { server } = await start({ args: ['--enable-prefork', 'false'] });
+  const env = { BACKUP_DIR: await servers.folder() };
+  const { server } = await start({ args: ['--enable-prefork', 'false'], env });
   await fetchFromAll(server);
   await (await get(`${server.url}/nowhere`)).text();
   const seen = new Set<string>();
@@ -163,7 +165,7 @@ test('with a token or a port of their own, metrics are for nobody else', async (
   assert.equal((await get(`${server.url}/metrics`, { authorization: 'Bearer a-secret-of-the-operator' })).status, 200);
   assert.doesNotMatch(server.stdout + server.stderr, /a-secret-of-the-operator/u);
 
-  const port = 1 + Number(new URL(server.url).port);
+  const port = await findPort('127.0.0.1', 0);
   const apart = await start({ args: ['--metrics-port', String(port)] });
   assert.equal((await get(`${apart.server.url}/metrics`)).status, 404);
   const own = await scrape({ url: `http://127.0.0.1:${port}` });

@@ -31,7 +31,7 @@ test('a new data folder becomes a server that creates, lists, reads, updates and
   const dataDir = join(await servers.folder(), 'data');
   const first = await servers.start(dataDir);
   for (const told of [
-    /^ +live +http:\S+\/ops reports problems/mu,
+    /^ +status +http:\S+\/ops shows load/mu,
     /^ +data +\//mu,
     /POST, GET \/api\/v1\/users/u,
     /Ctrl-C/u,

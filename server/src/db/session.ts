@@ -65,6 +65,9 @@ export function sessionSettings({
     lock_timeout: '0',
     transaction_timeout: '0',
     idle_session_timeout: '0',
+    // A prepared statement is planned once. By default PostgreSQL plans pages and batches anew at each execution, because
+    // it estimates them cheaper that way. Figures: docs/decisions/0041-batches-by-need.md.
+    plan_cache_mode: 'force_generic_plan',
     ...(synchronousCommit === undefined ? {} : { synchronous_commit: synchronousCommit }),
   };
 }
@@ -95,9 +98,6 @@ export function clientConfig(endpoint: Endpoint, session: SessionOptions): Clien
       ...sessionSettings(endpoint),
       statement_timeout: String(session.statementTimeoutMs),
       idle_in_transaction_session_timeout: String(idleInTransactionTimeoutMs),
-      // A prepared statement is planned once. By default PostgreSQL plans pages and batches anew at each execution, because
-      // it estimates them cheaper that way. Figures: docs/decisions/0041-batches-by-need.md.
-      plan_cache_mode: 'force_generic_plan',
     }),
     types: customTypes,
   };

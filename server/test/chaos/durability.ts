@@ -93,8 +93,21 @@ async function aim(system: System, victim: Victim, { random }: Run): Promise<() 
   return () => system.kill(pids);
 }
 
+/** Asks again while the server recovers: readiness may be the result of a check from before the kill, up to a second old. */
 async function rowsOn(system: System, role: 'write' | 'read'): Promise<Row[]> {
-  return system.sql<Row>(role, 'select id, first_name, last_name from users');
+  const found: Row[][] = [];
+  const ask = async (): Promise<number> =>
+    found.push(await system.sql(role, 'select id, first_name, last_name from users'));
+  await waitFor(
+    `rows of the ${role} server`,
+    async () =>
+      ask().then(
+        () => true,
+        () => false,
+      ),
+    30_000,
+  );
+  return found.flat();
 }
 
 /** One client, until the server fails it or the time is over. What failed without a refusal may have happened, and is left alone after. */
