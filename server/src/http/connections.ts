@@ -58,10 +58,17 @@ export class Connections {
     accept_failed: 0,
   };
 
+  /** One listener for all: a closure, and Node's of `once`, would be made for each connection. */
+  readonly #onClose: (this: Socket) => void;
+
   constructor({ onShed, clock = monotonicClock, ...limits }: ConnectionsOptions) {
     this.#clock = clock;
     this.limits = limits;
     this.#onShed = onShed;
+    const leave = (connection: Connection): void => this.#leave(connection);
+    this.#onClose = function () {
+      if (this.connection !== undefined) leave(this.connection);
+    };
   }
 
   get counts(): { readonly active: number; readonly idle: number; readonly silent: number } {
@@ -113,12 +120,18 @@ export class Connections {
     this.#tell('accept_failed', undefined);
   }
 
+  /** Ends every connection at once, upgraded ones included, which `http.Server.closeAllConnections` does not know. */
+  cut(): void {
+    for (const list of [this.#silent, this.#idle, this.#active])
+      for (let one = list.first; one !== undefined; one = one.next) one.socket.destroy();
+  }
+
   #enter(connection: Connection): void {
     const { socket } = connection;
     socket.connection = connection;
     this.#open += 1;
     this.#silent.add(connection);
-    socket.once('close', () => this.#leave(connection));
+    socket.on('close', this.#onClose);
   }
 
   /** Called once by the end of the connection; and before it, when it is closed for another one. */

@@ -50,7 +50,7 @@ export class Drain {
     const closed = listeners.close();
     if (!options.isReplaced) await pause(options.settleMs, signal);
     this.#connections.areClosing = true;
-    const cut = (): void => listeners.cut();
+    const cut = (): void => this.#connections.cut();
     signal.addEventListener('abort', cut, { once: true });
     if (signal.aborted) cut();
     const lingering = setTimeout(() => app.server.closeIdleConnections(), options.lingerMs);

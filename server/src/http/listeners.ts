@@ -29,7 +29,6 @@ const mostTurns = backlog;
 export class Listeners {
   readonly #server: HttpServer;
   readonly #others: Server[] = [];
-  readonly #sockets = new Set<Socket>();
   readonly #onAcceptFailed: () => void;
   /** Since the start. */
   #taken = 0;
@@ -38,10 +37,8 @@ export class Listeners {
   constructor(server: HttpServer, onAcceptFailed: () => void) {
     this.#server = server;
     this.#onAcceptFailed = onAcceptFailed;
-    server.on('connection', (socket) => {
+    server.on('connection', () => {
       this.#taken += 1;
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
     });
   }
 
@@ -85,11 +82,6 @@ export class Listeners {
   /** Takes no more connections. Resolves when the last one is closed; `http.Server.close` would cut silent ones at once. */
   async close(): Promise<void> {
     await Promise.all([this.#server, ...this.#others].map(closed));
-  }
-
-  /** Ends every connection at once, upgraded ones included, which `http.Server.closeAllConnections` does not know. */
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #open(server: Server, options: ListenOptions, handle: unknown): Promise<void> {
