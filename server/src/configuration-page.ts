@@ -26,7 +26,9 @@ const headings: Readonly<Record<string, string>> = {
   db: 'Both databases',
   metrics: 'Metrics',
   embedded: 'Embedded databases',
+  backup: 'Backups',
   log: 'Log',
+  otel: 'Traces',
 };
 
 const pageHead = [
@@ -34,16 +36,16 @@ const pageHead = [
   '',
   '# Configuration',
   '',
-  'A flag wins over an environment variable, that over the YAML file named by `--config` (or `MESSENGER_CONFIG`), that over',
-  'the default. All problems are reported at once, each with its source, and the exit code is 78. An empty variable counts',
-  'as not set. `messenger config` prints the values in effect and where each comes from.',
+  '`messenger config` prints the values in effect and their sources. A flag overrides an environment variable, which overrides',
+  'the YAML file of `--config` (or `MESSENGER_CONFIG`), which overrides the default. An empty variable counts as not set. All',
+  'problems are reported at once, each with its source, with exit code 78.',
   '',
-  'A secret can also be read from a file, at the start: the variable with `_FILE` at its end names it, as with the secrets of',
-  'Docker and the credentials of systemd. One newline at the end of the file does not count. Both variables are one too many.',
-  '`messenger reload` (or SIGHUP) reads files and secrets anew and replaces the workers one by one; options with ⟳ need a',
-  'restart. Flags and variables of a running process cannot change.',
+  'A secret can come from a file: its variable with the suffix `_FILE` names the file, as for Docker secrets and systemd',
+  'credentials. One newline at the end is ignored. Setting both variables is an error. Secrets have no flags, because other users',
+  'of the machine can read the command line.',
   '',
-  'Secrets are no flags, because other users of the machine can read the command line.',
+  '`messenger reload` (or SIGHUP) rereads the YAML file and the secret files. Options marked ⟳ need a restart, and so do changed',
+  'flags and variables.',
   '',
 ];
 

@@ -7,37 +7,37 @@ export const traceOptions = {
   disabled: boolean({
     env: 'OTEL_SDK_DISABLED',
     default: false,
-    help: '`true` makes no traces, whatever else is set',
+    help: '`true` switches traces off',
   }),
   endpoint: optionalText({
     env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-    help: 'URL of an OpenTelemetry collector; traces go to `v1/traces` below it; when it is not set, there are none',
+    help: 'URL of an OpenTelemetry collector; traces go to its path `v1/traces`. Not set: no traces',
   }),
   tracesEndpoint: optionalText({
     env: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
-    help: 'The same for traces alone, as a whole URL',
+    help: 'The full URL for traces; overrides the URL above',
   }),
   headers: optionalText({
     env: 'OTEL_EXPORTER_OTLP_HEADERS',
     secret: true,
-    help: 'Headers for the collector, such as a key: `name=value`, separated by commas',
+    help: 'Headers for the collector, such as an API key: `name=value`, separated by commas',
   }),
   tracesHeaders: optionalText({
     env: 'OTEL_EXPORTER_OTLP_TRACES_HEADERS',
     secret: true,
-    help: 'The same for traces alone; these win',
+    help: 'Headers for traces; override those above',
   }),
   timeoutMs: integer({
     env: 'OTEL_EXPORTER_OTLP_TIMEOUT',
     default: 10_000,
     min: 100,
     max: longestMs,
-    help: 'Milliseconds that the collector has to take what it is sent; then it is dropped',
+    help: 'Deadline of an export in milliseconds; then its spans are dropped',
   }),
   serviceName: text({ env: 'OTEL_SERVICE_NAME', default: 'messenger', help: 'Name of this service in traces' }),
   resourceAttributes: optionalText({
     env: 'OTEL_RESOURCE_ATTRIBUTES',
-    help: 'What else traces say of this service: `name=value`, separated by commas',
+    help: 'Further attributes of this service in traces: `name=value`, separated by commas',
   }),
   sampler: choice({
     env: 'OTEL_TRACES_SAMPLER',
@@ -50,11 +50,11 @@ export const traceOptions = {
       'parentbased_always_off',
       'parentbased_traceidratio',
     ],
-    help: 'Which requests are traced; `parentbased_…` does as the `traceparent` of the client says, where there is one',
+    help: 'Which requests are traced; `parentbased_…` follows the `traceparent` of the client, if any',
   }),
   samplerArg: fraction({
     env: 'OTEL_TRACES_SAMPLER_ARG',
     default: 1,
-    help: 'The part of the requests that `…traceidratio` traces',
+    help: 'Fraction of requests that `…traceidratio` traces',
   }),
 } as const;
