@@ -1,11 +1,11 @@
-/** One metric. Durations are in seconds and sizes in bytes, as Prometheus wants them; names of counters end in `_total`. */
+/** One metric. Durations are in seconds, sizes in bytes, and names of counters end in `_total`: Prometheus conventions. */
 export interface MetricDeclaration {
   readonly kind: 'counter' | 'gauge' | 'histogram';
   readonly labels: readonly string[];
   readonly help: string;
-  /** Of a histogram: upper bounds, rising. One more bucket takes what is above the last. */
+  /** Of a histogram: ascending upper bounds. One more bucket takes larger values. */
   readonly buckets?: readonly number[];
-  /** How the values of several processes become one; default: their sum. */
+  /** How values of several processes are aggregated; default: sum. */
   readonly across?: 'sum' | 'max';
 }
 
@@ -13,14 +13,14 @@ const durationBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2
 const sizeBuckets = [1, 2, 4, 8, 16, 32, 64, 128];
 
 /**
- * Every metric there is. `/metrics` and docs/metrics.md are made from this table. A label has few values, all of them
- * known to the code or the schema; nothing that a user typed is one.
+ * All metrics: the source of `/metrics` and docs/metrics.md. Labels have few values, all known to the code or the schema,
+ * never values that users typed.
  */
 export const metricTable = {
   messenger_build_info: {
     kind: 'gauge',
     labels: ['version', 'node'],
-    help: 'Always 1; the labels tell what is running',
+    help: 'Always 1; the labels are the running versions',
   },
   messenger_start_time_seconds: {
     kind: 'gauge',
@@ -30,7 +30,7 @@ export const metricTable = {
   messenger_workers: {
     kind: 'gauge',
     labels: ['state'],
-    help: 'Workers: `serving`; `silent` have not answered the question for their metrics, whose gauges are left out; `missing` are starting, or wait for it',
+    help: 'Workers by state: `serving`; `silent` did not answer the request for their metrics, and their gauges are omitted; `missing` are starting or waiting to restart',
   },
   messenger_worker_restarts_total: {
     kind: 'counter',
@@ -40,56 +40,56 @@ export const metricTable = {
   messenger_http_requests_total: {
     kind: 'counter',
     labels: ['method', 'route', 'status'],
-    help: 'Requests that have ended, by the pattern of their route and the class of their status. `none` is no route: unknown addresses, and what is refused before its address is looked at. A client that went away is 4xx',
+    help: 'Completed requests by route pattern and status class. Route `none`: unknown paths, and requests refused before routing. A client that disconnected counts as 4xx',
   },
   messenger_http_request_duration_seconds: {
     kind: 'histogram',
     labels: ['method', 'route', 'status'],
     buckets: durationBuckets,
-    help: "From a request's headers to the last byte of its answer",
+    help: 'Time from the request headers to the last byte of the answer',
   },
-  messenger_http_requests_in_flight: { kind: 'gauge', labels: [], help: 'Requests that have begun and not ended' },
+  messenger_http_requests_in_flight: { kind: 'gauge', labels: [], help: 'Requests in flight' },
   messenger_http_requests_refused_total: {
     kind: 'counter',
     labels: ['reason'],
-    help: 'Answers that were problems, by their code; `overloaded` are refused early to save the others. Bytes that never became a request count here only',
+    help: 'Problem answers by code; `overloaded` were refused early to protect the others. Invalid HTTP counts only here',
   },
   messenger_http_connections: {
     kind: 'gauge',
     labels: ['state'],
-    help: 'Client connections: `active` have a request in flight, `idle` wait for their next one, `silent` have not sent a whole request yet',
+    help: 'Client connections: `active` have a request in flight, `idle` wait for the next, `silent` have not sent a complete request yet',
   },
   messenger_http_max_connections: {
     kind: 'gauge',
     labels: [],
-    help: 'Client connections that there can be: MAX_CONNECTIONS, cut to what the limit of open files leaves',
+    help: 'Maximum client connections: MAX_CONNECTIONS, reduced to fit the limit of open files',
   },
   messenger_http_connections_shed_total: {
     kind: 'counter',
     labels: ['reason'],
-    help: 'Client connections that were closed for want of room: `silent` and `idle` ones, and those that send a body slowly (`slow_body`), for a new connection; new ones because all others were active (`full`), because their address had too many (`address_limit`), or because the system had none (`accept_failed`)',
+    help: 'Client connections closed because a limit was reached. For a new connection: `silent`, `idle`, and slow senders of a body (`slow_body`). New ones: all others were active (`full`), the address had too many (`address_limit`), or the system had no descriptor (`accept_failed`)',
   },
   messenger_db_connections: {
     kind: 'gauge',
     labels: ['pool', 'state'],
-    help: 'Connections that workers have: `open` are all of them, `idle` those that nobody uses',
+    help: 'Database connections of the workers: `open` (all) and `idle` (unused)',
   },
   messenger_db_waiting: {
     kind: 'gauge',
     labels: ['pool'],
-    help: 'Statements that wait for a connection, and calls that wait for a place in a statement',
+    help: 'Statements waiting for a connection, and calls waiting for a batch',
   },
   messenger_db_waits_total: {
     kind: 'counter',
     labels: ['pool'],
-    help: 'Statements that found all connections in use',
+    help: 'Statements that had to wait for a connection',
   },
-  messenger_db_wait_seconds_total: { kind: 'counter', labels: ['pool'], help: 'For how long these have waited' },
+  messenger_db_wait_seconds_total: { kind: 'counter', labels: ['pool'], help: 'Total wait of these statements' },
   messenger_db_statement_duration_seconds: {
     kind: 'histogram',
     labels: ['pool', 'statement'],
     buckets: durationBuckets,
-    help: 'From sending a statement to its result, by its name; those that follow another in the same round trip wait for it',
+    help: 'Time from sending a statement to its result, by name; includes earlier statements of the same round trip',
   },
   messenger_db_statement_failures_total: {
     kind: 'counter',
@@ -100,68 +100,68 @@ export const metricTable = {
     kind: 'histogram',
     labels: ['pool', 'batch'],
     buckets: sizeBuckets,
-    help: 'Calls that shared one statement',
+    help: 'Calls per statement',
   },
   messenger_db_batch_wait_seconds: {
     kind: 'histogram',
     labels: ['pool', 'batch'],
     buckets: durationBuckets,
-    help: 'How long the first call of a batch waited until it was sent',
+    help: 'Wait of the first call of a batch until the batch was sent',
   },
   messenger_reads_total: {
     kind: 'counter',
     labels: ['answered_by'],
-    help: 'Reads by who answered, and why: the standby at once, or after a wait for it; the primary because no standby was fit, because it was behind the token, or because what it did not find might be new',
+    help: 'Reads by server and reason: the standby at once or after a wait; the primary because no standby was usable, the standby was behind the token, or a row missing there might be new',
   },
   messenger_event_loop_delay_seconds: {
     kind: 'gauge',
     labels: ['percentile'],
     across: 'max',
-    help: 'How late timers fire, since the last collection, of the worker where it is worst; percentile 100 is the longest delay',
+    help: 'Event-loop delay since the last collection; percentile 100 is the longest',
   },
   messenger_gc_seconds_total: {
     kind: 'counter',
     labels: ['kind'],
-    help: 'For how long garbage collection stopped the workers',
+    help: 'Time that garbage collection paused the workers',
   },
-  messenger_gc_runs_total: { kind: 'counter', labels: ['kind'], help: 'Garbage collections of the workers' },
+  messenger_gc_runs_total: { kind: 'counter', labels: ['kind'], help: 'Garbage collections in the workers' },
   messenger_process_memory_bytes: {
     kind: 'gauge',
     labels: ['process', 'kind'],
-    help: 'Memory of the processes. `worker` is all workers together, also where there is one process only',
+    help: 'Memory by process; `worker` is the sum of all workers, also without prefork',
   },
   messenger_process_open_files: {
     kind: 'gauge',
     labels: ['process'],
     across: 'max',
-    help: 'Files, sockets included, that the process has open',
+    help: 'Open file descriptors, sockets included',
   },
   messenger_process_max_open_files: {
     kind: 'gauge',
     labels: ['process'],
     across: 'max',
-    help: 'Files that the system lets the process open (`ulimit -n`); missing when there is no limit',
+    help: 'Limit of open file descriptors (`ulimit -n`); absent when unlimited',
   },
   messenger_machine_memory_bytes: {
     kind: 'gauge',
     labels: ['kind'],
-    help: 'Memory of this machine, or of the container where that has a limit: `total`, and what is still `available`',
+    help: 'Memory of the machine, or of the container if limited: `total` and `available`',
   },
   messenger_machine_cpu_seconds_total: {
     kind: 'counter',
     labels: ['mode'],
-    help: 'CPU time of all cores of this machine: `busy` and `idle`, other programs included',
+    help: 'CPU time of all cores of the machine, other programs included: `busy` and `idle`',
   },
   messenger_process_cpu_seconds_total: { kind: 'counter', labels: ['process'], help: 'CPU time of the processes' },
   messenger_embedded_fault: {
     kind: 'gauge',
     labels: ['server', 'reason'],
-    help: '1 while an embedded database is down, or the standby cannot store what the primary sends; it is tried again. `disk_full`, `read_only`, `no_permission`, `io_error` and `folder_missing` are about its folder, `crash` is everything else',
+    help: '1 while an embedded database is down, or the standby cannot write WAL; restarts continue. `disk_full`, `read_only`, `no_permission`, `io_error` and `folder_missing` concern its folder; `crash` is any other cause',
   },
   messenger_embedded_disk_free_bytes: {
     kind: 'gauge',
     labels: ['server'],
-    help: 'Free space of the file system with the folder of an embedded database, without what is reserved for root',
+    help: 'Free space of the file system of an embedded database, without the part reserved for root',
   },
   messenger_embedded_disk_size_bytes: {
     kind: 'gauge',
@@ -171,47 +171,47 @@ export const metricTable = {
   messenger_backup_last_success_time_seconds: {
     kind: 'gauge',
     labels: [],
-    help: 'When the newest backup in BACKUP_DIR was made, in seconds since 1970; 0 when there is none',
+    help: 'Time of the newest backup in BACKUP_DIR, in seconds since 1970; 0 without one',
   },
   messenger_backup_last_failure_time_seconds: {
     kind: 'gauge',
     labels: [],
-    help: 'When a backup to BACKUP_DIR last failed, in seconds since 1970; 0 when none did',
+    help: 'Time of the last failed backup to BACKUP_DIR, in seconds since 1970; 0 without one',
   },
   messenger_backup_max_age_seconds: {
     kind: 'gauge',
     labels: [],
-    help: 'How old the newest backup may become: BACKUP_MAX_AGE_HOURS',
+    help: 'Maximum age of the newest backup: BACKUP_MAX_AGE_HOURS',
   },
   messenger_postgres_up: {
     kind: 'gauge',
     labels: ['server'],
-    help: '1 when the server answered within a second, else 0; then its other metrics are left out',
+    help: '1 when the server answered within a second; else 0, and its other metrics are omitted',
   },
   messenger_postgres_role: {
     kind: 'gauge',
     labels: ['server', 'role'],
-    help: '1 for the measured role of the server: `primary` takes writes, `standby` is in recovery, `read_only` is not in recovery and refuses writes',
+    help: '1 for the measured role: `primary` is writable, `standby` is in recovery, `read_only` is not in recovery and refuses writes',
   },
   messenger_postgres_timeline: {
     kind: 'gauge',
     labels: ['server'],
-    help: 'Timeline of the write-ahead log; each promotion begins a new one',
+    help: 'WAL timeline; each promotion starts a new one',
   },
   messenger_postgres_start_time_seconds: {
     kind: 'gauge',
     labels: ['server'],
-    help: 'When the server started, or last recovered from a crash of one of its processes, in seconds since 1970 by its own clock',
+    help: "Time of the server's start or last crash recovery, in seconds since 1970 by its own clock",
   },
   messenger_postgres_monitored: {
     kind: 'gauge',
     labels: ['server'],
-    help: '1 when our role may see the sessions of all roles (`pg_monitor`); with 0, connections, lock waits and oldest transaction are those of our own role only, and the state of the replication is hidden',
+    help: '1 when our role can see the sessions of all roles (`pg_monitor`). With 0, connections, lock waits and oldest transaction cover only our role, and the replication state is hidden',
   },
   messenger_postgres_connections: {
     kind: 'gauge',
     labels: ['server', 'state'],
-    help: 'Client sessions of the server by what they are doing',
+    help: 'Client sessions of the server by state',
   },
   messenger_postgres_max_connections: {
     kind: 'gauge',
@@ -221,43 +221,43 @@ export const metricTable = {
   messenger_postgres_lock_waits: {
     kind: 'gauge',
     labels: ['server'],
-    help: 'Sessions that wait for a lock',
+    help: 'Sessions waiting for a lock',
   },
   messenger_postgres_cache_hit_ratio: {
     kind: 'gauge',
     labels: ['server'],
-    help: 'Part of the blocks that were found in shared buffers, since the statistics of the database were reset; 0 to 1',
+    help: 'Fraction of blocks found in shared buffers since the statistics reset; 0 to 1',
   },
-  messenger_postgres_commits_total: { kind: 'counter', labels: ['server'], help: 'Transactions that were committed' },
+  messenger_postgres_commits_total: { kind: 'counter', labels: ['server'], help: 'Committed transactions' },
   messenger_postgres_rollbacks_total: {
     kind: 'counter',
     labels: ['server'],
-    help: 'Transactions that were rolled back',
+    help: 'Rolled-back transactions',
   },
   messenger_postgres_oldest_transaction_seconds: {
     kind: 'gauge',
     labels: ['server'],
-    help: 'Age of the oldest transaction that is open; it keeps dead rows from being removed',
+    help: 'Age of the oldest open transaction; it holds back vacuum',
   },
   messenger_postgres_dead_rows: {
     kind: 'gauge',
     labels: ['table'],
-    help: 'Rows of the primary that wait for vacuum, by table of our schema; an estimate of PostgreSQL',
+    help: 'Dead rows on the primary by table of our schema, estimated by PostgreSQL',
   },
   messenger_postgres_replication_state: {
     kind: 'gauge',
     labels: ['standby', 'state'],
-    help: '1 for the state in which the standby says its WAL receiver is, `none` without one, `hidden` without `pg_monitor`; `promoted` when it takes writes itself and follows no more, `foreign` when it is of another cluster: neither has a lag, and reads leave both',
+    help: "1 for the state of the standby's WAL receiver; `none` without one, `hidden` without `pg_monitor`, `promoted` when the server is writable, `foreign` when it belongs to another cluster. The last two have no lag and get no reads",
   },
   messenger_postgres_replication_lag_bytes: {
     kind: 'gauge',
     labels: ['standby'],
-    help: 'Log that is on the disk of the primary and not replayed by the standby',
+    help: 'WAL flushed on the primary and not yet replayed by the standby',
   },
   messenger_postgres_replication_lag_seconds: {
     kind: 'gauge',
     labels: ['standby'],
-    help: 'Age of the oldest log that the standby has not replayed, by the clock of this server alone, which samples the position of the primary twice a second; 0 when it has replayed everything, at most an hour, and never more than since this server started',
+    help: "Age of the oldest WAL that the standby has not replayed, by this server's clock, which samples the primary's position twice a second. 0 when everything is replayed; at most one hour, or the uptime of this server",
   },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 
