@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -11,7 +12,7 @@ import { signalOf } from '../../test/signal-of.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { AppError } from '../lib/app-error.ts';
 import { createLog } from '../telemetry/log.ts';
-import { ClientGoneError } from './exchange.ts';
+import { ClientGoneError, exchangeOf, type Exchange } from './exchange.ts';
 import { collectMethods } from './method-not-allowed.ts';
 import type { HttpServer } from './server.ts';
 
@@ -80,10 +81,22 @@ async function raw(...parts: readonly string[]): Promise<RawAnswer> {
   return await sendRaw(port, ...parts);
 }
 
+test('an exchange lets go of its request and answer when they are over: statements keep it for longer', async () => {
+  const exchanges: Exchange[] = [];
+  app.server.once('request', (request: IncomingMessage) => exchanges.push(exchangeOf(request)));
+  await fetch(`http://127.0.0.1:${port}/echo`, { method: 'POST', headers: json, body: '{"text":"a"}' });
+  assert.equal(exchanges.length, 1);
+  await waitFor('the end', () =>
+    exchanges.every(({ response, reply }) => response === undefined && reply === undefined),
+  );
+});
+
 describe('time', () => {
   test('a handler that is late is answered for, with 408, and told', async () => {
     for (const method of ['GET', 'POST'] as const) {
+      const began = performance.now();
       const answer = await app.inject({ method, url: '/slow' });
+      assert.ok(performance.now() - began >= requestTimeoutMs, 'no request has less than its time');
       assert.equal(answer.statusCode, 408);
       assert.equal(codeOf(answer), 'request_timeout');
       assert.equal(answer.headers.connection, 'close');
