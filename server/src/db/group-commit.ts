@@ -11,6 +11,8 @@ import { forCalls, type Queryable } from './statement.ts';
 /** A call in a batch of several kinds. */
 interface AnyCall {
   readonly kind: Kind;
+  /** `alone` until it is made, and when it was left out. */
+  readonly result: unknown;
 }
 
 /** Its result is kept here: each kind has another type of it. */
@@ -19,17 +21,16 @@ interface KindCall<Call, Result> extends AnyCall {
   result: Result | typeof alone;
 }
 
-/** Sends calls of one kind, and tells which of them it left out. */
+/** Sends calls of one kind, and keeps their results with them. */
 interface Kind {
   readonly rowOf: (call: AnyCall) => string | undefined;
-  readonly one: (db: Queryable, call: AnyCall) => Promise<Outcome>;
-  readonly many: (db: Queryable, calls: readonly AnyCall[]) => Promise<readonly Outcome[]>;
+  readonly one: (db: Queryable, call: AnyCall) => Promise<void>;
+  readonly many: (db: Queryable, calls: readonly AnyCall[]) => Promise<void>;
 }
 
 /** To those who look at batches; reads have a batch per kind. */
 const name = 'writes';
 
-type Outcome = 'done' | typeof alone;
 type Position = PositionRow | undefined;
 
 export interface GroupCommitOptions extends BatchedPoolOptions {
@@ -101,15 +102,14 @@ export class GroupCommit implements BatchLoads {
     const groups = this.#kinds
       .map((kind) => ({ kind, mine: calls.filter((call) => call.kind === kind) }))
       .filter(({ mine }) => mine.length > 0);
-    const { result, after } = await this.#pool.queryThen(
+    const { after } = await this.#pool.queryThen(
       async (db) => {
         sending.onLeft();
-        return await Promise.all(groups.map(async ({ kind, mine }) => kind.many(forCalls(db, mine.length), mine)));
+        await Promise.all(groups.map(async ({ kind, mine }) => kind.many(forCalls(db, mine.length), mine)));
       },
       { ...this.#limitsOf(sending), isTransaction: groups.length > 1 },
     );
-    const outcomes = new Map(groups.flatMap(({ mine }, n) => mine.map((call, m) => [call, result[n]?.[m]] as const)));
-    return calls.map((call) => (outcomes.get(call) === 'done' ? after?.[0] : alone));
+    return calls.map(({ result }) => (isAlone(result) ? alone : after?.[0]));
   }
 
   /** Rows that are held must not keep all connections waiting: the other writes need them. */
@@ -128,9 +128,9 @@ export class GroupCommit implements BatchLoads {
   }
 
   async #rest(call: AnyCall, sending: Sending): Promise<Position> {
-    const send = async (db: Queryable): Promise<Outcome> => {
+    const send = async (db: Queryable): Promise<void> => {
       sending.onLeft();
-      return await call.kind.one(db, call);
+      await call.kind.one(db, call);
     };
     const { after } = await this.#pool.queryThen(send, this.#limitsOf(sending));
     return after?.[0];
@@ -150,30 +150,28 @@ function lateOutcome(error: unknown): unknown {
 
 function kindOf<Call, Result>(wanted: BatchableWrite<Call, Result>): Kind {
   const isMine = (call: AnyCall): call is KindCall<Call, Result> => call.kind === kind;
-  const keep = (call: KindCall<Call, Result>, result: Result | typeof alone): Outcome => {
-    call.result = result;
-    return isAlone(result) ? alone : 'done';
-  };
   const kind: Kind = {
     rowOf: (call) => (isMine(call) ? wanted.keyOf?.(call.call) : undefined),
     async one(db, call) {
-      return isMine(call) ? keep(call, await wanted.one(db, call.call)) : alone;
+      if (isMine(call)) call.result = await wanted.one(db, call.call);
     },
     async many(db, calls) {
       const mine = calls.filter(isMine);
       const [only] = mine;
-      if (mine.length === 1 && only !== undefined && wanted.keyOf === undefined)
-        return [keep(only, await wanted.one(db, only.call))];
+      if (mine.length === 1 && only !== undefined && wanted.keyOf === undefined) {
+        only.result = await wanted.one(db, only.call);
+        return;
+      }
       const results = await wanted.many(
         db,
         mine.map(({ call }) => call),
       );
       if (results.length !== mine.length)
         throw new Error('a write of many brought another number of results than it had calls');
-      return mine.map((call, index) => {
+      for (const [index, call] of mine.entries()) {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- There is one for each; undefined is a result, too.
-        return keep(call, results[index] as Result | typeof alone);
-      });
+        call.result = results[index] as Result | typeof alone;
+      }
     },
   };
   return kind;

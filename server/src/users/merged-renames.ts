@@ -44,7 +44,13 @@ function isRefused(name: string | undefined): name is string {
  * times after the last.
  */
 export function userAfter(before: User, names: UserNamesPatch, later: number): User {
-  return { ...before, ...definedOf(names), updated_at: microsecondsBefore(before.updated_at, later) };
+  return {
+    id: before.id,
+    first_name: names.first_name ?? before.first_name,
+    last_name: names.last_name ?? before.last_name,
+    created_at: before.created_at,
+    updated_at: microsecondsBefore(before.updated_at, later),
+  };
 }
 
 function definedOf({ first_name: first, last_name: last }: UserNamesPatch): UserNamesPatch {

@@ -1,6 +1,6 @@
 import type { User, UserNames } from '@messenger/protocol/users';
 
-import { alone, isAlone } from '../db/batch.ts';
+import { alone } from '../db/batch.ts';
 import type { BatchableWrite } from '../db/batchable.ts';
 import { statement } from '../db/statement.ts';
 import type { Write, Writes } from '../db/writes.ts';
@@ -55,9 +55,8 @@ const updateOne = statement<User, [id: string, firstName: Name, lastName: Name]>
 /** A row of a write of many: one that was written, or one that is there and that somebody else holds. */
 type Outcome<Row> = Row & { readonly is_held: boolean };
 
-/** What became of the call for this row, to be spread into a map. */
-function outcomeOf<Row extends DeletedRow>({ is_held: isHeld, ...row }: Outcome<Row>) {
-  return [row.id, isHeld ? alone : row] as const;
+function byId<Row extends DeletedRow>(rows: readonly Outcome<Row>[]): Map<string, Outcome<Row>> {
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /**
@@ -118,15 +117,15 @@ const update: BatchableWrite<Rename, User | undefined> = {
       merged.map(({ names }) => names.last_name !== undefined),
       merged.map(({ count }) => count),
     ]);
-    const outcomes = new Map(rows.map(outcomeOf));
+    const befores: Map<string, User & { readonly is_held?: boolean }> = byId(rows);
     const later = new Map(merged.map(({ id, count }) => [id, count]));
     return calls.map(({ id, names }) => {
-      const before = outcomes.get(id);
-      if (before === undefined || isAlone(before)) return before;
+      const before = befores.get(id);
+      if (before === undefined || before.is_held === true) return before && alone;
       const left = (later.get(id) ?? 1) - 1;
-      later.set(id, left);
       const user = userAfter(before, names, left);
-      outcomes.set(id, { ...user, updated_at: before.updated_at });
+      later.set(id, left);
+      if (left > 0) befores.set(id, { ...user, updated_at: before.updated_at });
       return user;
     });
   },
@@ -151,10 +150,10 @@ const remove: BatchableWrite<string, boolean> = {
   keyOf: (id) => id,
   one: async (db, id) => (await db.query(removeOne, [id])).length > 0,
   many: async (db, ids) => {
-    const outcomes = new Map((await db.query(removeMany, [[...new Set(ids)]])).map(outcomeOf));
+    const outcomes = byId(await db.query(removeMany, [[...new Set(ids)]]));
     return ids.map((id) => {
       const outcome = outcomes.get(id);
-      if (isAlone(outcome)) return outcome;
+      if (outcome?.is_held === true) return alone;
       outcomes.delete(id); // A second delete of the same user finds none.
       return outcome !== undefined;
     });
