@@ -70,7 +70,7 @@ function createProgram(server: readonly string[], io: Io, setExitCode: (code: nu
   const program = new Command('loadtest').description('Puts load on a Messenger server, and checks what it gets back.');
   const run = program
     .command('run', { isDefault: true })
-    .description('One run; this is what runs when no command is named.')
+    .description('One run (the default command).')
     .addHelpText('after', `\nTypes:\n${describeTypes()}`)
     .action(async (flags: RunFlags) => {
       const shared = sharedOptions(flags, server);

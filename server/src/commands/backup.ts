@@ -37,10 +37,8 @@ export function addBackupCommands(
   io: Io,
 ): void {
   addConfigFlags(program.command('backup'), { inHelp: false })
-    .description(
-      'Copy the databases of a running server, or a server of your own, to a new folder, and check the copy.',
-    )
-    .argument('[folder]', 'the backup; must not exist; default: one in BACKUP_DIR, named by the time')
+    .description('Copy the databases of a running server, or your own, to a new folder, and verify the copy.')
+    .argument('[folder]', 'folder to create; default: a new one in BACKUP_DIR, named by the time')
     .option('--keep <count>', 'remove all but the newest backups of these databases in the same folder', positive)
     .addHelpText('after', '\nExample:\n  messenger backup /backup/messenger-2026-11-27 --keep 14')
     .action(async (named: string | undefined, flags: BackupFlags, command: Command) => {
@@ -50,11 +48,11 @@ export function addBackupCommands(
       io.out(`backed up to ${folder}\n`);
     });
   addConfigFlags(program.command('restore'), { inHelp: false })
-    .description('Check a backup, and make a new data folder of it.')
+    .description('Verify a backup and restore it into a new data folder.')
     .argument('<folder>', 'the backup')
     .option('--to-time <time>', 'replay archived WAL up to this time, ISO 8601 with a zone, or `latest`', targetTime)
     .option('--timeline <number>', 'with --to-time: the timeline to follow; default: the newest', positive)
-    .option('--pgdata <folder>', 'make the data directory of a PostgreSQL server of your own')
+    .option('--pgdata <folder>', 'restore the data directory of your own PostgreSQL server')
     .addHelpText('after', '\nExample:\n  messenger restore /backup/messenger-2026-11-27 --to-time 2026-11-27T14:30:00Z')
     .action(async (folder: string, flags: RestoreFlags, command: Command) => {
       const loaded = flags.pgdata === undefined ? await enter(command, { givesData: true }) : load(command);

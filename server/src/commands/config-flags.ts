@@ -8,7 +8,7 @@ const configFlag = '--config';
 /** The variables of secrets. */
 const secrets = listOptions(optionTable).flatMap(({ option }) => (option.secret === true ? [option.env] : []));
 
-/** Adds a flag for every option of the configuration. In the help of most commands they would hide the rest. */
+/** Adds a flag for every option of the configuration; most commands hide them from their help. */
 export function addConfigFlags(command: Command, { inHelp }: { readonly inHelp: boolean }): Command {
   command.option(`${configFlag} <file>`, 'YAML file with options [MESSENGER_CONFIG]');
   for (const { option } of listOptions(optionTable)) {
@@ -20,8 +20,8 @@ export function addConfigFlags(command: Command, { inHelp }: { readonly inHelp: 
     command.addOption(inHelp && option.secret !== true ? flag : flag.hideHelp());
   }
   if (inHelp)
-    command.addHelpText('after', `\nSecrets are no flags: ${secrets.join(', ')}, or files named by them with _FILE.`);
-  if (!inHelp) command.addHelpText('after', '\nTakes the options of `messenger start`, too.');
+    command.addHelpText('after', `\nSecrets have no flags: set ${secrets.join(', ')}, or files with the suffix _FILE.`);
+  if (!inHelp) command.addHelpText('after', '\nAlso accepts the options of `messenger start`.');
   return command;
 }
 

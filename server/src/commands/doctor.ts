@@ -49,7 +49,7 @@ export function addDoctorFlags(command: Command): Command {
   const otherwise = 'what is seen of a server on this machine; elsewhere what depends on it is not judged';
   for (const option of machineFlags({ memory: otherwise, cpus: 'as of the memory', storage: 'as of the memory' }))
     command.addOption(option);
-  return command.option('--json', 'for programs', false);
+  return command.option('--json', 'print JSON, for programs', false);
 }
 
 /** `messenger doctor`: prints what is right and what is wrong. Resolves with the exit code. */

@@ -27,13 +27,13 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
 
   const load = (command: Command): LoadedConfig => readConfig(command, io.env);
   addConfigFlags(program.command('start', { isDefault: true }), { inHelp: true })
-    .description('Start the server; this is what runs when no command is named.')
+    .description('Start the server (the default command).')
     .addHelpText('after', example('messenger start --port 9000 --workers 4'))
     .action(async (_options, command: Command) => {
       exitCode = await start(() => load(command), io);
     });
   addConfigFlags(program.command('reload'), { inHelp: false })
-    .description('Have the running server read files and secrets anew and replace its workers, without a lost request.')
+    .description('Apply changed files and secrets to the running server, without a lost request.')
     .addHelpText('after', example('messenger reload --data-dir /var/lib/messenger'))
     .action(async (_options, command: Command) => {
       const loaded = load(command);
@@ -42,7 +42,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
       exitCode = await reload(loaded, io);
     });
   addConfigFlags(program.command('config'), { inHelp: false })
-    .description('Print the options in effect and where each comes from; secrets are masked.')
+    .description('Print the options in effect and their sources; secrets are masked.')
     .addHelpText('after', example('DB_WRITE_HOST=db.internal messenger config --config messenger.yaml'))
     .action((_options, command: Command) => io.out(`${renderEffectiveConfig(optionTable, load(command))}\n`));
   addDatabaseCommands(program, load, io);
@@ -55,7 +55,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   addBackupCommands(program, { load, enter }, io);
   addTuneCommand(program, io);
   addConfigFlags(addDoctorFlags(program.command('doctor')), { inHelp: false })
-    .description('Look for what is wrong with the databases and this set-up; exit code 1 when something is.')
+    .description('Check the databases and the set-up; exit code 1 when a check fails.')
     .addHelpText('after', example('messenger doctor --memory 16GB --cpus 8 --storage ssd'))
     .action(async (options: DoctorFlags, command: Command) => {
       const loaded = load(command);
@@ -91,10 +91,10 @@ async function enterData(
 }
 
 function addDatabaseCommands(program: Command, load: (command: Command) => LoadedConfig, io: Io): void {
-  const db = program.command('db').description('Look into the databases.');
+  const db = program.command('db').description('Access the databases.');
   addConfigFlags(db.command('url'), { inHelp: false })
     .description('Print a connection string for psql.')
-    .option('--read', 'of the standby instead of the primary', false)
+    .option('--read', 'for the standby instead of the primary', false)
     .addHelpText('after', example('psql "$(messenger db url --read)"'))
     .action(async (options: { read: boolean }, command: Command) => {
       const loaded = load(command);
@@ -106,7 +106,7 @@ function addDatabaseCommands(program: Command, load: (command: Command) => Loade
 function addMigrateCommands(program: Command, load: (command: Command) => LoadedConfig, io: Io): void {
   const group = program
     .command('migrate')
-    .description('Change the schema of the database. The start of the server runs `up` by itself.');
+    .description('Change the database schema. The start of the server runs `up` automatically.');
   const act = async (command: Command, action: MigrateAction): Promise<void> => {
     const loaded = load(command);
     const { level, format } = loaded.config.log;
@@ -118,16 +118,16 @@ function addMigrateCommands(program: Command, load: (command: Command) => Loaded
     io.out(lines.map((line) => `${line}\n`).join(''));
   };
   addConfigFlags(group.command('up'), { inHelp: false })
-    .description('Apply what is pending.')
+    .description('Apply pending migrations.')
     .addHelpText('after', example('messenger migrate up'))
     .action(async (_options, command: Command) => act(command, { do: 'up' }));
   addConfigFlags(group.command('down'), { inHelp: false })
-    .description('Take back the newest migrations; what was in dropped tables is lost.')
+    .description('Revert the newest migrations; rows of dropped tables are lost.')
     .argument('[count]', 'how many', positive, 1)
     .addHelpText('after', example('messenger migrate down 1'))
     .action(async (count: number, _options, command: Command) => act(command, { do: 'down', count }));
   addConfigFlags(group.command('status'), { inHelp: false })
-    .description('List the migrations, applied and pending.')
+    .description('List applied and pending migrations.')
     .addHelpText('after', example('messenger migrate status'))
     .action(async (_options, command: Command) => act(command, { do: 'status' }));
   addConfigFlags(group.command('make'), { inHelp: false })

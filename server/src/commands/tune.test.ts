@@ -38,7 +38,7 @@ test('without a flag, what the machine has is detected and said', async () => {
   assert.match(out, /^# memory \d+[MG]B \(detected here\) · cpus \d+ \(detected here\) · storage [^\n]+$/mu);
   assert.match(
     out,
-    /^# workers \d+ \((?:one for each core|as many as the memory has connections for)\) · instances 1 · durability on$/mu,
+    /^# workers \d+ \((?:one per core|as many as the memory has connections for)\) · instances 1 · durability on$/mu,
   );
 });
 

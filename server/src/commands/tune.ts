@@ -21,24 +21,24 @@ interface TuneFlags extends MachineFlags {
 export function addTuneCommand(program: Command, io: Io): void {
   const command = program
     .command('tune')
-    .description('Print PostgreSQL settings and pool sizes for a machine, with the reason of each.');
+    .description('Print PostgreSQL settings and pool sizes for a machine, each with its reason.');
   const otherwise = { memory: 'that of this machine', cpus: 'those of this machine', storage: "this folder's" };
   for (const option of machineFlags(otherwise)) command.addOption(option);
   command
     .option(
       '--workers <count>',
-      'workers of one instance of Messenger; default: one for each core, as far as their connections fit',
+      'workers of one Messenger instance; default: one per core, as far as their connections fit',
       count(mostOfInstance),
     )
-    .option('--instances <count>', 'instances of Messenger on these databases', count(1000), 1)
+    .option('--instances <count>', 'Messenger instances on these databases', count(1000), 1)
     .addOption(
-      choice('--durability <kind>', 'writes that are answered are on disk, not yet, or on a standby, too', [
+      choice('--durability <kind>', 'acknowledged writes are on disk (on), not yet (off), or also on a standby', [
         'on',
         'off',
         'standby',
       ]).default('on'),
     )
-    .addOption(choice('--format <format>', 'how to print it', adviceFormats).default('conf'))
+    .addOption(choice('--format <format>', 'output format', adviceFormats).default('conf'))
     .addHelpText('after', '\nExample:\n  messenger tune --memory 16GB --workers 8 > tuned.conf')
     .action(async (flags: TuneFlags) => io.out(tune(flags, await detectMachine(systemFacts('.')))));
 }
@@ -78,7 +78,7 @@ function describeProfile(profile: Profile, flags: TuneFlags, machine: Machine): 
     `memory ${showMemorySize(memoryBytes)}${sourceOf(flags.memory)} · cpus ${cpus}${sourceOf(flags.cpus)} · ` +
       `storage ${storage}${flags.storage === undefined ? storageSource(machine) : ''}`,
     `workers ${workers}${flags.workers === undefined ? sourceOfWorkers(profile) : ''} · instances ${instances} · durability ${durability}`,
-    'Memory and cpus are those of one database server that does nothing else. Where it shares a machine, give its part.',
+    'Memory and cpus are those of one dedicated database server. If it shares a machine, give its share.',
   ];
 }
 
@@ -87,12 +87,12 @@ function sourceOf(flag: number | undefined): string {
 }
 
 function sourceOfWorkers({ workers, cpus }: Profile): string {
-  return workers === cpus ? ' (one for each core)' : ' (as many as the memory has connections for)';
+  return workers === cpus ? ' (one per core)' : ' (as many as the memory has connections for)';
 }
 
 function storageSource({ storage }: Machine): string {
-  if (storage === undefined) return ' (assumed: the system does not say)';
-  return storage === 'hdd' ? ' (as the system says; it says so of many virtual disks, too)' : ' (detected here)';
+  if (storage === undefined) return ' (assumed: unknown to the system)';
+  return storage === 'hdd' ? ' (reported by the system, as for many virtual disks)' : ' (detected here)';
 }
 
 function choice(flag: string, help: string, of: readonly string[]): Option {

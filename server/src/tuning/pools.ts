@@ -29,14 +29,14 @@ function sizesOf(
   const formula = formulaOf(maxConnections, pools);
   const compared =
     maxOpen < guideMaxOpen
-      ? `: after a failover both are on one server; the guide's ${guideMaxOpen} would be ${2 * guideMaxOpen * pools}, more than it has`
-      : `, and not more than the guide's ${guideMaxOpen}`;
+      ? `: after a failover both pools are on one server; the guide's ${guideMaxOpen} would need ${2 * guideMaxOpen * pools} connections`
+      : `, at most the guide's ${guideMaxOpen}`;
   return [
     { name: `DB_${role}_MAX_OPEN_CONNS`, value: String(maxOpen), reason: `${formula}${compared}` },
     {
       name: `DB_${role}_MAX_IDLE_CONNS`,
       value: String(Math.floor(maxOpen / 2)),
-      reason: 'half of them stay open when there is nothing to do, as in the guide',
+      reason: 'half of them stay open when idle, as in the guide',
     },
   ];
 }
@@ -49,5 +49,5 @@ function formulaOf(maxConnections: number, pools: number): string {
   const atReload = maxConnections - reservedByServer - metricsConnections;
   return usual / pools <= atReload / (pools + 1)
     ? `(${reserved} − ${reserve} for administration) / ${pools} workers / 2 pools`
-    : `(${reserved} − ${metricsConnections} of the supervisor) / ${pools + 1} workers, one more during a reload, / 2 pools`;
+    : `(${reserved} − ${metricsConnections} of the supervisor) / ${pools + 1} workers (one more during a reload) / 2 pools`;
 }

@@ -114,8 +114,8 @@ test('pools have half of the connections of a server each, the formula as their 
     name: 'DB_WRITE_MAX_OPEN_CONNS',
     value: '6',
     reason:
-      '(130 − 3 reserved by PostgreSQL − 26 for administration) / 8 workers / 2 pools: after a failover both are on one server; ' +
-      "the guide's 100 would be 1600, more than it has",
+      '(130 − 3 reserved by PostgreSQL − 26 for administration) / 8 workers / 2 pools: after a failover both pools are on one server; ' +
+      "the guide's 100 would need 1600 connections",
   });
   assert.equal(option({ memoryBytes: 32 * gigabyte, workers: 1 }, 'DB_READ_MAX_OPEN_CONNS')?.value, '100');
   assert.equal(option({ memoryBytes: 32 * gigabyte, workers: 1 }, 'DB_READ_MAX_IDLE_CONNS')?.value, '50');

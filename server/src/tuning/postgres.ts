@@ -20,49 +20,49 @@ const keep =
 const rules: Readonly<Record<string, Rule>> = {
   max_connections: (_value, { workers, instances }, { maxConnections }) => ({
     value: String(maxConnections),
-    reason: `pools of ${workers * instances} workers to both servers, and a fifth for administration, as far as the memory has room; the guide has 500`,
+    reason: `pools of ${workers * instances} workers to both servers and a fifth for administration, limited by the memory; the guide has 500`,
   }),
   shared_buffers: (_value, _profile, { sharedBuffersBytes }) => ({
     value: showMemorySize(sharedBuffersBytes),
-    reason: 'pages that PostgreSQL caches itself: a quarter of the memory of a server with nothing else to do',
+    reason: 'the page cache of PostgreSQL: a quarter of the memory of a dedicated server',
   }),
   work_mem: (_value, _profile, { workMemBytes, maxConnections, parallelWorkers }) => ({
     value: showMemorySize(workMemBytes),
-    reason: `for one sort; a hash takes twice as much. All ${maxConnections + parallelWorkers} sessions at once fit into the memory; the guide has 16MB`,
+    reason: `per sort, twice as much per hash; all ${maxConnections + parallelWorkers} sessions together fit into the memory; the guide has 16MB`,
   }),
   effective_cache_size: (_value, { memoryBytes }) => ({
     value: showMemorySize(memoryBytes / 2),
-    reason: 'what the planner takes to be cached, by the system, too: half of the memory; reserves nothing',
+    reason: 'estimate for the planner of what PostgreSQL and the system cache: half of the memory; reserves nothing',
   }),
-  checkpoint_completion_target: keep('writes of a checkpoint are spread over nine tenths of the time to the next one'),
-  idle_in_transaction_session_timeout: keep('ms; whoever forgets an open transaction loses it, with its locks'),
+  checkpoint_completion_target: keep('spreads the writes of a checkpoint over nine tenths of the interval'),
+  idle_in_transaction_session_timeout: keep('ms; ends forgotten transactions, which hold locks'),
   random_page_cost: (value, { storage }) =>
     storage === 'ssd'
-      ? { value, reason: 'an SSD reads anywhere at nearly the same cost, so indexes win over scans' }
-      : { value: '4.0', reason: "a disk that rotates has to seek: PostgreSQL's default" },
-  jit: keep('statements of ours are short: compiling one takes longer than running it'),
-  autovacuum_naptime: keep('a table with dead rows is seen within a second, so that pages stay cheap under deletes'),
-  wal_receiver_status_interval: keep('the primary learns each second which rows the standby no longer reads'),
-  wal_level: keep('what a streaming standby needs'),
-  max_wal_senders: keep('standbys and backups at the same time'),
-  max_replication_slots: keep('standbys that the primary keeps WAL for'),
+      ? { value, reason: 'random reads of an SSD cost nearly as much as sequential ones, so index scans win' }
+      : { value: '4.0', reason: "rotating disks seek: PostgreSQL's default" },
+  jit: keep('our statements are short: compilation takes longer than execution'),
+  autovacuum_naptime: keep('vacuum finds dead rows within a second, so list pages stay cheap under deletes'),
+  wal_receiver_status_interval: keep('reports to the primary every second which rows the standby still reads'),
+  wal_level: keep('required by a streaming standby'),
+  max_wal_senders: keep('concurrent standbys and backups'),
+  max_replication_slots: keep('standbys for which the primary retains WAL'),
   max_slot_wal_keep_size: (_value, profile) => ({
     value: showMemorySize(walBytes(profile)),
     reason:
-      'WAL kept for a standby that is away, as much as max_wal_size; after that it is made anew, and the disk is safe',
+      'WAL retained for an absent standby, as much as max_wal_size; beyond it the standby must be made anew, and the disk is safe',
   }),
-  wal_sender_timeout: keep('a standby that says nothing for this long is gone'),
-  wal_receiver_timeout: keep('a primary that says nothing for this long is gone'),
+  wal_sender_timeout: keep('a standby that is silent for this long is disconnected'),
+  wal_receiver_timeout: keep('a primary that is silent for this long is disconnected'),
   hot_standby: keep('the standby answers reads'),
   hot_standby_feedback: keep(
-    'vacuum on the primary leaves what the standby still reads, so that reads are not cancelled',
+    'vacuum on the primary keeps rows that the standby still reads, so reads are not cancelled',
   ),
-  max_standby_streaming_delay: keep('a read that is in the way of replay for longer is cancelled: ours end after 3 s'),
-  max_standby_archive_delay: keep('the same while replay reads from an archive'),
+  max_standby_streaming_delay: keep('reads that block replay for longer are cancelled; ours end after 3 s'),
+  max_standby_archive_delay: keep('the same while replay reads an archive'),
   primary_slot_name: keep(
-    "make it on whichever is the primary: select pg_create_physical_replication_slot('messenger_standby')",
+    "create it on the current primary: select pg_create_physical_replication_slot('messenger_standby')",
   ),
-  wal_retrieve_retry_interval: keep('a standby is back half a second after its primary, not five'),
+  wal_retrieve_retry_interval: keep('a standby reconnects half a second after its primary is back, not five'),
 } satisfies Record<SettingName, Rule>;
 
 /**
@@ -92,8 +92,8 @@ export function tunePostgres(profile: Profile): Tuned[] {
 }
 
 const commitReasons: Readonly<Record<Durability, string>> = {
-  on: 'an acknowledged write is on disk; the guide has off, which loses up to 600 ms of them in a crash, and shared commits make up for the speed',
-  off: 'commits are answered before they are on disk: a crash loses up to 600 ms of acknowledged writes',
+  on: 'an acknowledged write is on disk; the guide has off, which loses up to 600 ms of writes in a crash; group commit makes up for the speed',
+  off: 'commits are acknowledged before they are on disk: a crash loses up to 600 ms of writes',
   standby: 'an acknowledged write is on the disk of the primary and of a standby',
 };
 
@@ -104,7 +104,7 @@ function tuneDurability({ durability }: Profile): Tuned[] {
     name: 'synchronous_standby_names',
     value: '*',
     reason:
-      'a failover loses no acknowledged write; while no standby is there, writes wait and fail: two standbys avoid that (not in the guide)',
+      'a failover loses no acknowledged write; without a standby, writes wait and fail: two standbys avoid that (not in the guide)',
   };
   return [
     { name: 'synchronous_commit', value: commit, reason: commitReasons[durability] },
@@ -117,12 +117,12 @@ function tuneMaintenance({ maintenanceBytes, autovacuumBytes }: MemoryPlan): Tun
     {
       name: 'maintenance_work_mem',
       value: showMemorySize(maintenanceBytes),
-      reason: 'for an index that is built, or a vacuum by hand: a sixteenth of the memory, 2GB at most',
+      reason: 'for index builds and manual vacuum: a sixteenth of the memory, 2GB at most',
     },
     {
       name: 'autovacuum_work_mem',
       value: showMemorySize(autovacuumBytes),
-      reason: 'the same for each of three autovacuum workers, which may run at once: a quarter of it',
+      reason: 'per autovacuum worker, of which three can run concurrently: a quarter of maintenance_work_mem',
     },
   ];
 }
@@ -139,12 +139,12 @@ function tuneWal(profile: Profile): Tuned[] {
       name: 'max_wal_size',
       value: showMemorySize(bytes),
       reason:
-        'WAL between two checkpoints: with more, fewer of them, more disk and a longer recovery; half of the memory, 1GB to 8GB',
+        'WAL between checkpoints; more means fewer checkpoints, more disk and longer recovery; half of the memory, 1GB to 8GB',
     },
     {
       name: 'min_wal_size',
       value: showMemorySize(bytes / 4),
-      reason: 'a quarter of it is kept for reuse when there is little to write',
+      reason: 'a quarter of max_wal_size is kept for reuse at low load',
     },
   ];
 }
@@ -158,22 +158,22 @@ function tuneParallelism({ cpus }: Profile, { parallelWorkers }: MemoryPlan): Tu
     {
       name: 'max_worker_processes',
       value: String(Math.max(defaultWorkerProcesses, parallelWorkers)),
-      reason: 'parallel workers and extensions; a standby with fewer than its primary pauses its replay',
+      reason: 'parallel workers and extensions; a standby with fewer than its primary pauses replay',
     },
     {
       name: 'max_parallel_workers',
       value: String(parallelWorkers),
-      reason: `one for each of ${cpus} cores that has 512MB of memory; more would take turns`,
+      reason: `one per core (${cpus}), with at least 512MB of memory each`,
     },
     {
       name: 'max_parallel_workers_per_gather',
       value: String(Math.min(2, Math.floor(parallelWorkers / 2))),
-      reason: 'statements of ours are short and run on one core; two helpers are for reports',
+      reason: 'our statements are short and run on one core; two workers help reports',
     },
     {
       name: 'max_parallel_maintenance_workers',
       value: String(Math.min(4, Math.ceil(parallelWorkers / 2))),
-      reason: 'an index is built by up to half of the cores, four at most; they share maintenance_work_mem',
+      reason: 'index builds use up to half of the cores, four at most; they share maintenance_work_mem',
     },
   ];
 }
