@@ -2,8 +2,8 @@
  * `npm test`: the checks of package.json, then all tests; one line per step, and everything runs even if something
  * failed. `npm test -- users` runs only the tests whose path contains `users`, `npm test -- '!.e2e.'` those without.
  */
-import { existsSync, globSync } from 'node:fs';
-import { availableParallelism, constants } from 'node:os';
+import { chmodSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, constants, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
@@ -54,6 +54,27 @@ function findTests(patterns: readonly string[]): string[] {
     .toSorted();
 }
 
+/** Whole-process tests that take more than 20 s, longest first: last, one of them would run alone. */
+const longTests = [
+  'answers',
+  'crash',
+  'external',
+  'backup',
+  'root',
+  'ops',
+  'reload',
+  'metrics',
+  'start',
+  'late-primary',
+  'freshness',
+];
+
+/** 0 for the longest. */
+function rankOf(file: string): number {
+  const rank = longTests.findIndex((name) => file.endsWith(`/${name}.e2e.ts`));
+  return rank === -1 ? longTests.length : rank;
+}
+
 const isAlone = (file: string): boolean => file.endsWith('.e2e.ts');
 const needsDatabases = (file: string): boolean => file.endsWith('.pg.test.ts');
 const runsDatabases = (file: string): boolean => needsDatabases(file) || isAlone(file);
@@ -63,7 +84,8 @@ async function runTests(files: readonly string[]): Promise<void> {
     files.filter((file) => !isAlone(file)),
     limits,
   );
-  await runGroup(files.filter(isAlone), limitsAlone);
+  const alone = files.filter(isAlone).toSorted((one, other) => rankOf(one) - rankOf(other));
+  await runGroup(alone, limitsAlone);
 }
 
 async function runGroup(files: readonly string[], groupLimits: TestLimits): Promise<void> {
@@ -106,6 +128,14 @@ async function deadline(name: string): Promise<never> {
   return await promise;
 }
 
+/** What test files make once for all: server/test/prepared-data.ts. Some of them run as another user. */
+function makeSharedFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'messenger-tests-'));
+  chmodSync(folder, 0o1777);
+  process.env['MESSENGER_TEST_SHARED'] = folder;
+  return folder;
+}
+
 async function runTestsWithDatabases(files: readonly string[]): Promise<void> {
   if (!existsSync(globalSetupFile) || !files.some(needsDatabases)) {
     await runTests(files);
@@ -141,6 +171,8 @@ if (closed !== undefined) {
 if (patterns.length === 0) await runChecks();
 if (files.length === 0)
   addFailure(sum, patterns.length === 0 ? 'there is no test' : `no test file matches ${patterns.join(' ')}`, '');
+const shared = makeSharedFolder();
 await runTestsWithDatabases(files);
+rmSync(shared, { recursive: true, force: true });
 // Explicit: what a killed test or a failed set-up left open must not keep a finished run alive.
 process.exit(printSum(sum));

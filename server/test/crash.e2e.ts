@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { isAlive, postmaster, processesOf, useServers, workersOf, type Run } from './start-server.ts';
@@ -32,7 +31,7 @@ async function names(server: Run): Promise<string[]> {
 }
 
 async function start(): Promise<{ server: Run; dataDir: string }> {
-  const dataDir = join(await servers.folder(), 'data');
+  const dataDir = await servers.data();
   return { server: await servers.start(dataDir), dataDir };
 }
 

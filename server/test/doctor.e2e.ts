@@ -9,7 +9,7 @@ import { main, run, useServers } from './start-server.ts';
 const servers = useServers();
 
 test('on a default set-up every line of doctor is ok, and the exit code is 0', async () => {
-  const dataDir = join(await servers.folder(), 'data');
+  const dataDir = await servers.data();
   await servers.start(dataDir);
   const doctor = await run({ args: ['doctor', '--json', '--data-dir', dataDir] });
   const code = await doctor.ended();
@@ -23,7 +23,7 @@ test('on a default set-up every line of doctor is ok, and the exit code is 0', a
 });
 
 test('doctor tells how many files the running server may open, and not the shell that it is asked from', async () => {
-  const dataDir = join(await servers.folder(), 'data');
+  const dataDir = await servers.data();
   await servers.start(dataDir);
   const command = `ulimit -n 512 && exec "${process.execPath}" "${main}" doctor --json --data-dir "${dataDir}"`;
   const { promise, resolve } = Promise.withResolvers<string>();

@@ -18,7 +18,7 @@ let dataDir = '';
 let host = '';
 
 before(async () => {
-  dataDir = join(await servers.folder(), 'data');
+  dataDir = await servers.data();
   await servers.start(dataDir, { args: ['--workers', '1'] });
   const { write } = await embeddedEndpoints(dataDir);
   host = write.host;
@@ -168,10 +168,7 @@ test('connections that somebody asked for and that do not fit are refused with t
 });
 
 test('databases that are not there yet are waited for, and each attempt says what for', async () => {
-  const late = join(await servers.folder(), 'data');
-  const once = await servers.start(late, { args: ['--workers', '1'] });
-  once.kill('SIGTERM');
-  await once.ended();
+  const late = await servers.data();
   const { write } = await embeddedEndpoints(late);
   const env = { ...external(), DB_WRITE_HOST: write.host, DB_READ_HOST: write.host };
   const waiting = await run({ args: ['start', '--port', '0', '--workers', '1'], env });

@@ -7,7 +7,7 @@ import { runInTest } from './chaos/part.ts';
 test('whoever carries a token reads what it wrote, on any worker, while the replay of the standby comes and goes', async () => {
   const { run, seed } = runInTest();
   const { violations } = await proveFreshness(
-    { reads: 100_000, limit: { seconds: 20, leastReads: 6_000 }, clients: 64, countsShare: false, standbys: 1 },
+    { reads: 100_000, limit: { seconds: 10, leastReads: 6_000 }, clients: 64, countsShare: false, standbys: 1 },
     run,
   );
   assert.deepEqual(violations, [], `seed ${seed}`);

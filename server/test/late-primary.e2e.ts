@@ -20,7 +20,7 @@ let disk: SmallDisk | undefined;
 
 before(async () => {
   if (cannotMount === false) disk = await mountSmallDisk(256); // While this process is root.
-  dataDir = join(await servers.folder(), 'data');
+  dataDir = await servers.data();
   const server = await servers.start(dataDir);
   known = (await create(server)).id;
   await waitFor('the standby to have it', async () => (await listed(server)).includes(known));

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { parseLines } from './log-lines.ts';
@@ -27,7 +26,7 @@ async function stop(server: Run): Promise<number | string> {
 }
 
 test('each worker writes a line for each request, and none says what somebody typed', async () => {
-  const server = await servers.start(join(await servers.folder(), 'data'));
+  const server = await servers.start(await servers.data());
   const answer = await fetch(`${server.url}/api/v1/users`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: 'Bearer hunter2' },
@@ -50,7 +49,7 @@ test('each worker writes a line for each request, and none says what somebody ty
 
 test('a reader of the log that stands still, and then goes away, stops no worker and no shutdown', async () => {
   const env = { LOG_REQUESTS: '100000' };
-  const server = await servers.start(join(await servers.folder(), 'data'), { env });
+  const server = await servers.start(await servers.data(), { env });
   const workers = workersOf(server.pid);
   server.child.stderr?.pause();
   await ask(server, manyRequests);

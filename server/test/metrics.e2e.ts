@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { withClient } from '../src/db/session.ts';
@@ -17,7 +16,7 @@ const requests = 'messenger_http_requests_total';
 const documented: ReadonlySet<string> = new Set(metricNames);
 
 async function start(options?: RunOptions): Promise<{ server: Run; dataDir: string }> {
-  const dataDir = join(await servers.folder(), 'data');
+  const dataDir = await servers.data();
   return { server: await servers.start(dataDir, options), dataDir };
 }
 
@@ -172,7 +171,7 @@ test('with a token or a port of their own, metrics are for nobody else', async (
   assert.equal(totalOf(own, 'messenger_workers', { state: 'serving' }), 2);
   assert.equal((await get(`http://127.0.0.1:${port}/api/v1/users`)).status, 404);
 
-  const refused = await servers.startRefused(join(await servers.folder(), 'data'), {
+  const refused = await servers.startRefused(await servers.data(), {
     args: ['--metrics-port', String(port)],
   });
   assert.match(

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 
 import type { Page } from 'playwright-core';
@@ -105,7 +104,7 @@ describe('the live page', { skip: noBrowser }, () => {
 
   before(async () => {
     if (noBrowser !== false) return;
-    dataDir = join(await servers.folder(), 'data');
+    dataDir = await servers.data();
     server = await servers.start(dataDir, { env: { SLOW_STATEMENT_MS: '1' } });
     page = await browser.open(`${server.url}/ops`);
     await untilWell(page);
@@ -255,7 +254,7 @@ test(
   { skip: noBrowser },
   async () => {
     const password = 'a-token-of-some-length';
-    const dataDir = join(await servers.folder(), 'data');
+    const dataDir = await servers.data();
     const server = await servers.start(dataDir, { env: { METRICS_TOKEN: password } });
     const asked = await fetch(`${server.url}/ops`);
     assert.equal(asked.status, 401);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { Agent, request } from 'node:http';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -42,7 +41,7 @@ async function client(url: string, outcomes: Outcome[]): Promise<void> {
 }
 
 test('SIGTERM under load: every request that was taken is answered, and everything stops', async () => {
-  const dataDir = join(await servers.folder(), 'data');
+  const dataDir = await servers.data();
   const server = await servers.start(dataDir);
   const outcomes: Outcome[] = [];
   const clients = Array.from({ length: 40 }, async () => client(server.url, outcomes));

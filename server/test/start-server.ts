@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { compileCache, copyPreparedData } from './prepared-data.ts';
 import { waitFor } from './wait-for.ts';
 
 export const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -72,7 +73,7 @@ export class Run {
 
 /** Runs `messenger` with these arguments, on the real command line. */
 export async function run({ program: script = main, args = [], env = {}, uid, openFiles }: RunOptions): Promise<Run> {
-  const clean = { PATH: process.env['PATH'] ?? '' };
+  const clean = { PATH: process.env['PATH'] ?? '', ...compileCache() };
   const identity = uid === undefined ? {} : { uid, gid: uid };
   const limited = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`];
   const [program = process.execPath, ...rest] = [...limited, process.execPath, script, ...args];
@@ -84,9 +85,19 @@ export async function run({ program: script = main, args = [], env = {}, uid, op
   return new Run(child);
 }
 
+/** Makes the databases of a data folder, by a server that starts and stops. */
+export async function makeDatabases(dataDir: string): Promise<void> {
+  const server = await run({ args: ['start', '--port', '0', '--workers', '1', '--data-dir', dataDir] });
+  await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
+  if (!server.hasEnded) server.kill('SIGTERM');
+  assert.equal(await server.ended(), 0, server.stderr);
+}
+
 /** Folders and servers of a test file; whatever is left of them at the end is removed and ended. */
 export function useServers(): {
   readonly folder: () => Promise<string>;
+  /** A data folder whose databases were made before; for what is not about their making. */
+  readonly data: () => Promise<string>;
   /** Resolves when the server serves. */
   readonly start: (dataDir: string, options?: RunOptions) => Promise<Run>;
   /** Resolves when a server that must not start has ended. */
@@ -108,12 +119,18 @@ export function useServers(): {
       await rm(folder, { recursive: true, force: true });
     }
   });
+  const makeFolder = async (): Promise<string> => {
+    const folder = await mkdtemp(join(tmpdir(), 'messenger-e2e-'));
+    await chmod(folder, 0o755);
+    folders.push(folder);
+    return folder;
+  };
   return {
-    folder: async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'messenger-e2e-'));
-      await chmod(folder, 0o755);
-      folders.push(folder);
-      return folder;
+    folder: makeFolder,
+    data: async () => {
+      const dataDir = join(await makeFolder(), 'data');
+      await copyPreparedData(dataDir, makeDatabases);
+      return dataDir;
     },
     start: async (dataDir, options) => {
       const server = await attempt(dataDir, options);

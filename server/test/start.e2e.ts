@@ -59,7 +59,7 @@ test('a new data folder becomes a server that creates, lists, reads, updates and
 });
 
 test('a second server on the same data folder is refused and told who has it; the first goes on', async () => {
-  const dataDir = join(await servers.folder(), 'data');
+  const dataDir = await servers.data();
   const first = await servers.start(dataDir);
   const second = await servers.startRefused(dataDir);
   assert.equal(await second.ended(), 1);
@@ -96,7 +96,7 @@ test('a port that is taken is one clear line, and nothing is left running', asyn
   });
   const address = taken.address();
   assert(typeof address === 'object' && address !== null);
-  const dataDir = join(await servers.folder(), 'data');
+  const dataDir = await servers.data();
   const server = await servers.startRefused(dataDir, { args: ['--port', String(address.port)] });
   assert.equal(await server.ended(), 1);
   assert.match(
@@ -142,7 +142,7 @@ test('every command has help with an example', async () => {
 });
 
 test('a schema that a newer version made is refused', async () => {
-  const dataDir = join(await servers.folder(), 'data');
+  const dataDir = await servers.data();
   const first = await servers.start(dataDir);
   const url = await run({ args: ['db', 'url', '--data-dir', dataDir] });
   await url.ended();
@@ -157,7 +157,7 @@ test('a schema that a newer version made is refused', async () => {
 });
 
 test('without prefork it serves from the main process; every address is printed, and that it asks for no password', async () => {
-  const dataDir = join(await servers.folder(), 'data');
+  const dataDir = await servers.data();
   const server = await servers.start(dataDir, { args: ['--enable-prefork', 'false', '--host', '0.0.0.0'] });
   await createUser(server, 'Ada');
   assert.match(server.stdout, /prefork is off/u);

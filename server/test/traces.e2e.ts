@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { startCollector } from './otlp-collector.ts';
@@ -10,7 +9,7 @@ const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 test('a server that is told where to send traces has sent its last ones when it ends', async () => {
   const collector = await startCollector({ answers: true });
-  const server = await servers.start(join(await servers.folder(), 'data'), {
+  const server = await servers.start(await servers.data(), {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
   });
   const answer = await fetch(`${server.url}/api/v1/users`, {

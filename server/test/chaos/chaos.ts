@@ -43,8 +43,7 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
   reload: async (run) => proveReload({ reloads: 10, perSecond: 1_000 }, run),
   hygiene: async (run) =>
     withSystem(
-      async (system) =>
-        proveHygiene(system, { minutes: Number(values.minutes), samples: 30, clients: 16, isAlone: true }, run),
+      async (system) => proveHygiene(system, { minutes: Number(values.minutes), samples: 30, clients: 16 }, run),
       inspectable,
     ),
 };

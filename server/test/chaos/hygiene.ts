@@ -12,8 +12,6 @@ export interface HygieneOptions {
   /** Looks at everything that is watched; a third of them makes a median. */
   readonly samples: number;
   readonly clients: number;
-  /** Whether nothing else keeps the machine busy, as in tests: only then times mean much. */
-  readonly isAlone: boolean;
 }
 
 const probeEveryMs = 50;
@@ -34,9 +32,6 @@ const watched = {
   'delay of the event loops, 99 % (ms)': { factor: 2, slack: 20 },
   'time to answer /livez (ms)': { factor: 2, slack: 20 },
 } as const;
-
-/** What other programs on the machine may add to a delay by chance. */
-const crowdedMs = 200;
 
 type Watched = keyof typeof watched;
 type Sample = Readonly<Record<Watched, number>>;
@@ -165,11 +160,9 @@ class Hygiene {
   #judge(): Finding {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The keys of a constant.
     const thirds = (Object.keys(watched) as Watched[]).map((name) => ({ name, medians: this.#thirdsOf(name) }));
-    const judged = thirds.filter(({ name }) => this.#options.isAlone || !name.startsWith('time'));
-    const grown = judged.filter(({ name, medians: [, middle, last] }) => {
-      const chance = this.#options.isAlone || !name.startsWith('delay') ? 0 : crowdedMs;
-      return last > middle * watched[name].factor + watched[name].slack + chance;
-    });
+    const grown = thirds.filter(
+      ({ name, medians: [, middle, last] }) => last > middle * watched[name].factor + watched[name].slack,
+    );
     const table = thirds.map(({ name, medians }) => `${name} ${medians.map(Math.round).join(' → ')}`).join('; ');
     const failures = [...this.#failures].map(([kind, count]) => `${count} × ${kind}`);
     const violations = [

@@ -10,7 +10,17 @@ import { withClient } from '../../src/db/session.ts';
 import { roles } from '../../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../../src/embedded/socket-folder.ts';
 import { becomeTestUser } from '../../src/embedded/test-folder.ts';
-import { childrenOf, isAlive, postmaster, processesOf, run, workersOf, type Run } from '../start-server.ts';
+import {
+  childrenOf,
+  isAlive,
+  makeDatabases,
+  postmaster,
+  processesOf,
+  run,
+  workersOf,
+  type Run,
+} from '../start-server.ts';
+import { copyPreparedData } from '../prepared-data.ts';
 import { waitFor } from '../wait-for.ts';
 import { Client } from './client.ts';
 import type { Random } from './random.ts';
@@ -42,6 +52,7 @@ export class System {
     await chmod(folder, 0o755);
     const system = new System(folder, env, openFiles);
     try {
+      await copyPreparedData(system.dataDir, makeDatabases);
       await system.start();
     } catch (error) {
       await system.destroy();

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** Names a folder that scripts/check.ts makes and removes: test files of one run keep there what they can share. */
+const sharedVariable = 'MESSENGER_TEST_SHARED';
+
+const execute = promisify(execFile);
+
+/** Makes the databases of a new data folder. */
+export type MakeData = (dataDir: string) => Promise<void>;
+
+/**
+ * Copies new, empty databases to `dataDir`, which must not exist: 0.1 s instead of the 1.6 s of making them. The first caller
+ * of a run makes them. Every copy has the same system identifier. Without a run it makes new databases.
+ */
+export async function copyPreparedData(dataDir: string, make: MakeData): Promise<void> {
+  const shared = process.env[sharedVariable];
+  if (shared === undefined) {
+    await make(dataDir);
+    return;
+  }
+  const prepared = join(shared, 'prepared');
+  if (!existsSync(prepared)) await prepare(shared, prepared, make);
+  await execute('cp', ['-a', join(prepared, 'data'), dataDir]);
+}
+
+/** Two test files may do so at once: the first one counts. */
+async function prepare(shared: string, prepared: string, make: MakeData): Promise<void> {
+  const own = await mkdtemp(join(shared, 'new-'));
+  await chmod(own, 0o755);
+  await make(join(own, 'data'));
+  await rename(own, prepared).catch(async () => rm(own, { recursive: true }));
+}
+
+/** Environment of servers: Node keeps compiled code of each user there. */
+export function compileCache(): Readonly<Record<string, string>> {
+  const shared = process.env[sharedVariable];
+  if (shared === undefined) return {};
+  return { NODE_COMPILE_CACHE: shared };
+}
