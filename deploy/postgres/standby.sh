@@ -1,16 +1,16 @@
 #!/bin/bash
-# Entry of the standby's container: copies the primary when the volume is empty, then starts as the image does. The arguments
-# are the server's command line.
+# Entry point of the standby's container: copies the primary if the volume is empty, then starts like the image. Arguments: the
+# server's command line.
 set -euo pipefail
 umask 077
 : "${PRIMARY_HOST:?}" "${REPLICATION_PASSWORD_FILE:?}" "${PGDATA:?}"
 
-# Written anew with each start, so that a new password is one restart away. `\` and `:` have a meaning in it.
+# Rewritten at each start, so a restart applies a new password. `\` and `:` are escaped.
 password_file="$(dirname "$(dirname "$PGDATA")")/.pgpass"
 password=$(sed 's/[\\:]/\\&/g' "$REPLICATION_PASSWORD_FILE")
 printf '*:*:*:replicator:%s\n' "$password" > "$password_file"
 
-# Under another name until it is whole: what a cut left behind is no database.
+# Renamed when complete: an interrupted copy is no database.
 copy_primary() {
   local unfinished="$PGDATA.unfinished"
   rm -rf "$unfinished"
