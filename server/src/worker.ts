@@ -10,8 +10,8 @@ export interface WorkerSettings extends AppSettings {
   readonly listen: ListenOptions;
 }
 
-/** The other workers close their listeners within a few milliseconds of ours; a busy machine makes them more. */
-const settleMs = 200;
+/** The longest wait for the other workers to close their listeners: one of them may be frozen. */
+const settleMs = 2_000;
 /** How long a silent connection may still bring the request that was on its way when we began to drain. */
 const lingerMs = 500;
 
@@ -24,6 +24,8 @@ const replacedLingerMs = 5_000;
 export interface WorkerServices extends AppServices {
   /** Handles of the predecessor's listeners. */
   readonly takeListeners?: FromSupervisor['takeListeners'];
+  /** Absent where there is no other worker. */
+  readonly listenersClosed?: FromSupervisor['listenersClosed'];
 }
 
 /** Builds the app and listens. Used by worker processes, and by the main process when prefork is off. */
@@ -45,7 +47,8 @@ export async function serve(settings: WorkerSettings, services: WorkerServices):
     admitWrites: () => app.databases.topology.openForWrites(),
     stop: async (signal, isReplaced) => {
       const times = { delayMs: drainDelayMs, settleMs, lingerMs: isReplaced ? replacedLingerMs : lingerMs };
-      await app.drain.run(app.http, listeners, { ...times, isReplaced }, signal);
+      const othersClosed = services.listenersClosed ?? (async () => undefined);
+      await app.drain.run(app.http, listeners, { ...times, othersClosed, isReplaced }, signal);
       await app.close();
       await tracing?.close();
     },

@@ -14,6 +14,7 @@ export interface Script {
     | 'exit at the start'
     | 'never serve'
     | 'hang when stopped'
+    | 'wait for the others when stopped'
     | 'ask what all have counted';
   /** Where it answers every connection with its greeting. */
   readonly port?: number;
@@ -28,7 +29,7 @@ runWorkerProcess<Script>(
     onDisconnect: (listener) => process.on('disconnect', listener),
     exit: (code) => process.exit(code),
   },
-  async (script, { watch: { collect }, takeListeners }) => {
+  async (script, { watch: { collect }, takeListeners, listenersClosed }) => {
     if (script.do === 'ask what all have counted') collect().catch(() => undefined);
     if (script.do === 'fail to start') throw new Error('no room');
     if (script.do === 'die at the start') process.kill(process.pid, 'SIGKILL');
@@ -46,6 +47,7 @@ runWorkerProcess<Script>(
       admitWrites: () => undefined,
       stop: async () => {
         if (script.do === 'hang when stopped') await Promise.withResolvers<void>().promise;
+        if (script.do === 'wait for the others when stopped') await listenersClosed();
         await listeners?.close();
       },
     };

@@ -82,14 +82,18 @@ async function used(): Promise<Client> {
   return client;
 }
 
-type Times = Omit<DrainOptions, 'isReplaced'> & Partial<Pick<DrainOptions, 'isReplaced'>>;
+type Times = Omit<DrainOptions, 'isReplaced' | 'othersClosed'> & Partial<DrainOptions>;
+
+const neverClosed = async (): Promise<void> => Promise.withResolvers<void>().promise;
 
 /** What becomes of a drain: whether it is over, and how to wait for that. */
 function run(times: Times, signal: AbortSignal = never): { readonly over: Promise<void>; isOver: boolean } {
   const running = { isOver: false, over: Promise.resolve() };
-  running.over = drain.run(app, listeners, { isReplaced: false, ...times }, signal).then(() => {
-    running.isOver = true;
-  });
+  running.over = drain
+    .run(app, listeners, { isReplaced: false, othersClosed: neverClosed, ...times }, signal)
+    .then(() => {
+      running.isOver = true;
+    });
   return running;
 }
 
@@ -135,14 +139,15 @@ test('connections that stay silent are closed after a while, used before or not'
 
 test('until the other workers have stopped listening, connections stay open: a client that lost its would go to them', async () => {
   const client = await used();
-  const operator = new AbortController();
-  const draining = run({ delayMs: 0, settleMs: longMs, lingerMs: 0 }, operator.signal);
+  const othersClosed = Promise.withResolvers<void>();
+  const times = { delayMs: 0, settleMs: longMs, lingerMs: 0 };
+  const draining = run({ ...times, othersClosed: async () => othersClosed.promise });
   await untilRefused();
   ask(client, '/fast');
   await waitFor('an answer', () => client.text.includes('fast') || client.isClosed);
   assert.doesNotMatch(client.text, /connection: close/u);
   assert.equal(client.isClosed, false);
-  operator.abort();
+  othersClosed.resolve();
   await draining.over;
 });
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { withDeadline } from '../lib/with-deadline.ts';
 import type { Connections } from './connections.ts';
 import type { Listeners } from './listeners.ts';
 import type { HttpServer } from './server.ts';
@@ -7,7 +8,12 @@ import type { HttpServer } from './server.ts';
 export interface DrainOptions {
   /** How long requests are still taken, while readiness already says no. */
   readonly delayMs: number;
-  /** From the end of our listener to the first closed connection: its client must find no other listener to go to. */
+  /**
+   * Tells that our listeners are closed. Resolves when those of the other workers are: a client whose connection ends must find no
+   * listener that is about to close, whose queue the kernel resets.
+   */
+  readonly othersClosed: () => Promise<void>;
+  /** The longest wait for that. */
   readonly settleMs: number;
   /** How long connections that are open but silent may still bring a request that was on its way. */
   readonly lingerMs: number;
@@ -48,7 +54,8 @@ export class Drain {
       await listeners.emptyQueues();
     }
     const closed = listeners.close();
-    if (!options.isReplaced) await pause(options.settleMs, signal);
+    if (!options.isReplaced)
+      await withDeadline(options.othersClosed(), options.settleMs, signal).catch(() => undefined);
     this.#connections.areClosing = true;
     const cut = (): void => this.#connections.cut();
     signal.addEventListener('abort', cut, { once: true });

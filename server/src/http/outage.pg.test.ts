@@ -88,7 +88,7 @@ test('with both databases, readiness says yes; while draining it says no', async
     const drained = drain.run(
       http,
       new Listeners(http.server, () => undefined),
-      { delayMs: 100, settleMs: 0, lingerMs: 0, isReplaced: false },
+      { delayMs: 100, settleMs: 0, othersClosed: async () => undefined, lingerMs: 0, isReplaced: false },
       new AbortController().signal,
     );
     const answer = await http.inject({ method: 'GET', url: '/readyz' });

@@ -16,6 +16,8 @@ export type WorkerMessage =
   | { readonly type: 'take listeners' }
   | { readonly type: 'listener' }
   | { readonly type: 'listeners given' }
+  /** It drains, and takes no more connections. */
+  | { readonly type: 'listeners closed' }
   | { readonly type: 'ready'; readonly report: WorkerReport }
   | { readonly type: 'failed'; readonly reason: string };
 
@@ -40,5 +42,7 @@ export type SupervisorMessage<Settings> =
   | { readonly type: 'give listeners' }
   | { readonly type: 'listener' }
   | { readonly type: 'listeners given' }
+  /** No worker takes connections any more: theirs may end. */
+  | { readonly type: 'all listeners closed' }
   /** `isReplaced`: its successor serves already, on the same listeners. */
   | { readonly type: 'drain'; readonly isReplaced: boolean };

@@ -37,11 +37,14 @@ export class WorkerChild<Settings> {
   readonly serving: Promise<WorkerReport>;
   /** Resolves when its process is gone, or could not be forked. Never rejects. */
   readonly ended: Promise<WorkerEnd>;
+  /** Resolves when it takes no more connections, because it drains or its process is gone. Never rejects. */
+  readonly listenersClosed: Promise<void>;
   readonly #options: WorkerChildOptions<Settings>;
   readonly #process: Worker | undefined;
   readonly #measurement: Question<Measurement | undefined>;
   readonly #heartbeat: Heartbeat;
   readonly #served = Promise.withResolvers<WorkerReport>();
+  readonly #closed = Promise.withResolvers<void>();
   readonly #end = Promise.withResolvers<WorkerEnd>();
   #reason: string | undefined;
   /** Waits for our listeners. */
@@ -54,6 +57,7 @@ export class WorkerChild<Settings> {
     this.#options = options;
     this.serving = this.#served.promise;
     this.ended = this.#end.promise;
+    this.listenersClosed = this.#closed.promise;
     this.serving.catch(() => undefined); // Its end is told in `ended`, too.
     this.#measurement = new Question(() => this.#send({ type: 'measure' }));
     this.#heartbeat = new Heartbeat(
@@ -90,6 +94,11 @@ export class WorkerChild<Settings> {
   admitWrites(): void {
     this.#admitsWrites = true;
     this.#send({ type: 'admit writes' });
+  }
+
+  /** Its connections may end: their clients find no listener that is about to close. */
+  allListenersClosed(): void {
+    this.#send({ type: 'all listeners closed' });
   }
 
   kill(): void {
@@ -141,6 +150,7 @@ export class WorkerChild<Settings> {
     if (message.type === 'take listeners' && predecessor !== undefined) predecessor.#giveListeners(this);
     if (message.type === 'listener') this.#forward(handle);
     if (message.type === 'listeners given') this.#endHandover();
+    if (message.type === 'listeners closed') this.#closed.resolve();
     if (message.type === 'ready' && !this.#isOver) {
       this.#isServing = true;
       this.#heartbeat.serves();
@@ -155,6 +165,7 @@ export class WorkerChild<Settings> {
     this.#heartbeat.stop();
     this.#measurement.end();
     this.#endHandover();
+    this.#closed.resolve();
     this.#served.reject(
       new OperatorError(`Worker ${this.number} did not start: ${this.#reason ?? 'it ended without a reason'}`),
     );

@@ -22,6 +22,8 @@ export interface FromSupervisor {
   readonly watch: Watch;
   /** Resolves with the handles of the predecessor's listeners; with none when there is no predecessor. */
   readonly takeListeners: () => Promise<readonly unknown[]>;
+  /** Tells that ours are closed. Resolves when those of all workers are; never without a supervisor. */
+  readonly listenersClosed: () => Promise<void>;
 }
 
 /** A worker whose supervisor is gone has nobody who would end it by force. */
@@ -54,6 +56,7 @@ export function runWorkerProcess<Settings>(
   let serving: Promise<Served> | undefined;
   const questions = askSupervisor(channel);
   const inheritance = createInheritance(channel);
+  const allClosed = Promise.withResolvers<void>();
   let ending = false;
 
   const drain = (isReplaced = false): void => {
@@ -69,8 +72,12 @@ export function runWorkerProcess<Settings>(
 
   const begin = async (settings: Settings, inherits: boolean): Promise<void> => {
     const takeListeners = async (): Promise<readonly unknown[]> => (inherits ? inheritance.take() : []);
+    const listenersClosed = async (): Promise<void> => {
+      channel.send({ type: 'listeners closed' });
+      await allClosed.promise;
+    };
     try {
-      serving = serve(settings, { watch: questions.watch, takeListeners });
+      serving = serve(settings, { watch: questions.watch, takeListeners, listenersClosed });
       const { report } = await serving;
       channel.send({ type: 'ready', report });
     } catch (error) {
@@ -88,6 +95,7 @@ export function runWorkerProcess<Settings>(
     if (message.type === 'give listeners') void serving?.then((served) => giveListeners(channel, served.listeners()));
     if (message.type === 'listener') inheritance.add(handle);
     if (message.type === 'listeners given') inheritance.end();
+    if (message.type === 'all listeners closed') allClosed.resolve();
     if (message.type === 'drain') drain(message.isReplaced);
   });
   channel.onDisconnect(() => drain());

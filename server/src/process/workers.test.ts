@@ -181,6 +181,15 @@ test('a worker that does not stop is ended by force when the time is over', asyn
   assert.equal(isAlive(pid), false);
 });
 
+test('workers that stop hear when none takes connections any more, also when one of them was killed', async () => {
+  const group = create(() => 'wait for the others when stopped', 3);
+  await group.start(never);
+  process.kill(pidOf(group, 1), 'SIGSTOP');
+  const stopping = group.stop(never);
+  process.kill(pidOf(group, 1), 'SIGKILL');
+  await stopping;
+});
+
 /** Until it is undone, no process can be born: the program is not there. */
 function forbidForks(): () => void {
   const { execPath } = process;

@@ -128,7 +128,10 @@ export class Workers<Settings> implements Service {
   async stop(signal: AbortSignal): Promise<void> {
     this.#state = 'stopping';
     this.#stopping.abort(new OperatorError('The server is stopping.'));
-    await Promise.all([...this.#alive].map(async (child) => child.stop(signal)));
+    const children = [...this.#alive];
+    const closed = Promise.all(children.map(async ({ listenersClosed }) => listenersClosed));
+    void closed.then(() => children.forEach((child) => child.allListenersClosed()));
+    await Promise.all(children.map(async (child) => child.stop(signal)));
     this.#state = 'stopped';
   }
 
