@@ -20,7 +20,8 @@ const checks = ['format:check', 'lint', 'types', 'unused'];
 
 const testFiles = ['{protocol,server,scripts,loadtest}/**/*.test.ts', 'server/test/**/*.e2e.ts'];
 
-const limits: TestLimits = { concurrency: Math.min(4, availableParallelism()), testMs: 60_000, silenceMs: 75_000 };
+/** Many files mostly wait for databases: one more at a time than there are processors. */
+const limits: TestLimits = { concurrency: Math.min(4, availableParallelism() + 1), testMs: 60_000, silenceMs: 75_000 };
 
 /** Whole servers are many processes each: they run after the rest, two files at a time. */
 const limitsAlone: TestLimits = { ...limits, concurrency: 2 };
