@@ -70,12 +70,13 @@ export function runWorkerProcess<Settings>(
     );
   };
 
+  const listenersClosed = async (): Promise<void> => {
+    channel.send({ type: 'listeners closed' });
+    await allClosed.promise;
+  };
+
   const begin = async (settings: Settings, inherits: boolean): Promise<void> => {
     const takeListeners = async (): Promise<readonly unknown[]> => (inherits ? inheritance.take() : []);
-    const listenersClosed = async (): Promise<void> => {
-      channel.send({ type: 'listeners closed' });
-      await allClosed.promise;
-    };
     try {
       serving = serve(settings, { watch: questions.watch, takeListeners, listenersClosed });
       const { report } = await serving;

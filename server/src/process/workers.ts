@@ -130,7 +130,9 @@ export class Workers<Settings> implements Service {
     this.#stopping.abort(new OperatorError('The server is stopping.'));
     const children = [...this.#alive];
     const closed = Promise.all(children.map(async ({ listenersClosed }) => listenersClosed));
-    void closed.then(() => children.forEach((child) => child.allListenersClosed()));
+    void closed.then(() => {
+      for (const child of children) child.allListenersClosed();
+    });
     await Promise.all(children.map(async (child) => child.stop(signal)));
     this.#state = 'stopped';
   }
