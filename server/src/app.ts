@@ -113,7 +113,9 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   await apiDocs(http, {
     title: 'Messenger',
     version: settings.version,
-    description: 'Errors are RFC 9457 problems; switch on their `code`.',
+    description:
+      'Errors are RFC 9457 problems; switch on their `code`. A refused write has written nothing, except with `outcome_unknown`: ' +
+      'it was sent, and the connection to the database ended before its answer.',
   });
   const hasOps = config.metrics.enabled && config.metrics.port === undefined;
   homePage(http, { ...settings, hasOps });

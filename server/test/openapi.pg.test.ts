@@ -50,6 +50,21 @@ test('generated clients get a name for each call and each type', async () => {
   assert.doesNotMatch(JSON.stringify(paths), /"title":"(?:User|Problem)/u, 'no type is written out');
 });
 
+test('only readiness is refused with not_ready, and only writes with outcome_unknown', async () => {
+  const refusing = async (status: string, code: string): Promise<string> => {
+    const all = await listOperations();
+    const found = all.filter(
+      ({ responses }) => responses[status]?.content?.['application/problem+json']?.examples?.[code],
+    );
+    return found
+      .map(({ operationId }) => operationId)
+      .toSorted()
+      .join(' ');
+  };
+  assert.equal(await refusing('503', 'not_ready'), 'get_readyz');
+  assert.equal(await refusing('504', 'outcome_unknown'), 'create_user delete_user replace_user update_user');
+});
+
 test('every refusal has an example that is a problem of its status', async () => {
   for (const { operationId, responses } of await listOperations())
     for (const [status, { content }] of Object.entries(responses).filter(([name]) => Number(name) >= 400)) {

@@ -132,7 +132,7 @@ export class Flight<Call, Result> {
     part.calls.push(...this.calls.slice(from, to));
     for (const waiter of this.waiters)
       if (!waiter.isOver && waiter.place >= from && waiter.place < to) part.#seat(waiter, waiter.place - from);
-    if (part.#wanted === 0) part.interrupt.abort(new Error('nobody waits for these calls'));
+    if (part.#wanted === 0) part.interrupt.abort(new Error('no caller of these calls is left'));
     return part;
   }
 

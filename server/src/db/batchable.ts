@@ -21,7 +21,7 @@ export interface BatchableRead<Call, Result> extends Batchable<Call, Result, nev
 }
 
 /**
- * A write of many locks with `skip locked` and answers `alone` for the rows that somebody else holds, so that no batch ever
+ * A write of many locks with `skip locked` and answers `alone` for rows locked by another transaction, so that no batch ever
  * waits for a lock, and two of them cannot deadlock. Rows that it does not see are not there: they cost nothing more.
  */
 export interface BatchableWrite<Call, Result> extends Batchable<Call, Result, typeof alone> {

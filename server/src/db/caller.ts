@@ -11,7 +11,7 @@ export interface Asker {
 
 /** What a request brings to the databases, and takes away from them. */
 export interface Caller extends Asker {
-  /** Aborts when nobody waits for the answer any more. */
+  /** Aborts when the caller no longer needs the answer. */
   readonly lifetime: Lifetime;
   /** What the client has seen: its reads are at least that fresh. Undefined for clients that do not carry a token. */
   readonly token: Position | undefined;

@@ -62,7 +62,7 @@ const maxInFlight = 2;
  */
 const maxSize = 512;
 
-/** Of the connections to the primary, for writes that wait for a row that somebody else holds. */
+/** Of the connections to the primary, for writes that wait for a row locked by another transaction. */
 const shareOfAlone = 1 / 4;
 
 /** How long a read waits for a standby that is about to have what its token asks for. */

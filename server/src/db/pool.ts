@@ -283,7 +283,7 @@ export class Pool<R extends Role = Role> implements Queryable {
     }
   }
 
-  /** Nobody waits for this connection any more; it is kept for the next caller. */
+  /** Its caller has left; the connection is kept for the next one. */
   #abandon(server: ServerConnections, connecting: Promise<Connection>): void {
     void connecting.then(
       (connection) => this.#giveBack({ server, connection }),

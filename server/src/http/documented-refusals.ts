@@ -20,7 +20,7 @@ export interface RouteSchema {
 
 const ofHttp = ['malformed_request', 'request_timeout', 'headers_too_large', 'internal_error'] as const;
 const ofBody = ['malformed_json', 'body_too_large', 'unsupported_media_type', 'expectation_failed'] as const;
-const ofDatabases = ['database_unavailable', 'pool_exhausted', 'overloaded', 'not_ready', 'statement_timeout'] as const;
+const ofDatabases = ['database_unavailable', 'pool_exhausted', 'overloaded', 'statement_timeout'] as const;
 
 /** Every refusal of a route that works with the databases has `headers` in its schema: those of consistency. */
 export function refusalsOf(schema: RouteSchema, method: string, own: readonly ErrorCode[] = []): ErrorCode[] {

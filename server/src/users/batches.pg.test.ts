@@ -218,7 +218,7 @@ test('a write that the database refuses takes nothing from the writes of other k
   await database().sql('drop trigger refuse on users');
 });
 
-test('rows that somebody else holds keep no other write waiting, however many of them there are', async () => {
+test('rows locked by another transaction keep no other write waiting, however many of them there are', async () => {
   const made = await createMany(6); // More than the app has connections.
   const users = usersOf(app());
   await withClient(database().endpoints.write, session, async (holder) => {
