@@ -38,7 +38,7 @@ export class LiveFeed {
       connection: 'close',
       'x-accel-buffering': 'no',
     });
-    response.write('retry: 1000\n\n');
+    response.write('retry: 250\n\n');
     void this.#sendPast(response);
     if (!this.#isRunning) void this.#run();
   }
