@@ -13,6 +13,7 @@ import { createLog } from '../src/telemetry/log.ts';
 let count = 0;
 const app = await createHttpServer({
   requestTimeoutMs: 10_000,
+  keepAliveSeconds: 72,
   maxQueueMs: Number(process.argv[2]),
   connections: new Connections({ total: 30_000, perAddress: 0 }),
   maxBodyBytes: 1_048_576,

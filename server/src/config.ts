@@ -109,6 +109,13 @@ export const optionTable = {
       max: longestMs,
       help: 'Deadline of a request in milliseconds; then 408',
     }),
+    keepAliveSeconds: integer({
+      env: 'KEEP_ALIVE_SECONDS',
+      default: 72,
+      min: 1,
+      max: 86_400,
+      help: 'Seconds for which a silent connection stays open after an answer; choose more than the load balancer in front keeps idle connections (often 60, some 600)',
+    }),
     maxQueueMs: integer({
       env: 'MAX_QUEUE_MS',
       default: 200,

@@ -16,6 +16,7 @@ export async function createTestServer(
   let requests = 0;
   return await createHttpServer({
     requestTimeoutMs: 30_000,
+    keepAliveSeconds: 72,
     maxQueueMs: 100,
     connections: new Connections({ total: options.total ?? 100, perAddress: options.perAddress ?? 0 }),
     maxBodyBytes: 2_048,

@@ -25,7 +25,7 @@ let clients: Socket[] = [];
 
 beforeEach(async () => {
   const connections = new Connections({ total: 100, perAddress: 0 });
-  app = await createTestServer({ requestTimeoutMs: longMs, connections });
+  app = await createTestServer({ requestTimeoutMs: longMs, keepAliveSeconds: 3_600, connections });
   drain = new Drain(connections);
   listeners = new Listeners(app.server, () => undefined);
   isRunning = false;

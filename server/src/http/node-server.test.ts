@@ -10,6 +10,26 @@ import { waitFor } from '../../test/wait-for.ts';
 
 setFlagsFromString('--expose-gc');
 
+for (const keepAliveSeconds of [1, 3_600])
+  test(`a silent connection stays open for the ${keepAliveSeconds} s of its option, and the answer says so`, async (t) => {
+    const app = await createTestServer({ keepAliveSeconds });
+    app.get('/list', async () => ['a']);
+    const socket = connect(await listen(app), '127.0.0.1');
+    t.after(async () => {
+      socket.destroy();
+      await app.close();
+    });
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.write('GET /list HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    assert.match(text, new RegExp(`^Keep-Alive: timeout=${keepAliveSeconds}\r$`, 'mu'));
+    if (keepAliveSeconds === 1) await once(socket, 'end', { signal: AbortSignal.timeout(10_000) });
+    else assert.equal(app.server.keepAliveTimeout, 3_600_000);
+  });
+
 test('a connection that stays open and silent does not keep its last answer in memory', async (t) => {
   const app = await createTestServer();
   let answer: WeakRef<object> | undefined;

@@ -14,6 +14,8 @@ import { SecuredResponse } from './security-headers.ts';
 export interface NodeServerOptions {
   /** For the headers of a request, and again for the request as a whole. */
   readonly requestTimeoutMs: number;
+  /** For which a connection without a request stays open after an answer. */
+  readonly keepAliveSeconds: number;
   readonly maxHeaderBytes: number;
   readonly services: ExchangeServices;
   readonly early: EarlyAnswers;
@@ -22,9 +24,6 @@ export interface NodeServerOptions {
 
 /** How often Node looks for requests that arrive too slowly: they are cut within this long after their time. */
 const slowRequestCheckMs = 1_000;
-
-/** How long a silent connection is kept: longer than the load balancers in use, which would else write into its end. */
-const keepAliveMs = 72_000;
 
 /** Of one connection, at work at the same time; further ones are refused, in their order. */
 const mostPipelined = 100;
@@ -50,7 +49,7 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
     headersTimeout: options.requestTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
     connectionsCheckingInterval: slowRequestCheckMs,
-    keepAliveTimeout: keepAliveMs,
+    keepAliveTimeout: options.keepAliveSeconds * 1_000,
     requireHostHeader: false, // `checkRequest` does, with an answer that says so.
     joinDuplicateHeaders: true,
   });

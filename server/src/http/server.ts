@@ -49,6 +49,8 @@ declare module 'fastify' {
 export interface HttpOptions {
   /** For a request as a whole; then 408. Its headers alone get as long. */
   readonly requestTimeoutMs: number;
+  /** For which a connection without a request stays open after an answer. */
+  readonly keepAliveSeconds: number;
   /** How long requests may queue before new ones are refused with 503; 0 refuses none. See `Admission`. */
   readonly maxQueueMs: number;
   readonly connections: Connections;
