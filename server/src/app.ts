@@ -18,7 +18,6 @@ import type { Clock } from './lib/clock.ts';
 import { Turn } from './lib/turn.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
-import { BurstLog } from './telemetry/burst-log.ts';
 import type { Measurement, Watch } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
 import { RepeatLog } from './telemetry/repeat-log.ts';
@@ -58,6 +57,9 @@ export interface AppServices {
   readonly watch: Watch;
 }
 
+const shedText = 'client connections were closed for want of room';
+const shedLine = { level: 'warn', one: shedText, many: shedText } as const;
+
 /** One worker's whole server, not listening yet. */
 export interface App {
   readonly http: HttpServer;
@@ -90,13 +92,10 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   });
   const { reads, writes, writePool } = databases;
   const users = new Users(new UserReader(reads), new UserWriter(writes));
-  const shedLog = new BurstLog(services.log, {
-    message: 'client connections were closed for want of room',
-    everyMs: 10_000,
-  });
+  const shedLog = new RepeatLog(services.log);
   const connections = new Connections({
     ...settings.connectionLimits,
-    onShed: (reason, address) => shedLog.add(reason, { reason, address }),
+    onShed: (reason, address) => shedLog.add({ ...shedLine, key: reason }, () => ({ reason, address })),
   });
   const http = await createHttpServer({
     ...config.server,

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
-import { BurstLog } from '../telemetry/burst-log.ts';
 import type { Log } from '../telemetry/log.ts';
+import { RepeatLog } from '../telemetry/repeat-log.ts';
 import { clientNetwork } from './client-address.ts';
 
 const windowMs = 60_000;
@@ -10,6 +10,9 @@ const most = { perAddress: 10, overall: 100 };
 
 /** Addresses that have shown the right token: the overall limit must not lock their programs out. */
 const mostTrusted = 100;
+
+const text = 'a wrong METRICS_TOKEN was sent';
+const line = { level: 'warn', one: text, many: text } as const;
 
 export interface WrongTokensOptions {
   readonly clock: Clock;
@@ -24,7 +27,7 @@ export interface WrongTokensOptions {
  */
 export class WrongTokens {
   readonly #clock: Clock;
-  readonly #log: BurstLog;
+  readonly #log: RepeatLog;
   readonly #tell: WrongTokensOptions['tell'];
   readonly #wrong = new Map<string, number>();
   readonly #trusted = new Set<string>();
@@ -34,7 +37,7 @@ export class WrongTokens {
   constructor({ clock, log, tell }: WrongTokensOptions) {
     this.#clock = clock;
     this.#tell = tell;
-    this.#log = new BurstLog(log, { message: 'a wrong METRICS_TOKEN was sent', everyMs: windowMs });
+    this.#log = new RepeatLog(log);
   }
 
   isBlocked(remoteAddress: string | undefined): boolean {
@@ -53,7 +56,7 @@ export class WrongTokens {
     const address = clientNetwork(remoteAddress ?? '');
     this.#wrong.set(address, (this.#wrong.get(address) ?? 0) + 1);
     this.#overall += 1;
-    this.#log.add(address, { address: remoteAddress });
+    this.#log.add({ ...line, key: address }, () => ({ address: remoteAddress }));
     this.#tell(remoteAddress ?? 'an unknown address');
   }
 

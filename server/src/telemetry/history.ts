@@ -28,15 +28,14 @@ export type HistoryRow = readonly (number | null)[];
 /** The longest span that a page shows: 15 minutes, and one sample each 750 ms. */
 const historyRows = 1_200;
 
-/** The newest 1,200 figures: 172,800 bytes (18 columns of 8 bytes), allocated at once. */
+/** The newest 1,200 figures. */
 export class History {
-  readonly #values: Float64Array;
-  readonly #rows: number;
+  readonly #mostRows: number;
+  #rows: readonly HistoryRow[] = [];
   #count = 0;
 
-  constructor(rows = historyRows) {
-    this.#rows = rows;
-    this.#values = new Float64Array(rows * historyColumns.length);
+  constructor(mostRows = historyRows) {
+    this.#mostRows = mostRows;
   }
 
   /** How many were added so far. */
@@ -45,23 +44,18 @@ export class History {
   }
 
   add(figures: Figures): void {
-    const start = (this.#count % this.#rows) * historyColumns.length;
-    for (const [n, name] of historyColumns.entries()) this.#values[start + n] = figures[name] ?? Number.NaN;
+    this.#rows = [...this.#rows, historyColumns.map((name) => rounded(name, figures[name]))].slice(-this.#mostRows);
     this.#count += 1;
   }
 
   /** Rows that were added after the first `count`, oldest first, as far as they are kept. */
   since(count: number): readonly HistoryRow[] {
-    const first = Math.max(count, this.#count - this.#rows, 0);
-    return Array.from({ length: Math.max(0, this.#count - first) }, (_, n) => this.#row(first + n));
+    return this.#rows.slice(Math.max(0, this.#rows.length - (this.#count - Math.max(0, count))));
   }
+}
 
-  #row(index: number): HistoryRow {
-    const start = (index % this.#rows) * historyColumns.length;
-    return historyColumns.map((name, n) => {
-      const value = this.#values[start + n] ?? Number.NaN;
-      if (Number.isNaN(value)) return null;
-      return name === 'atMs' ? value : Number(value.toPrecision(4)); // Enough for a plot, and half the text.
-    });
-  }
+/** Four digits are enough for a plot, and half the text. */
+function rounded(name: keyof Figures, value: number | undefined): number | null {
+  if (value === undefined || name === 'atMs') return value ?? null;
+  return Number(value.toPrecision(4));
 }

@@ -119,12 +119,6 @@ export const metricTable = {
     across: 'max',
     help: 'Event-loop delay since the last collection; percentile 100 is the longest',
   },
-  messenger_gc_seconds_total: {
-    kind: 'counter',
-    labels: ['kind'],
-    help: 'Time that garbage collection paused the workers',
-  },
-  messenger_gc_runs_total: { kind: 'counter', labels: ['kind'], help: 'Garbage collections in the workers' },
   messenger_process_memory_bytes: {
     kind: 'gauge',
     labels: ['process', 'kind'],

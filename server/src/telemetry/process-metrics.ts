@@ -1,8 +1,8 @@
-import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 import { OpenFilesCount } from '../process/open-files.ts';
 import type { MetricName } from './metric-table.ts';
-import { add, type Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 
 /** What it is counted as. */
 type ProcessKind = 'worker' | 'supervisor';
@@ -44,32 +44,16 @@ function readOrClear(metrics: Metrics, name: MetricName, read: () => void): void
   }
 }
 
-const gcKinds: Readonly<Record<number, string>> = {
-  [constants.NODE_PERFORMANCE_GC_MAJOR]: 'major',
-  [constants.NODE_PERFORMANCE_GC_MINOR]: 'minor',
-  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: 'incremental',
-  [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weak_callbacks',
-};
-
 export interface ProcessWatch {
   /** Puts down the delays of the event loop since the last time. */
   read(): void;
   stop(): void;
 }
 
-/** Watches the event loop and the garbage collector of this process. */
+/** Measures the delay of this process's event loop. */
 export function watchProcess(metrics: Metrics): ProcessWatch {
   const delays = monitorEventLoopDelay({ resolution: resolutionMs });
   delays.enable();
-  const collections = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) {
-      const { duration } = entry;
-      const kind = gcKinds[kindOf(entry)] ?? 'other';
-      add(metrics.series('messenger_gc_runs_total', kind), 1);
-      add(metrics.series('messenger_gc_seconds_total', kind), duration / 1_000);
-    }
-  });
-  collections.observe({ entryTypes: ['gc'] });
   return {
     read: () => {
       for (const percentile of [50, 99, 100]) {
@@ -78,15 +62,6 @@ export function watchProcess(metrics: Metrics): ProcessWatch {
       }
       delays.reset();
     },
-    stop: () => {
-      delays.disable();
-      collections.disconnect();
-    },
+    stop: () => delays.disable(),
   };
-}
-
-/** The types of Node leave out what entries of this type have. */
-function kindOf(entry: object): number {
-  const detail: unknown = 'detail' in entry ? entry.detail : undefined;
-  return typeof detail === 'object' && detail !== null && 'kind' in detail ? Number(detail.kind) : 0;
 }
