@@ -3,6 +3,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
+import { renderGeneratedFiles } from './docs.ts';
+
 const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
@@ -15,6 +17,10 @@ function missingCommands(page: string): string[] {
   const files = [...page.matchAll(/\bnode (?<path>[\w./-]+\.m?[jt]s)\b/gu)].map(({ groups }) => groups?.['path'] ?? '');
   return [...runs.filter((name) => !(name in scripts)), ...files.filter((path) => !existsSync(join(root, path)))];
 }
+
+test('generated files are up to date; `npm run docs` writes them anew', async () => {
+  for (const [path, content] of Object.entries(await renderGeneratedFiles())) assert.equal(read(path), content, path);
+});
 
 test('every command that a page tells to run is there', () => {
   for (const page of ['docs/performance.md', 'docs/operations.md', 'README.md', 'CONTRIBUTING.md'])

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { ConfigError, loadConfig, optionTable, type Config, type LoadedConfig } from './config.ts';
-import { renderConfigurationPage, renderEffectiveConfig } from './configuration-page.ts';
+import { renderEffectiveConfig } from './commands/effective-config.ts';
 import { flagOf, listOptions } from './lib/options.ts';
 import type { OptionSources } from './lib/read-options.ts';
 
@@ -372,11 +371,6 @@ describe('a secret in a file', () => {
       'DB_WRITE_NAME_FILE: there is no such option',
     ]);
   });
-});
-
-test('docs/configuration.md is what the table says; `npm run docs` writes it anew', () => {
-  const path = fileURLToPath(new URL('../../docs/configuration.md', import.meta.url));
-  assert.equal(readFileSync(path, 'utf8'), renderConfigurationPage(optionTable));
 });
 
 test('a read pool of one connection is refused: the watch over the standby needs one of its own', () => {

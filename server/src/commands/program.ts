@@ -1,7 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 import { optionTable, type LoadedConfig } from '../config.ts';
-import { renderEffectiveConfig } from '../configuration-page.ts';
 import { leaveRoot, type LeaveOptions } from '../leave-root.ts';
 import { monotonicClock } from '../lib/clock.ts';
 import { OperatorError } from '../lib/operator-error.ts';
@@ -10,6 +9,7 @@ import { addBackupCommands } from './backup.ts';
 import { addConfigFlags, readConfig } from './config-flags.ts';
 import { printDatabaseUrl } from './db-url.ts';
 import { addDoctorFlags, doctor, type DoctorFlags } from './doctor.ts';
+import { renderEffectiveConfig } from './effective-config.ts';
 import { exitCodes, type Io } from './io.ts';
 import { migrate, type MigrateAction } from './migrate.ts';
 import { reload } from './reload.ts';

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 
-import { renderDeploymentFiles } from '../../../scripts/deployment-files.ts';
 import { loadConfig, optionTable } from '../../src/config.ts';
 import { sessionSettings } from '../../src/db/session.ts';
 import { postgresSettings, slotName } from '../../src/embedded/settings.ts';
@@ -38,10 +37,6 @@ function withSecrets(use: (folder: string, make: () => void) => void): void {
     rmSync(folder, { recursive: true });
   }
 }
-
-test('what is made from the code is up to date; `npm run docs` writes it anew', async () => {
-  for (const [path, content] of Object.entries(await renderDeploymentFiles())) assert.equal(read(path), content, path);
-});
 
 test('the databases have every setting of the table in the code, with the values of `messenger tune`', () => {
   const { tuning, replication, flatLists } = postgresSettings;

@@ -162,7 +162,7 @@ test('the graphs show everything that /ops shows, and nearly all that there is',
   assert.ok(ofPage.length > 20);
   const left = ofPage.filter((name) => !new RegExp(String.raw`\b${name}(?:_bucket)?\b`, 'u').test(shown));
   assert.deepEqual([...new Set(left)], []);
-  const forDetail = /^messenger_(?:gc_|process_cpu_|postgres_monitored)/u;
+  const forDetail = /^messenger_(?:process_cpu_|postgres_monitored)/u;
   const neither = Object.keys(metricTable).filter((name) => !shown.includes(name) && !forDetail.test(name));
   assert.deepEqual(neither, []);
 });
