@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+
+import { waitFor } from '../server/test/wait-for.ts';
 
 /** A checkout that has only our scripts, checks that say `true` or what a test wants, and the test files of a test. */
 let root: string;
@@ -47,9 +50,13 @@ function write(name: string, source: string): void {
 }
 
 /** node:test runs no tests in a process that believes to be a test file itself. */
-async function runNode(args: readonly string[]): Promise<Run> {
+function spawnNode(args: readonly string[]): ChildProcessByStdio<null, Readable, null> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+async function runNode(args: readonly string[]): Promise<Run> {
+  const child = spawnNode(args);
   const closed = once(child, 'close');
   const output = await text(child.stdout);
   await closed;
@@ -169,6 +176,58 @@ describe('npm test', () => {
     assert.match(run.output, /no databases/u);
   });
 });
+
+/** Starts a server that ends with its supervisor, and freezes it; then does not end. */
+const startsServers = `
+  import { spawn } from 'node:child_process'; import { once } from 'node:events'; import { test } from 'node:test';
+  import { mkdtempSync, renameSync, writeFileSync } from 'node:fs'; import { tmpdir } from 'node:os'; import { join } from 'node:path';
+  const supervise = \`
+    const server = require('node:child_process').spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+    server.kill('SIGSTOP');
+    console.log(process.pid + ' ' + server.pid);\`;
+  test('starts servers', async () => {
+    const supervisor = spawn(process.execPath, ['-e', supervise], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const pids = String(await once(supervisor.stdout, 'data')).trim();
+    const started = { pids: [process.pid, ...pids.split(' ').map(Number)], folder: mkdtempSync(join(tmpdir(), 'own-')) };
+    writeFileSync('starting.json', JSON.stringify(started));
+    renameSync('starting.json', 'started.json');
+    await once(supervisor, 'exit');
+  });`;
+
+interface Started {
+  readonly pids: readonly number[];
+  readonly folder: string;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Kills a run whose test has started servers, and waits until nothing is left of it. */
+async function killRun(signal: NodeJS.Signals): Promise<void> {
+  const startedFile = join(root, 'started.json');
+  rmSync(startedFile, { force: true });
+  write('package.json', '{ "type": "module" }');
+  write('server/killed.test.ts', startsServers);
+  const run = spawnNode([join(root, 'scripts/check.ts'), 'killed.test']);
+  run.stdout.resume();
+  await waitFor('the servers of the test', () => existsSync(startedFile), 20_000);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Written by the test file above.
+  const { pids, folder } = JSON.parse(readFileSync(startedFile, 'utf8')) as Started;
+  assert.ok(pids.every(isAlive) && existsSync(folder));
+  run.kill(signal);
+  await once(run, 'exit');
+  await waitFor('the processes of the run to end', () => !pids.some(isAlive), 20_000);
+  await waitFor('the files of the run to go', () => !existsSync(folder), 20_000);
+}
+
+test('a run that is ended by SIGTERM leaves neither processes nor files', async () => killRun('SIGTERM'));
+
+test('a run that is killed leaves neither processes nor files', async () => killRun('SIGKILL'));
 
 describe('a test file', { concurrency: true }, () => {
   test('that leaks a timer or a socket fails, and is told what it leaks', async () => {

@@ -2,8 +2,8 @@
  * `npm test`: the checks of package.json, then all tests; one line per step, and everything runs even if something
  * failed. `npm test -- users` runs only the tests whose path contains `users`, `npm test -- '!.e2e.'` those without.
  */
-import { chmodSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, constants, tmpdir } from 'node:os';
+import { existsSync, globSync } from 'node:fs';
+import { availableParallelism, constants } from 'node:os';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
@@ -12,6 +12,7 @@ import { explainClosedCheckout } from './closed-checkout.ts';
 import { addFailure, addOutcome, emptyOutcome, printStep, printSum } from './outcome.ts';
 import { runCheck } from './run-check.ts';
 import { runTestFiles, type TestLimits } from './run-tests.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -129,14 +130,6 @@ async function deadline(name: string): Promise<never> {
   return await promise;
 }
 
-/** What test files make once for all: server/test/prepared-data.ts. Some of them run as another user. */
-function makeSharedFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'messenger-tests-'));
-  chmodSync(folder, 0o1777);
-  process.env['MESSENGER_TEST_SHARED'] = folder;
-  return folder;
-}
-
 async function runTestsWithDatabases(files: readonly string[]): Promise<void> {
   if (!existsSync(globalSetupFile) || !files.some(needsDatabases)) {
     await runTests(files);
@@ -172,8 +165,7 @@ if (closed !== undefined) {
 if (patterns.length === 0) await runChecks();
 if (files.length === 0)
   addFailure(sum, patterns.length === 0 ? 'there is no test' : `no test file matches ${patterns.join(' ')}`, '');
-const shared = makeSharedFolder();
+process.env['MESSENGER_TEST_SHARED'] = makeTemporaryFolder(); // See server/test/prepared-data.ts.
 await runTestsWithDatabases(files);
-rmSync(shared, { recursive: true, force: true });
 // Explicit: what a killed test or a failed set-up left open must not keep a finished run alive.
 process.exit(printSum(sum));

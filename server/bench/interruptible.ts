@@ -1,10 +1,13 @@
 import { CommanderError } from 'commander';
 
+import { endChildrenWithUs } from '../../scripts/end-children.ts';
+
 /**
  * Runs a whole program. A signal aborts what `main` was given; `main` ends everything it has started and rejects, and the
  * exit code is 130. Options that cannot be used have been explained by commander.
  */
 export async function runInterruptibly(main: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  endChildrenWithUs();
   const interrupt = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupt.abort());
   try {

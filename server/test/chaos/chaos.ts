@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 
+import { endChildrenWithUs } from '../../../scripts/end-children.ts';
 import { optionTable } from '../../src/config.ts';
 import { proveAnswers } from './answers.ts';
 import { causes } from './causes.ts';
@@ -52,6 +53,8 @@ const chosen = values.only?.split(',') ?? Object.keys(parts);
 const unknown = chosen.filter((name) => !Object.hasOwn(parts, name));
 if (unknown.length > 0)
   throw new Error(`no part is called ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}`);
+
+endChildrenWithUs(); // Also when we are killed.
 
 /** Parts hear of it, end what they started, and still tell what they found. */
 const interrupt = new AbortController();
