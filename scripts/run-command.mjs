@@ -10,7 +10,7 @@ const commands = {
   start: [pathOf('../server/src/main.ts'), 'start'],
   test: [pathOf('check.ts')],
   loadtest: [pathOf('../loadtest/src/main.ts')],
-  'bench:tuning': [pathOf('../loadtest/src/tuning.ts')],
+  'bench:tuning': [pathOf('../loadtest/src/main.ts'), 'tuning'],
 };
 
 /** Sets the exit code; says on stderr what went wrong. */

@@ -20,6 +20,12 @@ test('the rate doubles until it is not held, then the gap is bisected', async ()
   assert.equal(usersPerSecond, 673);
 });
 
+test('a coarser search ends earlier', async () => {
+  const tried: number[] = [];
+  await search(50, never, upTo(700, tried), 1.19);
+  assert.deepEqual(tried, [50, 100, 200, 400, 800, 566, 673]);
+});
+
 test('a first rate that is too high is halved', async () => {
   assert.equal((await search(64, never, upTo(10))).usersPerSecond, 10);
 });

@@ -3,20 +3,33 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { latenciesOf } from './build-report.ts';
-import { measure, withServer, type Driven, type Interrupts, type ServerOptions } from './load-test.ts';
-import type { Plan } from './messages.ts';
+import {
+  measure,
+  withServer,
+  type Driven,
+  type Interrupts,
+  type Measurement,
+  type ServerOptions,
+} from './load-test.ts';
 import type { Screen } from './progress.ts';
 import { saturationReasons } from './saturation.ts';
 import { durationOf, steady } from './schedule.ts';
 
-export interface CapacityOptions extends ServerOptions {
+/** How one rate is measured. */
+export interface RateOptions {
+  /** Not counted. */
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
+  readonly processes: number;
+  readonly deadlineMs: number;
+}
+
+export interface CapacityOptions extends ServerOptions, Omit<RateOptions, 'warmUpSeconds' | 'seconds'> {
   /** A rate is held when no request fails and the 99th percentile is at most this. */
   readonly p99Ms: number;
   /** Users per second of the first step. */
   readonly fromRate: number;
   readonly stepSeconds: number;
-  readonly processes: number;
-  readonly deadlineMs: number;
 }
 
 /** One point of the curve. */
@@ -37,14 +50,13 @@ export interface Capacity {
   readonly steps: readonly CapacityStep[];
 }
 
-/** What comes before this is not counted. */
 const warmUpSeconds = 3;
 /** Doubling from 50 passes 100,000 users per second after 11 steps; bisecting takes 4. */
 const maxSteps = 15;
-/** The answer is known well enough when the next higher rate that was tried is at most this much higher. */
-const precision = 1.08;
+/** The search ends when the lowest missed rate is at most this factor above the highest rate that was held. */
+const defaultPrecision = 1.08;
 
-/** Tries rates until the highest that holds is known within 8 %; prints the curve as it grows, and writes it down. */
+/** Finds the highest rate that holds, within 8 %. Prints the steps as they are measured, and writes them to a file. */
 export async function findCapacity(
   options: CapacityOptions,
   interrupts: Interrupts,
@@ -53,13 +65,19 @@ export async function findCapacity(
   return await withServer(options, interrupts, async (driven) => {
     screen.write(`${header}\n`);
     const attempt = async (rate: number): Promise<CapacityStep> => {
-      const step = await tryRate(rate, options, driven, interrupts);
+      const measured = await measureRate(
+        rate,
+        { ...options, warmUpSeconds, seconds: options.stepSeconds },
+        driven,
+        interrupts,
+      );
+      const step = judgeStep(rate, measured, options);
       screen.write(`${renderStep(step)}\n`);
       return step;
     };
     const capacity = await search(options.fromRate, interrupts.stopping, async (rate) => {
       const step = await attempt(rate);
-      // A stall of the machine looks the same, and passes.
+      // A stall of the machine looks the same, and is short.
       return step.verdict === 'generator saturated' && !interrupts.stopping.aborted ? await attempt(rate) : step;
     });
     screen.write(`${conclude(capacity, options)}\n`);
@@ -73,6 +91,7 @@ export async function search(
   fromRate: number,
   stopping: AbortSignal,
   attempt: (usersPerSecond: number) => Promise<CapacityStep>,
+  precision = defaultPrecision,
 ): Promise<Capacity> {
   const steps: CapacityStep[] = [];
   let held = 0;
@@ -93,40 +112,37 @@ function nextRate(held: number, missed: number): number {
   return held === 0 ? Math.floor(missed / 2) : Math.round(Math.sqrt(held * missed));
 }
 
-async function tryRate(
-  rate: number,
-  options: CapacityOptions,
+/** Drives the guide's requests at this rate of users. */
+export async function measureRate(
+  usersPerSecond: number,
+  { warmUpSeconds: warmUp, seconds, processes, deadlineMs }: RateOptions,
   driven: Driven,
   interrupts: Interrupts,
-): Promise<CapacityStep> {
-  const plan = planOf(rate, options, driven);
-  const { processes } = options;
-  const measured = await measure(plan, driven, { ...interrupts, processes, onSecond: () => undefined });
-  const { outcome, system, tookMs } = measured;
-  const { p99Ms, failed, requestsPerSecond } = latenciesOf(outcome.total(), options.stepSeconds);
-  const isHeld = failed === 0 && p99Ms <= options.p99Ms;
+): Promise<Measurement> {
+  const phases = [steady(usersPerSecond, warmUp + seconds)];
+  const { address, host } = driven.target;
+  const countFromMs = (durationOf(phases) - seconds) * 1000;
+  const plan = { type: 'stress', phases, address, host, checks: 'strict', deadlineMs, countFromMs } as const;
+  return await measure(plan, driven, { ...interrupts, processes, onSecond: () => undefined });
+}
+
+/** The step of the search that a measurement is. */
+export function judgeStep(
+  usersPerSecond: number,
+  { outcome, system, tookMs }: Measurement,
+  limits: Pick<CapacityOptions, 'p99Ms' | 'stepSeconds'>,
+): CapacityStep {
+  const { p99Ms, failed, requestsPerSecond } = latenciesOf(outcome.total(), limits.stepSeconds);
+  const isHeld = failed === 0 && p99Ms <= limits.p99Ms;
   const isSaturated = saturationReasons(outcome).length > 0;
   const cpuMs = system && system.serverCpuMs + system.databasesCpuMs;
   return {
-    usersPerSecond: rate,
+    usersPerSecond,
     requestsPerSecond,
     p99Ms,
     failed,
     systemCpuPercent: cpuMs === undefined ? undefined : (cpuMs / tookMs) * 100,
     verdict: isSaturated ? 'generator saturated' : isHeld ? 'held' : 'missed',
-  };
-}
-
-function planOf(rate: number, { stepSeconds, deadlineMs }: CapacityOptions, { target }: Driven): Plan {
-  const phases = [steady(rate, warmUpSeconds + stepSeconds)];
-  return {
-    type: 'stress',
-    phases,
-    address: target.address,
-    host: target.host,
-    checks: 'strict',
-    deadlineMs,
-    countFromMs: (durationOf(phases) - stepSeconds) * 1000,
   };
 }
 
@@ -150,10 +166,10 @@ function conclude(capacity: Capacity, { p99Ms }: CapacityOptions): string {
   return [found, explainLimit(capacity, availableParallelism())].filter((line) => line !== undefined).join('\n');
 }
 
-/** Of all cores: below it, something else than the CPU of the server was the limit. */
+/** Fraction of all cores. Below it, the server's CPU was not the limit. */
 const busyShare = 0.6;
 
-/** What else than the server's CPU ended the search, if something did: the generator, or delays of the machine. */
+/** Why the search ended, if not because of the server's CPU: the generator, or waiting. */
 export function explainLimit({ usersPerSecond, steps }: Capacity, cores: number): string | undefined {
   const above = steps.filter((step) => step.usersPerSecond > usersPerSecond);
   const [missed] = above.toSorted((one, other) => one.usersPerSecond - other.usersPerSecond);

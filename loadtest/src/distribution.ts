@@ -83,17 +83,6 @@ export class Distribution {
     };
   }
 
-  reset(): void {
-    this.count = 0;
-    this.maxMs = 0;
-    this.under100Ms = 0;
-    this.under500Ms = 0;
-    this.#sumMs = 0;
-    this.#sumOfSquares = 0;
-    this.#minMs = Infinity;
-    this.#histogram.reset();
-  }
-
   get minMs(): number {
     return this.count === 0 ? 0 : this.#minMs;
   }

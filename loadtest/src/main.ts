@@ -2,10 +2,10 @@ import { inspect } from 'node:util';
 
 import { runProgram } from './program.ts';
 
-/** A terminal's Ctrl-C reaches every process of the group, and npm passes its own copy on: both are one wish. */
+/** Ctrl-C in a terminal reaches every process of the group, and npm forwards its own copy: two signals within this time are one. */
 const sameSignalMs = 300;
 
-/** The program `loadtest`: the only reader of arguments and signals, and the only one who ends the process. */
+/** The program `loadtest`: only this file reads arguments, environment and signals, and ends the process. */
 const stopping = new AbortController();
 const atOnce = new AbortController();
 let firstMs: number | undefined;
@@ -22,6 +22,7 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, on
 
 try {
   process.exitCode = await runProgram(process.argv.slice(2), {
+    env: process.env,
     out: { write: (text) => process.stdout.write(text), isTerminal: process.stdout.isTTY },
     err: (text) => process.stderr.write(text),
     stopping: stopping.signal,

@@ -3,10 +3,10 @@ import { InvalidArgumentError, Option } from 'commander';
 import { assertionForm, defaultAssertions, parseAssertions } from './assertions.ts';
 import { isLoadTypeName, loadTypes, type LoadTypeName } from './load-types.ts';
 
-/** What commander hands to a parser: the text, and what held so far. An empty variable counts as not set. */
+/** A parser of commander: gets the text and the value so far. An empty variable counts as not set. */
 type Parse<Value> = (text: string, before: Value) => Value;
 
-function number(from: number, to: number, isWhole: boolean): Parse<number> {
+export function number(from: number, to: number, isWhole: boolean): Parse<number> {
   return (text, before) => {
     if (text === '') return before;
     const value = Number(text);

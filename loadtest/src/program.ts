@@ -2,24 +2,19 @@ import { Command, CommanderError } from 'commander';
 
 import type { Assertion } from './assertions.ts';
 import { findCapacity } from './capacity.ts';
-import type { Interrupts, ServerOptions } from './load-test.ts';
+import type { ServerOptions } from './load-test.ts';
 import { loadTypes } from './load-types.ts';
 import { options } from './options.ts';
-import type { Screen } from './progress.ts';
 import { runLoadTest } from './run.ts';
+import type { Io } from './io.ts';
+import { addTuningCommand } from './tuning/command.ts';
 import { UsageError } from './usage-error.ts';
-
-/** What the program may use of its process. */
-export interface Io extends Interrupts {
-  readonly out: Screen;
-  readonly err: (text: string) => void;
-}
 
 const exitCodes = { passed: 0, missed: 1, unusable: 2, interrupted: 130 } as const;
 
 /**
- * Runs one command; what stands after the first `--` is for the server that it starts. Resolves with the exit code: 0 when
- * the run holds what it must, 1 when not, 2 when there is no server or an option is wrong, 130 after Ctrl-C.
+ * Runs one command; the arguments after the first `--` go to the server that it starts. Resolves with the exit code: 0 when
+ * all assertions hold, 1 when one is missed, 2 without a server or with a wrong option, 130 after Ctrl-C.
  */
 export async function runProgram(args: readonly string[], io: Io): Promise<number> {
   const end = args.includes('--') ? args.indexOf('--') : args.length;
@@ -92,7 +87,8 @@ function createProgram(server: readonly string[], io: Io, setExitCode: (code: nu
   for (const one of [options.type, options.users, options.duration, options.checks, options.assert, ...shared])
     run.addOption(one);
   for (const one of [options.p99, options.from, options.stepSeconds, ...shared]) capacity.addOption(one);
-  for (const one of [program, run, capacity])
+  const tuning = addTuningCommand(program, io);
+  for (const one of [program, run, capacity, tuning])
     one.exitOverride().configureOutput({ writeOut: io.out.write, writeErr: io.err });
   return program;
 }

@@ -2,12 +2,12 @@ import type { Fault } from './connection.ts';
 import { Distribution } from './distribution.ts';
 import type { FaultTally, RequestTally, SecondTally } from './messages.ts';
 
-/** Gathers the outcomes of one generator: per request, per second, and the lateness of the generator itself. */
+/** Records the outcomes of one generator: by request, by second, and how late it sent. */
 export class Recorder {
   readonly lateStarts = new Distribution();
   readonly #requests = new Map<string, { readonly ok: Distribution; readonly failed: Distribution }>();
   readonly #faults = new Map<string, FaultTally>();
-  readonly #second = new Distribution();
+  #second = new Distribution();
   #failed = 0;
   #refused = 0;
 
@@ -31,10 +31,10 @@ export class Recorder {
     this.#faults.set(key, { ...known, count: known.count + 1 });
   }
 
-  /** What has come since the last call. */
+  /** The outcomes since the last call. */
   takeSecond(): Pick<SecondTally, 'failed' | 'refused' | 'latencies'> {
     const taken = { failed: this.#failed, refused: this.#refused, latencies: this.#second.pack() };
-    this.#second.reset();
+    this.#second = new Distribution();
     this.#failed = 0;
     this.#refused = 0;
     return taken;

@@ -3,7 +3,6 @@ import { describe, test } from 'node:test';
 import { Script } from 'node:vm';
 
 import { renderReportPage } from './report-page.ts';
-import { gatherRanges } from './report-page/distribution.ts';
 import { figure, share } from './report-page/figures.ts';
 import { jsonElement, rawElement } from './report-page/markup.ts';
 import type { Latencies, Report } from './report.ts';
@@ -158,33 +157,6 @@ describe('the report page', () => {
     const page = visible(await renderReportPage({ ...report, timeline: [], histogram: [], errors: [], requests: [] }));
     assert.match(page, /<p>None\.<\/p>/u);
     assert.doesNotMatch(page, /NaN|Infinity|undefined/u);
-  });
-});
-
-describe('the latency distribution', () => {
-  test('gathers buckets of any width into ranges of 1, 2 and 5, with the empty ones between', () => {
-    const ranges = gatherRanges([
-      { upToMs: 0.04, count: 1 },
-      { upToMs: 0.5, count: 2 },
-      { upToMs: 0.51, count: 4 },
-      { upToMs: 1, count: 8 },
-      { upToMs: 4, count: 16 },
-      { upToMs: 60, count: 0 },
-    ]);
-    assert.deepEqual(ranges, [
-      { fromMs: 0, upToMs: 0.1, count: 1 },
-      { fromMs: 0.1, upToMs: 0.2, count: 0 },
-      { fromMs: 0.2, upToMs: 0.5, count: 2 },
-      { fromMs: 0.5, upToMs: 1, count: 12 },
-      { fromMs: 1, upToMs: 2, count: 0 },
-      { fromMs: 2, upToMs: 5, count: 16 },
-    ]);
-  });
-
-  test('counts every request once, up to the longest', () => {
-    const buckets = Array.from({ length: 400 }, (_, index) => ({ upToMs: 0.05 * 1.05 ** index, count: index }));
-    const counted = gatherRanges(buckets).reduce((sum, range) => sum + range.count, 0);
-    assert.equal(counted, (399 * 400) / 2);
   });
 });
 

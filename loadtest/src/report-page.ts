@@ -2,14 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
 import type { Report } from './report.ts';
-import { renderDistribution } from './report-page/distribution.ts';
 import { html, jsonElement, rawElement, type Markup } from './report-page/markup.ts';
 import { renderHealth, renderRun, renderVerdict } from './report-page/overview.ts';
 import { renderErrors, renderFigures } from './report-page/tables.ts';
 
 /**
- * One page that shows a run: opens from disk, loads nothing, and runs no script but its own, which its content security
- * policy holds it to. The tables need no script. Text of the run is escaped. Rejects when uplot is not installed.
+ * One page that shows a run: it opens from disk, loads nothing, and its content security policy allows only its own scripts.
+ * The tables need no script. Text of the run is escaped. Rejects when uplot is not installed.
  */
 export async function renderReportPage(report: Report): Promise<string> {
   const [style, plotStyle, license, plot, charts] = await Promise.all([
@@ -61,27 +60,24 @@ function hash(source: string): string {
 function renderSections(report: Report): Markup {
   return html`<h2>Over time</h2>
     <p class="note">
-      One point a second. The charts share a cursor: point at one, or focus it and use the arrow keys. A name below a
-      chart hides its line. Drag to zoom, double-click to see all.
+      One point per second. The charts share a cursor: point at one, or focus it and use the arrow keys. A name below a
+      chart hides its line. Drag to zoom, double-click to reset.
     </p>
     <div class="charts">
       ${renderChart('requests', 'Requests')} ${renderChart('latency', 'Latency percentiles')}
       ${renderChart('users', 'Active users')} ${renderChart('failures', 'Failures and refusals')}
     </div>
     <h2>Latency distribution</h2>
-    <p class="note">Latency counts from the moment when a request should have been sent.</p>
-    <div class="charts">
-      <div class="chart table">${renderDistribution(report)}</div>
-      ${renderChart('tail', 'How many requests are slower')}
-    </div>
+    <p class="note">Latency counts from the time a request was due.</p>
+    <div class="charts">${renderChart('tail', 'Share of slower requests')}</div>
     <h2>Figures</h2>
     ${renderFigures(report)}
     <h2>Errors by kind</h2>
     ${renderErrors(report)}
     <h2>Can the figures be trusted?</h2>
     <p class="note">
-      Stalls of the machine are what an idle process beside the run met when it wanted to wake: no server can be better
-      than they are.
+      Stalls of the machine are the wake-up delays of an idle process during the run: no server can be faster than they
+      are.
     </p>
     ${renderHealth(report)}
     <h2>The run</h2>

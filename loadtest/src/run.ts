@@ -9,7 +9,7 @@ import { measure, withServer, type Driven, type Interrupts, type ServerOptions }
 import type { Checks, Plan } from './messages.ts';
 import type { MeasuredSecond } from './outcome.ts';
 import { Progress, type Screen } from './progress.ts';
-import type { Report, RunFacts } from './report.ts';
+import type { Report } from './report.ts';
 import { renderReportPage } from './report-page.ts';
 import { durationOf } from './schedule.ts';
 
@@ -23,26 +23,29 @@ export interface RunOptions extends ServerOptions {
   readonly assertions: readonly Assertion[];
 }
 
-/** Carries out one run: the live line, then the console block, and the files of the report. */
+/** One run: the progress line, then the console block, and the report's files. */
 export async function runLoadTest(options: RunOptions, interrupts: Interrupts, screen: Screen): Promise<Report> {
   return await withServer(options, interrupts, async (driven) => {
     const plan = planOf(options, driven);
     screen.write(`${options.type} on ${driven.target.baseUrl}: ${describe(plan)}\n`);
     const progress = new Progress(screen, durationOf(plan.phases));
     const startedAt = new Date().toISOString();
-    const { processes } = options;
+    const { type, users, durationSeconds, processes, checks, assertions } = options;
     const onSecond = ({ second }: MeasuredSecond): void => progress.show(second);
     const measured = await measure(plan, driven, { ...interrupts, processes, onSecond });
     progress.end();
-    const run = runFacts(options, driven, startedAt, measured.tookMs, interrupts.stopping.aborted);
-    const report = buildReport({ ...measured, run, phases: plan.phases, assertions: options.assertions });
+    const { baseUrl } = driven.target;
+    const { tookMs } = measured;
+    const interrupted = interrupts.stopping.aborted;
+    const run = { type, users, durationSeconds, baseUrl, checks, processes, startedAt, tookMs, interrupted };
+    const report = buildReport({ ...measured, run, phases: plan.phases, assertions });
     screen.write(renderConsoleBlock(measured.outcome, report));
     screen.write(`Report     ${await writeReport(options.reportDir, report)}\n`);
     return report;
   });
 }
 
-/** For programs and for people. Resolves with the path of the page. */
+/** Resolves with the path of the page. */
 async function writeReport(folder: string, report: Report): Promise<string> {
   const page = join(folder, 'report.html');
   await writeFile(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
@@ -65,14 +68,4 @@ function planOf(options: RunOptions, { target }: Driven): Plan {
 /** `2500 users in 30 s, then …` */
 function describe({ phases }: Plan): string {
   return phases.map(({ users, seconds }) => `${users} users in ${seconds} s`).join(', then ');
-}
-
-function runFacts(
-  { type, users, durationSeconds, checks, processes }: RunOptions,
-  { target }: Driven,
-  startedAt: string,
-  tookMs: number,
-  interrupted: boolean,
-): RunFacts {
-  return { type, users, durationSeconds, baseUrl: target.baseUrl, checks, processes, startedAt, tookMs, interrupted };
 }

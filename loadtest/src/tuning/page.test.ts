@@ -87,7 +87,7 @@ function roundOf(slower: number): Visit[] {
 
 const findings: Findings = {
   isQuick: true,
-  effort: { usersPerSecond: 20, loadSeconds: 4, warmUpSeconds: 1, stepSeconds: 2, bisections: 2, p99Ms: 500 },
+  effort: { usersPerSecond: 20, loadSeconds: 4, warmUpSeconds: 1, stepSeconds: 2, precision: 1.19, p99Ms: 500 },
   rounds: [roundOf(1), roundOf(3), roundOf(2)],
   pairs: [{ name: 'a pair', claim: 'much', slowMicros: 100, fastMicros: 99, ratio: 0.99 }],
   circumstances: ['2026-03-01', 'commit abc'],

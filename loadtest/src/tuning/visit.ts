@@ -1,16 +1,11 @@
 import { join } from 'node:path';
 
 import { latenciesOf } from '../build-report.ts';
-import { measure, type Driven, type Interrupts, type Measurement } from '../load-test.ts';
-import type { Plan } from '../messages.ts';
+import { judgeStep, measureRate, search, type CapacityStep } from '../capacity.ts';
+import { withServer, type Driven, type Interrupts, type Measurement } from '../load-test.ts';
 import type { Latencies } from '../report.ts';
 import { saturationReasons } from '../saturation.ts';
-import { steady } from '../schedule.ts';
-import { startServer } from '../started-server.ts';
-import { systemOf } from '../system-cpu.ts';
-import { resolveTarget } from '../target.ts';
 import { flagsOf, type Configuration } from './configurations.ts';
-import { searchRate } from './search-rate.ts';
 
 /** How much is measured. */
 export interface Effort {
@@ -20,8 +15,8 @@ export interface Effort {
   readonly warmUpSeconds: number;
   /** Of one rate, in the search for the capacity. */
   readonly stepSeconds: number;
-  /** In that search. */
-  readonly bisections: number;
+  /** Of that search: the factor between the rates that bound the capacity. */
+  readonly precision: number;
   /** A rate is held when no request fails and the 99th percentile is at most this. */
   readonly p99Ms: number;
 }
@@ -32,48 +27,43 @@ export interface Visit {
   readonly load: Latencies;
   /** Per request of the common load; undefined where the processes cannot be seen. */
   readonly cpu: { readonly serverMicros: number; readonly databasesMicros: number } | undefined;
-  /** Requests per second of the highest rate that was held; 0 when none was; undefined when it was not looked for. */
+  /** Requests per second of the highest rate that was held; 0 when none was; undefined when not measured. */
   readonly capacity: number | undefined;
   readonly isSaturated: boolean;
   readonly maxStallMs: number;
 }
 
-/** A request that takes longer has failed: one that comes this late is of no use to the rate that is tried. */
+/** A request that takes longer has failed. */
 const deadlineMs = 5_000;
 
-/**
- * Starts the server on the configuration's own data folder below `root`, measures it, and ends it, whatever comes.
- * `use` may look at the running server, when the measurements are done.
- */
+/** Starts the server on the configuration's own data folder below `root`, measures it, and stops it in any case. */
 export async function visit(
-  configuration: Configuration,
-  options: {
+  { name, options }: Configuration,
+  {
+    root,
+    effort,
+    withCapacity,
+    interrupts,
+    use,
+  }: {
     readonly root: string;
     readonly effort: Effort;
     readonly withCapacity: boolean;
     readonly interrupts: Interrupts;
+    /** May use the running server after the measurements. */
     readonly use: ((dataDir: string) => Promise<void>) | undefined;
   },
 ): Promise<Visit> {
-  const { root, effort, withCapacity, interrupts, use } = options;
-  const folder = configuration.name.replaceAll(/\W+/gu, '-').toLowerCase();
-  const dataDir = join(root, folder);
-  const server = await startServer({
-    // Of two data folders the last one holds.
-    options: ['--data-dir', dataDir, '--log-level', 'warn', ...flagsOf(configuration.options)],
-    logFile: join(root, `${folder}.log`),
-    stopping: interrupts.stopping,
-  });
-  try {
-    const target = await resolveTarget(server.baseUrl, { allowRemote: false });
-    const driven: Driven = { target, look: systemOf(server.pid) };
+  const reportDir = join(root, name.replaceAll(/\W+/gu, '-').toLowerCase());
+  const dataDir = join(reportDir, 'data');
+  // The last of two options --data-dir counts.
+  const start = ['--data-dir', dataDir, '--log-level', 'warn', ...flagsOf(options)];
+  return await withServer({ baseUrl: '', allowRemote: false, start, reportDir }, interrupts, async (driven) => {
     const load = await drive(effort.usersPerSecond, effort.loadSeconds, effort, driven, interrupts);
     const capacity = withCapacity ? await findCapacity(effort, driven, interrupts) : undefined;
     await use?.(dataDir);
-    return { configuration: configuration.name, ...summarise(load, effort), capacity };
-  } finally {
-    await server.stop(interrupts.atOnce);
-  }
+    return { configuration: name, ...summarise(load, effort), capacity };
+  });
 }
 
 function summarise(
@@ -90,35 +80,26 @@ function summarise(
   return { load, cpu, isSaturated: saturationReasons(outcome).length > 0, maxStallMs: stalls.maxStallMs };
 }
 
+/** Rejects when the run is interrupted: a measurement that was cut is none. */
 async function drive(
   usersPerSecond: number,
   seconds: number,
-  effort: Effort,
-  { target, look }: Driven,
+  { warmUpSeconds }: Effort,
+  driven: Driven,
   interrupts: Interrupts,
 ): Promise<Measurement> {
-  const plan: Plan = {
-    type: 'load',
-    phases: [steady(usersPerSecond, effort.warmUpSeconds + seconds)],
-    address: target.address,
-    host: target.host,
-    checks: 'strict',
-    deadlineMs,
-    countFromMs: effort.warmUpSeconds * 1_000,
-  };
-  const measured = await measure(plan, { target, look }, { ...interrupts, processes: 1, onSecond: () => undefined });
-  interrupts.stopping.throwIfAborted(); // What was cut is no measurement.
+  const options = { warmUpSeconds, seconds, processes: 1, deadlineMs };
+  const measured = await measureRate(usersPerSecond, options, driven, interrupts);
+  interrupts.stopping.throwIfAborted();
   return measured;
 }
 
-/** A generator that falls behind does not end the search: its lateness counts as latency, so it never flatters. */
+/** A saturated generator does not end the search: its lateness counts as latency, so it never improves a result. */
 async function findCapacity(effort: Effort, driven: Driven, interrupts: Interrupts): Promise<number> {
-  const rates = new Map<number, number>();
-  const highest = await searchRate(effort.usersPerSecond, effort.bisections, async (rate) => {
-    const { outcome } = await drive(rate, effort.stepSeconds, effort, driven, interrupts);
-    const { p99Ms, failed, requestsPerSecond } = latenciesOf(outcome.total(), effort.stepSeconds);
-    rates.set(rate, requestsPerSecond);
-    return failed === 0 && p99Ms <= effort.p99Ms;
-  });
-  return rates.get(highest) ?? 0;
+  const attempt = async (rate: number): Promise<CapacityStep> => {
+    const step = judgeStep(rate, await drive(rate, effort.stepSeconds, effort, driven, interrupts), effort);
+    return { ...step, verdict: step.failed === 0 && step.p99Ms <= effort.p99Ms ? 'held' : 'missed' };
+  };
+  const { usersPerSecond, steps } = await search(effort.usersPerSecond, interrupts.stopping, attempt, effort.precision);
+  return steps.find((step) => step.usersPerSecond === usersPerSecond)?.requestsPerSecond ?? 0;
 }

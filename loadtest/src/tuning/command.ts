@@ -4,9 +4,10 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 
-import type { Interrupts } from '../load-test.ts';
+import type { Io } from '../io.ts';
+import { number } from '../options.ts';
 import { UsageError } from '../usage-error.ts';
 import { ablate, after, before, messenger, optimisations, type Configuration } from './configurations.ts';
 import { replaceMarked } from './marked-section.ts';
@@ -14,12 +15,6 @@ import { measureQueryPairs, type PairResult } from './query-pairs.ts';
 import { rotate } from './statistics.ts';
 import { renderFindings, type Findings } from './tables.ts';
 import { visit, type Effort, type Visit } from './visit.ts';
-
-export interface Io extends Interrupts {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-}
 
 interface Flags {
   readonly quick: boolean;
@@ -33,45 +28,20 @@ interface Flags {
 const compared = [before, after, messenger];
 const all = [...compared, ...optimisations.map(ablate)];
 
-const exitCodes = { done: 0, unusable: 2, interrupted: 130 } as const;
-
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Runs the benchmark. Resolves with the exit code: 0, 2 when an option or the page is wrong, 130 after Ctrl-C. */
-export async function runProgram(args: readonly string[], io: Io): Promise<number> {
-  const command = createCommand(io);
-  try {
-    command.parse(args, { from: 'user' });
-    await writeFindings(command.opts<Flags>(), io);
-    return exitCodes.done;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.unusable;
-    if (error instanceof UsageError) io.err(`${error.message}\n`);
-    else if (!io.stopping.aborted) throw error;
-    return error instanceof UsageError ? exitCodes.unusable : exitCodes.interrupted;
-  }
-}
-
-function createCommand(io: Io): Command {
-  return new Command('bench:tuning')
+/** `npm run bench:tuning`. */
+export function addTuningCommand(program: Command, io: Io): Command {
+  return program
+    .command('tuning')
     .description("Measures the guide's settings against each other, and writes the tables into a page.")
     .option('--quick', 'under ten minutes, and labelled so', false)
-    .option('--no-capacity', 'leave the capacities out: on a machine that is not idle they mean nothing')
-    .option('--rounds <count>', 'how often each configuration is measured', wholeNumber(3, 99), 3)
-    .option('--rate <users>', 'users per second of the common load', wholeNumber(1, 10_000), 100)
-    .option('--p99 <ms>', 'the highest 99th percentile of a rate that counts as held', wholeNumber(1, 60_000), 500)
-    .option('--page <file>', 'what the tables are written into', join(root, 'docs/performance.md'))
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({ writeOut: io.out, writeErr: io.err });
-}
-
-function wholeNumber(from: number, to: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/u.test(text) && value >= from && value <= to) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
-  };
+    .option('--no-capacity', 'without the capacities, which need an idle machine')
+    .option('--rounds <count>', 'how often each configuration is measured', number(3, 99, true), 3)
+    .option('--rate <users>', 'users per second of the common load', number(1, 10_000, true), 100)
+    .option('--p99 <ms>', 'the highest 99th percentile of a rate that counts as held', number(1, 60_000, true), 500)
+    .option('--page <file>', 'the page to write the tables into', join(root, 'docs/performance.md'))
+    .action(async (flags: Flags) => writeFindings(flags, io));
 }
 
 async function writeFindings(flags: Flags, io: Io): Promise<void> {
@@ -80,7 +50,7 @@ async function writeFindings(flags: Flags, io: Io): Promise<void> {
   replaceMarked(old, ''); // Now, not after an hour.
   const content = renderFindings(await measureAll(flags, io));
   await writeFile(flags.page, replaceMarked(await readPage(flags.page), content));
-  io.out(`${content}\n\nWritten into ${flags.page}\n`);
+  io.out.write(`${content}\n\nWritten into ${flags.page}\n`);
 }
 
 function refuseForeignServer(env: Io['env']): void {
@@ -108,7 +78,7 @@ async function measureAll(flags: Flags, io: Io): Promise<Findings> {
       pairs = await measureQueryPairs(dataDir);
     };
     for (let round = 0; round < rounds; round++) {
-      io.out(`round ${round + 1} of ${rounds}\n`);
+      io.out.write(`round ${round + 1} of ${rounds}\n`);
       const isLast = round === rounds - 1;
       found.push(await measureRound(round, { folder, effort, pressed, useAfter: isLast ? useAfter : undefined, io }));
     }
@@ -120,16 +90,16 @@ async function measureAll(flags: Flags, io: Io): Promise<Findings> {
 
 function effortOf({ quick, rate: usersPerSecond, p99: p99Ms }: Flags): Effort {
   return quick
-    ? { usersPerSecond, loadSeconds: 3, warmUpSeconds: 1, stepSeconds: 2, bisections: 2, p99Ms }
-    : { usersPerSecond, loadSeconds: 20, warmUpSeconds: 3, stepSeconds: 8, bisections: 4, p99Ms };
+    ? { usersPerSecond, loadSeconds: 3, warmUpSeconds: 1, stepSeconds: 2, precision: 1.19, p99Ms }
+    : { usersPerSecond, loadSeconds: 20, warmUpSeconds: 3, stepSeconds: 8, precision: 1.05, p99Ms };
 }
 
 interface Round {
   readonly folder: string;
   readonly effort: Effort;
-  /** Whose capacity is looked for. */
+  /** Those whose capacity is measured. */
   readonly pressed: readonly Configuration[];
-  /** Looks at the server of `After`; its rows must not be in the way of a further round. */
+  /** Uses the server of `After`; the rows that it adds would change a further round. */
   readonly useAfter: ((dataDir: string) => Promise<void>) | undefined;
   readonly io: Io;
 }
@@ -142,7 +112,7 @@ async function measureRound(round: number, { folder, effort, pressed, useAfter, 
     const use = configuration === after ? useAfter : undefined;
     const one = await visit(configuration, { root: folder, effort, withCapacity, interrupts: io, use });
     visits.push(one);
-    io.out(`${renderVisit(one)}\n`);
+    io.out.write(`${renderVisit(one)}\n`);
   }
   return visits;
 }
