@@ -13,6 +13,7 @@ export const errorCodes = {
   user_not_found: { status: 404, title: 'There is no user with this id' },
   method_not_allowed: { status: 405, title: 'This address does not support this method' },
   request_timeout: { status: 408, title: 'The request was not complete or not answered in time' },
+  precondition_failed: { status: 412, title: 'It is not, or no longer, in a state that If-Match names; read it again' },
   body_too_large: { status: 413, title: 'The body is larger than the server accepts' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json, not encoded further' },
   expectation_failed: { status: 417, title: 'The only expectation that the server meets is 100-continue' },

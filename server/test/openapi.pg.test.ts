@@ -15,10 +15,14 @@ const Content = Type.Record(
   Type.String(),
   Type.Object({ examples: Type.Optional(Type.Record(Type.String(), Type.Object({ value: Type.Unknown() }))) }),
 );
+const Response = Type.Object({
+  content: Type.Optional(Content),
+  headers: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+});
 const Operation = Type.Object({
   operationId: Type.String(),
   description: Type.String(),
-  responses: Type.Record(Type.String(), Type.Object({ content: Type.Optional(Content) })),
+  responses: Type.Record(Type.String(), Response),
 });
 const Document = Type.Object({
   openapi: Type.String(),
@@ -105,6 +109,7 @@ const calls: Readonly<Record<string, Call>> = {
   'too much': { operation: 'create_user', method: 'POST', url: list, payload: { first_name: 'x'.repeat(1_100_000) } },
   'a wrong id': { operation: 'read_user', method: 'GET', url: `${list}/x` },
   'a wrong limit': { operation: 'list_users', method: 'GET', url: `${list}?limit=0` },
+  'a wrong If-Match': { operation: 'delete_user', method: 'DELETE', url: user, headers: { 'if-match': 'x' } },
   'a wrong token': { operation: 'read_user', method: 'GET', url: user, headers: { 'consistency-token': 'x' } },
   'an unknown user to read': { operation: 'read_user', method: 'GET', url: user },
   'an unknown user to replace': { operation: 'replace_user', method: 'PUT', url: user, payload: names },
@@ -112,11 +117,19 @@ const calls: Readonly<Record<string, Call>> = {
   'an unknown user to delete': { operation: 'delete_user', method: 'DELETE', url: user },
 };
 
+/** Each header that the document names for the answer, but for those of some answers only. */
+function assertHeaders(answer: LightMyRequestResponse, { headers = {} }: Static<typeof Response>): void {
+  const named = Object.keys(headers);
+  for (const name of named.filter((one) => !['Consistency-Token', 'Link', 'Retry-After'].includes(one)))
+    assert.ok(answer.headers[name.toLowerCase()] !== undefined, `${name} of ${answer.statusCode}`);
+}
+
 /** The answer is one that the document describes: its status, its type, and the code of a refusal. */
 async function assertDescribed(answer: LightMyRequestResponse, operation: string): Promise<void> {
   const operations = await listOperations();
   const described = operations.find(({ operationId }) => operationId === operation)?.responses[answer.statusCode];
   assert.ok(described, `${operation} answers ${answer.statusCode}`);
+  assertHeaders(answer, described);
   const type = String(answer.headers['content-type']).split(';')[0];
   const { [String(type)]: content } = described.content ?? {};
   assert.ok(
@@ -128,6 +141,17 @@ async function assertDescribed(answer: LightMyRequestResponse, operation: string
   assert.ok(content.examples?.[code], `${operation} refuses with ${code}`);
 }
 
+test('what was not changed is a 304 with the headers that the document names, and without a body', async () => {
+  const { id } = (await app().http.inject({ method: 'POST', url: list, payload: names })).json<{ id: string }>();
+  const headers = { 'if-none-match': '*' };
+  const answer = await app().http.inject({ url: `${list}/${id}`, headers });
+  const operation = (await listOperations()).find(({ operationId }) => operationId === 'read_user');
+  assert(operation?.responses['304']);
+  assert.equal(operation.responses['304'].content, undefined);
+  assertHeaders(answer, operation.responses['304']);
+  assert.deepEqual([answer.statusCode, answer.body], [304, '']);
+});
+
 describe('the document describes the answer to', () => {
   for (const [name, { operation, ...call }] of Object.entries(calls))
     test(name, async () => assertDescribed(await app().http.inject(call), operation));
@@ -138,6 +162,17 @@ describe('the document describes the answer to', () => {
     await assertDescribed(await app().http.inject({ method: 'GET', url }), 'read_user');
     await assertDescribed(await app().http.inject({ method: 'PUT', url, payload: names }), 'replace_user');
     await assertDescribed(await app().http.inject({ method: 'PATCH', url, payload: names }), 'update_user');
+    const wrong = { 'if-match': '"x"' };
+    await assertDescribed(await app().http.inject({ method: 'GET', url, headers: wrong }), 'read_user');
+    await assertDescribed(
+      await app().http.inject({ method: 'PUT', url, headers: wrong, payload: names }),
+      'replace_user',
+    );
+    await assertDescribed(
+      await app().http.inject({ method: 'PATCH', url, headers: wrong, payload: names }),
+      'update_user',
+    );
+    await assertDescribed(await app().http.inject({ method: 'DELETE', url, headers: wrong }), 'delete_user');
     assert.equal((await app().http.inject({ method: 'DELETE', url })).statusCode, 204);
   });
 });

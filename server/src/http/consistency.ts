@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 
 import { decodeToken, type Position } from '../db/position.ts';
-import { AppError } from '../lib/app-error.ts';
+import { invalidHeader, type AppError } from '../lib/app-error.ts';
 
 /** What clients get with a write and send with their reads, so that they read what they wrote. */
 export const tokenHeader = 'consistency-token';
@@ -26,6 +26,5 @@ export function readToken(header: string | string[] | undefined): Position | und
 }
 
 function invalidToken(): AppError {
-  const message = 'is not a token that this server gave out';
-  return new AppError('invalid_request', { errors: [{ in: 'headers', field: 'Consistency-Token', message }] });
+  return invalidHeader('Consistency-Token', 'is not a token that this server gave out');
 }

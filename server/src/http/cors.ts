@@ -2,7 +2,7 @@ import type { FastifyCorsOptions } from '@fastify/cors';
 
 import { tokenHeader } from './consistency.ts';
 
-const exposedHeaders = ['location', 'link', 'request-id', 'retry-after', tokenHeader];
+const exposedHeaders = ['location', 'link', 'etag', 'request-id', 'retry-after', tokenHeader];
 
 /** For @fastify/cors, which answers preflights and gives all answers of Fastify their headers. */
 export function corsOptions(origins: readonly string[]): FastifyCorsOptions {

@@ -24,3 +24,8 @@ export class AppError extends Error {
     this.reason = options.reason;
   }
 }
+
+/** The refusal of one header, by the name that clients know. */
+export function invalidHeader(field: string, message: string): AppError {
+  return new AppError('invalid_request', { errors: [{ in: 'headers', field, message }] });
+}

@@ -1,3 +1,5 @@
+import { existsInCalendar } from './calendar.ts';
+
 /** A place in the list of users: right after the user with this creation time and id. */
 export interface PageCursor {
   readonly createdAt: string;
@@ -19,10 +21,4 @@ export function decodeCursor(cursor: string): PageCursor | undefined {
   if (seconds === undefined || !existsInCalendar(seconds)) return undefined;
   const comma = text.indexOf(',');
   return { createdAt: text.slice(0, comma), id: text.slice(comma + 1) };
-}
-
-/** `Date` accepts the 30th of February and reads another day; and it knows a year 0, which PostgreSQL does not. */
-function existsInCalendar(seconds: string): boolean {
-  const time = Date.parse(`${seconds}Z`);
-  return !seconds.startsWith('0000') && Number.isFinite(time) && new Date(time).toISOString().startsWith(seconds);
 }

@@ -1,9 +1,13 @@
 import { pageLimitDefault } from '@messenger/protocol/limits';
-import type { FastifyReply } from 'fastify';
+import type { User, UserNamesPatch } from '@messenger/protocol/users';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
 
+import { isUnchanged, readTags, refuseConditions } from '../http/preconditions.ts';
 import { jsonType } from '../http/security-headers.ts';
 import type { HttpServer } from '../http/server.ts';
 import { createUser, deleteUser, listUsers, readUser, replaceUser, updateUser } from './user-schemas.ts';
+import { tagOf, versionsOf } from './user-versions.ts';
 import type { Users } from './users.ts';
 
 const prefix = '/api/v1/users';
@@ -28,8 +32,9 @@ async function sendBytes(reply: FastifyReply, bytes: Buffer): Promise<never> {
 /** The users API of the guide, and what it lacks: PATCH, pages by key, and errors that say what is wrong. */
 export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): void {
   app.post(prefix, createUser, async (request, reply) => {
+    refuseConditions(request.headers, 'If-Match', 'If-None-Match');
     const user = await users.create(request.body, request.caller);
-    reply.code(201).header('location', `${prefix}/${user.id}`);
+    reply.code(201).header('location', `${prefix}/${user.id}`).header('etag', tagOf(user));
     return user;
   });
 
@@ -41,19 +46,35 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
     return await sendBytes(reply, json);
   });
 
-  app.get(`${prefix}/:id`, readUser, async (request) => users.get(request.params.id, request.caller));
+  app.get(`${prefix}/:id`, readUser, async (request, reply) => {
+    const user = await users.get(request.params.id, request.caller);
+    const tag = tagOf(user);
+    reply.header('etag', tag);
+    if (isUnchanged(request.headers, tag)) return await reply.code(304).send(null);
+    return user;
+  });
 
-  app.put(`${prefix}/:id`, replaceUser, async (request) =>
-    users.rename(request.params.id, request.body, request.caller),
-  );
+  const rename = async ({ params, body, headers, caller }: Renaming, reply: FastifyReply): Promise<User> => {
+    const user = await users.rename(params.id, body, caller, wantedVersions(headers));
+    reply.header('etag', tagOf(user));
+    return user;
+  };
+  app.put(`${prefix}/:id`, replaceUser, rename);
+  app.patch(`${prefix}/:id`, updateUser, rename);
 
-  app.patch(`${prefix}/:id`, updateUser, async (request) =>
-    users.rename(request.params.id, request.body, request.caller),
-  );
-
-  app.delete(`${prefix}/:id`, deleteUser, async (request, reply) => {
-    await users.delete(request.params.id, request.caller);
+  app.delete(`${prefix}/:id`, deleteUser, async ({ params, headers, caller }, reply) => {
+    await users.delete(params.id, caller, wantedVersions(headers));
     reply.code(204);
     return null;
   });
+}
+
+interface Renaming extends Pick<FastifyRequest, 'headers' | 'caller'> {
+  readonly params: { readonly id: string };
+  readonly body: UserNamesPatch;
+}
+
+function wantedVersions(headers: IncomingHttpHeaders): readonly string[] | undefined {
+  refuseConditions(headers, 'If-None-Match');
+  return versionsOf(readTags(headers, 'If-Match'));
 }

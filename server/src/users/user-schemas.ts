@@ -11,20 +11,43 @@ function withHeaders<Schema extends object>(schema: Schema, others: Readonly<Rec
   return { ...schema, headers: Object.fromEntries(headers) };
 }
 
-const One = withHeaders(User);
-const Created = withHeaders(User, { Location: 'The address of the new user' });
+const ETag = 'The version of the user, for `If-Match` and `If-None-Match`';
+const One = withHeaders(User, { ETag });
+const Created = withHeaders(User, { ETag, Location: 'The address of the new user' });
 const Page = withHeaders(Type.Array(User, { title: 'UserPage', description: 'Users, newest first' }), {
   Link: 'On a full page, the address of the next one: `<…>; rel="next"`',
 });
 const Deleted = withHeaders(Type.Null({ description: 'The user is gone' }));
 
-const shared = { tags: ['users'], headers: TokenHeaders };
+/** What an answer of 304 carries. */
+function unchanged(tag: string) {
+  return withHeaders(Type.Null({ description: 'Not changed: the client has this version' }), { ETag: tag });
+}
+
+const ifMatch = Type.Optional(
+  Type.String({
+    description: 'Entity tags: refused with `precondition_failed` unless the user has one of these versions',
+  }),
+);
+const ifNoneMatch = Type.Optional(
+  Type.String({ description: 'Entity tags that the client has: when one of them is current, the answer is 304' }),
+);
+const ReadingHeaders = Type.Object({
+  ...TokenHeaders.properties,
+  'if-match': ifMatch,
+  'if-none-match': ifNoneMatch,
+});
+const ChangingHeaders = Type.Object({ ...TokenHeaders.properties, 'if-match': ifMatch });
+
+const shared = { tags: ['users'] };
 const aboutOne = { ...shared, params: UserPath };
-const ofOne = { refusals: ['user_not_found'] as const };
+const changingOne = { ...aboutOne, headers: ChangingHeaders };
+const ofOne = { refusals: ['user_not_found', 'precondition_failed'] as const };
 
 export const createUser = {
   schema: {
     ...shared,
+    headers: TokenHeaders,
     operationId: 'create_user',
     summary: 'Create a user',
     description: 'Names are trimmed and stored in NFC.',
@@ -36,6 +59,7 @@ export const createUser = {
 export const listUsers = {
   schema: {
     ...shared,
+    headers: TokenHeaders,
     operationId: 'list_users',
     summary: 'List users, newest first',
     description: 'Follow the `Link` header for further pages: each costs the same, however deep.',
@@ -48,17 +72,18 @@ export const readUser = {
   config: ofOne,
   schema: {
     ...aboutOne,
+    headers: ReadingHeaders,
     operationId: 'read_user',
     summary: 'Read a user',
     description: 'Send the newest `Consistency-Token` to read what was written before.',
-    response: { 200: One },
+    response: { 200: One, 304: unchanged(ETag) },
   },
 };
 
 export const replaceUser = {
   config: ofOne,
   schema: {
-    ...aboutOne,
+    ...changingOne,
     operationId: 'replace_user',
     summary: 'Change both names',
     description: 'Repeating the call changes `updated_at` alone.',
@@ -70,7 +95,7 @@ export const replaceUser = {
 export const updateUser = {
   config: ofOne,
   schema: {
-    ...aboutOne,
+    ...changingOne,
     operationId: 'update_user',
     summary: 'Change one name or both',
     description: 'Names that are left out stay as they are.',
@@ -82,7 +107,7 @@ export const updateUser = {
 export const deleteUser = {
   config: ofOne,
   schema: {
-    ...aboutOne,
+    ...changingOne,
     operationId: 'delete_user',
     summary: 'Delete a user',
     description: 'A repeated call answers `user_not_found`.',

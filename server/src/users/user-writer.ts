@@ -4,6 +4,7 @@ import { alone } from '../db/batch.ts';
 import type { BatchableWrite } from '../db/batchable.ts';
 import { statement } from '../db/statement.ts';
 import type { Write, Writes } from '../db/writes.ts';
+import { deleteIf, renameIf, type Conditional, type ConditionalRename, type NotWritten } from './conditional-writes.ts';
 import { mergeRenames, userAfter, type Rename } from './merged-renames.ts';
 
 const insertOne = statement<User, [firstName: string, lastName: string]>(
@@ -165,12 +166,16 @@ export class UserWriter {
   readonly insert: Write<UserNames, User>;
   /** Resolves with the user as it is now, or undefined when there is none. */
   readonly update: Write<Rename, User | undefined>;
+  readonly updateIf: Write<ConditionalRename, User | NotWritten>;
   /** Resolves with whether there was such a user. */
   readonly delete: Write<string, boolean>;
+  readonly deleteIf: Write<Conditional, 'deleted' | NotWritten>;
 
   constructor(writes: Writes) {
     this.insert = writes.prepare(insert);
     this.update = writes.prepare(update);
+    this.updateIf = writes.prepare(renameIf);
     this.delete = writes.prepare(remove);
+    this.deleteIf = writes.prepare(deleteIf);
   }
 }

@@ -3,6 +3,7 @@ import type { User, UserNames, UserNamesPatch, UserPageQuery } from '@messenger/
 
 import type { Caller } from '../db/caller.ts';
 import { AppError } from '../lib/app-error.ts';
+import type { NotWritten } from './conditional-writes.ts';
 import { decodeCursor, encodeCursor } from './page-cursor.ts';
 import type { UserReader } from './user-reader.ts';
 import type { UserWriter } from './user-writer.ts';
@@ -16,7 +17,7 @@ export interface UserPage {
 
 /**
  * What can be done with users. Reads are as fresh as the caller's token says and are cancelled when the caller is gone;
- * writes that have begun are finished. Rejects with `AppError`: `user_not_found`, `invalid_request`, and those of the
+ * writes that have begun are finished. Rejects with `AppError`: `user_not_found`, `invalid_request`, `precondition_failed`, and those of the
  * databases.
  */
 export class Users {
@@ -42,13 +43,26 @@ export class Users {
     return { users, next: last && encodeCursor({ createdAt: last.created_at, id: last.id }) };
   }
 
-  /** Also for a part of the names; those that are absent stay. */
-  async rename(id: string, names: UserNamesPatch, caller: Caller): Promise<User> {
-    return orNotFound(await this.#writer.update({ id: id.toLowerCase(), names }, caller));
+  /**
+   * Also for a part of the names; those that are absent stay. With `versions`, rejects with `precondition_failed` unless `updated_at` is
+   * one of them.
+   */
+  async rename(id: string, names: UserNamesPatch, caller: Caller, versions?: readonly string[]): Promise<User> {
+    const call = { id: id.toLowerCase(), names };
+    if (versions === undefined) return orNotFound(await this.#writer.update(call, caller));
+    const outcome = await this.#writer.updateIf({ ...call, versions }, caller);
+    if (typeof outcome === 'string') throw refusalOf(outcome);
+    return outcome;
   }
 
-  async delete(id: string, caller: Caller): Promise<void> {
-    if (!(await this.#writer.delete(id.toLowerCase(), caller))) throw new AppError('user_not_found');
+  /** `versions` as for `rename`. */
+  async delete(id: string, caller: Caller, versions?: readonly string[]): Promise<void> {
+    const call = id.toLowerCase();
+    const outcome =
+      versions === undefined
+        ? (await this.#writer.delete(call, caller)) || 'absent'
+        : await this.#writer.deleteIf({ id: call, versions }, caller);
+    if (outcome === 'absent' || outcome === 'changed') throw refusalOf(outcome);
   }
 
   async #page(limit: number, offset: number | undefined, after: string | undefined, caller: Caller): Promise<User[]> {
@@ -63,6 +77,10 @@ export class Users {
 function orNotFound(user: User | undefined): User {
   if (user === undefined) throw new AppError('user_not_found');
   return user;
+}
+
+function refusalOf(outcome: NotWritten): AppError {
+  return new AppError(outcome === 'absent' ? 'user_not_found' : 'precondition_failed');
 }
 
 function invalidQuery(field: string, message: string): AppError {

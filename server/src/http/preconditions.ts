@@ -1,0 +1,43 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+import { AppError, invalidHeader } from '../lib/app-error.ts';
+
+/** Entity tags as they were sent, `"x"` or `W/"x"`; `*` matches whatever is there. RFC 9110, 8.8.3 and 13.1. */
+export type EntityTags = '*' | readonly string[];
+
+const tag = String.raw`(?:W\/)?"[!#-~\u0080-\u00ff]*"`;
+const eachTag = new RegExp(tag, 'gu');
+const listOfTags = new RegExp(`^[ \\t,]*${tag}(?:[ \\t]*,[ \\t,]*${tag})*[ \\t,]*$`, 'u');
+
+/** Undefined without the header. Throws `invalid_request` when it is not `*` or a list of entity tags. */
+export function readTags(headers: IncomingHttpHeaders, field: 'If-Match' | 'If-None-Match'): EntityTags | undefined {
+  const text = field === 'If-Match' ? headers['if-match'] : headers['if-none-match'];
+  if (text === undefined) return undefined;
+  if (text.trim() === '*') return '*';
+  if (listOfTags.test(text)) return text.match(eachTag) ?? [];
+  throw invalidHeader(field, 'must be * or a list of entity tags, such as "x", "y"');
+}
+
+/**
+ * Whether a client that reads has the representation with this tag already: then the answer is 304. Throws `precondition_failed` when
+ * `If-Match` does not name it.
+ */
+export function isUnchanged(headers: IncomingHttpHeaders, current: string): boolean {
+  const wanted = readTags(headers, 'If-Match');
+  const isWeak = current.startsWith('W/');
+  if (wanted !== undefined && wanted !== '*' && (isWeak || !wanted.includes(current)))
+    throw new AppError('precondition_failed');
+  const known = readTags(headers, 'If-None-Match');
+  return known === '*' || (known?.some((one) => opaque(one) === opaque(current)) ?? false);
+}
+
+/** Without the mark of a weak tag: weak comparison ignores it. */
+function opaque(one: string): string {
+  return one.startsWith('W/') ? one.slice(2) : one;
+}
+
+/** Throws `invalid_request` for conditions that this request does not support: ignored, they would permit what the client excludes. */
+export function refuseConditions(headers: IncomingHttpHeaders, ...fields: ('If-Match' | 'If-None-Match')[]): void {
+  for (const field of fields)
+    if (readTags(headers, field) !== undefined) throw invalidHeader(field, 'is not supported by this method');
+}
