@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 import { changedOptions, needsRestart } from './changed-options.ts';
-import { loadConfig, optionTable, type Config } from './config.ts';
+import { optionTable, type Config } from './config.ts';
+import { loadConfig } from './load-config.ts';
 import { listOptions } from './lib/options.ts';
 
 function configOf(t: TestContext, yaml: string): Config {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { ConfigError, loadConfig, optionTable, type Config, type LoadedConfig } from './config.ts';
+import { optionTable, type Config, type LoadedConfig } from './config.ts';
+import { ConfigError, loadConfig } from './load-config.ts';
 import { renderEffectiveConfig } from './commands/effective-config.ts';
 import { flagOf, listOptions } from './lib/options.ts';
 import type { OptionSources } from './lib/read-options.ts';

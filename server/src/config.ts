@@ -12,9 +12,8 @@ import {
   text,
   type Values,
 } from './lib/options.ts';
-import { findConflicts, findUnknownVariables } from './config-checks.ts';
 import { leastOpen } from './db/connection-budget.ts';
-import { readOptions, type OptionSources, type ValueSources } from './lib/read-options.ts';
+import type { ValueSources } from './lib/read-options.ts';
 import { logFormats, logLevels } from './telemetry/log.ts';
 import { traceOptions } from './trace-options.ts';
 
@@ -382,17 +381,4 @@ export interface LoadedConfig {
   readonly config: Config;
   /** By `section.key`: `default`, or the name of the flag, variable, or file and key. */
   readonly sources: ValueSources;
-}
-
-/** A configuration that cannot be used. Every line of the message is a problem and names its source. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
-
-/** Reads the configuration, or throws a `ConfigError` with all its problems. */
-export function loadConfig(from: OptionSources): LoadedConfig {
-  const { values, sources, problems } = readOptions(optionTable, from);
-  const all = [...problems, ...findConflicts(values, sources), ...findUnknownVariables(from.env, optionTable)];
-  if (all.length > 0) throw new ConfigError(all.join('\n'));
-  return { config: values, sources };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { loadConfig } from './config.ts';
+import { loadConfig } from './load-config.ts';
 import type { Endpoints } from './db/endpoint.ts';
 import { connectionUrl, externalEndpoints } from './endpoints.ts';
 

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 
 import { noWatch } from '../test/collections.ts';
 
-import { loadConfig } from './config.ts';
+import { loadConfig } from './load-config.ts';
 import { monotonicClock } from './lib/clock.ts';
 import { listenForMetrics } from './metrics-listener.ts';
 import { findPort } from './process/port.ts';

@@ -3,7 +3,7 @@ import type { PoolServices } from './db/pool.ts';
 import { isLoopback } from './lib/loopback.ts';
 import { openFilesLimit } from './process/open-files-limit.ts';
 import { findPort } from './process/port.ts';
-import type { Watch } from './telemetry/collection.ts';
+import type { Watch } from './telemetry/live.ts';
 
 export interface MetricsListener {
   close(): Promise<void>;

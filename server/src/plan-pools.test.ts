@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { loadConfig } from './config.ts';
+import { loadConfig } from './load-config.ts';
 import type { Endpoint } from './db/endpoint.ts';
 import type { InspectedRead, ServerFacts } from './db/server-facts.ts';
 import { fitPools, planPools } from './plan-pools.ts';

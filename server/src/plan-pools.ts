@@ -22,7 +22,7 @@ interface PlannedServers {
  * room for both pools, as far as the numbers are defaults. Numbers that somebody asked for and that fit until then are kept.
  */
 export function planPools(loaded: LoadedConfig, workers: number, servers: PlannedServers): ConnectionBudget[] {
-  return wishesOf(loaded, servers).map(({ name, facts, wishes, wishesAsPrimary }) => {
+  return poolRequestsOf(loaded, servers).map(({ name, facts, wishes, wishesAsPrimary }) => {
     const { maxConnections, reservedConnections: reservedByServer } = facts;
     const { db, server } = loaded.config;
     const capacity = { name, maxConnections, reservedByServer, reserve: db.reservedConns };
@@ -54,15 +54,15 @@ interface ServerWishes {
 }
 
 /** A read server that is the write server itself shares its connections with it. Servers that are away are not counted. */
-function wishesOf(loaded: LoadedConfig, { write, reads }: PlannedServers): ServerWishes[] {
-  const ofRead = wishOf('read', loaded);
+function poolRequestsOf(loaded: LoadedConfig, { write, reads }: PlannedServers): ServerWishes[] {
+  const ofRead = poolRequest('read', loaded);
   const isWrite = ({ facts, isApart }: PlannedRead): boolean => isApart !== true && areOneServer(facts, write);
   const readName = (endpoint: Endpoint): string => (reads.length === 1 ? '' : ` ${placeOf(endpoint)}`);
   return [
     {
       name: 'The write server',
       facts: write,
-      wishes: [wishOf('write', loaded), ...reads.filter(isWrite).map(() => ofRead)],
+      wishes: [poolRequest('write', loaded), ...reads.filter(isWrite).map(() => ofRead)],
     },
     ...reads
       .filter((read) => !isWrite(read))
@@ -70,12 +70,12 @@ function wishesOf(loaded: LoadedConfig, { write, reads }: PlannedServers): Serve
         name: `The read server${readName(endpoint)}`,
         facts,
         wishes: [ofRead],
-        ...(isApart ? {} : { wishesAsPrimary: [wishOf('write', loaded), ofRead] }),
+        ...(isApart ? {} : { wishesAsPrimary: [poolRequest('write', loaded), ofRead] }),
       })),
   ];
 }
 
-function wishOf(role: Role, { config, sources }: LoadedConfig): PoolWish {
+function poolRequest(role: Role, { config, sources }: LoadedConfig): PoolWish {
   const section = `${role}Db` as const;
   const source = sources[`${section}.maxOpenConns`];
   return { role, maxOpen: config[section].maxOpenConns, askedBy: source === 'default' ? undefined : source };

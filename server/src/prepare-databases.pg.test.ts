@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { useDatabase } from '../test/database.ts';
 import { waitFor } from '../test/wait-for.ts';
-import { loadConfig } from './config.ts';
+import { loadConfig } from './load-config.ts';
 import { prepareStart, type PrepareOptions } from './prepare-databases.ts';
 import { createLog } from './telemetry/log.ts';
 

@@ -1,7 +1,8 @@
 import { before } from 'node:test';
 
 import { createApp, type App } from '../src/app.ts';
-import { loadConfig, type Config } from '../src/config.ts';
+import type { Config } from '../src/config.ts';
+import { loadConfig } from '../src/load-config.ts';
 import { leastOpen } from '../src/db/connection-budget.ts';
 import { listOf, type EndpointPair, type Endpoints } from '../src/db/endpoint.ts';
 import { monotonicClock } from '../src/lib/clock.ts';

@@ -1,6 +1,6 @@
-import type { Collection, Watch } from '../src/telemetry/collection.ts';
+import type { Collection } from '../src/telemetry/collection.ts';
 import { historyColumns } from '../src/telemetry/history.ts';
-import type { Live } from '../src/telemetry/live.ts';
+import type { Live, Watch } from '../src/telemetry/live.ts';
 import { sampleOf } from '../src/telemetry/live-sample.ts';
 
 /** Of a server that has done nothing. */

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 
-import { loadConfig, optionTable, type LoadedConfig } from '../config.ts';
+import { optionTable, type LoadedConfig } from '../config.ts';
+import { loadConfig } from '../load-config.ts';
 import { flagOf, listOptions, showValue, variablesOf } from '../lib/options.ts';
 
 const configFlag = '--config';

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../load-config.ts';
 import { exitCodes } from './io.ts';
 import { refusalOf } from './refusal.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../load-config.ts';
 import { monotonicClock } from '../lib/clock.ts';
 import { createLog } from '../telemetry/log.ts';
 import { migrate } from './migrate.ts';

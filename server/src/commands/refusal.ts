@@ -1,4 +1,4 @@
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../load-config.ts';
 import { describeRefusal } from '../db/errors.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 

@@ -4,7 +4,7 @@ import { afterEach, test } from 'node:test';
 
 import { useDatabase } from '../../test/database.ts';
 import { waitFor } from '../../test/wait-for.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../load-config.ts';
 import type { Endpoint } from '../db/endpoint.ts';
 import { start } from './start.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { parse } from 'yaml';
 
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../load-config.ts';
 import { exitCodes, type Io } from './io.ts';
 import { runProgram } from './program.ts';
 

@@ -8,7 +8,8 @@ import { after, before, test } from 'node:test';
 import { findBinaries } from './binaries.ts';
 import { embeddedEndpoints } from './socket-folder.ts';
 import { spawnOptions } from './spawn-options.ts';
-import { openSession } from './sql.ts';
+import { openSession } from '../db/session.ts';
+import { forMaintenance, maintenanceSession } from './sql.ts';
 import { ask, eventually, isAlive, makeTestSite, replicates, soon, type TestSite } from './test-pair.ts';
 
 let site: TestSite;
@@ -92,7 +93,10 @@ test('a postmaster that an earlier run left on the data is stopped in order, and
 
 /** A backend that is told nothing any more: stopped, as one that waits for a lock of the dead is for ever. */
 async function stopBackend(): Promise<{ pid: number; close: () => Promise<void> }> {
-  const session = await openSession((await embeddedEndpoints(site.options.dataDir)).write);
+  const session = await openSession(
+    forMaintenance((await embeddedEndpoints(site.options.dataDir)).write),
+    maintenanceSession,
+  );
   const { rows } = await session.client.query<{ pid: number }>('select pg_backend_pid() as pid');
   const pid = rows[0]?.pid ?? assert.fail('no backend');
   process.kill(pid, 'SIGSTOP');

@@ -1,6 +1,9 @@
 import type pg from 'pg';
 
+import type { Endpoint } from '../db/endpoint.ts';
+import { openSession, type Session } from '../db/session.ts';
 import { slotName } from './settings.ts';
+import { forMaintenance, maintenanceSession } from './sql.ts';
 import { poll, within } from './wait.ts';
 
 /** What the primary says about the standby's replication slot; undefined: there is none. */
@@ -17,7 +20,7 @@ const dropSlot =
 const cutOffStandby =
   'select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active';
 
-export async function findSlot(client: pg.Client, name: string = slotName): Promise<SlotState | undefined> {
+async function findSlot(client: pg.Client, name: string = slotName): Promise<SlotState | undefined> {
   const { rows } = await client.query<{ active: boolean; wal_status: string | null }>(readSlot, [name]);
   const [row] = rows;
   return row && { isActive: row.active, walStatus: row.wal_status ?? undefined };
@@ -39,4 +42,34 @@ export async function removeSlot(client: pg.Client, signal: AbortSignal, name: s
     return (await findSlot(client, name)) === undefined ? true : undefined;
   };
   await poll(isGone, { everyMs: 50, signal: within(signal, releaseMs) });
+}
+
+/** A primary that takes longer to answer about its slot counts as down. In ms. */
+const answerTimeoutMs = 2_000;
+
+/** Asks the primary about the standby's slot, over one connection that is opened again when it breaks. */
+export class SlotReader {
+  readonly #primary: Endpoint;
+  #session: Session | undefined;
+
+  constructor(primary: Endpoint) {
+    this.#primary = primary;
+  }
+
+  /** The slot, in an object because there may be none; undefined when the primary does not answer. */
+  async read(): Promise<{ readonly slot: SlotState | undefined } | undefined> {
+    try {
+      this.#session ??= await openSession(forMaintenance(this.#primary), { ...maintenanceSession, answerTimeoutMs });
+      return { slot: await findSlot(this.#session.client) };
+    } catch {
+      await this.close();
+      return undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.close();
+  }
 }

@@ -6,9 +6,9 @@ import { messageOf } from './error-code.ts';
 import { FollowCheck } from './follow-check.ts';
 import { type Failure, KeptPostgres } from './kept-postgres.ts';
 import { launch, type PairContext } from './launch.ts';
-import { PrimaryObserver } from './primary-observer.ts';
 import { RebuildSchedule } from './rebuild-schedule.ts';
 import { rebuildStandby } from './rebuild.ts';
+import { SlotReader } from './slot.ts';
 import { failsForCopies, faultTexts, type StorageFault } from './storage-fault.ts';
 
 /** How often the standby's fitness is judged. In ms. */
@@ -26,7 +26,7 @@ const mostFailures = 5;
  */
 export class Standby {
   readonly #context: PairContext;
-  readonly #observer: PrimaryObserver;
+  readonly #slot: SlotReader;
   readonly #schedule: RebuildSchedule;
   readonly #follow = new FollowCheck();
   readonly #ending = new AbortController();
@@ -42,7 +42,7 @@ export class Standby {
   constructor(context: PairContext) {
     this.#context = context;
     this.#faultLog = new RepeatLog(context.log);
-    this.#observer = new PrimaryObserver(context.endpoints.write);
+    this.#slot = new SlotReader(context.endpoints.write);
     this.#schedule = new RebuildSchedule(context.clock);
   }
 
@@ -87,7 +87,7 @@ export class Standby {
       await this.#check();
       await sleep(checkMs, undefined, { signal }).catch(() => {});
     }
-    await this.#observer.close();
+    await this.#slot.close();
   }
 
   /** Starts the server without waiting: a copy that never becomes readable has to be noticed by the checks. */
@@ -110,7 +110,7 @@ export class Standby {
   }
 
   async #check(): Promise<void> {
-    const seen = await this.#observer.observe();
+    const seen = await this.#slot.read();
     if (this.#ending.signal.aborted) return;
     if (seen === undefined) {
       this.#follow.reset();

@@ -6,10 +6,7 @@ const windowMs = 100;
 /** A window that took so long tells of a process that did not run, or had nothing to do: not of its requests. */
 const longestWindowMs = 2 * windowMs;
 
-/**
- * Requests that may always be at work. So many are never a queue, and without any nobody would learn that a database
- * which stood still is back.
- */
+/** Always admitted: so few are never a queue, and without them recovery would go unnoticed. */
 const leastAtWork = 64;
 
 /** While a queue is cut down, this part of `maxQueueMs` is left to it: enough to keep a server busy. */

@@ -1,5 +1,4 @@
 import type { Clock } from '../lib/clock.ts';
-import type { Exchange } from './exchange.ts';
 
 /** A deadline is kept within this time. One timer for all requests: one for each would cost each of them. */
 const tickMs = 50;
@@ -8,7 +7,7 @@ const tickMs = 50;
  * Ends the requests that take too long. All have the same time, from their headers to the end of their answer, so that the
  * oldest is late first.
  */
-export class Deadlines {
+export class Deadlines<Exchange extends { readonly beganMs: number }> {
   readonly #timeoutMs: number;
   readonly #clock: Clock;
   readonly #onLate: (exchange: Exchange) => void;

@@ -22,7 +22,7 @@ export interface ExchangeServices {
   readonly clock: Clock;
   readonly admission: Admission;
   readonly connections: Connections;
-  readonly deadlines: Deadlines;
+  readonly deadlines: Deadlines<Exchange>;
   readonly observer?: HttpObserver | undefined;
 }
 

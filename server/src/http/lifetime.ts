@@ -5,10 +5,9 @@ import { hasArrived, type Exchange } from './exchange.ts';
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Answers for a handler that is late, with 408; what it awaits sees `request.lifetime` abort. Where that cannot be called back,
- * because it was sent and writes, the answer is `outcome_unknown`. What comes after that has
- * nobody to go to, and is dropped. (Fastify's own `handlerTimeout` does not do: it takes the end of a request's body for
- * the client's departure.)
+ * Answers for a handler that is late, with 408; what it awaits sees `request.lifetime` abort. For a write that was sent, the
+ * answer is `outcome_unknown`. Later results are discarded. (Fastify's `handlerTimeout` is unsuitable: it takes the end of a
+ * request's body for a disconnect.)
  */
 export function endLate(exchange: Exchange): void {
   const { response, reply } = exchange;

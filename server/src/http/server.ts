@@ -158,7 +158,7 @@ function readHeaders({ headers, is404 }: FastifyRequest, exchange: Exchange): Ap
  * Work is what handlers do: a client that is slow to send its body or to read its answer is no load; and that the server
  * says how it is does not mean that it gets anything done.
  */
-function followHandlers(app: FastifyInstance, deadlines: Deadlines): void {
+function followHandlers(app: FastifyInstance, deadlines: Deadlines<Exchange>): void {
   app.addHook('onRoute', (route) => {
     const { handler, url, config } = route;
     const isWork = !isAlwaysAnswered(url);

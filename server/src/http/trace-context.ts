@@ -1,15 +1,8 @@
 import type { Span } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-import type { RequestTraces } from '../telemetry/request-traces.ts';
+import type { RequestTraces, TraceParent } from '../telemetry/request-traces.ts';
 import { clientGone, exchangeOf } from './exchange.ts';
-
-/** Where a request comes from, in the words of the W3C's Trace Context: ids in lower-case hex. */
-export interface TraceParent {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly isSampled: boolean;
-}
 
 const pattern =
   /^(?!ff)(?<version>[\da-f]{2})-(?<traceId>[\da-f]{32})-(?<spanId>[\da-f]{16})-(?<flags>[\da-f]{2})(?<rest>-.*)?$/u;

@@ -2,8 +2,9 @@ import type { SendHandle } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 
 import { OperatorError } from '../lib/operator-error.ts';
-import type { Measurement, Watch } from '../telemetry/collection.ts';
+import type { Measurement } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
+import type { Watch } from '../telemetry/live.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
 import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';

@@ -1,6 +1,6 @@
 import { withDeadline } from '../lib/with-deadline.ts';
-import type { Collection, Measurement, Watch } from '../telemetry/collection.ts';
-import type { Live } from '../telemetry/live.ts';
+import type { Collection, Measurement } from '../telemetry/collection.ts';
+import type { Live, Watch } from '../telemetry/live.ts';
 import { createInheritance, giveListeners } from './listener-handover.ts';
 import type { SupervisorMessage, WatchQuestion, WorkerMessage, WorkerReport } from './messages.ts';
 

@@ -1,4 +1,3 @@
-import type { AskLive } from './live.ts';
 import type { Snapshot } from './metrics.ts';
 import type { SlowStatement } from './slow-statements.ts';
 
@@ -31,11 +30,3 @@ export interface ObservedWorker {
  * answer. Whoever wants one each second asks each second, for one that may be half a second old: then all who ask share it.
  */
 export type Collect = (maxAgeMs?: number) => Promise<Collection>;
-
-/** How one asks for what all processes know together, from any of them, and tells it what only the supervisor keeps. */
-export interface Watch {
-  readonly collect: Collect;
-  readonly live: AskLive;
-  /** A wrong token of the operator came from this address. */
-  readonly wrongToken: (address: string) => void;
-}

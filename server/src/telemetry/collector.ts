@@ -26,14 +26,13 @@ export interface CollectorOptions {
 }
 
 /**
- * Puts together what all processes have counted, and keeps what those have counted that are gone or silent: a total never falls.
- * A worker that is killed takes with it what it has counted since the last collection, so somebody has to ask all the time
- * (`LiveWatch`).
+ * Merges the metrics of all processes. Counts of workers that ended or do not answer are kept, so a total never falls. The counts of a
+ * killed worker since the last collection are lost, so `LiveWatch` collects all the time.
  */
 export class Collector {
   readonly #options: CollectorOptions;
   readonly #last = new Map<number, Snapshot>();
-  #ofTheDead: Snapshot = {};
+  #retired: Snapshot = {};
   #newest: { readonly collection: Collection; readonly atMs: number } | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<Collection> | undefined;
@@ -45,7 +44,7 @@ export class Collector {
   readonly collect: Collect = async (maxAgeMs = 0) => {
     const age = this.#options.clock.now() - (this.#newest?.atMs ?? Number.NEGATIVE_INFINITY);
     if (this.#newest !== undefined && maxAgeMs > 0 && age <= maxAgeMs) return this.#newest.collection;
-    // Who comes while one is made waits for the next: what he has seen happen may be missing in this one.
+    // A caller during a collection waits for the next one: this one may lack what the caller has seen.
     this.#next ??= this.#inTurn(async () => {
       this.#next = undefined;
       return await this.#make();
@@ -53,7 +52,7 @@ export class Collector {
     return await this.#next;
   };
 
-  /** One at a time: of two that overlap, the older could bring a dead worker back, and it would be counted twice. */
+  /** One at a time: of two that overlap, the older could add a retired worker again, and count it twice. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#running.then(work);
     this.#running = turn.catch(() => undefined);
@@ -65,7 +64,7 @@ export class Collector {
     const [measured, postgres] = await Promise.all([this.#askWorkers(), measurePostgres()]);
     const silent = new Set(measured.flatMap(({ id, measurement }) => (measurement === undefined ? [id] : [])));
     const ofWorkers = [...this.#last].map(([id, snapshot]) => (silent.has(id) ? onlyCounted(snapshot) : snapshot));
-    const metrics = mergeSnapshots([this.#ofTheDead, ...ofWorkers, measureSupervisor(silent.size), postgres]);
+    const metrics = mergeSnapshots([this.#retired, ...ofWorkers, measureSupervisor(silent.size), postgres]);
     const workers = measured.map(({ worker, pid, measurement }) => ({ worker, pid, metrics: measurement?.metrics }));
     const slowStatements = measured
       .flatMap(({ measurement }) => measurement?.slowStatements ?? [])
@@ -84,13 +83,13 @@ export class Collector {
   async #askWorkers(): Promise<readonly MeasuredWorker[]> {
     const measured = await this.#options.measureWorkers();
     const alive = new Set(measured.map(({ id }) => id));
-    for (const [id, snapshot] of this.#last) if (!alive.has(id)) this.#bury(id, snapshot);
+    for (const [id, snapshot] of this.#last) if (!alive.has(id)) this.#retire(id, snapshot);
     for (const { id, measurement } of measured) if (measurement !== undefined) this.#last.set(id, measurement.metrics);
     return measured;
   }
 
-  #bury(id: number, snapshot: Snapshot): void {
+  #retire(id: number, snapshot: Snapshot): void {
     this.#last.delete(id);
-    this.#ofTheDead = mergeSnapshots([this.#ofTheDead, onlyCounted(snapshot)]);
+    this.#retired = mergeSnapshots([this.#retired, onlyCounted(snapshot)]);
   }
 }

@@ -1,3 +1,4 @@
+import type { Collect } from './collection.ts';
 import type { Level, ServerEvent } from './events.ts';
 import type { HistoryRow } from './history.ts';
 import type { LiveSample } from './live-sample.ts';
@@ -43,3 +44,11 @@ export interface Finding {
 
 /** Resolves with the next sample that the reader does not have, within about two seconds; at once with the newest for `nothingSeen`. */
 export type AskLive = (seen: Seen) => Promise<Live>;
+
+/** What any process can ask for and report; the supervisor knows the answers. */
+export interface Watch {
+  readonly collect: Collect;
+  readonly live: AskLive;
+  /** A wrong METRICS_TOKEN came from this address. */
+  readonly wrongToken: (address: string) => void;
+}

@@ -2,6 +2,7 @@ import type { EndedRequest, HttpObserver } from '../http/observer.ts';
 import type { Log } from './log.ts';
 import { RepeatLog, type RepeatedLine } from './repeat-log.ts';
 import { SampledLog } from './sampled-log.ts';
+import { requestMessages } from './terminal.ts';
 
 export interface RequestLogOptions {
   /** Lines a second for requests that went well in time; 0 writes none. */
@@ -9,9 +10,6 @@ export interface RequestLogOptions {
   /** From here on a request is slow. */
   readonly slowMs: number;
 }
-
-/** Of requests that went well; a terminal shows these in its own way. */
-export const requestMessages = { one: 'request', leftOut: 'requests were not logged one by one' } as const;
 
 const mostSlowPerSecond = 10;
 /** The answer to a method that nobody knows: a mistake of the client. */

@@ -9,7 +9,12 @@ import {
   ATTR_URL_SCHEME,
 } from '@opentelemetry/semantic-conventions';
 
-import type { TraceParent } from '../http/trace-context.ts';
+/** The client's span, from its `traceparent` header (W3C Trace Context): ids in lower-case hex. */
+export interface TraceParent {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly isSampled: boolean;
+}
 
 /** What a span of a request says; never its address, which was typed by a user. */
 interface TracedRequest {

@@ -28,7 +28,7 @@ export interface SlowStatementsOptions {
 export const mostRecent = 20;
 const mostPerSecond = 10;
 
-/** Writes a line for each slow statement and who waited for it, ten a second at most, and keeps the last twenty for who watches the server. */
+/** Logs each slow statement with the request that waited for it, at most ten per second, and keeps the last twenty for /ops. */
 export class SlowStatements implements Pick<DbObserver, 'statementEnded'> {
   readonly #log: Log;
   readonly #options: SlowStatementsOptions;

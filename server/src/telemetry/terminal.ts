@@ -1,7 +1,8 @@
 import type { DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 
-import { requestMessages } from './request-log.ts';
+/** Messages of successful requests, which a terminal shows in its own way. */
+export const requestMessages = { one: 'request', leftOut: 'requests were not logged one by one' } as const;
 
 /** Lines a second of one process for requests that went well. Above this rate a terminal shows their number instead. */
 const mostPerSecond = 2;

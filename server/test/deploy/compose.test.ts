@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 
-import { loadConfig, optionTable } from '../../src/config.ts';
+import { optionTable } from '../../src/config.ts';
+import { loadConfig } from '../../src/load-config.ts';
 import { sessionSettings } from '../../src/db/session.ts';
 import { postgresSettings, slotName } from '../../src/embedded/settings.ts';
 import { exists, read, readCompose, root, type Service } from './files.ts';

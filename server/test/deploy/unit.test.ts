@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { exitCodes } from '../../src/commands/io.ts';
-import { loadConfig, optionTable } from '../../src/config.ts';
+import { optionTable } from '../../src/config.ts';
+import { loadConfig } from '../../src/load-config.ts';
 import { exists, read, root } from './files.ts';
 
 const lines = read('deploy/messenger.service')

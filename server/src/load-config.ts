@@ -1,11 +1,24 @@
 import { isIP } from 'node:net';
 
-import type { Config } from './config.ts';
+import { optionTable, type Config, type LoadedConfig } from './config.ts';
 import { listOptions, variablesOf } from './lib/options.ts';
-import type { OptionSources, ValueSources } from './lib/read-options.ts';
+import { readOptions, type OptionSources, type ValueSources } from './lib/read-options.ts';
 
-/** Settings that are fine alone but not together, or that nobody could use; a sentence each. */
-export function findConflicts(config: Config, sources: ValueSources): string[] {
+/** A configuration that cannot be used. Every line of the message is a problem and names its source. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Reads the configuration, or throws a `ConfigError` with all its problems. */
+export function loadConfig(from: OptionSources): LoadedConfig {
+  const { values, sources, problems } = readOptions(optionTable, from);
+  const all = [...problems, ...findConflicts(values, sources), ...findUnknownVariables(from.env)];
+  if (all.length > 0) throw new ConfigError(all.join('\n'));
+  return { config: values, sources };
+}
+
+/** Values that are valid alone but not together, or that could have no effect; a sentence each. */
+function findConflicts(config: Config, sources: ValueSources): string[] {
   return [
     ...findPoolConflicts('writeDb', config, sources),
     ...findPoolConflicts('readDb', config, sources),
@@ -120,9 +133,9 @@ const renamed: Readonly<Record<string, string>> = {
   MESSENGER_DB_USER: 'is MESSENGER_USER now, and the server runs as that user, too',
 };
 
-/** The variables that are surely ours: a misspelt one must not be ignored. */
-export function findUnknownVariables(env: OptionSources['env'], table: Parameters<typeof listOptions>[0]): string[] {
-  const known = new Set(listOptions(table).flatMap(({ option }) => variablesOf(option)));
+/** A misspelt variable with one of our prefixes must not be ignored. */
+function findUnknownVariables(env: OptionSources['env']): string[] {
+  const known = new Set(listOptions(optionTable).flatMap(({ option }) => variablesOf(option)));
   return Object.keys(env)
     .filter((name) => /^(?:DB_WRITE|DB_READ|MESSENGER)_/u.test(name) && !known.has(name) && name !== 'MESSENGER_CONFIG')
     .map((name) => `${name}: ${renamed[name] ?? 'there is no such option'}`);
