@@ -1,4 +1,5 @@
 import type { Server, ServerCheck } from './about.ts';
+import { askOne } from './ask.ts';
 import { changeSetting } from './change-setting.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
@@ -27,8 +28,7 @@ export function grantSight(role: string): string {
 /** What our role may see, and how many connections it and the database may have. */
 export const checkAccess: ServerCheck = async (server, { plannedConnections }) => {
   const { where, role } = server;
-  const [access] = await server.ask<Access>(accessSql);
-  if (access === undefined) throw new Error('the server said nothing of our role');
+  const access = await askOne<Access>(server, accessSql);
   const advice = `${grantSight(access.role)} Without it the other sessions are hidden, and lines of this report say too little.`;
   const subject = { check: 'what we may see', where } as const;
   const untracked = access.tracks ? [] : [await explainUntracked(server)];

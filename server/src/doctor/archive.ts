@@ -1,4 +1,5 @@
 import type { ServerCheck } from './about.ts';
+import { askNumber, askOne } from './ask.ts';
 import { changeSetting } from './change-setting.ts';
 import { fail, ok, warn } from './finding.ts';
 
@@ -22,16 +23,15 @@ interface Archive {
   readonly mayCount: boolean;
 }
 
-const waitingSql = `select count(*)::int as count from pg_ls_archive_statusdir() where name like '%.ready'`;
+const waitingSql = `select count(*)::int as value from pg_ls_archive_statusdir() where name like '%.ready'`;
 
 /** So many segments of 16 MB wait when the archive is slower than the writes, or hangs. */
 const manyWaiting = 32;
 
 /** WAL that is not archived is kept on the disk of the primary, without a limit. */
 export const checkArchive: ServerCheck = async (server) => {
-  const { where, ask } = server;
-  const [archive] = await ask<Archive>(archiveSql);
-  if (archive === undefined) throw new Error('the server said nothing of its archive');
+  const { where } = server;
+  const archive = await askOne<Archive>(server, archiveSql);
   const subject = { check: 'archiving', where } as const;
   if (archive.mode === 'off') return [ok(subject, 'off')];
   if (!archive.hasCommand) {
@@ -44,7 +44,7 @@ export const checkArchive: ServerCheck = async (server) => {
       "The server's log has the command's own error: mend archive_command, its target or its rights.";
     return [fail(subject, `${archive.failed} was not archived, ${archive.failures} attempts failed`, advice)];
   }
-  const [{ count } = { count: 0 }] = archive.mayCount ? await ask<{ count: number }>(waitingSql) : [];
+  const count = archive.mayCount ? await askNumber(server, waitingSql) : 0;
   if (count < manyWaiting) return [ok(subject, archive.archived === null ? 'on' : `up to ${archive.archived}`)];
   const advice = 'The archive is slower than the writes, or archive_command hangs: look at its target and its process.';
   return [warn(subject, `${count} segments of WAL wait for the archive`, advice)];

@@ -1,30 +1,36 @@
 import type { Server } from './about.ts';
 
-/** Where the value of a setting comes from. Names are quoted. */
-export interface Origin {
+/** A setting as our sessions have it. Names are quoted. */
+export interface Setting {
   readonly name: string;
-  /** As in `pg_settings.source`. */
+  /** In `unit`. */
+  readonly value: string;
+  readonly unit: string | null;
+  /** Where the value comes from, as in `pg_settings.source`. */
   readonly source: string;
   readonly needsRestart: boolean;
   readonly role: string;
   readonly database: string;
 }
 
-/** Of a `select` from `pg_settings`. */
-export const originColumns = `name, source, context = 'postmaster' as "needsRestart",
-  quote_ident(current_user) as "role", quote_ident(current_database()) as "database"`;
+const settingsSql = `select name, setting as value, unit, source, context = 'postmaster' as "needsRestart",
+    quote_ident(current_user) as "role", quote_ident(current_database()) as "database"
+  from pg_settings where name = any($1) order by name`;
 
-const originSql = `select ${originColumns} from pg_settings where name = $1`;
+/** Those of the settings that the server has. */
+export async function readSettings({ ask }: Pick<Server, 'ask'>, names: readonly string[]): Promise<Setting[]> {
+  return await ask<Setting>(settingsSql, [names]);
+}
 
 /** The command that gives a setting this value in our sessions, for where its present value comes from. */
 export async function changeSetting({ ask }: Pick<Server, 'ask'>, name: string, value: string): Promise<string> {
-  const [origin] = await ask<Origin>(originSql, [name]);
-  if (origin === undefined) throw new Error(`the server does not know the setting ${name}`);
-  return commandFor(origin, value);
+  const [setting] = await readSettings({ ask }, [name]);
+  if (setting === undefined) throw new Error(`the server does not know the setting ${name}`);
+  return commandFor(setting, value);
 }
 
 /** A value of a role, a database or the command line outranks `alter system`. Ends without a full stop. */
-export function commandFor({ name, source, needsRestart, role, database }: Origin, value: string): string {
+export function commandFor({ name, source, needsRestart, role, database }: Setting, value: string): string {
   switch (source) {
     case 'user':
       return onPrimary(`alter role ${role} reset ${name}`);

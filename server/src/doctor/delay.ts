@@ -1,4 +1,5 @@
 import type { Server } from './about.ts';
+import { askOne } from './ask.ts';
 import { grantSight } from './access.ts';
 import { changeSetting } from './change-setting.ts';
 
@@ -36,8 +37,7 @@ interface Standing {
 
 /** The first of the causes that holds. `flushed` is how far the primary's log was on its disk when we asked. */
 export async function explainDelay(standby: Server, flushed: number): Promise<Delay> {
-  const [now] = await standby.ask<Standing>(delaySql);
-  if (now === undefined) throw new Error('the standby said nothing of its replay');
+  const now = await askOne<Standing>(standby, delaySql);
   if (now.intended !== '0')
     return {
       cause: `recovery_min_apply_delay is ${now.intended}`,

@@ -1,5 +1,6 @@
 import { countNeeded } from '../db/standby-durability.ts';
 import type { About, Server, ServerCheck } from './about.ts';
+import { askOne } from './ask.ts';
 import { grantSight } from './access.ts';
 import { changeSetting } from './change-setting.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -41,8 +42,7 @@ interface Carried {
 
 /** When a write is acknowledged, in sessions like those of the server. */
 export const checkDurability: ServerCheck = async (server, { durability }) => {
-  const [row] = await server.ask<Durability>(settingsSql);
-  if (row === undefined) throw new Error('the server said nothing of its durability');
+  const row = await askOne<Durability>(server, settingsSql);
   const carried = await server.ask<Carried>(carriedSql);
   return [
     gradeCommit(server, row.commit),

@@ -1,4 +1,5 @@
 import type { ServerCheck } from './about.ts';
+import { askNames, askOne } from './ask.ts';
 import { ok, warn } from './finding.ts';
 
 const maySql = `select bool_and(has_table_privilege(name, 'select')) and has_function_privilege('pg_show_all_file_settings()', 'execute')
@@ -6,18 +7,18 @@ const maySql = `select bool_and(has_table_privilege(name, 'select')) and has_fun
 
 /** Names of settings and lines, not their text: that may hold passwords. A setting that waits for a restart is told elsewhere. */
 const errorsSql = `
-  select regexp_replace(sourcefile, '.*/', '') || ' line ' || sourceline || coalesce(' (' || name || ')', '') || ': ' || error as found
+  select regexp_replace(sourcefile, '.*/', '') || ' line ' || sourceline || coalesce(' (' || name || ')', '') || ': ' || error as name
   from pg_file_settings f where error is not null and not exists (select from pg_settings s where s.name = f.name and s.pending_restart)
   union all
   select regexp_replace(file_name, '.*/', '') || ' line ' || line_number || ': ' || error from pg_hba_file_rules where error is not null
   order by 1 limit 5`;
 
 /** A file with an error is not loaded, and the next start fails with it. */
-export const checkFiles: ServerCheck = async ({ where, ask }) => {
-  const subject = { check: 'configuration files', where } as const;
-  const [row] = await ask<{ may: boolean }>(maySql);
-  if (row?.may !== true) return [ok(subject, 'hidden from our role: only a superuser may look')];
-  const errors = (await ask<{ found: string }>(errorsSql)).map(({ found }) => found);
+export const checkFiles: ServerCheck = async (server) => {
+  const subject = { check: 'configuration files', where: server.where } as const;
+  const { may } = await askOne<{ may: boolean }>(server, maySql);
+  if (!may) return [ok(subject, 'hidden from our role: only a superuser may look')];
+  const errors = await askNames(server, errorsSql);
   if (errors.length === 0) return [ok(subject, 'no error')];
   const advice =
     'A reload leaves the old values in force, and the next start fails. Correct the line; select pg_reload_conf().';

@@ -1,11 +1,8 @@
 import type { About, Server, ServerCheck } from './about.ts';
+import { askNames } from './ask.ts';
 import type { CheckName } from './check-names.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import { areHidden, findOwnTables } from './own-tables.ts';
-
-interface Named {
-  readonly name: string;
-}
 
 /** Only in the schemas of the search path. */
 const missingSql = `select name from unnest($1::text[]) as wanted (name)
@@ -33,14 +30,12 @@ const scannedSql = `select relname || ' (' || seq_scan || ' of ' || seq_scan + c
 
 /** Whether the indexes are there, sound, and used. Those of the standby are those of the primary; only their use differs. */
 export const checkIndexes: ServerCheck = async (server, about) => {
-  const { where, role, ask } = server;
-  const namesOf = async (sql: string, values?: readonly unknown[]): Promise<string[]> =>
-    (await ask<Named>(sql, values)).map(({ name }) => name);
+  const { where, role } = server;
   const line = (check: CheckName, names: readonly string[], otherwise: typeof fail, advice: string): Finding =>
     names.length === 0 ? ok({ check, where }, 'none') : otherwise({ check, where }, names.join(', '), advice);
   const scanned = line(
     'tables read without an index',
-    await namesOf(scannedSql),
+    await askNames(server, scannedSql),
     warn,
     'Most reads of these walk the whole table. Find the statement (pg_stat_statements, auto_explain), and the index that it lacks.',
   );
@@ -49,13 +44,13 @@ export const checkIndexes: ServerCheck = async (server, about) => {
     ...(await findMissing(server, about)),
     line(
       'invalid indexes',
-      await namesOf(invalidSql),
+      await askNames(server, invalidSql),
       fail,
       'A build broke off; for each: reindex index concurrently <name>.',
     ),
     line(
       'tables without a key',
-      await namesOf(keylessSql),
+      await askNames(server, keylessSql),
       fail,
       'For each: alter table <name> add primary key (…). Rows without one cannot be told apart.',
     ),
@@ -67,7 +62,7 @@ export const checkIndexes: ServerCheck = async (server, about) => {
 async function findMissing(server: Server, about: About): Promise<Finding[]> {
   if (areHidden(await findOwnTables(server, about))) return [];
   const { indexes } = about.expected;
-  const missing = (await server.ask<Named>(missingSql, [[...indexes.keys()]])).map(({ name }) => name);
+  const missing = await askNames(server, missingSql, [[...indexes.keys()]]);
   const subject = { check: 'missing indexes', where: server.where } as const;
   if (missing.length === 0) return [ok(subject, 'none')];
   const statements = missing.map((name) =>
@@ -82,8 +77,8 @@ export async function findUnusedIndexes(
   servers: readonly Server[],
   { expected, limits: { unusedAfterHours: hours } }: About,
 ): Promise<Finding> {
-  const unused = await Promise.all(servers.map(async ({ ask }) => ask<Named>(unusedSql, [hours])));
-  const [first = [], ...others] = unused.map((rows) => rows.map(({ name }) => name));
+  const unused = await Promise.all(servers.map(async (server) => askNames(server, unusedSql, [hours])));
+  const [first = [], ...others] = unused;
   const ours = expected.indexes;
   const unscanned = first.filter((name) => !ours.has(name) && others.every((other) => other.includes(name)));
   const subject = { check: 'unused indexes', where: 'all' } as const;

@@ -50,7 +50,11 @@ test('a clock that is off is told by how much, beyond what the network may have 
     [-60_000, 'fail', '61000 ms from the primary'],
   ] as const;
   for (const [ms, status, found] of cases) {
-    const [line] = await checkClocks(serverThatSays({ ms: 1_000 }, { ms: 1_100 }), serverThatSays({ ms }), about);
+    const [line] = await checkClocks(
+      serverThatSays({ value: 1_000 }, { value: 1_100 }),
+      serverThatSays({ value: ms }),
+      about,
+    );
     assert.deepEqual([line?.status, line?.found], [status, found]);
   }
 });

@@ -1,4 +1,5 @@
 import type { PairCheck } from './about.ts';
+import { askOne } from './ask.ts';
 import { ok, warn } from './finding.ts';
 
 const standbySql = `select current_setting('primary_slot_name') as slot, current_setting('restore_command') <> '' as restores`;
@@ -25,9 +26,8 @@ interface Kept {
 
 /** Whether the primary keeps the WAL of a standby that is away. */
 export const checkKeptWal: PairCheck = async (primary, standby) => {
-  const [source] = await standby.ask<Source>(standbySql);
-  const [sender] = await primary.ask<Kept>(primarySql);
-  if (source === undefined || sender === undefined) throw new Error('a server said nothing of the WAL that it keeps');
+  const source = await askOne<Source>(standby, standbySql);
+  const sender = await askOne<Kept>(primary, primarySql);
   const subject = { check: 'WAL for the standby', where: standby.where } as const;
   if (source.slot !== '') return [ok(subject, `kept by the slot ${source.slot}`)];
   if (source.restores) return [ok(subject, 'from an archive (restore_command)')];

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { PairCheck, Server } from './about.ts';
+import { askNumber } from './ask.ts';
 import { explainDelay } from './delay.ts';
 import { fail, grade } from './finding.ts';
 
@@ -13,14 +14,14 @@ const mostPatienceMs = 5_000;
  * theirs, and is 0 where nothing is written, unless the standby is told to be late.
  */
 export const checkLag: PairCheck = async (primary, standby, { maxLagMs, limits }) => {
-  const flushed = await readFlushed(primary);
+  const flushed = await askNumber(primary, flushedSql);
   const startedMs = performance.now();
-  const behind = flushed - (await readReplayed(standby));
+  const behind = flushed - (await askNumber(standby, replayedSql));
   const patienceMs = Math.min(maxLagMs, mostPatienceMs);
   const hasCaughtUp = behind <= 0 || (await catchesUp(standby, flushed, startedMs + patienceMs));
   const measuredMs = behind <= 0 ? 0 : hasCaughtUp ? performance.now() - startedMs : patienceMs;
-  const lagMs = Math.max(measuredMs, await readIntendedDelay(standby));
-  const ahead = -behind - ((await readFlushed(primary)) - flushed);
+  const lagMs = Math.max(measuredMs, await askNumber(standby, intendedSql));
+  const ahead = -behind - ((await askNumber(primary, flushedSql)) - flushed);
   const subject = { check: 'lag', where: standby.where } as const;
   if (ahead > 0) {
     const advice =
@@ -41,30 +42,13 @@ export const checkLag: PairCheck = async (primary, standby, { maxLagMs, limits }
 async function catchesUp(standby: Server, flushed: number, deadlineMs: number): Promise<boolean> {
   while (performance.now() < deadlineMs) {
     await sleep(askEveryMs);
-    if ((await readReplayed(standby)) >= flushed) return true;
+    if ((await askNumber(standby, replayedSql)) >= flushed) return true;
   }
   return false;
 }
 
-const flushedSql = `select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::float8 as flushed`;
-
-async function readFlushed({ ask }: Server): Promise<number> {
-  const [row] = await ask<{ flushed: number }>(flushedSql);
-  if (row === undefined) throw new Error('the primary said nothing of its log');
-  return row.flushed;
-}
-
-const replayedSql = `select (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::float8 as replayed`;
-
-async function readReplayed({ ask }: Server): Promise<number> {
-  const [row] = await ask<{ replayed: number | null }>(replayedSql);
-  return row?.replayed ?? 0;
-}
-
-const intendedSql = `select setting::float8 as ms from pg_settings where name = 'recovery_min_apply_delay'`;
+const flushedSql = `select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::float8 as value`;
+const replayedSql = `select coalesce(pg_last_wal_replay_lsn() - '0/0'::pg_lsn, 0)::float8 as value`;
 
 /** Each commit is replayed so much later, in ms. */
-async function readIntendedDelay({ ask }: Server): Promise<number> {
-  const [row] = await ask<{ ms: number }>(intendedSql);
-  return row?.ms ?? 0;
-}
+const intendedSql = `select setting::float8 as value from pg_settings where name = 'recovery_min_apply_delay'`;

@@ -1,12 +1,6 @@
 import type { ServerCheck } from './about.ts';
-import { commandFor, originColumns, type Origin } from './change-setting.ts';
+import { commandFor, readSettings, type Setting } from './change-setting.ts';
 import { ok, warn, type Finding } from './finding.ts';
-
-const settingsSql = `select setting as value, ${originColumns} from pg_settings where name = any($1)`;
-
-interface Setting extends Origin {
-  readonly value: string;
-}
 
 /** Statements that are logged have their parameters with them, unless those are cut to length 0. */
 const lengthOf: Readonly<Record<string, readonly string[]>> = {
@@ -19,10 +13,10 @@ function logs({ name, value }: Setting): boolean {
 }
 
 /** Whether PostgreSQL's own log gets what users typed: parameters of ours are names of people. */
-export const checkLogContent: ServerCheck = async ({ where, ask }) => {
-  const subject = { check: 'values in the log', where } as const;
+export const checkLogContent: ServerCheck = async (server) => {
+  const subject = { check: 'values in the log', where: server.where } as const;
   const names = [...Object.keys(lengthOf), ...Object.values(lengthOf).flat(), 'log_parameter_max_length_on_error'];
-  const settings = new Map((await ask<Setting>(settingsSql, [names])).map((one) => [one.name, one]));
+  const settings = new Map((await readSettings(server, names)).map((one) => [one.name, one]));
   const complain = (length: Setting, cause: string): Finding =>
     warn(subject, `${cause}, with its parameters`, `They are what users typed. ${commandFor(length, '0')}.`);
   const findings = Object.entries(lengthOf).flatMap(([name, causes]) => {

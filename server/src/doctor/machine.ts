@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
-
 import type { Endpoint } from '../db/endpoint.ts';
+import { isLoopback } from '../lib/loopback.ts';
 import { guideMemoryBytes } from '../tuning/memory.ts';
 import type { Machine } from '../tuning/machine.ts';
 import type { Storage } from '../tuning/profile.ts';
@@ -38,9 +37,7 @@ export function machineOf(endpoint: Endpoint, { given, detected, isEmbedded, end
   };
 }
 
-/** Reached by a Unix socket, or over the loopback. A tunnel is here, too: the flags are for that. */
+/** Reached by a Unix socket, or over the loopback. So is a tunnel to another machine: the flags are for that. */
 function isHere({ host }: Endpoint): boolean {
-  return (
-    host.startsWith('/') || host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
-  );
+  return host.startsWith('/') || isLoopback(host);
 }

@@ -1,5 +1,6 @@
 import { showMemorySize } from '../tuning/memory-size.ts';
 import type { ServerCheck } from './about.ts';
+import { askOne } from './ask.ts';
 import { ok, warn } from './finding.ts';
 
 /** A session without its sorts, and the factor of a hash, as in tuning/memory.ts. */
@@ -16,12 +17,12 @@ interface Memory {
 }
 
 /** Whether the machine has the memory that all sessions together may take. Where it is only guessed, nothing is said. */
-export const checkMemory: ServerCheck = async ({ where, endpoint, ask }, { machineOf, isEmbedded }) => {
+export const checkMemory: ServerCheck = async (server, { machineOf, isEmbedded }) => {
+  const { where, endpoint } = server;
   const subject = { check: 'memory', where } as const;
   const { memoryBytes, isGuess = false } = machineOf(endpoint);
   if (memoryBytes === undefined || isGuess || isEmbedded) return [ok(subject, 'compared with --memory')];
-  const [row] = await ask<Memory>(memorySql);
-  if (row === undefined) throw new Error('the server said nothing of its memory');
+  const row = await askOne<Memory>(server, memorySql);
   const most = showMemorySize(row.buffers + row.sessions);
   const found = `up to ${most} of ${showMemorySize(memoryBytes)}: ${row.connections} connections, work_mem ${row.workMem}`;
   if (row.buffers + row.sessions <= memoryBytes) return [ok(subject, found)];

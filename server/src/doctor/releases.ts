@@ -1,4 +1,5 @@
-import type { PairCheck, Server, ServerCheck } from './about.ts';
+import type { PairCheck, ServerCheck } from './about.ts';
+import { askNumber } from './ask.ts';
 import { ok, warn, type Finding } from './finding.ts';
 import { showVersion } from './fit.ts';
 
@@ -19,16 +20,14 @@ const faults: readonly Fault[] = [
   },
 ];
 
-async function readVersion({ ask }: Server): Promise<number> {
-  const [row] = await ask<{ version: number }>(`select current_setting('server_version_num')::int as version`);
-  if (row === undefined) throw new Error('the server said nothing of its version');
-  return row.version;
-}
+const versionSql = `select current_setting('server_version_num')::int as value`;
 
 const majorOf = (version: number): number => Math.floor(version / 10_000);
 
 /** Whether the release has a fault that is known to stop or spoil servers. */
-export const checkRelease: ServerCheck = async (server) => [judgeRelease(server.where, await readVersion(server))];
+export const checkRelease: ServerCheck = async (server) => [
+  judgeRelease(server.where, await askNumber(server, versionSql)),
+];
 
 export function judgeRelease(where: Finding['where'], version: number): Finding {
   const subject = { check: 'release', where } as const;
@@ -40,7 +39,7 @@ export function judgeRelease(where: Finding['where'], version: number): Finding 
 
 /** The manual advises to keep both at one release, and to update standbys first ("Log-Shipping Standby Servers", "Planning"). */
 export const checkReleases: PairCheck = async (primary, standby) => [
-  judgeReleases(standby.where, await readVersion(primary), await readVersion(standby)),
+  judgeReleases(standby.where, await askNumber(primary, versionSql), await askNumber(standby, versionSql)),
 ];
 
 export function judgeReleases(where: Finding['where'], ofPrimary: number, ofStandby: number): Finding {

@@ -1,4 +1,5 @@
 import type { PairCheck, Server } from './about.ts';
+import { askOne } from './ask.ts';
 import { grantSight } from './access.ts';
 import { findShort } from './alike.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -40,20 +41,13 @@ interface Receiver {
 
 /** Whether the standby follows this primary, directly or through another standby. */
 export const checkReplication: PairCheck = async (primary, standby) => {
-  const [receiver] = await standby.ask<Receiver>(receiverSql);
-  const sender = await readPrimary(primary);
-  if (receiver === undefined) throw new Error('the standby said nothing of replication');
+  const receiver = await askOne<Receiver>(standby, receiverSql);
+  const sender = await askOne<Primary>(primary, primarySql);
   const subject = { check: 'replication', where: standby.where } as const;
   if (receiver.paused) return [fail(subject, 'replay is paused', await explainPause(primary, standby))];
   if (receiver.isThere || receiver.status !== null) return [gradeReceiver(standby.where, receiver, sender)];
   return [fail(subject, 'not streaming (no receiver)', await explainSilence(primary, standby))];
 };
-
-async function readPrimary({ ask }: Server): Promise<Primary> {
-  const [row] = await ask<Primary>(primarySql);
-  if (row === undefined) throw new Error('the primary said nothing of its log');
-  return row;
-}
 
 function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, followers }: Primary): Finding {
   const subject = { check: 'replication', where } as const;

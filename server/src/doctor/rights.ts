@@ -1,4 +1,5 @@
 import type { Role, ServerCheck } from './about.ts';
+import { askNames } from './ask.ts';
 import { fail, ok, type Finding } from './finding.ts';
 
 /** What our statements do to our tables, there. */
@@ -34,10 +35,11 @@ const hidingSql = `select oid::regclass::text as name from pg_class
   where relname = any($1) and relkind in ('r', 'p') and pg_table_is_visible(oid) and row_security_active(oid) order by 1`;
 
 /** Whether our role may do to our tables what our statements do. */
-export const checkRights: ServerCheck = async ({ where, role, ask }, { expected: { tables } }) => {
+export const checkRights: ServerCheck = async (server, { expected: { tables } }) => {
+  const { where, role } = server;
   const subject = { check: 'rights', where } as const;
-  const lacking = await ask<Lacking>(lackingSql, [tables, needed[role], role === 'primary']);
-  const hiding = await ask<{ name: string }>(hidingSql, [tables]);
+  const lacking = await server.ask<Lacking>(lackingSql, [tables, needed[role], role === 'primary']);
+  const hiding = await askNames(server, hidingSql, [tables]);
   const findings: Finding[] = [
     ...lacking.map((one) =>
       fail(
@@ -46,7 +48,7 @@ export const checkRights: ServerCheck = async ({ where, role, ask }, { expected:
         `On the primary: grant ${one.rights.join(', ')} on ${one.kind} ${one.name} to ${one.role}.`,
       ),
     ),
-    ...hiding.map(({ name }) =>
+    ...hiding.map((name) =>
       fail(
         subject,
         `row security hides rows of ${name} from our role`,

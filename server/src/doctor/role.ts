@@ -1,4 +1,5 @@
 import type { ServerCheck } from './about.ts';
+import { askOne } from './ask.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 const roleSql = `
@@ -24,10 +25,10 @@ interface Role {
 const daysBefore = 30;
 
 /** Whether our role can do too much, and for how long it can log in. */
-export const checkRole: ServerCheck = async ({ where, ask }, { isEmbedded }) => {
+export const checkRole: ServerCheck = async (server, { isEmbedded }) => {
+  const { where } = server;
   const subject = { check: 'role', where } as const;
-  const [row] = await ask<Role>(roleSql);
-  if (row === undefined) throw new Error('the server said nothing of our role');
+  const row = await askOne<Role>(server, roleSql);
   const { role, days } = row;
   const findings: Finding[] = [];
   if (row.isSuperuser && !isEmbedded) findings.push(warn(subject, `${role} is a superuser`, explainSuperuser(row)));

@@ -1,4 +1,5 @@
 import type { ServerCheck } from './about.ts';
+import { askOne } from './ask.ts';
 import { changeSetting } from './change-setting.ts';
 import { fail, ok, warn } from './finding.ts';
 
@@ -18,8 +19,7 @@ interface Senders {
 
 /** Whether another standby, or a backup, could begin to read the log of the primary. */
 export const checkSenders: ServerCheck = async (server) => {
-  const [row] = await server.ask<Senders>(sendersSql);
-  if (row === undefined) throw new Error('the server said nothing of its replication');
+  const row = await askOne<Senders>(server, sendersSql);
   const subject = { check: 'room for standbys', where: server.where } as const;
   if (row.level === 'minimal')
     return [

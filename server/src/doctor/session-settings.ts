@@ -1,5 +1,5 @@
 import type { ServerCheck } from './about.ts';
-import { commandFor, originColumns, type Origin } from './change-setting.ts';
+import { commandFor, readSettings } from './change-setting.ts';
 import { fail, ok, warn, type Status } from './finding.ts';
 
 interface Wanted {
@@ -34,19 +34,13 @@ const wanted: Readonly<Record<string, Wanted>> = {
   enable_hashjoin: noPlan,
 };
 
-const settingsSql = `select setting as value, ${originColumns} from pg_settings where name = any($1) order by name`;
-
-interface Setting extends Origin {
-  readonly value: string;
-}
-
 /** Settings under which our statements are slow, fail, or read what is damaged. */
-export const checkSessionSettings: ServerCheck = async ({ where, role, ask }) => {
-  const subject = { check: 'session settings', where } as const;
-  const settings = await ask<Setting>(settingsSql, [Object.keys(wanted)]);
+export const checkSessionSettings: ServerCheck = async (server) => {
+  const subject = { check: 'session settings', where: server.where } as const;
+  const settings = await readSettings(server, Object.keys(wanted));
   const findings = settings.flatMap((setting) => {
     const want = wanted[setting.name];
-    if (want === undefined || setting.value === want.value || (want.ofPrimary === true && role !== 'primary'))
+    if (want === undefined || setting.value === want.value || (want.ofPrimary === true && server.role !== 'primary'))
       return [];
     const grade = want.status === 'fail' ? fail : warn;
     const advice = `${want.harm}. ${commandFor(setting, want.value)}.`;

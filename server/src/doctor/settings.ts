@@ -3,7 +3,8 @@ import { tunePostgres } from '../tuning/postgres.ts';
 import { showMemorySize } from '../tuning/memory-size.ts';
 import type { Profile, Tuned } from '../tuning/profile.ts';
 import type { Server, ServerCheck } from './about.ts';
-import { commandFor, originColumns, type Origin } from './change-setting.ts';
+import { askNames } from './ask.ts';
+import { commandFor, readSettings, type Setting } from './change-setting.ts';
 import { ok, warn, type Finding } from './finding.ts';
 import type { KnownMachine } from './machine.ts';
 
@@ -64,28 +65,24 @@ function profileFor({ memoryBytes = guideMemoryBytes, cpus = 8, storage = 'ssd' 
   return { memoryBytes, cpus, storage, workers: 1, instances: 1, durability: 'on' };
 }
 
-interface Setting extends Origin {
-  /** In `unit`. */
-  readonly value: string;
-  readonly unit: string | null;
-}
-
-const settingsSql = `select setting as value, unit, ${originColumns} from pg_settings where name = any($1)`;
-
 /** The server's settings against the profile for its machine. Settings that only sessions see (`alter role … set`) count, too. */
-export const checkSettings: ServerCheck = async ({ where, endpoint, ask }, about) => {
-  const machine = about.machineOf(endpoint);
+export const checkSettings: ServerCheck = async (server, about) => {
+  const { where } = server;
+  const machine = about.machineOf(server.endpoint);
   const isKnown = (name: string): boolean => {
     const fact = ofMachine[name];
     return fact === undefined || machine[fact] !== undefined;
   };
   const wanted = tunePostgres(profileFor(machine)).filter(({ name }) => !elsewhere.has(name) && isKnown(name));
-  const settings = await ask<Setting>(settingsSql, [wanted.map(({ name }) => name)]);
+  const settings = await readSettings(
+    server,
+    wanted.map(({ name }) => name),
+  );
   const findings = wanted.flatMap((one) => {
     const setting = settings.find(({ name }) => name === one.name);
     return setting === undefined || isFit(setting, one, machine) ? [] : [differs(where, setting, one, machine)];
   });
-  return [...(findings.length > 0 ? findings : [fits(where, machine)]), await findPending(where, ask)];
+  return [...(findings.length > 0 ? findings : [fits(where, machine)]), await findPending(server)];
 };
 
 function fits(where: Server['where'], { memoryBytes, cpus, storage }: KnownMachine): Finding {
@@ -101,9 +98,9 @@ function fits(where: Server['where'], { memoryBytes, cpus, storage }: KnownMachi
 /** Settings of the file that are not in force yet. */
 const pendingSql = `select name from pg_settings where pending_restart order by 1`;
 
-async function findPending(where: Server['where'], ask: Server['ask']): Promise<Finding> {
-  const subject = { check: 'waiting for a restart', where } as const;
-  const pending = (await ask<{ name: string }>(pendingSql)).map(({ name }) => name);
+async function findPending(server: Server): Promise<Finding> {
+  const subject = { check: 'waiting for a restart', where: server.where } as const;
+  const pending = await askNames(server, pendingSql);
   if (pending.length === 0) return ok(subject, 'no setting');
   return warn(
     subject,

@@ -1,4 +1,5 @@
 import type { ServerCheck } from './about.ts';
+import { askOne } from './ask.ts';
 import { changeSetting } from './change-setting.ts';
 import { fail, grade, ok, warn, type Finding } from './finding.ts';
 
@@ -20,9 +21,9 @@ interface Counted {
 const again = 'The count begins anew with select pg_stat_reset()';
 
 /** What this server has counted in our database since its statistics began. */
-export const checkCounts: ServerCheck = async ({ where, ask }, { limits }) => {
-  const [counted] = await ask<Counted>(databaseSql);
-  if (counted === undefined) throw new Error('the server has no statistics of our database');
+export const checkCounts: ServerCheck = async (server, { limits }) => {
+  const { where } = server;
+  const counted = await askOne<Counted>(server, databaseSql);
   const { tempFiles, tempMegabytes, workMem } = counted;
   const spilled = `${tempFiles} temporary files, ${Math.round(tempMegabytes)} MB, with work_mem ${workMem}`;
   return [
@@ -64,8 +65,7 @@ const checkpointsSql = `select num_timed::int as timed, num_requested::int as re
 
 /** Checkpoints that come before their time write pages again that were written a moment ago, and whole pages into the log. */
 export const checkCheckpoints: ServerCheck = async (server, { limits }) => {
-  const [row] = await server.ask<{ timed: number; requested: number; most: string }>(checkpointsSql);
-  if (row === undefined) throw new Error('the server said nothing of its checkpoints');
+  const row = await askOne<{ timed: number; requested: number; most: string }>(server, checkpointsSql);
   const { timed, requested, most } = row;
   const subject = { check: 'checkpoints', where: server.where } as const;
   const found = `${requested} requested, ${timed} by time, max_wal_size ${most}`;

@@ -1,4 +1,5 @@
 import type { ServerCheck } from './about.ts';
+import { askOne } from './ask.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 const textSql = `
@@ -21,9 +22,9 @@ interface Text {
 }
 
 /** Whether texts are stored and ordered as they were when the indexes were made, and extensions are of this server. */
-export const checkText: ServerCheck = async ({ where, ask }) => {
-  const [row] = await ask<Text>(textSql);
-  if (row === undefined) throw new Error('the server said nothing of our database');
+export const checkText: ServerCheck = async (server) => {
+  const { where } = server;
+  const row = await askOne<Text>(server, textSql);
   return [gradeEncoding(where, row), gradeCollation(where, row), gradeExtensions(where, row.outdated)];
 };
 

@@ -1,4 +1,5 @@
 import type { ServerCheck } from './about.ts';
+import { askNames, askOne } from './ask.ts';
 import { changeSetting } from './change-setting.ts';
 import type { CheckName } from './check-names.ts';
 import { fail, grade, ok, warn, type Finding, type Subject } from './finding.ts';
@@ -68,13 +69,12 @@ interface Dead {
 /** Whether vacuum runs, and keeps up. On the primary: the standby has the same files. */
 export const checkVacuum: ServerCheck = async (server, { limits }) => {
   const { ask } = server;
-  const off = (await ask<{ name: string }>(autovacuumSql)).map(({ name }) => name);
+  const off = await askNames(server, autovacuumSql);
   const changes = await Promise.all(off.map(async (name) => changeSetting(server, name, 'on')));
-  const disabled = (await ask<{ name: string }>(disabledSql)).map(({ name }) => name);
+  const disabled = await askNames(server, disabledSql);
   const dead = gradeDead(await ask<Dead>(deadSql));
   const bloat = gradeBloat(await ask<Bloat>(bloatSql));
-  const [oldest] = await ask<Age>(ageSql);
-  if (oldest === undefined) throw new Error('the server said nothing of its databases');
+  const oldest = await askOne<Age>(server, ageSql);
   return [gradeAutovacuum(off, changes, disabled), dead, bloat, gradeAge(oldest, limits)];
 };
 
