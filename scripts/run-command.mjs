@@ -8,7 +8,7 @@ const pathOf = (file) => fileURLToPath(new URL(file, import.meta.url));
 /** Each command is a file that runs on Node 26, and its first arguments. */
 const commands = {
   start: [pathOf('../server/src/main.ts'), 'start'],
-  test: [pathOf('check.ts')],
+  test: [pathOf('run-tests.ts')],
   loadtest: [pathOf('../loadtest/src/main.ts')],
   'bench:tuning': [pathOf('../loadtest/src/main.ts'), 'tuning'],
 };

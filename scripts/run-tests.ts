@@ -1,143 +1,135 @@
-/** Runs test files, each in a process of its own, and counts their tests. */
-import { relative } from 'node:path';
-import { run } from 'node:test';
-import type { TestEvent } from 'node:test/reporters';
-import { inspect } from 'node:util';
+/**
+ * `npm test`: runs all test files, each in a process of its own, and prints a line per file. A pattern is a part of the path:
+ * `npm test -- users` runs the files that match, `npm test -- '!.e2e.'` the others.
+ */
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
-import { addFailure, emptyOutcome, type Outcome } from './outcome.ts';
+import { explainClosedCheckout } from './closed-checkout.ts';
+import { makeTemporaryFolder } from './temporary-folder.ts';
+import { runTestFile, type FileResult } from './test-file.ts';
 
-/** How long tests may take, and how many files run at once. */
-export interface TestLimits {
-  readonly concurrency: number;
-  /** One test. */
-  readonly testMs: number;
-  /** Above this without any news, a file is killed: it spins, or hangs outside of its tests. More than `testMs`. */
-  readonly silenceMs: number;
+const root = join(import.meta.dirname, '..');
+const testFiles = ['{protocol,server,scripts,loadtest}/**/*.test.ts', 'server/test/**/*.e2e.ts'];
+const limits = { testMs: 60_000, fileMs: 180_000 };
+
+/** Many files mostly wait for databases. */
+const lanes = Math.min(4, availableParallelism() + 1);
+/** Whole servers are many processes each. */
+const serverLanes = 2;
+
+/** These run first: the last one would run alone. */
+const longFiles = ['answers.e2e', 'backup.e2e', 'ops.e2e', 'unbatched.pg', 'checks.test', 'doctor.pg'];
+
+/** Exports globalSetup and globalTeardown, as node's --test-global-setup, which would call them for each file. */
+const globalSetupFile = join(root, 'server/test/global-setup.ts');
+const setupMs = 120_000;
+
+interface GlobalSetup {
+  readonly globalSetup: () => Promise<void>;
+  readonly globalTeardown: () => Promise<void>;
 }
 
-type Result = Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>;
-type Failure = Extract<TestEvent, { type: 'test:fail' }>;
+let passed = 0;
+let skipped = 0;
+const failures: string[] = [];
 
-const dyingMs = 3_000;
+function findTests(patterns: readonly string[]): string[] {
+  const unwanted = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1));
+  const wanted = patterns.filter((pattern) => !pattern.startsWith('!'));
+  return globSync(testFiles, { cwd: root, exclude: ['**/node_modules/**'] })
+    .filter((file) => wanted.length === 0 || wanted.some((pattern) => file.includes(pattern)))
+    .filter((file) => !unwanted.some((pattern) => file.includes(pattern)))
+    .toSorted((one, other) => Number(isLong(other)) - Number(isLong(one)) || (one < other ? -1 : 1));
+}
 
-/** Runs the files (absolute paths), and calls `onFile` as each one ends. Ends early when `signal` aborts. */
-export async function runTestFiles(
-  files: readonly string[],
-  limits: TestLimits,
-  signal: AbortSignal,
-  onFile: (file: string, outcome: Outcome, ms: number) => void,
-): Promise<void> {
+function isLong(file: string): boolean {
+  return longFiles.some((name) => file.includes(`/${name}.`));
+}
+
+async function runAll(files: readonly string[], concurrency: number): Promise<void> {
   const waiting = files.values();
-  const takeTurns = async (): Promise<void> => {
+  const runLane = async (): Promise<void> => {
     for (const file of waiting) {
-      if (signal.aborted) return;
       const startedAt = performance.now();
-      const outcome = await runTestFile(file, limits, signal);
-      onFile(file, outcome, performance.now() - startedAt);
+      const result = await runTestFile(join(root, file), limits);
+      printFile(file, performance.now() - startedAt, result);
     }
   };
-  await Promise.all(Array.from({ length: limits.concurrency }, takeTurns));
+  await Promise.all(Array.from({ length: concurrency }, runLane));
 }
 
-/** node:test limits the time of a test, but not of a file: `silenceMs` does. */
-async function runTestFile(file: string, limits: TestLimits, signal: AbortSignal): Promise<Outcome> {
-  const record = new FileRecord(file);
-  const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(), limits.silenceMs);
-  const ended = AbortSignal.any([signal, silence.signal]);
-  const events: AsyncIterable<TestEvent> = run({
-    files: [file],
-    timeout: limits.testMs,
-    signal: ended,
-    execArgv: ['--import', import.meta.resolve('./test-guard.ts')],
-  });
-  const listen = async (): Promise<void> => {
-    for await (const event of events) {
-      timer.refresh();
-      record.hear(event);
-    }
-  };
-  await Promise.race([listen(), afterwards(ended)]);
-  clearTimeout(timer);
-  return record.close(silence.signal.aborted ? `killed after ${limits.silenceMs / 1000} s without news` : undefined);
+/** One line; below it the failures with the output of the file, and the skipped tests. */
+function printFile(file: string, ms: number, result: FileResult): void {
+  const isOk = result.failures.length === 0;
+  const count = result.passed + result.failures.length + result.skips.length;
+  console.log(
+    `${isOk ? '✔' : '✖'} ${file.padEnd(52)} ${(ms / 1000).toFixed(1).padStart(5)} s ${String(count).padStart(4)}`,
+  );
+  const lines = result.failures.map(({ name, reason }) => `✖ ${name}\n${reason}`);
+  if (!isOk && result.output.length > 0) lines.push('output of the file:', result.output.join('').trimEnd());
+  lines.push(...result.skips.map((skip) => `skipped: ${skip}`));
+  for (const line of lines) console.log(line.replaceAll(/^/gmu, '    '));
+  passed += result.passed;
+  skipped += result.skips.length;
+  failures.push(...result.failures.map(({ name }) => name));
 }
 
-/** Resolves when the process of a file has had its time to die of SIGTERM, which it may have caught. */
-async function afterwards(ended: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  ended.addEventListener('abort', () => setTimeout(resolve, dyingMs), { once: true });
-  await promise;
+/** Machines read the last line. */
+function printSum(): void {
+  if (failures.length > 0) console.log(`\nFailed:\n${failures.map((name) => `    ${name}`).join('\n')}`);
+  console.log(`\n${passed} passed, ${failures.length} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  process.exitCode = failures.length > 0 || passed === 0 ? 1 : 0;
 }
 
-/** Gathers what node:test says about one file. */
-class FileRecord {
-  readonly #file: string;
-  readonly #title: string;
-  readonly #outcome = emptyOutcome();
-  readonly #output: string[] = [];
-  /** The names of the suites around the current test, then its own. */
-  readonly #path: string[] = [];
-  /** The number that the file itself counted at its end; none when it did not come to that. */
-  #tests: number | undefined;
-
-  constructor(file: string) {
-    this.#file = file;
-    this.#title = relative(process.cwd(), file);
-  }
-
-  hear(event: TestEvent): void {
-    if (event.type === 'test:stdout' || event.type === 'test:stderr') this.#output.push(event.data.message);
-    else if (event.type === 'test:start') this.#enter(event.data.name, event.data.nesting);
-    else if (event.type === 'test:pass' || event.type === 'test:fail') this.#judge(event);
-    else if (event.type === 'test:summary' && event.data.file !== undefined) this.#tests = event.data.counts.tests;
-  }
-
-  /** A process that ended well may still have run nothing, or have left in the middle. */
-  close(killed: string | undefined): Outcome {
-    const outcome = this.#outcome;
-    if (killed !== undefined) addFailure(outcome, this.#title, killed);
-    else if (outcome.failures.length === 0) this.#doubt();
-    const output = this.#output.join('');
-    if (outcome.failures.length > 0 && output !== '') outcome.report.push('output of the file:', output);
-    return outcome;
-  }
-
-  #doubt(): void {
-    if (this.#tests === 0) addFailure(this.#outcome, this.#title, 'holds no test');
-    if (this.#tests === undefined)
-      addFailure(this.#outcome, this.#title, 'ended before its tests did: does something call process.exit?');
-  }
-
-  #enter(name: string, nesting: number): void {
-    this.#path.splice(nesting, Number.POSITIVE_INFINITY, name);
-  }
-
-  #judge({ type, data }: Result): void {
-    this.#enter(data.name, data.nesting);
-    const name = [this.#title, ...this.#path].join(' › ');
-    if (data.name === this.#file) this.#judgeProcess(type);
-    else if (data.todo !== undefined) addFailure(this.#outcome, name, 'a todo is not done');
-    else if (typeof data.skip === 'string') this.#outcome.skips.push({ name, reason: data.skip });
-    else if (data.skip !== undefined) addFailure(this.#outcome, name, 'skipped without a reason');
-    else if (type === 'test:fail') this.#blame(name, data);
-    else if (data.details.type !== 'suite') this.#outcome.passed += 1;
-  }
-
-  /** node:test reports a file as if it were a test: failed when its process did, passed when it reported no test. */
-  #judgeProcess(type: Result['type']): void {
-    if (type === 'test:fail') addFailure(this.#outcome, this.#title, 'its process failed');
-  }
-
-  #blame(name: string, { details: { error, type } }: Failure['data']): void {
-    const isOfParts = 'failureType' in error && error.failureType === 'subtestsFailed';
-    if (isOfParts && type === 'suite') return; // Its tests are counted.
-    addFailure(this.#outcome, name, isOfParts ? 'one of its parts failed' : describe(error.cause ?? error));
-  }
+/** test-guard.ts ends the processes of the files. */
+function stop(signal: NodeJS.Signals): void {
+  failures.push(`interrupted by ${signal}`);
+  printSum();
+  process.exit();
 }
 
-/** The message of a failed assertion says everything that `inspect` would show again. */
-function describe(error: unknown): string {
-  const isAssertion = error instanceof Error && 'code' in error && error.code === 'ERR_ASSERTION';
-  const description = isAssertion ? (error.stack ?? error.message) : inspect(error);
-  return description.replaceAll(/\n +at [^\n]*node:internal[^\n]*?(?=(?: \{)?(?:\n|$))/gu, '');
+const isE2e = (file: string): boolean => file.endsWith('.e2e.ts');
+const needsDatabases = (file: string): boolean => file.endsWith('.pg.test.ts');
+
+async function startDatabases(): Promise<GlobalSetup> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The names are node's.
+  const setup = (await import(pathToFileURL(globalSetupFile).href)) as GlobalSetup;
+  const timeout = setTimeout(() => {
+    console.error(`The test databases did not start within ${setupMs / 1000} s.`);
+    process.exit(1);
+  }, setupMs);
+  await setup.globalSetup();
+  clearTimeout(timeout);
+  return setup;
 }
+
+async function runGroups(files: readonly string[]): Promise<void> {
+  const databases = files.some(needsDatabases) ? await startDatabases() : undefined;
+  await runAll(
+    files.filter((file) => !isE2e(file)),
+    lanes,
+  );
+  await databases?.globalTeardown();
+  await runAll(files.filter(isE2e), serverLanes);
+}
+
+process.chdir(root);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
+const patterns = process.argv.slice(2);
+const files = findTests(patterns);
+const runsDatabases = files.some((file) => needsDatabases(file) || isE2e(file));
+const closed = process.geteuid?.() === 0 && runsDatabases ? explainClosedCheckout(root) : undefined;
+if (closed !== undefined) {
+  console.error(closed);
+  process.exit(1);
+}
+if (files.length === 0)
+  failures.push(patterns.length === 0 ? 'there is no test' : `no test file matches ${patterns.join(' ')}`);
+process.env['MESSENGER_TEST_SHARED'] = makeTemporaryFolder(); // See server/test/prepared-data.ts.
+await runGroups(files);
+printSum();
+// A file that was given up may still run.
+process.exit();

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Names a folder that scripts/check.ts makes and removes: test files of one run keep there what they can share. */
+/** Names a folder that scripts/run-tests.ts makes and removes: test files of one run keep there what they can share. */
 const sharedVariable = 'MESSENGER_TEST_SHARED';
 
 const execute = promisify(execFile);
