@@ -17,6 +17,7 @@ export const errorCodes = {
   body_too_large: { status: 413, title: 'The body is larger than the server accepts' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json, not encoded further' },
   expectation_failed: { status: 417, title: 'The only expectation that the server meets is 100-continue' },
+  idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was sent with another body before' },
   too_many_attempts: {
     status: 429,
     title: 'Too many wrong passwords came from this address, or from all; wait a minute',

@@ -9,3 +9,7 @@ export const pageLimitMax = 1000;
 
 /** PostgreSQL's `offset` is a bigint; nobody pages by hand beyond this. Use `after` for deep pages. */
 export const pageOffsetMax = 2_147_483_647;
+
+/** An `Idempotency-Key`, in characters of ASCII; and the hours for which it is kept. */
+export const idempotencyKeyMaxLength = 255;
+export const idempotencyKeyHours = 24;

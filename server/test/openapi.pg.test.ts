@@ -109,6 +109,13 @@ const calls: Readonly<Record<string, Call>> = {
   'too much': { operation: 'create_user', method: 'POST', url: list, payload: { first_name: 'x'.repeat(1_100_000) } },
   'a wrong id': { operation: 'read_user', method: 'GET', url: `${list}/x` },
   'a wrong limit': { operation: 'list_users', method: 'GET', url: `${list}?limit=0` },
+  'a wrong key': {
+    operation: 'create_user',
+    method: 'POST',
+    url: list,
+    payload: names,
+    headers: { 'idempotency-key': 'a b' },
+  },
   'a wrong If-Match': { operation: 'delete_user', method: 'DELETE', url: user, headers: { 'if-match': 'x' } },
   'a wrong token': { operation: 'read_user', method: 'GET', url: user, headers: { 'consistency-token': 'x' } },
   'an unknown user to read': { operation: 'read_user', method: 'GET', url: user },
@@ -120,7 +127,9 @@ const calls: Readonly<Record<string, Call>> = {
 /** Each header that the document names for the answer, but for those of some answers only. */
 function assertHeaders(answer: LightMyRequestResponse, { headers = {} }: Static<typeof Response>): void {
   const named = Object.keys(headers);
-  for (const name of named.filter((one) => !['Consistency-Token', 'Link', 'Retry-After'].includes(one)))
+  for (const name of named.filter(
+    (one) => !['Consistency-Token', 'Idempotent-Replayed', 'Link', 'Retry-After'].includes(one),
+  ))
     assert.ok(answer.headers[name.toLowerCase()] !== undefined, `${name} of ${answer.statusCode}`);
 }
 
@@ -140,6 +149,17 @@ async function assertDescribed(answer: LightMyRequestResponse, operation: string
   const { code } = Value.Parse(Problem, answer.json());
   assert.ok(content.examples?.[code], `${operation} refuses with ${code}`);
 }
+
+test('the document describes a repeat, and a key that was used with another body', async () => {
+  const post = async (payload: object): Promise<LightMyRequestResponse> =>
+    await app().http.inject({ method: 'POST', url: list, payload, headers: { 'idempotency-key': 'reused' } });
+  const outcomes = [await post(names), await post(names), await post({ ...names, last_name: 'Hopper' })];
+  assert.deepEqual(
+    outcomes.map(({ statusCode }) => statusCode),
+    [201, 201, 422],
+  );
+  for (const answer of outcomes) await assertDescribed(answer, 'create_user');
+});
 
 test('what was not changed is a 304 with the headers that the document names, and without a body', async () => {
   const { id } = (await app().http.inject({ method: 'POST', url: list, payload: names })).json<{ id: string }>();

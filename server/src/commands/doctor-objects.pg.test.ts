@@ -61,7 +61,11 @@ test('a table that a crash would empty is a failure', async () => {
 
 test('what a role may not do to our tables is told with the grant, and with it all is well', async () => {
   const { ask, run, sees, lineOf } = patient();
-  const env = await become('reader', 'grant select on users, migrations to reader');
+  const env = await become(
+    'reader',
+    'grant select on users, migrations to reader',
+    'grant all on idempotency_keys to reader',
+  );
   await sees('rights', 'fail', /^reader has no insert, update, delete on public\.users$/u, 'primary', env);
   await eventually(async () => (await lineOf('rights', 'standby', env)).status === 'ok');
   const { advice = '' } = await lineOf('rights', 'primary', env);
@@ -76,7 +80,11 @@ test('what a role may not do to our tables is told with the grant, and with it a
 
 test('a sequence that fills a column of ours, and row security, are looked at, too', async () => {
   const { repair, run, sees } = patient();
-  const env = await become('writer', 'grant all on users to writer', 'grant select on migrations to writer');
+  const env = await become(
+    'writer',
+    'grant all on users, idempotency_keys to writer',
+    'grant select on migrations to writer',
+  );
   repair(async () => run('write', 'alter table users drop column number'));
   await run('write', 'alter table users add column number serial');
   await sees('rights', 'fail', /^writer has no usage on public\.users_number_seq$/u, 'primary', env);
@@ -95,7 +103,7 @@ function assertNoHarm(findings: readonly Finding[]): void {
 
 test('a schema that our role may not use is told, and not that indexes and migrations are missing', async () => {
   const { environment, repair, run } = patient();
-  const env = await become('outsider', 'grant all on users, migrations to outsider');
+  const env = await become('outsider', 'grant all on users, idempotency_keys, migrations to outsider');
   repair(async () => run('write', 'grant usage on schema public to public'));
   await run('write', 'revoke usage on schema public from public');
   const findings = await readReport({ ...environment(), ...env });
@@ -109,7 +117,10 @@ test('a search path of the role does not matter', async () => {
   const { environment, repair, run } = patient();
   repair(async () => run('write', 'drop schema shadow cascade'));
   await run('write', 'create schema shadow create table users (id uuid primary key)');
-  const grants = ['grant all on users, migrations to shadowed', 'grant usage on schema shadow to shadowed'];
+  const grants = [
+    'grant all on users, idempotency_keys, migrations to shadowed',
+    'grant usage on schema shadow to shadowed',
+  ];
   const env = await become('shadowed', ...grants);
   await run('write', 'alter role shadowed set search_path = shadow, public');
   const line = worstLine(await readReport({ ...environment(), ...env }), 'search path', 'primary');
@@ -120,7 +131,7 @@ test('tables in another schema are told with the way back, and nobody is told to
   const { environment, repair, run } = patient();
   repair(async () => run('write', 'drop schema elsewhere'));
   await run('write', 'create schema elsewhere authorization messenger_app');
-  for (const table of ['users', 'migrations']) {
+  for (const table of ['users', 'idempotency_keys', 'migrations']) {
     repair(async () => run('write', `alter table elsewhere.${table} set schema public`));
     await run('write', `alter table ${table} set schema elsewhere`);
   }

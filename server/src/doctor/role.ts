@@ -25,13 +25,14 @@ interface Role {
 const daysBefore = 30;
 
 /** Whether our role can do too much, and for how long it can log in. */
-export const checkRole: ServerCheck = async (server, { isEmbedded }) => {
+export const checkRole: ServerCheck = async (server, { isEmbedded, expected }) => {
   const { where } = server;
   const subject = { check: 'role', where } as const;
   const row = await askOne<Role>(server, roleSql);
   const { role, days } = row;
   const findings: Finding[] = [];
-  if (row.isSuperuser && !isEmbedded) findings.push(warn(subject, `${role} is a superuser`, explainSuperuser(row)));
+  if (row.isSuperuser && !isEmbedded)
+    findings.push(warn(subject, `${role} is a superuser`, explainSuperuser(row, expected.tables)));
   else if (row.hasMore && !isEmbedded)
     findings.push(
       warn(
@@ -52,10 +53,11 @@ export const checkRole: ServerCheck = async (server, { isEmbedded }) => {
   return findings.length > 0 ? findings : [ok(subject, role)];
 };
 
-function explainSuperuser({ role, isFirst, database }: Role): string {
+function explainSuperuser({ role, isFirst, database }: Role, tables: readonly string[]): string {
+  const owned = [...tables, 'migrations'].map((table) => `alter table ${table} owner to messenger_app; `).join('');
   const remedy = isFirst
     ? `Make a role for Messenger: create role messenger_app login in role pg_monitor; alter database ${database} owner to messenger_app; ` +
-      'alter table users owner to messenger_app; alter table migrations owner to messenger_app; then DB_WRITE_USER and DB_READ_USER'
+      `${owned}then DB_WRITE_USER and DB_READ_USER`
     : `On the primary: alter role ${role} nosuperuser; grant pg_monitor to ${role}`;
   return `Who breaks into Messenger has the machine of the database, too. ${remedy}.`;
 }

@@ -1,8 +1,9 @@
 import type { FastifyCorsOptions } from '@fastify/cors';
 
 import { tokenHeader } from './consistency.ts';
+import { repeatHeader } from './idempotency-key.ts';
 
-const exposedHeaders = ['location', 'link', 'etag', 'request-id', 'retry-after', tokenHeader];
+const exposedHeaders = ['location', 'link', 'etag', repeatHeader, 'request-id', 'retry-after', tokenHeader];
 
 /** For @fastify/cors, which answers preflights and gives all answers of Fastify their headers. */
 export function corsOptions(origins: readonly string[]): FastifyCorsOptions {

@@ -1,5 +1,6 @@
 /** Who is told that a write did not happen writes it once more; so that is said only when it is known. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
@@ -65,8 +66,8 @@ beforeEach(async () => {
   await app.http.inject({ method: 'GET', url: users }); // So that a connection is there.
 });
 
-async function create(name: string): Promise<LightMyRequestResponse> {
-  return await app.http.inject({ method: 'POST', url: users, payload: { first_name: name, last_name: 'x' } });
+async function create(name: string, headers: Record<string, string> = {}): Promise<LightMyRequestResponse> {
+  return await app.http.inject({ method: 'POST', url: users, headers, payload: { first_name: name, last_name: 'x' } });
 }
 
 async function rename(id: string): Promise<LightMyRequestResponse> {
@@ -92,6 +93,17 @@ test('so it is when several kinds of writes share the transaction whose answer i
   const all = await Promise.all([create('Together'), rename(id)]);
   assert.deepEqual(all.map(codeOf), ['outcome_unknown', 'outcome_unknown']);
   assert.equal(await count('Together'), 1);
+});
+
+test('a write whose answer is lost is repeated with its Idempotency-Key, and is made once', async () => {
+  answers = 'are cut';
+  const headers = { 'idempotency-key': randomUUID() };
+  assert.equal(codeOf(await create('Repeated', headers)), 'outcome_unknown');
+  answers = 'pass';
+  const answer = await create('Repeated', headers);
+  assert.equal(answer.statusCode, 201);
+  const stored = await database().sql("select id from users where first_name = 'Repeated'");
+  assert.deepEqual(stored, [{ id: answer.json<{ id: string }>().id }]);
 });
 
 test('a write that nobody answers in time is not called one that did not happen either', async () => {

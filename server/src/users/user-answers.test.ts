@@ -32,6 +32,7 @@ before(async () => {
   };
   userRoutes(app, {
     create: async () => user,
+    createOnce: async () => ({ user, isRepeat: true }),
     get: one,
     rename: one,
     delete: async () => undefined,

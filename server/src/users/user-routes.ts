@@ -3,6 +3,7 @@ import type { User, UserNamesPatch } from '@messenger/protocol/users';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 
+import { readIdempotencyKey, repeatHeader } from '../http/idempotency-key.ts';
 import { isUnchanged, readTags, refuseConditions } from '../http/preconditions.ts';
 import { jsonType } from '../http/security-headers.ts';
 import type { HttpServer } from '../http/server.ts';
@@ -33,7 +34,12 @@ async function sendBytes(reply: FastifyReply, bytes: Buffer): Promise<never> {
 export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): void {
   app.post(prefix, createUser, async (request, reply) => {
     refuseConditions(request.headers, 'If-Match', 'If-None-Match');
-    const user = await users.create(request.body, request.caller);
+    const key = readIdempotencyKey(request.headers);
+    const { user, isRepeat } =
+      key === undefined
+        ? { user: await users.create(request.body, request.caller), isRepeat: false }
+        : await users.createOnce(key, request.body, request.caller);
+    if (isRepeat) reply.header(repeatHeader, 'true');
     reply.code(201).header('location', `${prefix}/${user.id}`).header('etag', tagOf(user));
     return user;
   });

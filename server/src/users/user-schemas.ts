@@ -1,4 +1,5 @@
 /** The schemas of the users API: what validates requests, serialises answers, and makes the reference. */
+import { idempotencyKeyHours } from '@messenger/protocol/limits';
 import { User, UserNames, UserNamesPatch, UserPageQuery, UserPath } from '@messenger/protocol/users';
 import { Type } from 'typebox';
 
@@ -13,7 +14,11 @@ function withHeaders<Schema extends object>(schema: Schema, others: Readonly<Rec
 
 const ETag = 'The version of the user, for `If-Match` and `If-None-Match`';
 const One = withHeaders(User, { ETag });
-const Created = withHeaders(User, { ETag, Location: 'The address of the new user' });
+const Created = withHeaders(User, {
+  ETag,
+  Location: 'The address of the new user',
+  'Idempotent-Replayed': '`true` when the answer repeats that to an earlier request with the same `Idempotency-Key`',
+});
 const Page = withHeaders(Type.Array(User, { title: 'UserPage', description: 'Users, newest first' }), {
   Link: 'On a full page, the address of the next one: `<…>; rel="next"`',
 });
@@ -32,6 +37,16 @@ const ifMatch = Type.Optional(
 const ifNoneMatch = Type.Optional(
   Type.String({ description: 'Entity tags that the client has: when one of them is current, the answer is 304' }),
 );
+const CreatingHeaders = Type.Object({
+  ...TokenHeaders.properties,
+  'idempotency-key': Type.Optional(
+    Type.String({
+      description:
+        'A new UUID for each user that shall be created: a repeated request with the same key and body gets the first answer again ' +
+        `and creates no second user, for ${idempotencyKeyHours} hours`,
+    }),
+  ),
+});
 const ReadingHeaders = Type.Object({
   ...TokenHeaders.properties,
   'if-match': ifMatch,
@@ -45,12 +60,13 @@ const changingOne = { ...aboutOne, headers: ChangingHeaders };
 const ofOne = { refusals: ['user_not_found', 'precondition_failed'] as const };
 
 export const createUser = {
+  config: { refusals: ['idempotency_key_reused'] as const },
   schema: {
     ...shared,
-    headers: TokenHeaders,
+    headers: CreatingHeaders,
     operationId: 'create_user',
     summary: 'Create a user',
-    description: 'Names are trimmed and stored in NFC.',
+    description: 'Names are trimmed and stored in NFC. To repeat a request without risk, send an `Idempotency-Key`.',
     body: UserNames,
     response: { 201: Created },
   },

@@ -5,6 +5,7 @@ import type { BatchableWrite } from '../db/batchable.ts';
 import { statement } from '../db/statement.ts';
 import type { Write, Writes } from '../db/writes.ts';
 import { deleteIf, renameIf, type Conditional, type ConditionalRename, type NotWritten } from './conditional-writes.ts';
+import { insertOnce, type KeyedInsert, type KeyedUser } from './keyed-inserts.ts';
 import { mergeRenames, userAfter, type Rename } from './merged-renames.ts';
 
 const insertOne = statement<User, [firstName: string, lastName: string]>(
@@ -164,6 +165,7 @@ const remove: BatchableWrite<string, boolean> = {
 /** Writes users, on the primary. Rejects as `Writes` does. */
 export class UserWriter {
   readonly insert: Write<UserNames, User>;
+  readonly insertOnce: Write<KeyedInsert, KeyedUser | 'reused'>;
   /** Resolves with the user as it is now, or undefined when there is none. */
   readonly update: Write<Rename, User | undefined>;
   readonly updateIf: Write<ConditionalRename, User | NotWritten>;
@@ -173,6 +175,7 @@ export class UserWriter {
 
   constructor(writes: Writes) {
     this.insert = writes.prepare(insert);
+    this.insertOnce = writes.prepare(insertOnce);
     this.update = writes.prepare(update);
     this.updateIf = writes.prepare(renameIf);
     this.delete = writes.prepare(remove);

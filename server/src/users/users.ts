@@ -1,9 +1,12 @@
+import { hash } from 'node:crypto';
+
 import { pageLimitDefault } from '@messenger/protocol/limits';
 import type { User, UserNames, UserNamesPatch, UserPageQuery } from '@messenger/protocol/users';
 
 import type { Caller } from '../db/caller.ts';
 import { AppError } from '../lib/app-error.ts';
 import type { NotWritten } from './conditional-writes.ts';
+import type { KeyedUser } from './keyed-inserts.ts';
 import { decodeCursor, encodeCursor } from './page-cursor.ts';
 import type { UserReader } from './user-reader.ts';
 import type { UserWriter } from './user-writer.ts';
@@ -31,6 +34,17 @@ export class Users {
 
   create(names: UserNames, caller: Caller): Promise<User> {
     return this.#writer.insert(names, caller);
+  }
+
+  /**
+   * Creates a user for the first call with this key, and answers each repeat with that user as it was created. Rejects with
+   * `idempotency_key_reused` when the names are others.
+   */
+  async createOnce(key: string, names: UserNames, caller: Caller): Promise<KeyedUser> {
+    const fingerprint = hash('sha256', JSON.stringify([names.first_name, names.last_name]), 'base64url');
+    const outcome = await this.#writer.insertOnce({ key, names, fingerprint }, caller);
+    if (outcome === 'reused') throw new AppError('idempotency_key_reused');
+    return outcome;
   }
 
   async get(id: string, caller: Caller): Promise<User> {

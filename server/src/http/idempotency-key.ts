@@ -1,0 +1,24 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+import { idempotencyKeyMaxLength } from '@messenger/protocol/limits';
+
+import { invalidHeader } from '../lib/app-error.ts';
+
+/** Marks the answer to a repeat. The draft names no header; this one is the most used. */
+export const repeatHeader = 'idempotent-replayed';
+
+/** A string of RFC 9651, 3.3.3, as draft-ietf-httpapi-idempotency-key-header wants it; most clients leave out the quotes. */
+const quoted = /^"((?:[ !#-[\]-~]|\\["\\])+)"$/u;
+const bare = /^[\w.~:+/=-]+$/u;
+
+/** Undefined without the header. Throws `invalid_request` when its value is no key. A key is the same with quotes and without. */
+export function readIdempotencyKey({ 'idempotency-key': header }: IncomingHttpHeaders): string | undefined {
+  if (header === undefined) return undefined;
+  const text = String(header);
+  const key = bare.test(text) ? text : quoted.exec(text)?.[1]?.replaceAll(/\\(["\\])/gu, '$1');
+  if (key !== undefined && key.length <= idempotencyKeyMaxLength) return key;
+  throw invalidHeader(
+    'Idempotency-Key',
+    `must be one string of 1 to ${idempotencyKeyMaxLength} characters, such as a UUID`,
+  );
+}
