@@ -1,6 +1,6 @@
 import { describeFailure } from './db/errors.ts';
 import { backOff } from './lib/backoff.ts';
-import type { Service, ServiceState } from './process/service.ts';
+import type { Service } from './process/service.ts';
 import type { RecordEvent } from './telemetry/events.ts';
 import type { Log } from './telemetry/log.ts';
 import { RepeatLog } from './telemetry/repeat-log.ts';
@@ -27,19 +27,13 @@ export class LatePrimary<Found> implements Service {
   readonly #options: LatePrimaryOptions<Found>;
   #ending = new AbortController();
   #adopting: Promise<void> = Promise.resolve();
-  #state: ServiceState = 'stopped';
 
   constructor(options: LatePrimaryOptions<Found>) {
     this.#options = options;
   }
 
-  state(): ServiceState {
-    return this.#state;
-  }
-
   async start(): Promise<void> {
     this.#ending = new AbortController();
-    this.#state = 'running';
     if (this.#options.isMissing()) void this.#follow(this.#ending.signal);
   }
 
@@ -47,7 +41,6 @@ export class LatePrimary<Found> implements Service {
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#adopting.catch(() => undefined);
-    this.#state = 'stopped';
   }
 
   async #follow(signal: AbortSignal): Promise<void> {

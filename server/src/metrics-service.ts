@@ -1,6 +1,6 @@
 import type { Config } from './config.ts';
 import { listenForMetrics, type MetricsListener } from './metrics-listener.ts';
-import type { Service, ServiceState } from './process/service.ts';
+import type { Service } from './process/service.ts';
 import type { WorkerCounts } from './process/workers.ts';
 import { backupMeter } from './telemetry/backup-metrics.ts';
 import { Collector, type MeasuredWorker } from './telemetry/collector.ts';
@@ -34,7 +34,6 @@ export class MetricsService implements Service {
   #postgres: PostgresMetrics | undefined;
   #listener: MetricsListener | undefined;
   #token: string | undefined;
-  #state: ServiceState = 'stopped';
 
   constructor(options: MetricsServiceOptions) {
     this.#options = options;
@@ -61,12 +60,7 @@ export class MetricsService implements Service {
     this.watch = { collect, live: this.#liveWatch.live, wrongToken: this.#wrongTokens.add };
   }
 
-  state(): ServiceState {
-    return this.#state;
-  }
-
   async start(): Promise<void> {
-    this.#state = 'starting';
     const { config } = this.#options;
     if (config.metrics.enabled) {
       this.#postgres = new PostgresMetrics(this.#options);
@@ -74,7 +68,6 @@ export class MetricsService implements Service {
       this.#liveWatch.start();
       this.#listener = await this.#listen(config);
     }
-    this.#state = 'running';
   }
 
   /** Takes a new token for the listener on `METRICS_PORT`. */
@@ -90,11 +83,9 @@ export class MetricsService implements Service {
   }
 
   async stop(): Promise<void> {
-    this.#state = 'stopping';
     this.#liveWatch.stop();
     this.#wrongTokens.stop();
     await this.#listener?.close();
     await this.#postgres?.close();
-    this.#state = 'stopped';
   }
 }

@@ -6,7 +6,7 @@ import { layoutOf, tryLockDataFolder } from './embedded/data-folder.ts';
 import { removeServerRecord, writeServerRecord } from './embedded/server-record.ts';
 import type { FileLock } from './lib/file-lock.ts';
 import { OperatorError } from './lib/operator-error.ts';
-import type { Service, ServiceState } from './process/service.ts';
+import type { Service } from './process/service.ts';
 
 /** Where a running server is found: `MESSENGER_RUN_DIR`, else the data folder of embedded databases, else nowhere. */
 export function runFolderOf({ writeDb, embedded, server }: Config): string | undefined {
@@ -15,25 +15,19 @@ export function runFolderOf({ writeDb, embedded, server }: Config): string | und
 
 /** Leaves the process id in a folder that only one server can hold. */
 export function holdRunFolder(folder: string, url: () => string): Service {
-  let state: ServiceState = 'stopped';
   let lock: FileLock | undefined;
   return {
     name: 'run folder',
-    state: () => state,
     start: async () => {
-      state = 'starting';
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const layout = await layoutOf(folder);
       lock = tryLockDataFolder(layout);
       if (lock === undefined) throw new OperatorError(`MESSENGER_RUN_DIR: another server holds ${folder}`);
       await writeServerRecord(layout, { pid: process.pid, sockets: '', url: url() });
-      state = 'running';
     },
     stop: async () => {
-      state = 'stopping';
       if (lock !== undefined) await removeServerRecord(await layoutOf(folder));
       lock?.release();
-      state = 'stopped';
     },
   };
 }

@@ -6,7 +6,7 @@ import type { Primary, Topology } from './db/topology.ts';
 import { watchServers, type WatchOptions } from './db/watched-servers.ts';
 import type { Clock } from './lib/clock.ts';
 import { OperatorError } from './lib/operator-error.ts';
-import type { Service, ServiceState } from './process/service.ts';
+import type { Service } from './process/service.ts';
 import type { RecordEvent } from './telemetry/events.ts';
 import type { Log } from './telemetry/log.ts';
 import type { NamedServer } from './telemetry/postgres-metrics.ts';
@@ -30,18 +30,12 @@ export class ServerRoles implements Service {
   #topology: Topology | undefined;
   /** The primary whose settings for durability were read last. */
   #checked: ServerStatus | undefined;
-  #state: ServiceState = 'stopped';
 
   constructor(options: ServerRolesOptions) {
     this.#options = options;
   }
 
-  state(): ServiceState {
-    return this.#state;
-  }
-
   async start(): Promise<void> {
-    this.#state = 'starting';
     const { watched, record } = this.#options;
     const { topology } = watchServers(watched(), this.#options);
     this.#topology = topology;
@@ -58,7 +52,6 @@ export class ServerRoles implements Service {
       before = primary;
     });
     await topology.start();
-    this.#state = 'running';
   }
 
   /**
@@ -90,9 +83,7 @@ export class ServerRoles implements Service {
   }
 
   async stop(): Promise<void> {
-    this.#state = 'stopping';
     await this.#topology?.stop();
-    this.#state = 'stopped';
   }
 
   /** The servers by their roles now: the primary first, then all others, each once. */

@@ -1,5 +1,5 @@
 import type { EndpointPair } from '../db/endpoint.ts';
-import type { Service, ServiceState } from '../process/service.ts';
+import type { Service } from '../process/service.ts';
 import type { EmbeddedServer } from '../telemetry/embedded-metrics.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { exists } from './data-folder.ts';
@@ -24,7 +24,6 @@ const cleanUpMs = 10_000;
 export class EmbeddedPair implements Service {
   readonly name = 'embedded databases';
   readonly #options: EmbeddedOptions;
-  #state: ServiceState = 'stopped';
   #data: OpenData | undefined;
   #primary: KeptPostgres | undefined;
   #standby: Standby | undefined;
@@ -33,10 +32,6 @@ export class EmbeddedPair implements Service {
 
   constructor(options: EmbeddedOptions) {
     this.#options = options;
-  }
-
-  state(): ServiceState {
-    return this.#state;
   }
 
   /** Where the two servers listen. Only between a start and a stop. */
@@ -66,14 +61,11 @@ export class EmbeddedPair implements Service {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    this.#state = 'starting';
     try {
       this.#data = await openData(this.#options, signal);
       await this.#startServers(this.#data, signal);
-      this.#state = 'running';
     } catch (error) {
       await this.#end(AbortSignal.timeout(cleanUpMs));
-      this.#state = 'failed';
       throw explain(error);
     }
   }
@@ -86,9 +78,7 @@ export class EmbeddedPair implements Service {
   }
 
   async stop(signal: AbortSignal): Promise<void> {
-    this.#state = 'stopping';
     await this.#end(signal);
-    this.#state = 'stopped';
   }
 
   async #startServers({ context, isNew }: OpenData, signal: AbortSignal): Promise<void> {

@@ -1,22 +1,17 @@
 import type { MeasuredWorker } from '../telemetry/collector.ts';
 import type { WorkerReport } from './messages.ts';
-import type { Service, ServiceState } from './service.ts';
+import type { Service } from './service.ts';
 import type { WorkerCounts } from './workers.ts';
 import type { Served } from './worker-process.ts';
 
-/** The same worker without a process of its own. */
+/** The worker of ENABLE_PREFORK=false, in the process of the supervisor. */
 export class InProcessWorker implements Service {
   readonly name = 'worker';
   readonly #serve: () => Promise<Served>;
   #served: Served | undefined;
-  #state: ServiceState = 'stopped';
 
   constructor(serve: () => Promise<Served>) {
     this.#serve = serve;
-  }
-
-  state(): ServiceState {
-    return this.#state;
   }
 
   get report(): WorkerReport {
@@ -24,7 +19,7 @@ export class InProcessWorker implements Service {
   }
 
   get counts(): WorkerCounts {
-    return { expected: 1, serving: this.#state === 'running' ? 1 : 0, restarts: 0 };
+    return { expected: 1, serving: this.#served === undefined ? 0 : 1, restarts: 0 };
   }
 
   async measure(): Promise<readonly MeasuredWorker[]> {
@@ -38,15 +33,12 @@ export class InProcessWorker implements Service {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    this.#state = 'starting';
     this.#served = await this.#serve();
     signal.throwIfAborted();
-    this.#state = 'running';
   }
 
   async stop(signal: AbortSignal): Promise<void> {
-    this.#state = 'stopping';
     await this.#served?.stop(signal, false);
-    this.#state = 'stopped';
+    this.#served = undefined;
   }
 }

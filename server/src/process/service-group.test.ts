@@ -12,7 +12,6 @@ const never = new AbortController().signal;
 function service(name: string, events: string[], behaviour: Partial<Pick<Service, 'start' | 'stop'>> = {}): Service {
   return {
     name,
-    state: () => 'running',
     start: async (signal) => {
       events.push(`start ${name}`);
       await behaviour.start?.(signal);

@@ -11,7 +11,7 @@ import type { Log } from '../telemetry/log.ts';
 import { CrashBackoff } from './crash-backoff.ts';
 import { defaultHeartbeat, type HeartbeatLimits } from './heartbeat.ts';
 import type { WorkerReport } from './messages.ts';
-import type { Service, ServiceState } from './service.ts';
+import type { Service } from './service.ts';
 import { WorkerChild, type WorkerEnd } from './worker-child.ts';
 
 export interface WorkersOptions<Settings> {
@@ -67,7 +67,8 @@ export class Workers<Settings> implements Service {
   #settings: (n: number) => Settings;
   /** Aborts with `stop`: nothing is restarted any more. */
   readonly #stopping = new AbortController();
-  #state: ServiceState = 'stopped';
+  /** From the end of the start to the stop, or until no worker can serve. */
+  #isRunning = false;
   #restarts = 0;
   #report: WorkerReport = { routes: [] };
 
@@ -81,10 +82,6 @@ export class Workers<Settings> implements Service {
       successor: undefined,
       servesSinceMs: undefined,
     }));
-  }
-
-  state(): ServiceState {
-    return this.#state;
   }
 
   /** What the first worker told. */
@@ -114,19 +111,18 @@ export class Workers<Settings> implements Service {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    this.#state = 'starting';
     cluster.setupPrimary({ exec: this.#options.exec, args: [], serialization: 'advanced' });
     const { promise: calledOff, reject } = Promise.withResolvers<never>();
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     const reports = Promise.all(this.#slots.map(async (slot) => this.#launch(slot).serving));
     [this.#report = this.#report] = await Promise.race([reports, calledOff]);
-    this.#state = 'running';
+    this.#isRunning = true;
     // One may have served, and died before the last one served.
     for (const slot of this.#slots) if (slot.child === undefined) void this.#replace(slot, 0);
   }
 
   async stop(signal: AbortSignal): Promise<void> {
-    this.#state = 'stopping';
+    this.#isRunning = false;
     this.#stopping.abort(new OperatorError('The server is stopping.'));
     const children = [...this.#alive];
     const closed = Promise.all(children.map(async ({ listenersClosed }) => listenersClosed));
@@ -134,7 +130,6 @@ export class Workers<Settings> implements Service {
       for (const child of children) child.allListenersClosed();
     });
     await Promise.all(children.map(async (child) => child.stop(signal)));
-    this.#state = 'stopped';
   }
 
   /**
@@ -143,7 +138,7 @@ export class Workers<Settings> implements Service {
    * `onProven` is called when the first one serves: from then on replacements of crashed workers get the new settings, too.
    */
   async reload(settings: (n: number) => Settings, onProven: () => void = () => undefined): Promise<void> {
-    if (this.#state !== 'running') throw new OperatorError('The workers are not running.');
+    if (!this.#isRunning) throw new OperatorError('The workers are not running.');
     for (const [index, slot] of this.#slots.entries()) {
       const succeeding = this.#succeed(slot, settings, () => {
         this.#settings = settings;
@@ -204,7 +199,7 @@ export class Workers<Settings> implements Service {
   #ended(slot: Slot<Settings>, child: WorkerChild<Settings>, end: WorkerEnd): void {
     if (slot.child !== child) return; // It was replaced.
     slot.child = undefined;
-    if (this.#state !== 'running') return;
+    if (!this.#isRunning) return;
     const servedMs = slot.servesSinceMs === undefined ? 0 : this.#options.clock.now() - slot.servesSinceMs;
     // A worker that served and ended in good order was asked to, by somebody's SIGTERM: that is no crash.
     const wasAsked = end.code === 0 && slot.servesSinceMs !== undefined;
@@ -214,7 +209,7 @@ export class Workers<Settings> implements Service {
     this.#options.log[level]({ worker: slot.number, ...end, restartInMs }, 'a worker ended');
     this.#options.record({ kind: 'worker', level: wasAsked ? 'info' : 'warn', text: describe(slot.number, end) });
     if (this.#isHopeless) {
-      this.#state = 'failed';
+      this.#isRunning = false;
       this.#options.onFatal('no worker serves, and each has crashed too often');
       return;
     }
@@ -228,7 +223,7 @@ export class Workers<Settings> implements Service {
 
   async #replace(slot: Slot<Settings>, delayMs: number): Promise<void> {
     await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-    if (this.#state !== 'running' || slot.child !== undefined || slot.successor !== undefined) return;
+    if (!this.#isRunning || slot.child !== undefined || slot.successor !== undefined) return;
     const { clock, log } = this.#options;
     const beganMs = clock.now();
     try {
