@@ -19,7 +19,7 @@ await run();
 async function runCommand(): Promise<void> {
   const { runProgram } = await import('./commands/program.ts');
   // Loaded before it is needed: root may become a user who cannot read this folder, and has to say so.
-  const { explain } = await import('./commands/explain.ts');
+  const { explain } = await import('./commands/refusal.ts');
   let outputError: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error) => (outputError = error));
   process.stderr.on('error', () => undefined); // A full disk or a closed terminal does not stop the server.

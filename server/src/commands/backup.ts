@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 
-import { type Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 
 import { chooseSource } from '../backup/choose-source.ts';
 import { parseTargetTime, type RecoveryTarget } from '../backup/recover.ts';
 import { restoreDataDirectory } from '../backup/restore.ts';
 import { restoreEmbedded } from '../backup/restore-embedded.ts';
 import { takeBackup } from '../backup/take-backup.ts';
-import type { Config, LoadedConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { Endpoint } from '../db/endpoint.ts';
 import { findRunningServer } from '../embedded/server-record.ts';
 import { roles } from '../embedded/settings.ts';
@@ -15,11 +15,9 @@ import { endpointsIn } from '../embedded/socket-folder.ts';
 import { externalEndpoints } from '../endpoints.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
-import { addConfigFlags } from './config-flags.ts';
-import type { Io } from './io.ts';
-
-/** Reads the configuration and, where it is about embedded databases, becomes their user. */
-export type Enter = (command: Command, options: { readonly givesData: boolean }) => Promise<LoadedConfig>;
+import { addConfigFlags, enter, example, readConfig } from './config-flags.ts';
+import { untilStopped, type Io } from './io.ts';
+import { count } from './machine-flags.ts';
 
 interface BackupFlags {
   readonly keep?: number;
@@ -31,18 +29,14 @@ interface RestoreFlags {
   readonly pgdata?: string;
 }
 
-export function addBackupCommands(
-  program: Command,
-  { load, enter }: { readonly load: (command: Command) => LoadedConfig; readonly enter: Enter },
-  io: Io,
-): void {
+export function addBackupCommands(program: Command, io: Io): void {
   addConfigFlags(program.command('backup'), { inHelp: false })
     .description('Copy the databases of a running server, or your own, to a new folder, and verify the copy.')
     .argument('[folder]', 'folder to create; default: a new one in BACKUP_DIR, named by the time')
-    .option('--keep <count>', 'remove all but the newest backups of these databases in the same folder', positive)
-    .addHelpText('after', '\nExample:\n  messenger backup /backup/messenger-2026-11-27 --keep 14')
+    .option('--keep <count>', 'remove all but the newest backups of these databases in the same folder', count(999_999))
+    .addHelpText('after', example('messenger backup /backup/messenger-2026-11-27 --keep 14'))
     .action(async (named: string | undefined, flags: BackupFlags, command: Command) => {
-      const { config } = await enter(command, { givesData: false });
+      const { config } = await enter(command, io, { givesData: false });
       const folder = named ?? newFolder(config.backup.dir);
       await backUp(config, folder, flags, io);
       io.out(`backed up to ${folder}\n`);
@@ -51,12 +45,13 @@ export function addBackupCommands(
     .description('Verify a backup and restore it into a new data folder.')
     .argument('<folder>', 'the backup')
     .option('--to-time <time>', 'replay archived WAL up to this time, ISO 8601 with a zone, or `latest`', targetTime)
-    .option('--timeline <number>', 'with --to-time: the timeline to follow; default: the newest', positive)
+    .option('--timeline <number>', 'with --to-time: the timeline to follow; default: the newest', count(999_999))
     .option('--pgdata <folder>', 'restore the data directory of your own PostgreSQL server')
-    .addHelpText('after', '\nExample:\n  messenger restore /backup/messenger-2026-11-27 --to-time 2026-11-27T14:30:00Z')
+    .addHelpText('after', example('messenger restore /backup/messenger-2026-11-27 --to-time 2026-11-27T14:30:00Z'))
     .action(async (folder: string, flags: RestoreFlags, command: Command) => {
-      const loaded = flags.pgdata === undefined ? await enter(command, { givesData: true }) : load(command);
-      await restore(loaded.config, folder, flags, io);
+      const isEmbedded = flags.pgdata === undefined;
+      const { config } = isEmbedded ? await enter(command, io, { givesData: true }) : readConfig(command, io.env);
+      await restore(config, folder, flags, io);
       io.out(`restored from ${folder}\n`);
     });
 }
@@ -123,17 +118,6 @@ async function restoreData(
     throw new OperatorError('--to-time needs archived WAL. Name its folder with MESSENGER_ARCHIVE_DIR.');
   const log = createLog({ level, name: 'restore', pretty: isPretty(format, io.errIsTerminal) });
   await restoreEmbedded({ folder, dataDir, binariesDir, archiveDir, target, log }, untilStopped(io));
-}
-
-function untilStopped(io: Io): AbortSignal {
-  const stopping = new AbortController();
-  io.onSignal((name) => stopping.abort(new OperatorError(`Stopped by ${name}.`)));
-  return stopping.signal;
-}
-
-function positive(text: string): number {
-  if (!/^[1-9]\d{0,5}$/u.test(text)) throw new InvalidArgumentError('must be a whole number from 1.');
-  return Number(text);
 }
 
 function targetTime(text: string): string {

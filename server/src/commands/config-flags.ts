@@ -1,8 +1,10 @@
 import { Option, type Command } from 'commander';
 
 import { optionTable, type LoadedConfig } from '../config.ts';
-import { loadConfig } from '../load-config.ts';
+import { leaveRoot } from '../leave-root.ts';
 import { flagOf, listOptions, showValue, variablesOf } from '../lib/options.ts';
+import { loadConfig } from '../load-config.ts';
+import type { Io } from './io.ts';
 
 const configFlag = '--config';
 
@@ -35,4 +37,19 @@ export function readConfig(command: Command, env: Readonly<Record<string, string
     if (typeof value === 'string' && option.long !== undefined) flags.set(option.long, value);
   }
   return loadConfig({ flags: Object.fromEntries(flags), env, file: flags.get(configFlag) ?? env['MESSENGER_CONFIG'] });
+}
+
+/**
+ * Reads the configuration and, for embedded databases, becomes the user of their data folder: root does nothing in it. `givesData`:
+ * the folder may be created, or taken over from root, with a warning.
+ */
+export async function enter(command: Command, io: Io, { givesData }: { givesData: boolean }): Promise<LoadedConfig> {
+  const loaded = readConfig(command, io.env);
+  const warn = (text: string): void => (givesData ? io.err(`${text}\n`) : undefined);
+  if (loaded.config.writeDb.host === undefined) await leaveRoot(loaded.config, { exec: io.exec, givesData, warn });
+  return loaded;
+}
+
+export function example(line: string): string {
+  return `\nExample:\n  ${line}`;
 }

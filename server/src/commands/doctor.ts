@@ -30,7 +30,6 @@ import { planPools } from '../plan-pools.ts';
 import { migrationsDir } from '../prepare-databases.ts';
 import { detectMachine, systemFacts } from '../tuning/machine.ts';
 import { exitCodes, type Io } from './io.ts';
-import { listeningOf } from './listening.ts';
 import { machineFlags, type MachineFlags } from './machine-flags.ts';
 
 /** For one question; a healthy server answers each of ours in a few ms. */
@@ -122,7 +121,7 @@ async function examineHere({ config, sources }: LoadedConfig, running: ServerRec
   return [
     ...(running === undefined ? [] : await checkDisks(embedded.dataDir)),
     await checkBackup({ ...config.backup, primaryDir }, Date.now()),
-    checkExposure(listeningOf(config)),
+    checkExposure(config),
     checkBatching(db.batching === 'on'),
     checkOpenFiles(limit, { pools, clients }),
   ];

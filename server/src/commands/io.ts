@@ -1,3 +1,5 @@
+import { OperatorError } from '../lib/operator-error.ts';
+
 /** What a command may use of its process. Made in main.ts alone. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -19,3 +21,10 @@ export interface Io {
 
 /** Exit codes, after sysexits.h where it has one. */
 export const exitCodes = { ok: 0, failed: 1, usage: 64, defect: 70, config: 78 } as const;
+
+/** Aborts at the first signal to stop. */
+export function untilStopped(io: Io): AbortSignal {
+  const stopping = new AbortController();
+  io.onSignal((name) => stopping.abort(new OperatorError(`Stopped by ${name}.`)));
+  return stopping.signal;
+}

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 
+import { migrateUp } from '../db/migrations.ts';
 import { loadConfig } from '../load-config.ts';
-import { monotonicClock } from '../lib/clock.ts';
 import { createLog } from '../telemetry/log.ts';
-import { migrate } from './migrate.ts';
+import { onPrimary } from './migrate.ts';
 
 test('Ctrl-C ends a migration whose server does not answer', async (t) => {
   const sockets: Socket[] = [];
@@ -21,8 +21,8 @@ test('Ctrl-C ends a migration whose server does not answer', async (t) => {
   const env = { DB_WRITE_HOST: '127.0.0.1', DB_WRITE_PORT: String(address.port) };
   const stopping = new AbortController();
   const log = createLog({ level: 'silent', name: 'test', pretty: false });
-  const services = { log, clock: monotonicClock, signal: stopping.signal };
-  const running = migrate(loadConfig({ flags: {}, env, file: undefined }), { do: 'up' }, services);
+  const { config } = loadConfig({ flags: {}, env, file: undefined });
+  const running = onPrimary(config, log, stopping.signal, migrateUp);
   await once(frozen, 'connection');
   stopping.abort(new Error('stopped'));
   await assert.rejects(running, /stopped/u);

@@ -13,7 +13,6 @@ import { createSupervisor, type Summary } from '../supervise.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { exitCodes, type Io } from './io.ts';
 import { ReloadLoop } from './reloads.ts';
-import { listeningOf } from './listening.ts';
 
 /**
  * A terminal's Ctrl-C reaches every process of the group, and npm passes its own copy on: two signals within a moment
@@ -76,7 +75,7 @@ export async function start(load: () => LoadedConfig, io: Io): Promise<number> {
     if (stopping.signal.aborted) return exitCode;
     throw error;
   }
-  for (const text of findExposure(listeningOf(loaded.config))) log.warn(text);
+  for (const text of findExposure(loaded.config)) log.warn(text);
   await reloads.start();
   io.out(renderSummary(summary(), loaded, io.version));
   await aborted(stopping.signal);

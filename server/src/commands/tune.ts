@@ -7,6 +7,7 @@ import { tunePools } from '../tuning/pools.ts';
 import { tunePostgres } from '../tuning/postgres.ts';
 import type { Durability, Profile } from '../tuning/profile.ts';
 import { adviceFormats, renderAdvice, type AdviceFormat } from '../tuning/render.ts';
+import { example } from './config-flags.ts';
 import type { Io } from './io.ts';
 import { count, machineFlags, type MachineFlags } from './machine-flags.ts';
 
@@ -39,7 +40,7 @@ export function addTuneCommand(program: Command, io: Io): void {
       ]).default('on'),
     )
     .addOption(choice('--format <format>', 'output format', adviceFormats).default('conf'))
-    .addHelpText('after', '\nExample:\n  messenger tune --memory 16GB --workers 8 > tuned.conf')
+    .addHelpText('after', example('messenger tune --memory 16GB --workers 8 > tuned.conf'))
     .action(async (flags: TuneFlags) => io.out(tune(flags, await detectMachine(systemFacts('.')))));
 }
 

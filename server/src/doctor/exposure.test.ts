@@ -3,22 +3,28 @@ import { test } from 'node:test';
 
 import { checkExposure, type Listening } from './exposure.ts';
 
-const here: Listening = { host: '127.0.0.1', metricsHost: undefined, hasToken: false };
+const metrics = { enabled: true, host: '127.0.0.1', port: undefined, token: undefined };
+const here: Listening = { server: { host: '127.0.0.1' }, metrics };
+const token = 'a token of the operator';
 
 test('a server that only its own machine reaches is well', () => {
-  for (const metricsHost of [undefined, '::1']) assert.equal(checkExposure({ ...here, metricsHost }).status, 'ok');
+  for (const port of [undefined, 9_100])
+    assert.equal(checkExposure({ ...here, metrics: { ...metrics, host: '::1', port } }).status, 'ok');
 });
 
 test('an API that other machines reach is a warning, with a token for /metrics, too', () => {
   for (const host of ['0.0.0.0', '::', '192.0.2.7', 'chat.example.com']) {
-    const { status, found } = checkExposure({ ...here, host, hasToken: true });
+    const { status, found } = checkExposure({ server: { host }, metrics: { ...metrics, token } });
     assert.equal(status, 'warn');
     assert.match(found, new RegExp(`^HOST=${host}: .*because there are no accounts$`, 'u'));
   }
 });
 
 test('metrics that other machines reach are a warning unless they ask for a token', () => {
-  const open = { ...here, metricsHost: '0.0.0.0' };
-  assert.match(checkExposure(open).found, /^METRICS_HOST=0\.0\.0\.0: .*METRICS_TOKEN is not set$/u);
-  assert.equal(checkExposure({ ...open, hasToken: true }).status, 'ok');
+  const open = { ...metrics, host: '0.0.0.0', port: 9_100 };
+  assert.match(
+    checkExposure({ ...here, metrics: open }).found,
+    /^METRICS_HOST=0\.0\.0\.0: .*METRICS_TOKEN is not set$/u,
+  );
+  assert.equal(checkExposure({ ...here, metrics: { ...open, token } }).status, 'ok');
 });

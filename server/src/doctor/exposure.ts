@@ -1,23 +1,27 @@
 import { isLoopback } from '../lib/loopback.ts';
 import { ok, warn, type Finding } from './finding.ts';
 
-/** Where the server listens. */
+/** The options that say where the server listens. */
 export interface Listening {
-  readonly host: string;
-  /** Of the listener of METRICS_PORT, when there is one. */
-  readonly metricsHost: string | undefined;
-  readonly hasToken: boolean;
+  readonly server: { readonly host: string };
+  readonly metrics: {
+    readonly enabled: boolean;
+    readonly host: string;
+    readonly port: number | undefined;
+    readonly token: string | undefined;
+  };
 }
 
 const subject = { check: 'access from other machines', where: 'here' } as const;
 
-/** What other machines may do, a sentence each: nothing asks them who they are. */
-export function findExposure({ host, metricsHost, hasToken }: Listening): string[] {
+/** What other machines may do without a password, a sentence each. */
+export function findExposure({ server: { host }, metrics }: Listening): string[] {
   const api = `HOST=${host}: every machine that reaches this port can read and change all data, because there are no accounts`;
-  const metrics = `METRICS_HOST=${metricsHost}: every machine that reaches this port can read /metrics and /ops, because METRICS_TOKEN is not set`;
+  const ops = `METRICS_HOST=${metrics.host}: every machine that reaches this port can read /metrics and /ops, because METRICS_TOKEN is not set`;
+  const hasListener = metrics.enabled && metrics.port !== undefined;
   return [
     ...(isLoopback(host) ? [] : [api]),
-    ...(metricsHost === undefined || hasToken || isLoopback(metricsHost) ? [] : [metrics]),
+    ...(!hasListener || metrics.token !== undefined || isLoopback(metrics.host) ? [] : [ops]),
   ];
 }
 
