@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readdir, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-import { errorCode } from '../embedded/error-code.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { syncPath } from '../lib/sync-folder.ts';
 
 /** The part of a backup that is a PostgreSQL data directory. */

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 
 import type { Binaries } from '../embedded/binaries.ts';
 import { writeClusterFile, writeConfiguration } from '../embedded/cluster-files.ts';
-import { messageOf } from '../embedded/error-code.ts';
+import { messageOf } from '../lib/error-code.ts';
 import { startPostgres } from '../embedded/postgres-process.ts';
 import { renderPostgresConf, settingsFor } from '../embedded/settings.ts';
 import { OperatorError } from '../lib/operator-error.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, cp, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
-import { errorCode } from '../embedded/error-code.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { syncPath } from '../lib/sync-folder.ts';
 import { assertSameWal, verifyFiles } from './manifest.ts';

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 
+import { errorCode } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
 /** Unpacks a tar archive into a folder with the system's `tar`. Rejects with the reason of the source, else with that of `tar`. */
@@ -18,11 +19,8 @@ export async function unpack(archive: AsyncIterable<Buffer>, folder: string, sig
   });
   const [sending, ending] = await Promise.allSettled([sent, ended]);
   // When `tar` ends first, the sender only sees its pipe closed.
-  if (sending.status === 'rejected' && !isClosedPipe(sending.reason)) throw sending.reason;
+  if (sending.status === 'rejected' && !['EPIPE', 'ECONNRESET'].includes(errorCode(sending.reason) ?? ''))
+    throw sending.reason;
   if (ending.status === 'rejected') throw ending.reason;
   if (child.exitCode !== 0) throw new OperatorError(`The backup cannot be written: ${(await words).trim()}`);
-}
-
-function isClosedPipe(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
 }

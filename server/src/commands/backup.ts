@@ -13,6 +13,7 @@ import { findRunningServer } from '../embedded/server-record.ts';
 import { roles } from '../embedded/settings.ts';
 import { endpointsIn } from '../embedded/socket-folder.ts';
 import { externalEndpoints } from '../endpoints.ts';
+import { messageOf } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { addConfigFlags, enter, example, readConfig } from './config-flags.ts';
@@ -124,6 +125,6 @@ function targetTime(text: string): string {
   try {
     return parseTargetTime(text);
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : '');
+    throw new InvalidArgumentError(messageOf(error));
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { cp } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -7,7 +8,6 @@ import { promisify } from 'node:util';
 import type { Endpoint } from '../db/endpoint.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { findBinaries } from '../embedded/binaries.ts';
-import { copyCluster } from '../embedded/copy-cluster.ts';
 import { makeUnfinished, markStandby, writeConfiguration } from '../embedded/cluster-files.ts';
 import type { EmbeddedPair } from '../embedded/pair.ts';
 import { type PostgresProcess, startPostgres } from '../embedded/postgres-process.ts';
@@ -33,7 +33,7 @@ before(async () => {
   for (const name of ['second', 'third', 'slotless']) {
     const to = await makeUnfinished(join(dirname(site.options.dataDir), name));
     const from = join(site.options.dataDir, 'standby');
-    await copyCluster({ from, to, signal: soon(), original: 'stopped' });
+    await cp(from, to, { recursive: true });
     copies.push(to);
   }
   pair = site.pair();

@@ -1,5 +1,6 @@
 import { describeFailure } from '../db/errors.ts';
 import type { Endpoint } from '../db/endpoint.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { fail, type Finding, type ServerPlace } from './finding.ts';
 
 /** What to do about a server that does not let us in: by SQLSTATE, by the code of the socket or of TLS, by the driver's words. */
@@ -83,8 +84,7 @@ const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
 /** The line of a server that could not be connected to. */
 export function explainNoAnswer(where: ServerPlace, { host, port, user, database }: Endpoint, error: unknown): Finding {
   const failure = describeFailure(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const said = `${code} ${failure}`;
+  const said = `${errorCode(error) ?? ''} ${failure}`;
   const [signs, remedy] = remedies.find(([one]) => one.test(said)) ?? [];
   const role = where === 'primary' ? 'WRITE' : 'READ';
   const advice = (remedy ?? 'Start it, or correct DB_{role}_*; `messenger config` prints them.')

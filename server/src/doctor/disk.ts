@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 
 import { readDiskSpace } from '../lib/disk-space.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { fail, grade, warn, type Finding } from './finding.ts';
 
 /** Parts of the disk that are in use. The alert `DiskLow` calls at the first. */
@@ -29,6 +30,6 @@ export async function checkDisk(where: 'primary' | 'standby', folder: string): P
 async function isReadOnly(folder: string): Promise<boolean> {
   return await access(folder, constants.W_OK).then(
     () => false,
-    (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EROFS',
+    (error: unknown) => errorCode(error) === 'EROFS',
   );
 }

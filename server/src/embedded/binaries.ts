@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 
 import { OperatorError } from '../lib/operator-error.ts';
 import { currentUser } from '../process/os-user.ts';
-import { errorCode } from './error-code.ts';
+import { errorCode } from '../lib/error-code.ts';
 
 /** Absolute paths of the programs we run. `root` holds bin/, lib/ and share/. */
 export interface Binaries {

@@ -1,7 +1,7 @@
 import { constants, copyFile, mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { errorCode } from './error-code.ts';
+import { errorCode } from '../lib/error-code.ts';
 
 /** Folders of which a base backup takes only the name: what they hold belongs to the running server. */
 const emptied: ReadonlySet<string> = new Set([
@@ -12,6 +12,7 @@ const emptied: ReadonlySet<string> = new Set([
   'pg_snapshots',
   'pg_stat_tmp',
   'pg_subtrans',
+  'pg_wal',
 ]);
 
 /** Files of the top folder that say what the original is and does. */
@@ -31,8 +32,6 @@ export interface CopyOptions {
   /** An empty folder. */
   readonly to: string;
   readonly signal: AbortSignal;
-  /** `running`: the original is in backup mode, its WAL comes by streaming, and files may vanish while we copy. */
-  readonly original: 'stopped' | 'running';
 }
 
 /** What a copy leaves to the running original: room for its next segments of log. */
@@ -44,20 +43,20 @@ async function assertRoom(from: string, to: string): Promise<void> {
   if (bavail * bsize - size < reserveBytes) throw new Error(`No space left on device for a copy of ${from}`);
 }
 
-async function copyOne(from: string, to: string, options: CopyOptions): Promise<void> {
+async function copyOne(from: string, to: string): Promise<void> {
   try {
-    if (options.original === 'running') await assertRoom(from, to);
+    await assertRoom(from, to);
     // A clone where the file system can, which costs no space and hardly any time.
     await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   } catch (error) {
-    if (options.original === 'running' && errorCode(error) === 'ENOENT') return;
+    if (errorCode(error) === 'ENOENT') return;
     throw error;
   }
 }
 
 async function copyFolder(path: string, options: CopyOptions): Promise<void> {
   const entries = await readdir(join(options.from, path), { withFileTypes: true }).catch((error: unknown) => {
-    if (options.original === 'running' && errorCode(error) === 'ENOENT') return [];
+    if (errorCode(error) === 'ENOENT') return [];
     throw error;
   });
   for (const entry of entries) {
@@ -65,7 +64,7 @@ async function copyFolder(path: string, options: CopyOptions): Promise<void> {
     const child = join(path, entry.name);
     if (path === '' && left.has(entry.name)) continue;
     if (entry.isDirectory()) await copySubfolder(child, options);
-    else if (entry.isFile()) await copyOne(join(options.from, child), join(options.to, child), options);
+    else if (entry.isFile()) await copyOne(join(options.from, child), join(options.to, child));
     else
       throw new Error(`${join(options.from, child)} is a link (a tablespace?): a pair on one machine cannot copy it`);
   }
@@ -73,14 +72,13 @@ async function copyFolder(path: string, options: CopyOptions): Promise<void> {
 
 async function copySubfolder(path: string, options: CopyOptions): Promise<void> {
   await mkdir(join(options.to, path), { mode: 0o700 });
-  const isEmptied = emptied.has(path) || (path === 'pg_wal' && options.original === 'running');
-  if (!isEmptied) await copyFolder(path, options);
+  if (!emptied.has(path)) await copyFolder(path, options);
 }
 
 /**
- * Copies the data directory of a stopped server, or of a running one in backup mode; the files to leave out are those of
- * https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP-DATA. Links are refused,
- * never followed: tablespaces cannot be shared by a pair on one machine.
+ * Copies the data directory of a running server in backup mode; its WAL comes by streaming, and files may vanish meanwhile. The files
+ * to leave out are those of https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP-DATA. Links
+ * are refused, never followed: tablespaces cannot be shared by a pair on one machine.
  */
 export async function copyCluster(options: CopyOptions): Promise<void> {
   await copyFolder('', options);

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { tryLock, type FileLock } from '../lib/file-lock.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { assertReachable, currentUser } from '../process/os-user.ts';
-import { errorCode } from './error-code.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { becomesTrue } from './wait.ts';
 
 /** Where things are in a data folder. All paths are absolute and free of symbolic links. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import { messageOf } from './error-code.ts';
+import { messageOf } from '../lib/error-code.ts';
 import type { PostgresProcess } from './postgres-process.ts';
 import { faultTexts, findStorageFault, type StorageFault } from './storage-fault.ts';
 import { within } from './wait.ts';

@@ -6,7 +6,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Binaries } from './binaries.ts';
 import { writeConfiguration } from './cluster-files.ts';
 import { type DataLayout, exists } from './data-folder.ts';
-import { messageOf } from './error-code.ts';
+import { messageOf } from '../lib/error-code.ts';
 import { endStragglers, settleOrphan } from './orphans.ts';
 import type { LogLine } from './postgres-log.ts';
 import { type PostgresProcess, startPostgres } from './postgres-process.ts';

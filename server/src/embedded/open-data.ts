@@ -1,4 +1,4 @@
-import { rename, rmdir } from 'node:fs/promises';
+import { constants, cp, rename, rmdir } from 'node:fs/promises';
 
 import type { Clock } from '../lib/clock.ts';
 import type { FileLock } from '../lib/file-lock.ts';
@@ -7,7 +7,6 @@ import { assertReachable } from '../process/os-user.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type Binaries, findBinaries } from './binaries.ts';
 import { initCluster, makeUnfinished, markStandby, syncCluster } from './cluster-files.ts';
-import { copyCluster } from './copy-cluster.ts';
 import {
   assertOwner,
   assertServable,
@@ -54,7 +53,8 @@ async function createFiles(layout: DataLayout, binaries: Binaries, signal: Abort
   const primary = await makeUnfinished(layout.primary);
   const standby = await makeUnfinished(layout.standby);
   await initCluster(binaries, primary, signal);
-  await copyCluster({ from: primary, to: standby, signal, original: 'stopped' });
+  await cp(primary, standby, { recursive: true, mode: constants.COPYFILE_FICLONE });
+  signal.throwIfAborted();
   await markStandby(standby);
   await syncCluster(binaries, standby, signal);
   await rename(primary, layout.primary);

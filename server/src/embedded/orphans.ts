@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import type { Log } from '../telemetry/log.ts';
-import { errorCode } from './error-code.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { becomesTrue } from './wait.ts';
 
 const run = promisify(execFile);

@@ -4,7 +4,7 @@ import type { EmbeddedServer } from '../telemetry/embedded-metrics.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { exists } from './data-folder.ts';
 import { KeptPostgres } from './kept-postgres.ts';
-import { messageOf } from './error-code.ts';
+import { messageOf } from '../lib/error-code.ts';
 import { launch, type PairContext, readyPrimary } from './launch.ts';
 import { type EmbeddedOptions, type OpenData, openData } from './open-data.ts';
 import { writeServerRecord } from './server-record.ts';

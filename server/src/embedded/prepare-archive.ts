@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 
 import { OperatorError } from '../lib/operator-error.ts';
 import { currentUser } from '../process/os-user.ts';
-import { errorCode } from './error-code.ts';
+import { errorCode } from '../lib/error-code.ts';
 
 /** Creates the folder for archived WAL when it is absent. Rejects with `OperatorError` when the server cannot write to it. */
 export async function prepareArchive(archiveDir: string): Promise<void> {

@@ -45,7 +45,7 @@ export async function backUp(
   // A new slot keeps WAL from the latest checkpoint on, which is the backup's. Made before the backup it would keep a
   // segment more than the standby needs, and lose its place the sooner.
   await ensureSlot(client, slot);
-  await copyCluster({ from: primaryDir, to, signal, original: 'running' });
+  await copyCluster({ from: primaryDir, to, signal });
   const { labelfile, spcmapfile } = await stopBackup(client);
   await writeClusterFile(join(to, 'backup_label'), labelfile);
   if (spcmapfile !== '') await writeClusterFile(join(to, 'tablespace_map'), spcmapfile);

@@ -7,7 +7,7 @@ import type { EndpointPair } from '../db/endpoint.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { currentUser } from '../process/os-user.ts';
 import { type DataLayout, layoutOf } from './data-folder.ts';
-import { errorCode } from './error-code.ts';
+import { errorCode } from '../lib/error-code.ts';
 import { readServerRecord } from './server-record.ts';
 import { databaseName, embeddedPorts, type Role, roles, type SynchronousCommit } from './settings.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { RepeatLog } from '../telemetry/repeat-log.ts';
 import { exists } from './data-folder.ts';
-import { messageOf } from './error-code.ts';
+import { messageOf } from '../lib/error-code.ts';
 import { FollowCheck } from './follow-check.ts';
 import { type Failure, KeptPostgres } from './kept-postgres.ts';
 import { launch, type PairContext } from './launch.ts';

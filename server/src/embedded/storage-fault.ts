@@ -1,4 +1,4 @@
-import { errorCode, messageOf } from './error-code.ts';
+import { errorCode, messageOf } from '../lib/error-code.ts';
 
 /** What is wrong with the storage of a server. None of these passes by itself, and none of them is a defect of the data. */
 export type StorageFault = 'disk_full' | 'read_only' | 'no_permission' | 'io_error' | 'folder_missing';

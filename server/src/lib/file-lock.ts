@@ -1,6 +1,8 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
+import { errorCode } from './error-code.ts';
+
 export interface FileLock {
   /** Frees the file for others; a second call does nothing. */
   release(): void;
@@ -46,7 +48,7 @@ function makePrivate(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
     chmodSync(path, 0o600);
   }
 }

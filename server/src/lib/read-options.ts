@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 
 import { parseDocument, type YAMLError } from 'yaml';
 
+import { messageOf } from './error-code.ts';
 import {
   fileVariableOf,
   flagOf,
@@ -116,7 +117,7 @@ function readYaml(table: OptionTable, path: string, problems: string[]): Map<str
     if (document.errors.length > 0) return found;
     content = document.toJS({ maxAliasCount: 0 });
   } catch (error) {
-    problems.push(`${path}: cannot be read: ${error instanceof Error ? error.message : 'unknown error'}`);
+    problems.push(`${path}: cannot be read: ${messageOf(error)}`);
     return found;
   }
   const known = new Set(listOptions(table).map(({ yaml }) => yaml));

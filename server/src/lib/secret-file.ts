@@ -1,5 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 
+import { errorCode } from './error-code.ts';
+
 /** More than any password, token or key has; a wrong path often names something large. */
 const mostBytes = 65_536;
 
@@ -16,7 +18,7 @@ export function readSecretFile(path: string): { readonly secret: string } | { re
       return { problem: `${path} has ${stats.size} bytes; a secret has at most ${mostBytes}` };
     return toSecret(path, readFileSync(path));
   } catch (error) {
-    return { problem: `${path} cannot be read${isSystemError(error) ? ` (${error.code})` : ''}` };
+    return { problem: `${path} cannot be read (${errorCode(error) ?? 'unknown error'})` };
   }
 }
 
@@ -25,8 +27,4 @@ function toSecret(path: string, bytes: Buffer): ReturnType<typeof readSecretFile
   if (content.includes('\uFFFD') || content.includes('\0')) return { problem: `${path} is not text in UTF-8` };
   const secret = content.replace(/\r?\n$/u, '');
   return secret.trim() === '' ? { problem: `${path} is empty` } : { secret };
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error;
 }

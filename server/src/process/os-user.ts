@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 
+import { errorCode } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
 const run = promisify(execFile);
@@ -86,7 +87,7 @@ export async function assertReachable(path: string, mode = constants.X_OK): Prom
   for (const one of ancestorsOf(path)) {
     const isObstacle = await access(one, one === path ? mode : constants.X_OK).then(
       () => false,
-      (error: unknown) => error instanceof Error && 'code' in error && error.code === 'EACCES',
+      (error: unknown) => errorCode(error) === 'EACCES',
     );
     if (isObstacle) throw await obstacleError(one, path);
   }

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 
+import { errorCode, messageOf } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
 /**
@@ -24,7 +25,7 @@ export async function findPort(host: string, port: number, flag = '--port'): Pro
 }
 
 function explain(error: unknown, host: string, port: number, flag: string): string {
-  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+  switch (errorCode(error)) {
     case 'EADDRINUSE':
       return `Port ${port} on ${host} is taken by another program; choose another one with ${flag}`;
     case 'EACCES':
@@ -37,6 +38,6 @@ function explain(error: unknown, host: string, port: number, flag: string): stri
     case 'EAI_AGAIN':
       return `This machine has no address ${host}; see ${flag.replace(/port$/u, 'host')}`;
     default:
-      return `Cannot listen on ${host}, port ${port}: ${error instanceof Error ? error.message : 'unknown error'}`;
+      return `Cannot listen on ${host}, port ${port}: ${messageOf(error)}`;
   }
 }

@@ -1,6 +1,7 @@
 import type { SendHandle } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 
+import { messageOf } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Measurement } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
@@ -131,7 +132,7 @@ export class WorkerChild<Settings> {
       worker.once('exit', (code: number, signal: string | null) => this.#ended(code, signal));
       return worker;
     } catch (error) {
-      this.#reason = error instanceof Error ? error.message : String(error);
+      this.#reason = messageOf(error);
       this.#ended(1, null);
       return undefined;
     }

@@ -1,3 +1,4 @@
+import { messageOf } from '../lib/error-code.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Collection, Measurement } from '../telemetry/collection.ts';
 import type { Live, Watch } from '../telemetry/live.ts';
@@ -82,7 +83,7 @@ export function runWorkerProcess<Settings>(
       const { report } = await serving;
       channel.send({ type: 'ready', report });
     } catch (error) {
-      channel.send({ type: 'failed', reason: error instanceof Error ? error.message : 'unknown error' });
+      channel.send({ type: 'failed', reason: messageOf(error) });
       channel.exit(1);
     }
   };

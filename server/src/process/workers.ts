@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
@@ -236,9 +237,8 @@ export class Workers<Settings> implements Service {
 }
 
 function throwPartial(error: unknown, worker: number): never {
-  const reason = error instanceof Error ? error.message : 'unknown error';
   throw new OperatorError(
-    `The reload ended in the middle: ${reason}. Workers before worker ${worker} have the new configuration, it and the others ` +
+    `The reload ended in the middle: ${messageOf(error)}. Workers before worker ${worker} have the new configuration, it and the others ` +
       'the old one. All of them serve. Reload again.',
     { cause: error },
   );
