@@ -26,19 +26,15 @@ export interface BackupRecord {
 }
 
 /** How the last attempts ended, in milliseconds since 1970. */
-export interface LastBackup {
-  /** Of the newest backup that succeeded, as long as it is there. */
-  readonly succeededMs?: number;
-  readonly failedMs?: number;
-}
-
-/** Times in milliseconds since 1970. */
 interface Outcomes {
   readonly succeededMs?: number;
-  /** The folder of that backup. */
+  /** The folder of the newest backup that succeeded. */
   readonly folder?: string;
   readonly failedMs?: number;
 }
+
+/** Without a success whose backup is gone. */
+export type LastBackup = Omit<Outcomes, 'folder'>;
 
 export interface FoundBackup extends BackupRecord {
   readonly folder: string;
@@ -105,7 +101,7 @@ export async function noteOutcome(backup: string, outcome: 'success' | 'failure'
   await writeJson(path, { ...(await readOutcomes(dirname(backup))), ...news });
 }
 
-/** How the last backups in a folder ended; what is not known is left out. Rejects when the record cannot be read. */
+/** Rejects when the record of the last backups cannot be read. */
 export async function readOutcomes(parent: string): Promise<Outcomes> {
   const fields: Readonly<Record<string, unknown>> = { ...(await readJson(join(parent, outcomeName))) };
   const { succeededMs, folder, failedMs } = fields;
@@ -119,8 +115,5 @@ export async function readOutcomes(parent: string): Promise<Outcomes> {
 export async function readLastBackup(parent: string): Promise<LastBackup> {
   const { succeededMs, folder, failedMs } = await readOutcomes(parent);
   const isThere = folder !== undefined && (await findBackupRecord(join(parent, folder))) !== undefined;
-  return {
-    ...(isThere && succeededMs !== undefined ? { succeededMs } : {}),
-    ...(failedMs === undefined ? {} : { failedMs }),
-  };
+  return { ...(isThere ? { succeededMs } : {}), ...(failedMs === undefined ? {} : { failedMs }) };
 }

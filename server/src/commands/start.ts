@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { resolve } from 'node:path';
 
 import type { LoadedConfig } from '../config.ts';
@@ -78,7 +79,7 @@ export async function start(load: () => LoadedConfig, io: Io): Promise<number> {
   for (const text of findExposure(loaded.config)) log.warn(text);
   await reloads.start();
   io.out(renderSummary(summary(), loaded, io.version));
-  await aborted(stopping.signal);
+  if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
   await stopServices(services, group, atOnce.signal);
   return exitCode;
 }
@@ -91,13 +92,6 @@ function onSignals(io: Io, listener: (name: string, isFirst: boolean) => void): 
     listener(name, firstMs === undefined);
     firstMs ??= now;
   });
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  const { promise, resolve: done } = Promise.withResolvers<void>();
-  signal.addEventListener('abort', () => done(), { once: true });
-  await promise;
 }
 
 /** Of a page that is listed itself. */

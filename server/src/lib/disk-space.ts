@@ -1,5 +1,7 @@
 import { statfs } from 'node:fs/promises';
 
+import { withDeadline } from './with-deadline.ts';
+
 /** Of the file system that holds a folder. */
 export interface DiskSpace {
   /** What a process without privileges may still use. */
@@ -15,14 +17,7 @@ const asked = new Map<string, Promise<DiskSpace | undefined>>();
 
 /** The space of the file system of `folder`; undefined when it cannot be read in time. Never rejects. */
 export async function readDiskSpace(folder: string): Promise<DiskSpace | undefined> {
-  const answer = asked.get(folder) ?? ask(folder);
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), answerMs);
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return await withDeadline(asked.get(folder) ?? ask(folder), answerMs).catch(() => undefined);
 }
 
 function ask(folder: string): Promise<DiskSpace | undefined> {

@@ -2,7 +2,6 @@ import type { Collection, ObservedWorker } from './collection.ts';
 import { metricTable, type MetricName } from './metric-table.ts';
 import type { Series, Snapshot } from './metrics.ts';
 import type { SlowStatement } from './slow-statements.ts';
-import { apiRoutes, trafficRoutes } from './traffic.ts';
 
 /** What `/ops` is told again and again: a collection, brought down to what the page shows. Durations in seconds. */
 export interface LiveSample {
@@ -98,6 +97,15 @@ interface LiveWorker {
   readonly memoryBytes?: number | undefined;
   readonly eventLoopDelaySeconds?: number | undefined;
 }
+
+/**
+ * Requests of API clients, by the label `route`, as PromQL matches it. Probes, scrapes and pages are excluded: on an idle server they
+ * would be all requests.
+ */
+export const apiRoutes = '/api/.+';
+
+/** With requests that have no route: unknown addresses, and those refused before routing (overload). */
+export const trafficRoutes = `${apiRoutes}|none`;
 
 const durationMetric = 'messenger_http_request_duration_seconds';
 

@@ -1,13 +1,15 @@
 import type { Databases } from '../db/databases.ts';
 import type { DbObserver } from '../db/observer.ts';
+import { shedReasons, type Connections } from '../http/connections.ts';
 import type { HttpObserver } from '../http/observer.ts';
-import { readConnections, type WatchedConnections } from './connection-metrics.ts';
 import { countStatements, readDatabases } from './database-metrics.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
 import { readProcess, watchProcess } from './process-metrics.ts';
 import { countRequests } from './request-metrics.ts';
 
-/** What one worker counts of itself. */
+type WatchedConnections = Pick<Connections, 'counts' | 'limits' | 'shed'>;
+
+/** The metrics of one worker. */
 export interface WorkerMetrics {
   readonly http: HttpObserver;
   readonly db: DbObserver;
@@ -30,4 +32,12 @@ export function createWorkerMetrics(): WorkerMetrics {
     },
     stop: () => watch.stop(),
   };
+}
+
+/** Sets the current client connections, and how many were closed at a limit so far. */
+function readConnections(metrics: Metrics, { counts, limits, shed }: WatchedConnections): void {
+  for (const state of ['active', 'idle', 'silent'] as const)
+    metrics.set('messenger_http_connections', counts[state], state);
+  metrics.set('messenger_http_max_connections', limits.total);
+  for (const reason of shedReasons) metrics.set('messenger_http_connections_shed_total', shed[reason], reason);
 }

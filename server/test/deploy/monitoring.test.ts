@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { optionTable } from '../../src/config.ts';
 import { postgresSettings } from '../../src/embedded/settings.ts';
 import { metricTable, type MetricDeclaration } from '../../src/telemetry/metric-table.ts';
-import { apiRoutes, trafficRoutes } from '../../src/telemetry/traffic.ts';
+import { apiRoutes, trafficRoutes } from '../../src/telemetry/live-sample.ts';
 import { read, readCompose } from './files.ts';
 
 interface Rule {
