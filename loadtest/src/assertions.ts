@@ -1,7 +1,7 @@
 import type { Latencies } from './report.ts';
 import { UsageError } from './usage-error.ts';
 
-/** What a run must hold: `p99<=50` is that the 99th percentile is at most 50 ms. */
+/** A condition on the results: with `p99<=50`, the 99th percentile must be at most 50 ms. */
 export interface Assertion {
   readonly text: string;
   readonly metric: Metric;
@@ -35,12 +35,11 @@ type Operator = keyof typeof operators;
 
 export const defaultAssertions = 'failed=0,p99<=50';
 
-/** For the help and for errors. */
 export const assertionForm =
   `<metric><operator><number>, separated by commas; metrics: ${Object.keys(metrics).join(', ')} (times in ms); ` +
   `operators: ${Object.keys(operators).join(' ')}`;
 
-/** Reads `failed=0,p99<=50`. Throws `UsageError` that names the part it does not understand. */
+/** Parses `failed=0,p99<=50`. Throws a `UsageError` that names the invalid part. */
 export function parseAssertions(text: string): Assertion[] {
   return text.split(',').map((part) => parseAssertion(part.trim()));
 }
@@ -56,7 +55,7 @@ function isKey<Table extends object>(table: Table, key: string | number | symbol
   return Object.hasOwn(table, key);
 }
 
-/** One sentence for each assertion that the run misses. A run without any request misses all. */
+/** One sentence for each missed assertion. A run without requests misses all of them. */
 export function misses(latencies: Latencies, assertions: readonly Assertion[]): string[] {
   if (latencies.count === 0) return ['no request was made'];
   return assertions.flatMap(({ text, metric, operator, value }) => {

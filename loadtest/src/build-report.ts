@@ -9,7 +9,7 @@ import { saturationReasons } from './saturation.ts';
 import type { Phase } from './schedule.ts';
 import type { SystemCpu } from './system-cpu.ts';
 
-/** All that is known after a run. */
+/** The results of a run. */
 export interface Findings {
   readonly run: RunFacts;
   readonly phases: readonly Phase[];
@@ -18,7 +18,7 @@ export interface Findings {
   readonly stalls: Stalls;
   /** Of all processes of the load test. */
   readonly ownCpuMs: number;
-  /** What the system under test has used during the run. */
+  /** CPU of the system under test during the run. */
   readonly system: SystemCpu | undefined;
 }
 
@@ -50,7 +50,7 @@ export function buildReport({ run, phases, outcome, assertions, stalls, ownCpuMs
   };
 }
 
-/** A generator that fell behind has measured itself: there is no verdict then, neither good nor bad. */
+/** A generator that fell behind measured itself: then there is no verdict on the server. */
 function judge(
   latencies: Latencies,
   assertions: readonly Assertion[],
@@ -65,7 +65,7 @@ function requestLatencies(outcome: RequestOutcome, seconds: number): RequestLate
   return { name: outcome.name, ...latenciesOf(outcome, seconds) };
 }
 
-/** The figures of the contract; the rate is over `seconds`. */
+/** The rate is over `seconds`. */
 export function latenciesOf(outcome: RequestOutcome, seconds: number): Latencies {
   const { ok, failed } = outcome;
   const both = outcome.all();

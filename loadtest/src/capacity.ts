@@ -32,14 +32,13 @@ export interface CapacityOptions extends ServerOptions, Omit<RateOptions, 'warmU
   readonly stepSeconds: number;
 }
 
-/** One point of the curve. */
 export interface CapacityStep {
   /** Users that arrived per second; each makes five requests. */
   readonly usersPerSecond: number;
   readonly requestsPerSecond: number;
   readonly p99Ms: number;
   readonly failed: number;
-  /** Of server and databases together, in percent of one core; undefined where it cannot be seen. */
+  /** CPU of server and databases, in percent of one core; undefined when the processes are not visible. */
   readonly systemCpuPercent: number | undefined;
   readonly verdict: 'held' | 'missed' | 'generator saturated';
 }
@@ -98,7 +97,7 @@ export async function search(
   let missed = Infinity;
   for (let rate = fromRate; steps.length < maxSteps && rate >= 1; rate = nextRate(held, missed)) {
     const step = await attempt(rate);
-    if (stopping.aborted) break; // This step was cut.
+    if (stopping.aborted) break; // This step was interrupted.
     steps.push(step);
     if (step.verdict === 'held') held = rate;
     else missed = rate;
@@ -126,7 +125,6 @@ export async function measureRate(
   return await measure(plan, driven, { ...interrupts, processes, onSecond: () => undefined });
 }
 
-/** The step of the search that a measurement is. */
 export function judgeStep(
   usersPerSecond: number,
   { outcome, system, tookMs }: Measurement,

@@ -1,6 +1,6 @@
 /**
- * What an answer must say. Each check learns what later ones count on (the row, the next page), and names what is wrong
- * by its kind; the examples name fields and counts, never values.
+ * Checks of answers. A check stores in the session what later checks need (the row, the next page), and reports a fault by its
+ * kind. Examples name fields and counts, never values.
  */
 import { User, type UserNames } from '@messenger/protocol/users';
 
@@ -14,7 +14,7 @@ const fields = Object.keys(User.properties);
 const id = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/u;
 const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/u;
 
-/** The created user comes back as sent. */
+/** 201, with the user as sent. */
 export const checkCreated: Check = (answer, session) => {
   if (answer.status !== 201) return wrongStatus(answer);
   const user = readUser(answer.body);
@@ -65,7 +65,7 @@ export function checkPage(limit: number): Check {
   };
 }
 
-/** A page as above, all of it after the one before. */
+/** As `checkPage`; and its rows follow those of the previous page. */
 export function checkNextPage(limit: number): Check {
   const check = checkPage(limit);
   return (answer, session) => {
@@ -78,7 +78,7 @@ export function checkNextPage(limit: number): Check {
   };
 }
 
-/** A refusal is of its own kind: the server is full and says so. The code of a problem is no user's data. */
+/** 503 with Retry-After is a refusal. The code of a problem is not user data. */
 export function wrongStatus({ status, retryAfter, body }: Answer): Fault {
   if (status === 503 && retryAfter !== undefined) return { kind: 'refused' };
   const code = /"code":\s*"(?<code>[a-z_]{1,40})"/u.exec(body.toString('latin1', 0, 2048))?.groups?.['code'];
@@ -93,7 +93,7 @@ function wrongStatusOfOwn(answer: Answer): Fault {
 const notAUser: Fault = { kind: 'wrong body', example: 'not a user' };
 
 function wrongField(field: string): Fault {
-  return { kind: 'wrong body', example: `${field} is not what it should be` };
+  return { kind: 'wrong body', example: `${field} differs` };
 }
 
 function differing(user: User, expected: User): Fault | undefined {
@@ -109,7 +109,7 @@ function staleOr(fault: Fault, user: User, { states }: Session): Fault {
   return isOld ? { kind: 'stale read', example: 'older than the newest acknowledged write' } : fault;
 }
 
-/** A write that failed may have been done all the same. */
+/** A write that failed may have been committed. */
 function isPossible(user: User, newest: User, { uncertain }: Session): boolean {
   return (
     user.id === newest.id && user.created_at === newest.created_at && uncertain.some((names) => hasNames(user, names))
@@ -120,7 +120,7 @@ function hasNames(user: User, names: UserNames): boolean {
   return user.first_name === names.first_name && user.last_name === names.last_name;
 }
 
-/** Texts of our timestamps and ids sort as what they mean. */
+/** Timestamps and ids sort as text. */
 function isInOrder(rows: readonly User[]): boolean {
   return rows.every((row, index) => {
     const before = rows[index - 1];
@@ -141,7 +141,7 @@ function readUser(body: Buffer): User | undefined {
     : undefined;
 }
 
-/** Of any object that has one, as text or as a whole number. */
+/** The `id` of an object, if it is text or a whole number. */
 export function readId(body: Buffer): string | undefined {
   const value = parse(body);
   const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'id') : undefined;
@@ -162,7 +162,10 @@ function parse(body: Buffer): unknown {
   }
 }
 
-/** Exactly the fields of the contract, all of them texts. By hand: a list has 100 rows, and comes a thousand times a second. */
+/**
+ * Exactly the fields of the contract, all text. Without a validator, because a list has 100 rows and arrives a thousand times per
+ * second.
+ */
 function hasFields(value: unknown): value is User {
   if (typeof value !== 'object' || value === null) return false;
   const entries = Object.entries(value);

@@ -2,30 +2,29 @@ import { connect, type Socket } from 'node:net';
 
 import { AnswerReader, MalformedAnswer, type Answer } from './http-answer.ts';
 
-/** Where requests go: an address, so that no name is looked up during the run. */
+/** The resolved address of the server, so that no name is looked up during the run. */
 export interface Address {
   readonly host: string;
   readonly port: number;
-  /** Addresses of this machine that connections come from in turns; absent: whichever the system takes. */
+  /** Source addresses, used in turn; default: the system's choice. */
   readonly sources?: readonly string[];
 }
 
-/** Why there is no answer. `example` adds to the kind what is known, and never holds a user's data. */
+/** Why a request failed. `example` adds detail, never user data. */
 export interface Fault {
   readonly kind: string;
   readonly example?: string;
 }
 
-/** What comes of a request: exactly one of the two, once for each `send`. Never called after `close`. */
+/** Called exactly once for each `send`, with an answer or a fault. Never called after `close`. */
 export interface Listener {
   onAnswer(answer: Answer): void;
   onFault(fault: Fault): void;
 }
 
-/** One buffer for all reads of the process: a connection has read what is in it before the next one gets any. */
+/** One buffer for all reads of the process: each read is processed before the next one starts. */
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
 
-/** Connections that this process has opened. */
 let opened = 0;
 
 const names: Readonly<Record<string, string>> = {
@@ -35,8 +34,8 @@ const names: Readonly<Record<string, string>> = {
 };
 
 /**
- * A keep-alive connection of one user, with one request at a time. Opens with the first request, and again when the server
- * has closed it between two requests. Bytes that nobody asked for close it.
+ * A keep-alive connection of one user, with one request at a time. Opens with the first request, and again when the server closed
+ * it between two requests. Unexpected bytes close it.
  */
 export class Connection {
   readonly #address: Address;
@@ -50,14 +49,14 @@ export class Connection {
     this.#listener = listener;
   }
 
-  /** Sends a whole request, in Latin-1. Not while another one waits for its answer. */
+  /** Sends a whole request, in Latin-1. Only while no other request is in flight. */
   send(request: string): void {
     this.#isWaiting = true;
     this.#socket ??= this.#open();
     this.#socket.write(request, 'latin1');
   }
 
-  /** Forgets the request that waits, if one does. */
+  /** Abandons the request in flight, if any. */
   close(): void {
     this.#isWaiting = false;
     this.#socket?.destroy();
@@ -85,7 +84,7 @@ export class Connection {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       fault = faultOf(error);
     });
-    // The server has closed, and what it said is not complete; or it failed, which 'error' has told before.
+    // The server closed before the end of the answer, or 'error' was emitted before.
     socket.on('close', () => {
       if (socket === this.#socket) this.#end(fault ?? this.#endOfBytes());
     });

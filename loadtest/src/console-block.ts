@@ -1,4 +1,4 @@
-/** The guide's console block (Gatling's): for the whole run, then for each kind of request, then the errors. */
+/** The guide's (Gatling's) console block: for the whole run, then for each kind of request, then the errors. */
 import type { Distribution } from './distribution.ts';
 import type { Outcome, RequestOutcome } from './outcome.ts';
 import type { Report } from './report.ts';
@@ -24,7 +24,7 @@ function title(text: string): string {
   return `---- ${text} `.padEnd(width, '-');
 }
 
-/** One block of the guide; `seconds` is what the rate is over. */
+/** One block of the guide; the rate is over `seconds`. */
 export function renderBlock(outcome: RequestOutcome, seconds: number): string {
   const { ok, failed } = outcome;
   const all = outcome.all();
@@ -74,7 +74,7 @@ function renderDistribution({ ok, failed }: RequestOutcome): string[] {
   ];
 }
 
-/** Of a run whose arrivals change: one figure for all of it would tell of the busiest phase alone. */
+/** For a run with several arrival phases: figures for the whole run would be dominated by the busiest phase. */
 function renderPhases({ phases }: Report): string[] {
   if (phases.length < 2) return [];
   const rows = phases.map(({ fromSecond, toSecond, users, count, failed, p50Ms, p99Ms, maxMs }) => {
@@ -99,11 +99,10 @@ function inSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
-/** What the numbers above are to be judged by. */
 function renderSurroundings({ generator, probe, system, verdict, reasons }: Report): string[] {
   const systemCpu =
     system === undefined
-      ? 'system under test: not on this machine, or not to be seen'
+      ? 'system under test: not visible on this machine'
       : `server ${inSeconds(system.serverCpuMs)} + databases ${inSeconds(system.databasesCpuMs)}`;
   const { lateStartsP99Ms: late, eventLoopDelayP99Ms: delay, eventLoopDelayMaxMs: maxDelay } = generator;
   return [

@@ -1,6 +1,6 @@
 import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, JsHistogram } from 'hdr-histogram-js';
 
-/** A distribution on its way between processes. */
+/** A distribution as plain data, for other processes. */
 export interface PackedDistribution extends Sums {
   readonly histogram: string;
 }
@@ -15,7 +15,7 @@ interface Sums {
   readonly under500Ms: number;
 }
 
-/** Longer times count as this in percentiles; minimum, maximum and mean stay exact. */
+/** Longer times count as this value in percentiles; minimum, maximum and mean stay exact. */
 const highestMicroseconds = 600_000_000;
 
 /** Recording costs 0.08 µs, packing 0.3 ms. Two significant digits: percentiles are within 1 %. */
@@ -34,11 +34,11 @@ function asJs(histogram: unknown): JsHistogram {
   return histogram;
 }
 
-/** Times in milliseconds: percentiles within 1 %, everything else exact. Of no time at all, everything is 0. */
+/** Times in milliseconds: percentiles within 1 %, everything else exact. All figures of an empty distribution are 0. */
 export class Distribution {
   count = 0;
   maxMs = 0;
-  /** Below 100 ms, and from there to below 500 ms. */
+  /** Below 100 ms, and from 100 ms to below 500 ms. */
   under100Ms = 0;
   under500Ms = 0;
   #minMs = Infinity;
@@ -57,7 +57,6 @@ export class Distribution {
     this.#histogram.recordValue(Math.min(highestMicroseconds, Math.max(1, Math.round(ms * 1000))));
   }
 
-  /** Adds all that the other one has seen. */
   merge(packed: PackedDistribution): this {
     this.#minMs = Math.min(this.#minMs, packed.minMs);
     this.maxMs = Math.max(this.maxMs, packed.maxMs);
@@ -99,7 +98,7 @@ export class Distribution {
     return this.count === 0 ? 0 : Math.min(this.maxMs, this.#histogram.getValueAtPercentile(percentile) / 1000);
   }
 
-  /** How many times were in each stretch up to `upToMs`, empty ones left out; each stretch is at most 1 % of its end. */
+  /** Counts by upper bound, without empty buckets; a bucket is at most 1 % wide. */
   *buckets(): Generator<{ readonly upToMs: number; readonly count: number }> {
     for (let index = 0; index < this.#histogram.countsArrayLength; index++) {
       const count = this.#histogram.getCountAtIndex(index);

@@ -8,19 +8,19 @@ import { mergeSeconds, Outcome, type MeasuredSecond } from './outcome.ts';
 
 const program = fileURLToPath(new URL('generator-process.ts', import.meta.url));
 
-/** Between the word to start and the first arrival: every generator has heard it by then. */
+/** Between the start message and the first arrival: every generator has received it by then. */
 const startDelayMs = 100;
 
 export interface DriveOptions {
   readonly processes: number;
   readonly onSecond: (second: MeasuredSecond) => void;
-  /** Ends the run cleanly, with what has been measured so far. */
+  /** Ends the run cleanly, with the results so far. */
   readonly stopping: AbortSignal;
-  /** Ends it at once: `drive` rejects. */
+  /** Ends the run at once: `drive` rejects. */
   readonly atOnce: AbortSignal;
 }
 
-/** Runs the plan in generator processes and adds up what they tell. Rejects when one of them dies. */
+/** Runs the plan in generator processes and merges their results. Rejects when one of them dies. */
 export async function drive(plan: Plan, options: DriveOptions): Promise<Outcome> {
   const { processes: parts, stopping, atOnce } = options;
   const children = Array.from({ length: parts }, () => new GeneratorChild());
@@ -51,7 +51,6 @@ export async function drive(plan: Plan, options: DriveOptions): Promise<Outcome>
 
 type Done = Extract<FromGenerator, { type: 'done' }>;
 
-/** One generator process. */
 class GeneratorChild {
   readonly ready: Promise<void>;
   readonly done: Promise<Done>;
@@ -77,7 +76,7 @@ class GeneratorChild {
     };
     this.#child.on('error', (error) => fail(`a generator process failed: ${error.message}`));
     this.#child.on('exit', (code, signal) => fail(`a generator process ended (${signal ?? code}) before its time`));
-    // Whoever waits for them hears of it; nobody may.
+    // A rejection without a listener is not an error here.
     this.ready.catch(() => undefined);
     this.done.catch(() => undefined);
   }
@@ -90,14 +89,14 @@ class GeneratorChild {
     this.#child.kill('SIGKILL');
   }
 
-  /** It ends by itself when we hang up. */
+  /** The process ends when its channel closes. */
   async end(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect();
     await this.#exited;
   }
 }
 
-/** Passes a second on when the last generator has told it. */
+/** Calls `onSecond` when all generators have reported a second. */
 function gatherSeconds(
   children: readonly GeneratorChild[],
   outcome: Outcome,

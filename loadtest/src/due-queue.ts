@@ -1,11 +1,10 @@
-/** Something to be done at a moment. */
 export interface Due {
   readonly dueMs: number;
 }
 
 /**
- * What is due next comes first: a binary heap. `dueMs` must not change while an item is in it. Timers of the runtime are
- * per item, and lists of them per duration: with random think times they cost several times as much.
+ * A binary heap, ordered by `dueMs`, which must not change while an item is in it. One timer per item costs several times as
+ * much: Node keeps a list per duration, and think times are random.
  */
 export class DueQueue<Item extends Due> {
   readonly #heap: Item[] = [];
@@ -23,7 +22,7 @@ export class DueQueue<Item extends Due> {
     heap[at] = item;
   }
 
-  /** Takes out the first item if it is due by `nowMs`. */
+  /** Removes and returns the first item if it is due at `nowMs`. */
   takeDue(nowMs: number): Item | undefined {
     const first = this.#heap[0];
     if (first === undefined || first.dueMs > nowMs) return undefined;

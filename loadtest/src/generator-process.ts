@@ -1,11 +1,11 @@
-/** A child of the run: generates its share of the load, and tells each second and the sum. */
+/** A child process of the run: generates its share of the load, and reports each second and the total. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 import { Generator } from './generator.ts';
 import type { FromGenerator, SecondTally, ToGenerator } from './messages.ts';
 import { hrtimeMs } from './monotonic-time.ts';
 
-/** The histogram of node counts the time between two looks, this time included. */
+/** Node's histogram includes the sampling interval. */
 const delayResolutionMs = 10;
 
 let generator: Generator | undefined;
@@ -35,7 +35,7 @@ function tallySecond({ recorder, activeUsers }: Generator, second: number, cpuMs
   return { ...recorder.takeSecond(), second, activeUsers, cpuMs };
 }
 
-/** Each call gives the CPU since the one before. */
+/** Each call returns the CPU time since the previous one. */
 function cpuMeter(): () => number {
   let before = process.cpuUsage();
   return () => {
@@ -71,8 +71,8 @@ process.on('message', (message: ToGenerator) => {
   if (message.type === 'run') void run(message);
   else generator?.stop();
 });
-// Its run is gone: nobody would hear the result.
+// The parent is gone.
 process.on('disconnect', () => process.exit());
-// A terminal's Ctrl-C reaches every process of its group; the run decides what it means.
+// Ctrl-C in a terminal reaches every process of the group; the parent handles it.
 for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
 send({ type: 'ready' });

@@ -5,7 +5,7 @@ import { Recorder } from './recorder.ts';
 import { arrivalTimes } from './schedule.ts';
 import { VirtualUser, type World } from './virtual-user.ts';
 
-/** The grid of all timers: requests are sent up to about this late, and the lateness is measured. */
+/** The timer interval: requests are sent up to about this late, and the delay is measured. */
 const tickMs = 1;
 const overdueCheckMs = 100;
 
@@ -13,14 +13,11 @@ export interface GeneratorIo {
   /** Milliseconds since the start of the run; negative before it. */
   readonly now: () => number;
   readonly random: () => number;
-  /** A second of the run is over, counted from 0. */
+  /** Called at the end of each second, counted from 0. */
   readonly onSecond: (second: number) => void;
 }
 
-/**
- * Lets its share of the users arrive and act. The schedule waits for nobody: one timer every millisecond sends all that
- * is due by then.
- */
+/** Starts its share of the users on schedule (open model). One timer sends, every millisecond, all requests that are due. */
 export class Generator {
   readonly recorder: Recorder;
   readonly #io: GeneratorIo;
@@ -61,7 +58,7 @@ export class Generator {
     return this.#usersStarted;
   }
 
-  /** Resolves when all users have come and gone, or after `stop`. */
+  /** Resolves when all users have finished, or after `stop`. */
   async run(): Promise<void> {
     const timer = setInterval(() => this.#tick(), tickMs);
     await this.#finished.promise;
@@ -69,7 +66,7 @@ export class Generator {
     this.#io.onSecond(this.#second);
   }
 
-  /** No more arrivals; who is here leaves at once, and what is under way is not counted. */
+  /** Ends all users at once; requests in flight are not counted. */
   stop(): void {
     this.#arrivals = new Float64Array();
     this.#queue.clear();

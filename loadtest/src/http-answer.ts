@@ -1,9 +1,8 @@
 /**
- * Reads HTTP/1.1 answers exactly as our API sends them: a status line, headers, and a body of known length, in chunks, or
- * none (204, 304). Anything else (HTTP/1.0, bodies that end with the connection, 1xx, trailers, bytes beyond the answer)
- * is malformed. Why not node:http: the load test shares its machine with the server, and with node:http a request costs
- * 2.9 times the CPU (median of four interleaved pairs: 30 µs against 90; 1,500 connections with an agent each, five small
- * GETs on each, `process.cpuUsage` of the client).
+ * Parses HTTP/1.1 answers as our API sends them: a status line, headers, and a body with a length, in chunks, or none (204, 304).
+ * Everything else (HTTP/1.0, bodies that end with the connection, 1xx, trailers, extra bytes) is malformed. With node:http a
+ * request costs 2.9 times the CPU on the machine that is shared with the server (median of four interleaved pairs: 30 µs against
+ * 90; 1,500 connections with an agent each, five small GETs on each, `process.cpuUsage` of the client).
  */
 
 export interface Answer {
@@ -13,11 +12,11 @@ export interface Answer {
   readonly retryAfter: string | undefined;
   readonly consistencyToken: string | undefined;
   readonly link: string | undefined;
-  /** Valid until the reader gets more bytes: it may lie in the caller's own buffer. */
+  /** Valid until the next `push`: it may be part of the caller's buffer. */
   readonly body: Buffer;
 }
 
-/** The message says what is wrong with the bytes, never what they hold. */
+/** The message never quotes the bytes. */
 export class MalformedAnswer extends Error {
   override readonly name = 'MalformedAnswer';
 }
@@ -38,7 +37,7 @@ interface Body {
   readonly end: number;
 }
 
-/** Reads the answers of one connection, one at a time. */
+/** Parses the answers of one connection, one at a time. */
 export class AnswerReader {
   #bytes: Buffer = nothing;
   #head: Head | undefined;
@@ -49,8 +48,8 @@ export class AnswerReader {
   }
 
   /**
-   * Takes the next bytes of an answer, and returns it when it is complete. What it must keep it copies, so the caller may
-   * use its buffer again. Throws `MalformedAnswer`, also when there are more bytes than one answer.
+   * Takes the next bytes, and returns the answer when it is complete. Copies incomplete data, so the caller may reuse its buffer.
+   * Throws `MalformedAnswer`, also for bytes after the answer.
    */
   push(bytes: Buffer): Answer | undefined {
     const all = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
@@ -70,7 +69,7 @@ export class AnswerReader {
 
 const headShape = /^HTTP\/1\.1 ([2-5]\d\d) [^\r\n]*\r\n(?:[\w!#$%&'*+.^`|~-]+:[^\r\n\0]*\r\n)*$/u;
 
-/** The headers that mean something to us. */
+/** The headers that are used. */
 const headers =
   /^(content-length|transfer-encoding|connection|retry-after|consistency-token|link):[ \t]*([^\r\n]*?)[ \t]*\r$/gimu;
 

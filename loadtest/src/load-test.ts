@@ -9,30 +9,29 @@ import { startServer } from './started-server.ts';
 import { systemOf, systemOn, type LookAtSystem, type SystemCpu } from './system-cpu.ts';
 import { assertListening, resolveTarget, type Target } from './target.ts';
 
-/** Which server is driven, and with what. The same for a run and for the search of the capacity. */
+/** The server to load, for a run and for the capacity search. */
 export interface ServerOptions {
   readonly baseUrl: string;
   readonly allowRemote: boolean;
-  /** A server of our own in place of `baseUrl`, with these options; undefined: none. */
+  /** Starts a server with these options in place of `baseUrl`; undefined: does not. */
   readonly start: readonly string[] | undefined;
-  /** For what is written. */
+  /** For the report files and the server's log. */
   readonly reportDir: string;
 }
 
 export interface Interrupts {
-  /** The first Ctrl-C: end cleanly, and report. */
+  /** First Ctrl-C: end cleanly, with a report. */
   readonly stopping: AbortSignal;
-  /** The second one: end at once. */
+  /** Second Ctrl-C: end at once. */
   readonly atOnce: AbortSignal;
 }
 
-/** A server that listens, and how to see its CPU. */
 export interface Driven {
   readonly target: Target;
   readonly look: LookAtSystem;
 }
 
-/** Calls `use` with a server that listens. A server of our own is ended after it, whatever comes. */
+/** Calls `use` with a listening server. A started server is stopped afterwards in any case. */
 export async function withServer<Result>(
   { baseUrl, allowRemote, start, reportDir }: ServerOptions,
   interrupts: Interrupts,
@@ -56,7 +55,6 @@ export async function withServer<Result>(
   }
 }
 
-/** One plan, carried out, and what was seen around it. */
 export interface Measurement {
   readonly outcome: Outcome;
   readonly stalls: Stalls;
@@ -66,7 +64,7 @@ export interface Measurement {
   readonly system: SystemCpu | undefined;
 }
 
-/** Drives the server, with the probe beside. Rejects when one of our processes dies, and when it is ended at once. */
+/** Drives the server while the probe runs. Rejects when a process of the load test dies, and when the run ends at once. */
 export async function measure(
   plan: Plan,
   driven: Driven,

@@ -1,9 +1,9 @@
 import { steady, type Phase } from './schedule.ts';
 import { crud, paging, reading, writing, type Step } from './steps.ts';
 
-/** A kind of run: who arrives when, and what each user does. */
+/** A kind of run: the arrivals, and the requests of each user. */
 export interface LoadType {
-  /** One sentence: the arrivals. */
+  /** The arrivals, in one sentence. */
   readonly about: string;
   readonly steps: readonly Step[];
   readonly phases: (users: number, seconds: number) => readonly Phase[];
@@ -11,18 +11,18 @@ export interface LoadType {
 
 export const loadTypes = {
   smoke: {
-    about: 'One user per second arrives throughout, however many are asked for.',
+    about: 'One user per second, whatever --users says.',
     steps: crud,
     phases: (_users, seconds) => [steady(1, seconds)],
   },
   load: {
-    about: 'A tenth of the users arrives per second, throughout.',
+    about: 'A tenth of the users per second.',
     steps: crud,
     phases: (users, seconds) => [steady(users / 10, seconds)],
   },
   stress: {
     about:
-      "The guide's run: half of the users arrive in the first quarter of the time, then a fifth of them per second for half of it, then all of them in the last quarter.",
+      "The guide's run: half of the users in the first quarter of the time, a fifth per second for half of it, all of them in the last quarter.",
     steps: crud,
     phases: (users, seconds) => [
       { users: Math.round(users / 2), seconds: seconds / 4 },
@@ -31,7 +31,7 @@ export const loadTypes = {
     ],
   },
   spike: {
-    about: 'A fiftieth of the users arrives per second, and halfway all of them within one second.',
+    about: 'A fiftieth of the users per second, and halfway all of them within one second.',
     steps: crud,
     phases: (users, seconds) => [
       steady(users / 50, seconds / 2),
@@ -40,22 +40,22 @@ export const loadTypes = {
     ],
   },
   soak: {
-    about: 'A twentieth of the users arrives per second, throughout; meant for hours.',
+    about: 'A twentieth of the users per second; meant for hours.',
     steps: crud,
     phases: (users, seconds) => [steady(users / 20, seconds)],
   },
   pagination: {
-    about: 'A twentieth of the users arrives per second; each walks through pages by key and by offset.',
+    about: 'A twentieth of the users per second; each reads pages by key and by offset.',
     steps: paging,
     phases: (users, seconds) => [steady(users / 20, seconds)],
   },
   read: {
-    about: 'A twentieth of the users arrives per second; each reads what it created, and the list, again and again.',
+    about: 'A twentieth of the users per second; each reads its row and the list repeatedly.',
     steps: reading,
     phases: (users, seconds) => [steady(users / 20, seconds)],
   },
   write: {
-    about: 'A twentieth of the users arrives per second; each writes again and again, and reads back what it wrote.',
+    about: 'A twentieth of the users per second; each writes its row repeatedly, and reads back what it wrote.',
     steps: writing,
     phases: (users, seconds) => [steady(users / 20, seconds)],
   },

@@ -1,4 +1,4 @@
-/** What the run and its generator processes say to each other. Plain data. */
+/** Messages between the run and its generator processes. Plain data. */
 import type { Address, Fault } from './connection.ts';
 import type { PackedDistribution } from './distribution.ts';
 import type { LoadTypeName } from './load-types.ts';
@@ -6,7 +6,7 @@ import type { Phase } from './schedule.ts';
 
 export type Checks = 'strict' | 'guide';
 
-/** What all generators of a run have in common. */
+/** The same for all generators of a run. */
 export interface Plan {
   readonly type: LoadTypeName;
   readonly phases: readonly Phase[];
@@ -15,7 +15,7 @@ export interface Plan {
   readonly host: string;
   readonly checks: Checks;
   readonly deadlineMs: number;
-  /** What is due before this is not counted: warm-up. */
+  /** Requests due before this are warm-up, and not counted. */
   readonly countFromMs: number;
 }
 
@@ -58,14 +58,14 @@ export interface FaultTally extends Fault {
   readonly count: number;
 }
 
-/** All that one generator has seen. */
+/** The results of one generator. */
 export interface Tally {
   readonly requests: readonly RequestTally[];
   readonly faults: readonly FaultTally[];
   readonly usersStarted: number;
   /** How long after its time a request was sent. */
   readonly lateStarts: PackedDistribution;
-  /** Of the process, from its birth. */
+  /** Of the process since its start. */
   readonly cpuMs: number;
   readonly eventLoopDelayP99Ms: number;
   readonly eventLoopDelayMaxMs: number;

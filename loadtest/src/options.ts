@@ -23,14 +23,14 @@ const parseType: Parse<LoadTypeName> = (text, before) => {
   return text;
 };
 
-/** Every option of the command line, once. Their own errors name flag or variable. */
+/** Every option of the command line, once. Commander's errors name the flag or the variable. */
 export const options = {
-  type: new Option('--type <type>', 'the kind of load').default('stress').env('LOADTEST_TYPE').argParser(parseType),
-  users: new Option('--users <count>', 'how many users the type is for')
+  type: new Option('--type <type>', 'kind of load').default('stress').env('LOADTEST_TYPE').argParser(parseType),
+  users: new Option('--users <count>', 'number of users')
     .default(5000)
     .env('LOADTEST_USERS')
     .argParser(number(1, 1_000_000, true)),
-  duration: new Option('--duration <seconds>', 'how long users arrive')
+  duration: new Option('--duration <seconds>', 'duration of the arrivals')
     .default(120)
     .env('LOADTEST_DURATION')
     .argParser(number(1, 7 * 86_400, true)),
@@ -38,9 +38,9 @@ export const options = {
     .default('http://127.0.0.1:8080')
     .env('BASE_URL')
     .argParser<string>((text, before) => (text === '' ? before : text)),
-  allowRemote: new Option('--allow-remote', 'the server may be on another machine').default(false),
+  allowRemote: new Option('--allow-remote', 'allow a server on another machine').default(false),
   start: new Option('--start', 'start a server on a temporary data folder, with the options after --').default(false),
-  processes: new Option('--processes <count>', 'generator processes that share the users')
+  processes: new Option('--processes <count>', 'number of generator processes')
     .default(1)
     .argParser(number(1, 64, true)),
   checks: new Option(
@@ -49,13 +49,13 @@ export const options = {
   )
     .default('strict')
     .choices(['strict', 'guide']),
-  deadline: new Option('--deadline <seconds>', 'a request that takes longer has failed')
+  deadline: new Option('--deadline <seconds>', 'a request that takes longer fails')
     .default(15)
     .argParser(number(0.1, 3600, false)),
   assert: new Option('--assert <list>', assertionForm)
     .default(parseAssertions(defaultAssertions), defaultAssertions)
     .argParser(parseAssertions),
-  reportDir: new Option('--report-dir <folder>', 'for the files of the report').default('loadtest-report'),
+  reportDir: new Option('--report-dir <folder>', 'folder of the report').default('loadtest-report'),
   p99: new Option('--p99 <ms>', 'the highest 99th percentile that counts as held')
     .default(6)
     .argParser(number(0.1, 60_000, false)),

@@ -2,7 +2,7 @@ import { Distribution, type PackedDistribution } from './distribution.ts';
 import type { FaultTally, RequestTally, SecondTally, Tally } from './messages.ts';
 import type { Second } from './report.ts';
 
-/** How one kind of request went, or all of them. */
+/** The results of one kind of request, or of all. */
 export class RequestOutcome {
   readonly name: string;
   readonly ok = new Distribution();
@@ -17,21 +17,20 @@ export class RequestOutcome {
     this.failed.merge(failed);
   }
 
-  /** Whatever came of it. */
   all(): Distribution {
     return new Distribution().merge(this.ok.pack()).merge(this.failed.pack());
   }
 }
 
-/** A second of the run, all generators together. */
+/** One second of the run, all generators merged. */
 export interface MeasuredSecond {
   readonly second: Second;
   readonly latencies: PackedDistribution;
-  /** The share of a core that the busiest generator process used. */
+  /** CPU of the busiest generator process, as a fraction of a core. */
   readonly busiestCpuShare: number;
 }
 
-/** How the whole run went: the tallies of all generators in one. */
+/** The results of the run: the tallies of all generators, merged. */
 export class Outcome {
   readonly requests = new Map<string, RequestOutcome>();
   readonly faults = new Map<string, FaultTally>();
@@ -63,7 +62,6 @@ export class Outcome {
     this.faults.set(key, { ...fault, count });
   }
 
-  /** All kinds of requests together. */
   total(): RequestOutcome {
     const total = new RequestOutcome('Global Information');
     for (const { ok, failed } of this.requests.values()) total.merge({ ok: ok.pack(), failed: failed.pack() });
@@ -71,7 +69,6 @@ export class Outcome {
   }
 }
 
-/** The same second of all generators, as one. */
 export function mergeSeconds(second: number, tallies: readonly SecondTally[]): MeasuredSecond {
   const latencies = new Distribution();
   for (const tally of tallies) latencies.merge(tally.latencies);

@@ -3,7 +3,7 @@ import type { MeasuredSecond } from './outcome.ts';
 import type { PhaseLatencies } from './report.ts';
 import type { Phase } from './schedule.ts';
 
-/** The phases of the arrivals. A request belongs to the second in which it ended; those after all arrivals, to the last phase. */
+/** Results by arrival phase. A request counts in the second in which it ended; after the last arrival, in the last phase. */
 export function reportPhases(phases: readonly Phase[], timeline: readonly MeasuredSecond[]): PhaseLatencies[] {
   let end = 0;
   return phases.map(({ users, seconds }, index) => {

@@ -1,11 +1,11 @@
 /**
- * A child of the run that sleeps 4 ms at a time and records how late it wakes: what the machine itself does to a process
- * that wants nothing. Costs 1 % of a core. Tells the sum when it is spoken to.
+ * A child process of the run that sleeps 4 ms at a time and records how late it wakes: the delays of the machine itself. Costs 1
+ * % of a core. Reports at the first message.
  */
 import { Distribution } from './distribution.ts';
 
 const sleepMs = 4;
-/** As long as it hears nothing from its run. */
+/** Between two checks for a message. */
 const sleepsPerTurn = 25;
 
 const stalls = new Distribution();

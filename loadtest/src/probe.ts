@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('probe-process.ts', import.meta.url));
 
-/** It answers between two turns of 100 ms, however busy the machine is; then it is killed. */
+/** It answers within 100 ms, more on a busy machine; after this time it is killed. */
 const answerMs = 5_000;
 
-/** How long the machine kept an idle process from waking, and what the probe itself cost. */
+/** Wake-up delays of an idle process, and the CPU of the probe. */
 export interface Stalls {
   readonly p99StallMs: number;
   readonly maxStallMs: number;
@@ -15,11 +15,10 @@ export interface Stalls {
 }
 
 export interface Probe {
-  /** Ends the probe. Rejects when it has died before. */
+  /** Ends the probe. Rejects if it has died. */
   stop(): Promise<Stalls>;
 }
 
-/** Starts the idle process beside the run. */
 export function startProbe(): Probe {
   const child = fork(program, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const exited = once(child, 'exit').catch(() => undefined);

@@ -1,12 +1,12 @@
-/** Processes of this machine, as /proc shows them: Linux only. Everything here is empty elsewhere. */
+/** Processes of this machine, from /proc. Empty on other systems than Linux. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export interface ProcessEntry {
   readonly pid: number;
   readonly parent: number;
-  /** The name of the program, 15 characters at most. */
+  /** At most 15 characters. */
   readonly name: string;
-  /** User and system time of it and of its children that have ended. */
+  /** User and system time, with that of ended children. */
   readonly cpuMs: number;
 }
 
@@ -21,7 +21,7 @@ export function readProcesses(): ReadonlyMap<number, ProcessEntry> {
   return new Map(found);
 }
 
-/** `root` and all that it has started, and they, and so on. */
+/** `root` and its descendants. */
 export function treeOf(root: number, processes: ReadonlyMap<number, ProcessEntry>): ProcessEntry[] {
   const isBelow = (entry: ProcessEntry | undefined): boolean =>
     entry !== undefined && (entry.pid === root || isBelow(processes.get(entry.parent)));
@@ -29,8 +29,8 @@ export function treeOf(root: number, processes: ReadonlyMap<number, ProcessEntry
 }
 
 /**
- * The topmost process of the same program above the one that listens on `port`: a server's supervisor. Stops below our own
- * ancestors. undefined when it cannot be seen, such as another user's process.
+ * The supervisor of the server on `port`: the topmost ancestor of the listener that runs the same program and is not an ancestor
+ * of this process. undefined when it is not visible, such as another user's process.
  */
 export function findListener(port: number, processes: ReadonlyMap<number, ProcessEntry>): number | undefined {
   const sockets = listeningSockets(port);
@@ -79,7 +79,7 @@ function programOf(pid: number | undefined): string {
   return link(`/proc/${pid}/exe`);
 }
 
-/** What has ended, or is another's, is empty: processes come and go while we look. */
+/** Empty for ended processes and those of other users: processes come and go meanwhile. */
 function orEmpty<Value>(look: () => Value, empty: Value): Value {
   try {
     return look();

@@ -62,7 +62,7 @@ interface CapacityFlags extends SharedFlags {
 }
 
 function createProgram(server: readonly string[], io: Io, setExitCode: (code: number) => void): Command {
-  const program = new Command('loadtest').description('Puts load on a Messenger server, and checks what it gets back.');
+  const program = new Command('loadtest').description('Puts load on a Messenger server, and checks its answers.');
   const run = program
     .command('run', { isDefault: true })
     .description('One run (the default command).')
@@ -98,7 +98,7 @@ function sharedOptions(
   server: readonly string[],
 ): ServerOptions & { readonly processes: number; readonly deadlineMs: number } {
   if (!start && server.length > 0)
-    throw new UsageError(`"${server.join(' ')}" stands after --, where options of a server are; add --start.`);
+    throw new UsageError(`"${server.join(' ')}" after -- are options of a server to start; add --start.`);
   const deadlineMs = deadline * 1000;
   return { baseUrl, allowRemote, start: start ? server : undefined, processes, deadlineMs, reportDir };
 }

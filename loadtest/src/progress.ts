@@ -1,15 +1,15 @@
 import type { Second } from './report.ts';
 
-/** Where the tool speaks: lines to a file or a pipe, one line that renews itself on a terminal. */
+/** The output: lines in a file or a pipe, one updating line on a terminal. */
 export interface Screen {
   readonly write: (text: string) => void;
   readonly isTerminal: boolean;
 }
 
-/** Without a terminal, a line every so many seconds. */
+/** Seconds between two lines without a terminal. */
 const plainEverySeconds = 5;
 
-/** The line that says how the run goes, once a second. */
+/** The progress line, once a second. */
 export class Progress {
   readonly #screen: Screen;
   readonly #durationSeconds: number;
@@ -27,7 +27,6 @@ export class Progress {
     else if ((now.second + 1) % plainEverySeconds === 0) this.#screen.write(`${text}\n`);
   }
 
-  /** What is written next begins on a line of its own. */
   end(): void {
     if (this.#screen.isTerminal) this.#screen.write('\n');
   }

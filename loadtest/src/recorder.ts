@@ -15,7 +15,7 @@ export class Recorder {
     for (const name of requestNames) this.#requests.set(name, { ok: new Distribution(), failed: new Distribution() });
   }
 
-  /** One request has ended; `fault` says why when it failed. */
+  /** Records the end of a request; with a `fault` when it failed. */
   record(request: string, latencyMs: number, fault: Fault | undefined): void {
     this.#second.add(latencyMs);
     const outcome = fault === undefined ? 'ok' : 'failed';

@@ -48,7 +48,6 @@ function renderDocument(report: Report, styles: string, scripts: readonly string
     </html> `;
 }
 
-/** Only these styles and scripts, and nothing from anywhere. */
 function policyFor(styles: string, scripts: readonly string[]): string {
   return `default-src 'none'; style-src ${hash(styles)}; script-src ${scripts.map(hash).join(' ')}`;
 }

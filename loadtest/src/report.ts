@@ -1,4 +1,4 @@
-/** The contract between a run and its outputs: console block, `report.json`, `report.html`. */
+/** The results of a run: the content of `report.json`, and the source of the console block and `report.html`. */
 import type { Checks } from './messages.ts';
 
 export interface Report {
@@ -6,19 +6,19 @@ export interface Report {
   readonly run: RunFacts;
   readonly machine: MachineFacts;
   readonly verdict: 'passed' | 'failed' | 'generator saturated';
-  /** Why not passed; empty when passed. */
+  /** Empty when passed. */
   readonly reasons: readonly string[];
   readonly total: Latencies;
   readonly requests: readonly RequestLatencies[];
   readonly errors: readonly ReportedError[];
   readonly generator: GeneratorFacts;
-  /** An idle process beside: how long the machine itself kept a sleeping process from waking. */
+  /** Wake-up delays of an idle process during the run. */
   readonly probe: { readonly p99StallMs: number; readonly maxStallMs: number };
-  /** CPU of the system under test while the run lasted; only where it is local and was found. */
+  /** CPU of the system under test during the run; only of a visible local one. */
   readonly system: { readonly serverCpuMs: number; readonly databasesCpuMs: number } | undefined;
   readonly phases: readonly PhaseLatencies[];
   readonly timeline: readonly Second[];
-  /** Latency distribution, buckets in rising order. */
+  /** The latency distribution, in ascending order. */
   readonly histogram: readonly { readonly upToMs: number; readonly count: number }[];
 }
 
@@ -32,7 +32,7 @@ export interface RunFacts {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly tookMs: number;
-  /** Ctrl-C ended it before its time. */
+  /** Ended early by Ctrl-C. */
   readonly interrupted: boolean;
 }
 
@@ -45,11 +45,11 @@ export interface MachineFacts {
 }
 
 export interface Latencies {
-  /** Requests that were answered or failed; `ok + failed`. */
+  /** `ok + failed`. */
   readonly count: number;
   readonly ok: number;
   readonly failed: number;
-  /** Milliseconds from the moment when the request should have been sent; of all requests. */
+  /** Milliseconds from the time a request was due; of all requests. */
   readonly minMs: number;
   readonly maxMs: number;
   readonly meanMs: number;
@@ -59,7 +59,7 @@ export interface Latencies {
   readonly p95Ms: number;
   readonly p99Ms: number;
   readonly requestsPerSecond: number;
-  /** The guide's boxes: below 100 ms, below 500 ms, from 500 ms on; failed ones are counted in `failed` alone. */
+  /** The guide's ranges: below 100 ms, below 500 ms, from 500 ms on; failed requests count only in `failed`. */
   readonly distribution: {
     readonly under100Ms: number;
     readonly under500Ms: number;
@@ -86,7 +86,7 @@ interface GeneratorFacts {
   readonly cpuMs: number;
   readonly eventLoopDelayP99Ms: number;
   readonly eventLoopDelayMaxMs: number;
-  /** How long after its time a request was sent. */
+  /** How late requests were sent. */
   readonly lateStartsP99Ms: number;
 }
 
@@ -95,7 +95,7 @@ export interface PhaseLatencies extends Pick<Latencies, 'count' | 'failed' | 'p5
   /** Since the start of the run. */
   readonly fromSecond: number;
   readonly toSecond: number;
-  /** As many arrive. */
+  /** Arrivals. */
   readonly users: number;
 }
 

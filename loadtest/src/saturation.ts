@@ -1,15 +1,15 @@
 import type { Outcome } from './outcome.ts';
 
-/** One request in a hundred may be later than this; the grid of the timers alone makes 1 ms. */
+/** The limit of the 99th percentile; the timer interval alone is 1 ms. */
 const lateStartsLimitMs = 10;
 
-/** Of one core, by one generator process, over `cpuSeconds` in a row: then it could hardly have sent more. */
+/** Fraction of a core that a generator process may use over `cpuSeconds`. */
 const cpuShareLimit = 0.9;
 const cpuSeconds = 5;
 
 /**
- * Why the generator, not the server, is what the run measured; empty when it kept up. This is the one definition of
- * "generator saturated". The remedy for the second reason is `--processes`.
+ * The definition of "generator saturated": why the run measured the generator, not the server; empty when the generator kept up.
+ * The remedy for the second reason is `--processes`.
  */
 export function saturationReasons({ lateStarts, timeline }: Pick<Outcome, 'lateStarts' | 'timeline'>): string[] {
   const reasons: string[] = [];
@@ -22,7 +22,7 @@ export function saturationReasons({ lateStarts, timeline }: Pick<Outcome, 'lateS
   return reasons;
 }
 
-/** The highest mean of `cpuSeconds` seconds in a row; 0 for a shorter run. */
+/** The highest mean of `cpuSeconds` consecutive seconds; 0 for a shorter run. */
 function busiestShare(shares: readonly number[]): number {
   let highest = 0;
   for (let end = cpuSeconds; end <= shares.length; end++) {

@@ -1,15 +1,15 @@
-/** When users arrive. An open model: nobody waits for anybody's answer. */
+/** The arrivals of users, in an open model. */
 
 /**
- * Users that arrive evenly within a time, the first one at its beginning: Gatling's `rampUsers(users) during seconds`, and
- * its `constantUsersPerSec(users / seconds)`.
+ * Users that arrive at a constant rate, the first at the beginning: Gatling's `rampUsers(users) during seconds` and
+ * `constantUsersPerSec(users / seconds)`.
  */
 export interface Phase {
   readonly users: number;
   readonly seconds: number;
 }
 
-/** The moments, in milliseconds since the start of the run, in order. */
+/** In milliseconds since the start of the run, ascending. */
 export function arrivalTimes(phases: readonly Phase[]): Float64Array {
   const times = new Float64Array(phases.reduce((sum, { users }) => sum + users, 0));
   let index = 0;
@@ -21,7 +21,7 @@ export function arrivalTimes(phases: readonly Phase[]): Float64Array {
   return times;
 }
 
-/** `rate` users per second, throughout. Rounded to whole users, at least one. */
+/** `rate` users per second, rounded to whole users, at least one. */
 export function steady(rate: number, seconds: number): Phase {
   return { users: Math.max(1, Math.round(rate * seconds)), seconds };
 }

@@ -1,22 +1,22 @@
 import type { User, UserNames } from '@messenger/protocol/users';
 
-/** What one virtual user has been told, and so may count on. */
+/** The state of one virtual user. */
 export interface Session {
   /** Among all users of the run. */
   readonly number: number;
-  /** How many pairs of names it has made up. */
+  /** Pairs of names that it has generated. */
   namesMade: number;
-  /** Its row in every state that the server has acknowledged, the newest last. Empty until it is created. */
+  /** All acknowledged states of its row, the newest last. Empty until it is created. */
   readonly states: User[];
-  /** Sent with a request that failed: the row may hold these or not. */
+  /** Names of failed requests: the row may have them. */
   readonly uncertain: UserNames[];
-  /** The names of the request that is on its way. */
+  /** The names of the request in flight. */
   sent: UserNames | undefined;
-  /** Row and body of the newest answer that showed the row; the same bytes need no second look. */
+  /** Body of the newest answer with the row; identical bytes are not parsed again. */
   lastBody: Buffer | undefined;
-  /** The newest one that any answer carried; goes back with each request. */
+  /** The newest token of any answer; sent with each request. */
   consistencyToken: string | undefined;
-  /** Where the next page is, and the row that it must come after. */
+  /** The path of the next page, and the row that it must follow. */
   nextPage: string | undefined;
   lastRow: User | undefined;
 }
@@ -35,7 +35,7 @@ export function newSession(number: number): Session {
   };
 }
 
-/** Names that no other user of the run has, and that this one had not before. ASCII: a character is a byte. */
+/** Names that are unique in the run. ASCII, so that a character is a byte. */
 export function makeNames(session: Session): UserNames {
   session.namesMade++;
   return { first_name: `Load${session.number}`, last_name: `Test${session.namesMade}` };

@@ -10,13 +10,11 @@ import { UsageError } from './usage-error.ts';
 
 const program = fileURLToPath(new URL('../../server/bin/messenger.mjs', import.meta.url));
 
-/** A first start makes two database clusters. */
+/** A first start creates two database clusters. */
 const startMs = 90_000;
 const stopMs = 60_000;
-/** When the run is to end at once. */
 const hurriedStopMs = 5_000;
 
-/** A server of our own, on a temporary data folder. */
 export interface StartedServer {
   readonly pid: number;
   readonly baseUrl: string;
@@ -27,19 +25,18 @@ export interface StartedServer {
 export interface StartOptions {
   /** For the server's command line. */
   readonly options: readonly string[];
-  /** Its log goes here. */
   readonly logFile: string;
-  /** Gives up the start. */
+  /** Aborts the start. */
   readonly stopping: AbortSignal;
 }
 
 /**
- * Runs the server's own command line on a free port, and resolves when it serves. It is in a process group of its own, so
- * that Ctrl-C reaches the run alone. Throws `UsageError` when the server does not start.
+ * Starts a server on a free port and a temporary data folder, and resolves when it serves. It has its own process group, so that
+ * Ctrl-C reaches only the run. Throws `UsageError` when the server does not start.
  */
 export async function startServer({ options, logFile, stopping }: StartOptions): Promise<StartedServer> {
   const folder = await mkdtemp(join(tmpdir(), 'messenger-loadtest-'));
-  await chmod(folder, 0o755); // Started as root, the databases run as nobody, who must be able to enter.
+  await chmod(folder, 0o755); // Started as root, the databases run as another user, who must be able to enter.
   const log = await open(logFile, 'w');
   const child = spawn(
     process.execPath,
@@ -69,7 +66,7 @@ function pidOf({ pid }: ChildProcess): number {
   return pid;
 }
 
-/** The server tells its URL when it serves. */
+/** The server prints its URL when it serves. */
 async function waitForUrl(child: ChildProcess, signal: AbortSignal): Promise<string> {
   const found = Promise.withResolvers<string>();
   let said = '';
@@ -90,7 +87,6 @@ async function waitForUrl(child: ChildProcess, signal: AbortSignal): Promise<str
   }
 }
 
-/** Resolves when the process has ended, in the end by force. */
 async function endServer(child: ChildProcess, atOnce: AbortSignal): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');

@@ -10,16 +10,15 @@ export interface Request {
   readonly body?: string;
 }
 
-/** One request of a user's walk. */
 export interface Step {
   /** As in the guide's load test. */
   readonly name: string;
-  /** How long the user thinks before it: at least, at most. */
+  /** Minimum and maximum think time before it. */
   readonly thinkMs: readonly [number, number];
-  /** undefined: there is nothing to ask for (such as no next page), and the user goes on to the next step. */
+  /** undefined skips the step, such as when there is no next page. */
   readonly request: (session: Session) => Request | undefined;
   readonly check: Check;
-  /** With `--checks guide`, these count as success, whatever the body: a 404 did. */
+  /** The statuses that count as success with `--checks guide`, whatever the body. They include 404, as in the guide's test. */
   readonly guideStatuses: readonly number[];
 }
 

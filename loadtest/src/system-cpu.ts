@@ -1,15 +1,15 @@
 import { findListener, readProcesses, treeOf } from './process-table.ts';
 
-/** CPU in milliseconds since the processes began; only differences mean anything. */
+/** CPU in milliseconds since the processes started; use differences. */
 export interface SystemCpu {
   readonly serverCpuMs: number;
   readonly databasesCpuMs: number;
 }
 
-/** Looks at the system under test once, now. undefined when it has gone. */
+/** Reads the CPU of the system under test; undefined when it has ended. */
 export type LookAtSystem = () => SystemCpu | undefined;
 
-/** The system by the process at its top. */
+/** By the root of its process tree. */
 export function systemOf(pid: number): LookAtSystem {
   return () => {
     const tree = treeOf(pid, readProcesses());
@@ -20,7 +20,7 @@ export function systemOf(pid: number): LookAtSystem {
   };
 }
 
-/** The system by the port of this machine that it listens on; undefined where that cannot be seen. */
+/** By its local port; undefined when its processes are not visible. */
 export function systemOn(port: number): LookAtSystem | undefined {
   const pid = findListener(port, readProcesses());
   return pid === undefined ? undefined : systemOf(pid);

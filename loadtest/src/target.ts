@@ -5,9 +5,8 @@ import { BlockList, connect, isIPv6 } from 'node:net';
 import type { Address } from './connection.ts';
 import { UsageError } from './usage-error.ts';
 
-/** The server to be loaded. */
 export interface Target {
-  /** As it was given, without a slash at its end. */
+  /** As given, without the final slash. */
   readonly baseUrl: string;
   /** For the Host header. */
   readonly host: string;
@@ -21,14 +20,14 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /**
- * Each of them has some 28,000 ports, and a port rests for a minute after its connection: one address is not enough for
- * more than 470 users per second. Only Linux has all of 127.0.0.0/8 without being asked.
+ * An address has about 28,000 ports, and a port is unusable for a minute after its connection: one address is enough for 470
+ * users per second. Only Linux has all of 127.0.0.0/8 by default.
  */
 const loopbackSources = Array.from({ length: 16 }, (_, index) => `127.0.1.${index + 1}`);
 
 /**
- * Finds the address of the server, once for the whole run. Throws `UsageError` for a URL that cannot be used, and for one
- * that leads to another machine unless that is allowed: load on somebody else's server is an attack.
+ * Resolves the address of the server, once for the whole run. Throws `UsageError` for an invalid URL, and for another machine
+ * unless that is allowed: load on a foreign server is an attack.
  */
 export async function resolveTarget(baseUrl: string, { allowRemote }: { allowRemote: boolean }): Promise<Target> {
   const url = parseUrl(baseUrl);
@@ -53,7 +52,7 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-/** Throws `UsageError` when nobody listens there. */
+/** Throws `UsageError` when the connection is refused. */
 export async function assertListening({ baseUrl, address }: Target): Promise<void> {
   const socket = connect({ host: address.host, port: address.port, signal: AbortSignal.timeout(connectMs) });
   try {

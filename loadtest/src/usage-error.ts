@@ -1,4 +1,4 @@
-/** What whoever started the tool can change; the message is all they need. Exit code 2. */
+/** An error that the user of the tool can correct; shown without a stack. Exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

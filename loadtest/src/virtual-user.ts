@@ -7,7 +7,7 @@ import type { Recorder } from './recorder.ts';
 import { newSession, type Session } from './session.ts';
 import type { Request, Step } from './steps.ts';
 
-/** What the users of a generator share. */
+/** Shared by all users of a generator. */
 export interface World {
   readonly steps: readonly Step[];
   readonly address: Address;
@@ -19,18 +19,17 @@ export interface World {
   readonly random: () => number;
   /** Milliseconds since the start of the run. */
   readonly now: () => number;
-  /** The user's next request is due at its `dueMs`. */
+  /** Queues the user until its `dueMs`. */
   readonly schedule: (user: VirtualUser) => void;
-  /** The user has ended. */
   readonly leave: (user: VirtualUser) => void;
 }
 
 /**
- * One user: the steps one after another on its own connection, each due a think time after the answer before. A step that
- * fails does not end it, unless the rest makes no sense without it.
+ * One user: performs its steps in order on one connection, each a think time after the previous answer. A failed step does not
+ * end it, except the creation.
  */
 export class VirtualUser implements Due, Listener {
-  /** When the next request should be sent, or the one under way should have been; latency counts from here. */
+  /** When the next request is due, or the one in flight was due; latency counts from here. */
   dueMs: number;
   readonly #world: World;
   readonly #session: Session;
@@ -45,7 +44,6 @@ export class VirtualUser implements Due, Listener {
     this.#connection = new Connection(world.address, this);
   }
 
-  /** Sends the request that is due, or ends when none is left. */
   send(nowMs: number): void {
     const { steps, countFromMs, recorder, host } = this.#world;
     for (; this.#step < steps.length; this.#step++) {
@@ -59,14 +57,13 @@ export class VirtualUser implements Due, Listener {
     this.end();
   }
 
-  /** Gives up the request under way when its time is over. */
+  /** Abandons the request in flight after its deadline. */
   cutWhenOverdue(nowMs: number): void {
     if (!this.#isWaiting || nowMs - this.dueMs <= this.#world.deadlineMs) return;
     this.#connection.close();
     this.onFault({ kind: 'timeout', example: `no answer within ${this.#world.deadlineMs / 1000} s` });
   }
 
-  /** Leaves, whatever is under way. */
   end(): void {
     this.#connection.close();
     this.#isWaiting = false;
@@ -84,7 +81,7 @@ export class VirtualUser implements Due, Listener {
 
   #judge(answer: Answer): Fault | undefined {
     const step = this.#world.steps[this.#step];
-    const fault = step?.check(answer, this.#session); // Also learns what later steps need.
+    const fault = step?.check(answer, this.#session); // Also stores what later steps need.
     if (this.#world.checks === 'strict') return fault;
     learnId(answer, this.#session);
     return step?.guideStatuses.includes(answer.status) === true ? undefined : wrongStatus(answer);
@@ -115,7 +112,7 @@ export class VirtualUser implements Due, Listener {
   }
 }
 
-/** `--checks guide` accepts users of any form; the steps that follow need the id alone. */
+/** `--checks guide` accepts users of any form; later steps need only the id. */
 function learnId({ body }: Answer, { states, sent }: Session): void {
   const id = states.length === 0 && sent !== undefined ? readId(body) : undefined;
   if (id !== undefined && sent !== undefined) states.push({ id, ...sent, created_at: '', updated_at: '' });

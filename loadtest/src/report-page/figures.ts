@@ -1,6 +1,6 @@
-/** Numbers as people read them. */
+/** Numbers for readers. */
 
-/** Whole numbers with thousands apart. */
+/** Whole numbers with thousands separators. */
 export function count(value: number): string {
   return Math.round(value).toLocaleString('en');
 }
@@ -11,7 +11,7 @@ export function figure(value: number): string {
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** A part of a whole. What is not nothing is never shown as `0 %`, and what is not all never as `100 %`. */
+/** A fraction in percent. Only 0 is shown as `0 %`, and only 1 as `100 %`. */
 export function share(part: number, whole: number): string {
   if (whole === 0) return '–';
   const percent = (100 * part) / whole;

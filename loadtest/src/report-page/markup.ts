@@ -1,4 +1,4 @@
-/** HTML that may go into a page as it is. Everything else is escaped. */
+/** HTML that is not escaped. */
 export class Markup {
   readonly source: string;
 
@@ -9,7 +9,7 @@ export class Markup {
 
 type Part = string | number | Markup | readonly Markup[];
 
-/** A template whose values are text: they are escaped, also inside quoted attributes, unless they are markup. */
+/** A template that escapes its values, also inside quoted attributes, unless they are markup. */
 export function html(literals: TemplateStringsArray, ...values: readonly Part[]): Markup {
   return new Markup(String.raw({ raw: literals }, ...values.map(toSource)));
 }
@@ -20,13 +20,13 @@ function toSource(value: Part): string {
   return String(value).replaceAll(/[&<>"']/gu, (character) => `&#${character.codePointAt(0)};`);
 }
 
-/** An element whose content HTML does not unescape. Throws when the source would end it early. */
+/** An element with raw content. Throws when the source contains its end tag. */
 export function rawElement(name: 'script' | 'style', source: string): Markup {
   if (source.toLowerCase().includes(`</${name}`)) throw new Error(`the source holds </${name}, which would end it`);
   return new Markup(`<${name}>${source}</${name}>`);
 }
 
-/** A value for scripts of the page to read; `JSON.parse` of the element's text gives it back. */
+/** A value for the scripts of the page, as JSON. */
 export function jsonElement(id: string, value: unknown): Markup {
   const source = JSON.stringify(value).replaceAll('<', String.raw`\u003c`);
   return new Markup(`<script type="application/json" id="${id}">${source}</script>`);

@@ -4,7 +4,7 @@ import { html, type Markup } from './markup.ts';
 
 const verdicts = { passed: 'Passed', failed: 'Failed', 'generator saturated': 'No verdict: generator saturated' };
 
-/** The outcome, why, and the figures that one asks for first. */
+/** The verdict, its reasons, and the key figures. */
 export function renderVerdict({ verdict, reasons, run, total }: Report): Markup {
   const kind = verdict.replaceAll(' ', '-');
   const interrupted = run.interrupted ? [html`<p>The run was interrupted: the figures are of its first part.</p>`] : [];
@@ -23,7 +23,6 @@ export function renderVerdict({ verdict, reasons, run, total }: Report): Markup 
   </section>`;
 }
 
-/** What was run against what, and where. */
 export function renderRun({ run, machine }: Report): Markup {
   return html`<dl class="facts">
     ${fact('Load', `${run.type}, ${count(run.users)} users, ${duration(run.durationSeconds * 1_000)}`)}
@@ -34,7 +33,7 @@ export function renderRun({ run, machine }: Report): Markup {
   </dl>`;
 }
 
-/** Whether the figures can be trusted: the generator's own health, and the machine's. */
+/** The health of generator and machine, which decides whether the figures can be trusted. */
 export function renderHealth({ generator, probe, system, run, total }: Report): Markup {
   const cores = (cpuMs: number): string => `${duration(cpuMs)} · ${figure(cpuMs / Math.max(run.tookMs, 1))} cores`;
   return html`<dl class="facts">

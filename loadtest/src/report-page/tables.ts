@@ -2,7 +2,7 @@ import type { Latencies, Report } from '../report.ts';
 import { count, figure, share } from './figures.ts';
 import { html, type Markup } from './markup.ts';
 
-/** The figures of the guide's console block, in its order and its words. */
+/** The figures of the guide's console block, with its names and order. */
 const rows: readonly (readonly [name: string, show: (of: Latencies) => string])[] = [
   ['Request count', (of) => count(of.count)],
   ['OK', (of) => count(of.ok)],
@@ -80,7 +80,7 @@ function renderError(error: Report['errors'][number]): Markup {
   </tr>`;
 }
 
-/** What is wider than the screen scrolls by itself, with the arrow keys, too. */
+/** A wide table scrolls on its own, also with the arrow keys. */
 function scrollable(label: string, table: Markup): Markup {
   return html`<div class="scrollable" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
 }

@@ -47,7 +47,7 @@ export function addTuningCommand(program: Command, io: Io): Command {
 async function writeFindings(flags: Flags, io: Io): Promise<void> {
   refuseForeignServer(io.env);
   const old = await readPage(flags.page);
-  replaceMarked(old, ''); // Now, not after an hour.
+  replaceMarked(old, ''); // Fails now, not after an hour.
   const content = renderFindings(await measureAll(flags, io));
   await writeFile(flags.page, replaceMarked(await readPage(flags.page), content));
   io.out.write(`${content}\n\nWritten into ${flags.page}\n`);
@@ -70,7 +70,7 @@ async function measureAll(flags: Flags, io: Io): Promise<Findings> {
   const pressed = !capacity ? [] : quick ? compared : all;
   const folder = await mkdtemp(join(tmpdir(), 'messenger-tuning-'));
   try {
-    await chmod(folder, 0o755); // Started as root, the databases run as nobody, who must be able to enter.
+    await chmod(folder, 0o755); // Started as root, the databases run as another user, who must be able to enter.
     const effort = effortOf(flags);
     const found: Visit[][] = [];
     let pairs: PairResult[] = [];

@@ -6,10 +6,10 @@ export interface Configuration {
   readonly options: ServerOptions;
 }
 
-/** An optimisation of the guide's ranked list, and what takes it away. */
+/** An optimisation of the guide's ranked list, and the options that disable it. */
 export interface Optimisation {
   readonly name: string;
-  /** What the guide says that it brings. */
+  /** The guide's claim. */
   readonly claim: string;
   readonly without: ServerOptions;
 }
@@ -24,14 +24,14 @@ const smallPool: ServerOptions = {
   DB_CONN_MAX_IDLE_TIME: '1',
 };
 
-/** No time-out ends anything in a run: one hour each. */
+/** One hour each: no time-out fires during a run. */
 const noTimeouts: ServerOptions = {
   DB_WRITE_TIMEOUT_MS: '3600000',
   DB_READ_TIMEOUT_MS: '3600000',
   REQUEST_TIMEOUT_MS: '3600000',
 };
 
-/** What the guide started from (its appendix). */
+/** The guide's initial settings (its appendix). */
 export const before: Configuration = {
   name: 'Before',
   options: {
@@ -46,7 +46,7 @@ export const before: Configuration = {
   },
 };
 
-/** What the guide ended with (its appendix): the same options, with its values. */
+/** The guide's final settings (its appendix). */
 export const after: Configuration = {
   name: 'After',
   options: {
@@ -66,15 +66,15 @@ export const after: Configuration = {
     MESSENGER_PG_TUNING: 'on',
     MESSENGER_SYNCHRONOUS_COMMIT: 'off',
     ENABLE_PREFORK: 'true',
-    // 100 connections a worker and role fit into max_connections = 500 twice, not more often.
+    // max_connections = 500 has room for two workers with 100 connections per role.
     WORKERS: '2',
   },
 };
 
-/** The server as it is without any option: durable, batched. */
+/** The server without any option: durable, batched. */
 export const messenger: Configuration = { name: 'Messenger', options: {} };
 
-/** The guide's ranked list, in its order; its last entry, the queries, is measured by query-pairs.ts. */
+/** The guide's ranked list, in its order; query-pairs.ts measures its last entry, the queries. */
 export const optimisations: readonly Optimisation[] = [
   { name: 'pool of 100/50', claim: '+300% connection capacity', without: smallPool },
   { name: 'synchronous_commit=off', claim: '2–10× writes', without: { MESSENGER_SYNCHRONOUS_COMMIT: 'on' } },
@@ -89,7 +89,6 @@ export function ablate({ name, without }: Optimisation): Configuration {
   return { name: `After without ${name}`, options: { ...after.options, ...without } };
 }
 
-/** The command line's flag for each variable. */
 export function flagsOf(options: ServerOptions): string[] {
   return Object.entries(options).flatMap(([variable, value]) => {
     const flag = variable

@@ -3,7 +3,7 @@ import { UsageError } from '../usage-error.ts';
 const begin = '<!-- bench:tuning begin: written by `npm run bench:tuning`, changes are lost -->';
 const end = '<!-- bench:tuning end -->';
 
-/** The page with `content` between the markers, and all else as it was. Throws `UsageError` unless both are there once. */
+/** Replaces the content between the markers. Throws `UsageError` unless the page has both markers once. */
 export function replaceMarked(page: string, content: string): string {
   const [head, rest, ...more] = page.split(begin);
   const [old, tail, ...others] = rest?.split(end) ?? [];

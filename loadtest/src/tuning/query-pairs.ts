@@ -6,14 +6,14 @@ import { Client } from 'pg';
 
 import { median, medianRatio } from './statistics.ts';
 
-/** One of the guide's query optimisations: two statements that do the same. */
+/** One of the guide's query optimisations: two equivalent statements. */
 interface QueryPair {
   readonly name: string;
-  /** What the guide says that the second one saves. */
+  /** The saving that the guide claims. */
   readonly claim: string;
   readonly slow: string;
   readonly fast: string;
-  /** Whether it takes an id ($1), or an id and two names ($1, $2, $3). */
+  /** Its parameters: none, an id ($1), or an id and two names ($1, $2, $3). */
   readonly takes: 'nothing' | 'id' | 'id and names';
 }
 
@@ -73,7 +73,6 @@ export async function measureQueryPairs(dataDir: string): Promise<PairResult[]> 
 
 const program = fileURLToPath(new URL('../../../server/bin/messenger.mjs', import.meta.url));
 
-/** What an operator does to look into the embedded primary. */
 async function findDatabaseUrl(dataDir: string): Promise<string> {
   const args = [program, 'db', 'url', '--data-dir', dataDir];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
@@ -104,7 +103,7 @@ async function measurePair(client: Client, pair: QueryPair, ids: readonly string
   return { name, claim, slowMicros: median(slow), fastMicros: median(fast), ratio: medianRatio(fast, slow) };
 }
 
-/** Microseconds for one statement, as the client sees it; the same rows for both sides of a block. */
+/** Microseconds per statement, measured by the client; both sides of a block use the same rows. */
 async function measureBlock(
   client: Client,
   pair: QueryPair,

@@ -1,4 +1,4 @@
-/** The middle value; between the two middle ones when their number is even. Throws for none. */
+/** Throws for an empty list. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)];
@@ -8,8 +8,8 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The median of `values[i] / bases[i]`: measured in pairs close in time, so that what slows the machine slows both.
- * Throws for pairs that are not, and for a base of 0.
+ * The median of `values[i] / bases[i]`. Pairs are measured close in time, so that noise of the machine affects both. Throws for
+ * lists of different lengths, and for a base of 0.
  */
 export function medianRatio(values: readonly number[], bases: readonly number[]): number {
   if (values.length !== bases.length) throw new RangeError('ratios need pairs');
@@ -17,7 +17,7 @@ export function medianRatio(values: readonly number[], bases: readonly number[])
   return median(values.map((value, index) => value / (bases[index] ?? Number.NaN)));
 }
 
-/** Another order each round, so that no configuration always follows the same neighbour's heat. */
+/** A different order in each round, so that no configuration always follows the same one. */
 export function rotate<Value>(values: readonly Value[], by: number): Value[] {
   const at = values.length === 0 ? 0 : by % values.length;
   return [...values.slice(at), ...values.slice(0, at)];

@@ -4,17 +4,16 @@ import type { PairResult } from './query-pairs.ts';
 import { median, medianRatio } from './statistics.ts';
 import type { Effort, Visit } from './visit.ts';
 
-/** Everything that one run of the benchmark found, in rounds: each round visits every configuration once. */
+/** The results of the benchmark: each round measures every configuration once. */
 export interface Findings {
   readonly isQuick: boolean;
   readonly effort: Effort;
   readonly rounds: readonly (readonly Visit[])[];
   readonly pairs: readonly PairResult[];
-  /** `date`, `commit`, and what the machine is, for people. */
+  /** Date, commit and machine. */
   readonly circumstances: readonly string[];
 }
 
-/** The text between the markers. */
 export function renderFindings(findings: Findings): string {
   const { rounds, effort, isQuick, circumstances } = findings;
   const stallMs = Math.max(...rounds.flat().map((one) => one.maxStallMs));
@@ -77,7 +76,7 @@ function renderComparison(rounds: Findings['rounds']): string {
 
 const sum = (values: readonly number[]): number => values.reduce((total, one) => total + one, 0);
 
-/** Rounded down: what is not all is not shown as 100 %. */
+/** Rounded down: only a run without failures shows 100 %. */
 function successRate(failed: number, count: number): string {
   return count === 0 ? '–' : `${(Math.floor((10_000 * (count - failed)) / count) / 100).toFixed(2)}%`;
 }
@@ -91,7 +90,7 @@ function renderAblation(rounds: Findings['rounds']): string {
     const capacity = ratio((visit) => visit.capacity);
     const ratios = [capacity, ratio(({ load }) => load.meanMs), ratio(({ load }) => load.p99Ms), cpu];
     const failed = sum(visits.map(({ load }) => load.failed));
-    // Without a capacity the CPU stands for it: at full load the one is the inverse of the other.
+    // Without a capacity, ranked by CPU: at full load it is the inverse.
     return { worth: capacity ?? 1 / (cpu ?? 1), cells: [one.name, one.claim, ...ratios.map(times), String(failed)] };
   });
   const ranked = rows.toSorted((a, b) => a.worth - b.worth).map(({ cells }) => cells);

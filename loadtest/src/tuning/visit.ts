@@ -7,7 +7,6 @@ import type { Latencies } from '../report.ts';
 import { saturationReasons } from '../saturation.ts';
 import { flagsOf, type Configuration } from './configurations.ts';
 
-/** How much is measured. */
 export interface Effort {
   /** Users per second of the common load, each with the guide's five requests. */
   readonly usersPerSecond: number;
@@ -21,11 +20,11 @@ export interface Effort {
   readonly p99Ms: number;
 }
 
-/** What one configuration did in one round. */
+/** The results of one configuration in one round. */
 export interface Visit {
   readonly configuration: string;
   readonly load: Latencies;
-  /** Per request of the common load; undefined where the processes cannot be seen. */
+  /** Per request of the common load; undefined when the processes are not visible. */
   readonly cpu: { readonly serverMicros: number; readonly databasesMicros: number } | undefined;
   /** Requests per second of the highest rate that was held; 0 when none was; undefined when not measured. */
   readonly capacity: number | undefined;
@@ -71,7 +70,7 @@ function summarise(
   effort: Effort,
 ): Omit<Visit, 'configuration' | 'capacity'> {
   const load = latenciesOf(outcome.total(), effort.loadSeconds);
-  // CPU is counted from the first arrival on, requests from the end of the warm-up on: the rate is the same.
+  // CPU includes the warm-up, requests do not; the rate is the same.
   const requests = Math.max(1, load.count * (1 + effort.warmUpSeconds / effort.loadSeconds));
   const cpu = system && {
     serverMicros: (system.serverCpuMs * 1_000) / requests,
