@@ -31,17 +31,17 @@ import { userRoutes } from './users/user-routes.ts';
 import { UserWriter } from './users/user-writer.ts';
 import { Users } from './users/users.ts';
 
-/** What one worker is told; plain data, so that it can be sent to another process. */
+/** The settings of one worker; plain data, to be sent to another process. */
 export interface AppSettings {
   readonly config: Config;
   readonly endpoints: Endpoints;
-  /** The database cluster, as the start has found it; default: that of the first primary that answers. */
+  /** The database cluster found at the start; default: that of the first primary that answers. */
   readonly systemIdentifier?: string | undefined;
-  /** Whether the primary was there at the start. Else nothing is written before `databases.topology.openForWrites`. */
+  /** Whether the primary answered at the start. If not, writes are refused until `databases.topology.openForWrites`. */
   readonly isPrimaryReady?: boolean;
-  /** Connections that this worker may open to the write server, and to each read server. */
+  /** This worker's maximum of connections to the write server, and to each read server. */
   readonly maxOpen: Readonly<Record<Role, number>>;
-  /** Of clients, to this worker. */
+  /** Client connections of this worker. */
   readonly connectionLimits: ConnectionLimits;
   readonly worker: number;
   readonly url: string;
@@ -52,16 +52,16 @@ export interface AppServices {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Undefined when there are to be no traces. */
+  /** Undefined when tracing is off. */
   readonly tracing?: Tracing | undefined;
-  /** What all processes have counted, together. */
+  /** The metrics of all processes together. */
   readonly watch: Watch;
 }
 
 const shedText = 'client connections were closed for want of room';
 const shedLine = { level: 'warn', one: shedText, many: shedText } as const;
 
-/** One worker's whole server, not listening yet. */
+/** One worker's whole server, before it listens. */
 export interface App {
   readonly http: HttpServer;
   readonly connections: Connections;
@@ -70,7 +70,7 @@ export interface App {
   readonly routes: readonly string[];
   readonly databases: Databases;
   readonly slowStatements: SlowStatements;
-  /** What this worker has counted. */
+  /** This worker's metrics. */
   measure(): Measurement;
   /** Closes the pools; call it when the last request is answered. */
   close(): Promise<void>;

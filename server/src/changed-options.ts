@@ -4,7 +4,7 @@ import { optionTable, type Config } from './config.ts';
 import { listOptions, type Option } from './lib/options.ts';
 import { OperatorError } from './lib/operator-error.ts';
 
-/** What the supervisor has taken for good, or what runs beside the workers. So are all options of the embedded databases. */
+/** Options that need a restart: the supervisor uses them. So do all options of the embedded databases. */
 const fixed: ReadonlySet<string> = new Set([
   'PORT',
   'ENABLE_PREFORK',
@@ -23,16 +23,14 @@ const fixed: ReadonlySet<string> = new Set([
   'BACKUP_MAX_AGE_HOURS',
 ]);
 
-/** Whether a reload cannot change the option. */
+/** Whether the option needs a restart. */
 export function needsRestart({ section, option }: { readonly section: string; readonly option: Named }): boolean {
   return section === 'embedded' || fixed.has(option.env);
 }
 
 type Named = Pick<Option<unknown>, 'env'>;
 
-/**
- * The names of the options whose values differ. Throws `OperatorError` when one of them cannot change while the server runs.
- */
+/** The names of the options whose values differ. Throws `OperatorError` when one of them needs a restart. */
 export function changedOptions(before: Config, after: Config): readonly string[] {
   if ((before.writeDb.host === undefined) !== (after.writeDb.host === undefined))
     throw new OperatorError('Embedded databases cannot be exchanged for others while the server runs; restart it.');

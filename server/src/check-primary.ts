@@ -7,14 +7,14 @@ import { AppError } from './lib/app-error.ts';
 import { withDeadline } from './lib/with-deadline.ts';
 import type { RepeatLog } from './telemetry/repeat-log.ts';
 
-/** Long enough for one question, short enough for a health check's own deadline. */
+/** Enough for one query, below a health check's own deadline. */
 const timeoutMs = 2_000;
 
 interface PrimaryState {
   readonly inRecovery: boolean;
-  /** Standbys whose confirmation a commit waits for; empty for none. */
+  /** Standbys that commits wait for; empty for none. */
   readonly names: string;
-  /** Those of them that stream; null when our role may not know. */
+  /** Those of them that stream; null when our role cannot see it. */
   readonly confirming: number | null;
 }
 
@@ -32,9 +32,9 @@ const lines = {
 } as const;
 
 /**
- * Without the standby, reads go to the primary: the server is as ready as the primary is. While commits wait for a standby that
- * is away, each write fails at its deadline: the server is not ready. The log has the failure once, when the
- * state changes: it may name addresses and roles.
+ * Without the standby, reads go to the primary: the server is ready if the primary is. While commits wait for an
+ * unavailable standby, each write fails at its deadline: not ready. The failure is logged once per change of state,
+ * because it may contain addresses and roles.
  */
 export function primaryCheck(pool: Pool, log: RepeatLog): () => Promise<UnreadyReason | undefined> {
   let last: UnreadyReason | undefined;
@@ -48,7 +48,8 @@ export function primaryCheck(pool: Pool, log: RepeatLog): () => Promise<UnreadyR
 
 async function askPrimary(pool: Pool): Promise<{ reason?: UnreadyReason; failure?: string }> {
   try {
-    // A write pool finishes what it has sent, so the wait has an end of its own: a frozen primary must not hold the answer.
+    // A write pool completes statements that it has sent, so the wait needs its own deadline: a frozen primary must not
+    // block the answer.
     const [row] = await withDeadline(pool.query(askState, [], AbortSignal.timeout(timeoutMs)), timeoutMs + 100);
     return row === undefined ? {} : judge(row);
   } catch (error) {

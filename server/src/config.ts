@@ -19,7 +19,7 @@ import { traceOptions } from './trace-options.ts';
 
 const longestMs = 3_600_000;
 
-/** The options of one database role, but for where it is. Names and defaults are the guide's. */
+/** The options of one database role, except its address. Names and defaults are the guide's. */
 function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
   const whose = role === 'WRITE' ? 'the primary' : 'the standby';
   return {

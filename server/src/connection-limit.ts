@@ -8,31 +8,31 @@ import type { Log } from './telemetry/log.ts';
 export interface ConnectionPlan {
   /** `MAX_CONNECTIONS`. */
   readonly wanted: number;
-  /** `MAX_CONNECTIONS_PER_ADDRESS`; undefined is half of what a worker can have. */
+  /** `MAX_CONNECTIONS_PER_ADDRESS`; undefined is half of the worker's limit. */
   readonly perAddress: number | undefined;
   /** Of one worker, to all servers together. */
   readonly databaseConnections: number;
-  /** Files that the system lets a process open; undefined is no limit. */
+  /** The process's limit of open files; undefined when unlimited. */
   readonly openFiles: number | undefined;
   /** Whether the worker shares its process with the supervisor. */
   readonly isInProcess: boolean;
 }
 
-/** The program's own: event loop, log, channel to the supervisor, resolver, connections that cancel statements, traces. An idle worker has about 30. */
+/** Own files: event loop, log, supervisor channel, resolver, cancellations, traces. An idle worker has about 30. */
 const ownFiles = 64;
 
-/** The supervisor's: pipes of the databases, their lock, connections that measure, the listener of METRICS_PORT. */
+/** Of the supervisor: pipes and lock of the databases, connections for metrics, the listener of METRICS_PORT. */
 const supervisorFiles = 64;
 
-/** Files that are opened for a moment; so that a small error in this sum is no outage. */
+/** For temporary files, and for a small error in this sum. */
 const margin = 32;
 
-/** Fewer are no server. */
+/** Fewer are not useful. */
 const leastConnections = 32;
 
 /**
- * Client connections of one worker: `MAX_CONNECTIONS`, cut to what the limit of open files leaves when the databases have all of
- * theirs. Throws with the arithmetic when that is too little.
+ * Client connections of one worker: `MAX_CONNECTIONS`, reduced to what the limit of open files leaves when the database
+ * pools are full. Throws with the calculation when that is too little.
  */
 export function limitConnections(plan: ConnectionPlan): ConnectionLimits & { readonly isCut: boolean } {
   const { wanted, openFiles = Number.POSITIVE_INFINITY, databaseConnections, isInProcess } = plan;
@@ -48,7 +48,7 @@ export function limitConnections(plan: ConnectionPlan): ConnectionLimits & { rea
   return { total, perAddress: plan.perAddress ?? Math.ceil(total / 2), isCut: total < wanted };
 }
 
-/** The limits of one worker, from the configuration and this process; workers have its limit of open files. */
+/** The limits of one worker, from the configuration and this process; workers have the same limit of open files. */
 export function fitConnections(
   { config: { server }, sources }: LoadedConfig,
   databaseConnections: number,

@@ -6,12 +6,12 @@ import { externalEndpoints } from './endpoints.ts';
 import { prepareDatabases, prepareStart, type PreparedDatabases, type PrepareOptions } from './prepare-databases.ts';
 
 export interface DatabasesInUseOptions extends Omit<PrepareOptions, 'isEmbedded' | 'isEnough'> {
-  /** The operator's servers, as the start has read them; else the databases are embedded. */
+  /** The operator's servers, as read at the start; undefined for embedded databases. */
   readonly external: Endpoints | undefined;
   readonly embedded: EmbeddedPair | undefined;
 }
 
-/** The configuration and the databases that workers are given now: as the start found them, or a reload, or a late primary. */
+/** The configuration and databases for workers that start now: from the start, a reload, or a late primary. */
 export class DatabasesInUse {
   readonly #options: DatabasesInUseOptions;
   #loaded: LoadedConfig;
@@ -42,7 +42,7 @@ export class DatabasesInUse {
     return await prepareDatabases(endpoints, this.#preparing(loaded), signal);
   }
 
-  /** The same, once it is there, for a primary that was away at the start. */
+  /** The same for a primary that was unavailable at the start. */
   async preparePrimary(signal: AbortSignal): Promise<PreparedDatabases> {
     await this.#options.embedded?.primaryUp;
     return await prepareDatabases(this.#ofStart, this.#preparing(this.#loaded), signal);
@@ -72,7 +72,7 @@ export class DatabasesInUse {
   }
 }
 
-/** Whether workers open the same connections to both, to the same servers. */
+/** Whether workers would open the same connections to the same servers. */
 export function haveSamePools(one: PreparedDatabases, other: PreparedDatabases): boolean {
   return poolsOf(one) === poolsOf(other);
 }

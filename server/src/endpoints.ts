@@ -15,8 +15,8 @@ interface DatabaseConfig extends Omit<Config[Section], 'host' | 'port'>, Pick<Co
 }
 
 /**
- * The operator's own servers, or undefined when the databases are embedded. `write` is the first of the write hosts; which
- * of them is the primary is known when they are asked. Throws `OperatorError`.
+ * The operator's own servers, or undefined for embedded databases. `write` is the first of the write hosts; queries to
+ * the servers determine the primary. Throws `OperatorError`.
  */
 export function externalEndpoints(config: Config): Endpoints | undefined {
   const writes = endpointsOf('writeDb', config);
@@ -24,7 +24,7 @@ export function externalEndpoints(config: Config): Endpoints | undefined {
   if (write === undefined) return undefined;
   const reads = endpointsOf('readDb', config);
   const { synchronousCommit } = config.embedded;
-  // A read server that is promoted is written to by the user who writes.
+  // After a promotion, the write user writes to a read server.
   const promoted = reads.map(({ host, port }) => toEndpoint({ ...config.writeDb, synchronousCommit, host, port }));
   const isNamed = (one: Endpoint): boolean => writes.some((named) => placeOf(named) === placeOf(one));
   const otherWrites = [...others, ...promoted.filter((one) => !isNamed(one))];
@@ -55,7 +55,7 @@ function tlsOf({ tls, tlsCa, host }: DatabaseConfig): Pick<Endpoint, 'tls'> {
   }
 }
 
-/** Whose certificate it must be. A server name (SNI) cannot be an address. */
+/** The name that the certificate must have. A server name (SNI) cannot be an address. */
 function identity(host: string): Pick<ConnectionOptions, 'host' | 'servername'> {
   return isIP(host) === 0 ? { servername: host } : { host };
 }
@@ -70,8 +70,8 @@ function readAuthority(path: string): string {
 }
 
 /**
- * A connection string as psql takes it, with the password when there is one. Of several servers, which differ in host and
- * port alone, psql takes the first that answers.
+ * A connection string for psql, with the password if there is one. Of several servers, which differ only in host and
+ * port, psql uses the first that answers.
  */
 export function connectionUrl(endpoint: Endpoint, ...others: readonly Endpoint[]): string {
   const { user, password, database, tls } = endpoint;

@@ -6,9 +6,9 @@ import type { Log } from './telemetry/log.ts';
 import { RepeatLog } from './telemetry/repeat-log.ts';
 
 export interface LatePrimaryOptions<Found> {
-  /** Whether the server serves without the primary. Asked when it starts. */
+  /** Whether the server runs without the primary. Evaluated at the start. */
   readonly isMissing: () => boolean;
-  /** Resolves when the primary answers and has all that the start gives it. */
+  /** Resolves when the primary answers and is prepared as at a start. */
   readonly prepare: (signal: AbortSignal) => Promise<Found>;
   /** Lets the workers write. */
   readonly adopt: (found: Found) => Promise<void>;
@@ -21,7 +21,10 @@ const delays = { baseMs: 250, maxMs: 10_000 };
 const failureText = 'the primary answers, but cannot be used; trying again';
 const failureLine = { level: 'error', key: 'late primary', one: failureText, many: failureText } as const;
 
-/** Prepares a primary that was away at the start, once it answers. What it finds wrong does not end the server: reads go on. */
+/**
+ * Prepares a primary that was unavailable at the start, once it answers. Problems found then do not end the server:
+ * reads continue.
+ */
 export class LatePrimary<Found> implements Service {
   readonly name = 'late primary';
   readonly #options: LatePrimaryOptions<Found>;
@@ -37,7 +40,7 @@ export class LatePrimary<Found> implements Service {
     if (this.#options.isMissing()) void this.#follow(this.#ending.signal);
   }
 
-  /** Resolves when nothing is adopted any more. */
+  /** Resolves when nothing will be adopted any more. */
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#adopting.catch(() => undefined);
@@ -50,7 +53,7 @@ export class LatePrimary<Found> implements Service {
     failures.close();
   }
 
-  /** Whether it is over. */
+  /** Whether it is complete. */
   async #attempt(signal: AbortSignal, failures: RepeatLog): Promise<boolean> {
     const { prepare, adopt, record, log } = this.#options;
     try {

@@ -16,9 +16,9 @@ export interface LeaveOptions {
 }
 
 /**
- * Started as root: gives the data folder of embedded databases to an ordinary user, and becomes that user for good. To be
- * called when all secrets are read, and before anything else is done in the data folder. Started as another user: only
- * checks that MESSENGER_USER is that one. Throws `OperatorError`.
+ * Started as root: gives the data folder of embedded databases to an ordinary user, and irrevocably becomes that user.
+ * Call it after all secrets are read, and before any other use of the data folder. Started as another user: only checks
+ * that MESSENGER_USER names that user. Throws `OperatorError`.
  */
 export async function leaveRoot({ server, embedded, writeDb }: Config, options: LeaveOptions): Promise<void> {
   if (!isRoot()) {
@@ -29,7 +29,7 @@ export async function leaveRoot({ server, embedded, writeDb }: Config, options: 
   const owner = layout === undefined ? undefined : await ownerOf(layout);
   const user = server.user === undefined ? (owner ?? (await defaultUser())) : await getUser(server.user);
   if (layout !== undefined && options.givesData) {
-    // Root may own the packages, too: then nobody else can make their links.
+    // If root owns the packages, nobody else can make their links.
     await findBinaries(embedded.binariesDir);
     await giveDataFolder(layout, user);
   }

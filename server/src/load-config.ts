@@ -4,7 +4,7 @@ import { optionTable, type Config, type LoadedConfig } from './config.ts';
 import { listOptions, variablesOf } from './lib/options.ts';
 import { readOptions, type OptionSources, type ValueSources } from './lib/read-options.ts';
 
-/** A configuration that cannot be used. Every line of the message is a problem and names its source. */
+/** An unusable configuration. Every line of the message is a problem and names its source. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -77,10 +77,10 @@ function findTraceConflicts({ otel }: Config, sources: ValueSources): string[] {
   });
 }
 
-/** As browsers send it: lower case, no path, no slash at the end. Apps have schemes of their own. */
+/** As browsers send it: lower case, no path, no trailing slash. Apps have their own schemes. */
 const originPattern = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#A-Z]+$/u;
 
-/** One that no browser sends would never match. */
+/** An origin that no browser sends would never match. */
 function findOriginProblems({ server: { corsOrigins } }: Config, sources: ValueSources): string[] {
   return corsOrigins
     .filter((origin) => origin !== '*' && !originPattern.test(origin))
@@ -90,7 +90,7 @@ function findOriginProblems({ server: { corsOrigins } }: Config, sources: ValueS
     );
 }
 
-/** What a header can carry as one word, and nobody can guess. */
+/** A header can carry it as one word, and it is long enough. */
 const sendableToken = /^[!-~]{16,1024}$/u;
 
 function findTokenProblems({ metrics: { token } }: Config, sources: ValueSources): string[] {
@@ -109,7 +109,7 @@ function findMetricsConflicts({ metrics, server }: Config, sources: ValueSources
   return metrics.port === server.port ? [`${sources['metrics.port']}: ${metrics.port} is the server's own port`] : [];
 }
 
-/** A list of hosts goes with one port for all of them, or one for each, as in libpq. */
+/** A list of hosts needs one port for all, or one each, as in libpq. */
 function findHostConflicts(section: 'writeDb' | 'readDb', config: Config, sources: ValueSources): string[] {
   const { host: hosts, port } = config[section];
   if (hosts === undefined) return [];

@@ -6,26 +6,26 @@ import { isatty } from 'node:tty';
 import { exitCodes, type Io } from './commands/io.ts';
 import { drained } from './telemetry/log-output.ts';
 
-/** How long the reader of the log has to take what it was slow to take. */
+/** Time for a slow reader of the log to catch up. */
 const lastWordsMs = 500;
 
 /**
- * The program `messenger`: the only reader of arguments, environment and signals, and the only one who ends the
- * process. Worker processes run this file, too, and load nothing of the command line.
+ * The program `messenger`: only this file reads arguments, environment and signals, and ends the process. Worker
+ * processes run it, too, without loading the command line.
  */
 const run = cluster.isWorker ? runWorker : runCommand;
 await run();
 
 async function runCommand(): Promise<void> {
   const { runProgram } = await import('./commands/program.ts');
-  // Loaded before it is needed: root may become a user who cannot read this folder, and has to say so.
+  // Loaded in advance: root may become a user who cannot read this folder, and must be able to report that.
   const { explain } = await import('./commands/refusal.ts');
   let outputError: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error) => (outputError = error));
   process.stderr.on('error', () => undefined); // A full disk or a closed terminal does not stop the server.
   const io = createIo();
   const code = await runProgram(process.argv.slice(2), io).catch((error: unknown) => explain(error, io.err));
-  // Not only the exit code: something that hangs (a dead disk, a service that did not stop) must not keep us alive.
+  // Exit explicitly: a hanging operation (a dead disk, a service that did not stop) must not keep the process alive.
   await end(code === exitCodes.ok && isLoss(outputError) ? exitCodes.failed : code);
 }
 
@@ -34,7 +34,7 @@ async function end(code: number): Promise<never> {
   return process.exit(code);
 }
 
-/** A reader that closes its pipe early has what it wanted; any other error means that the result is not whole. */
+/** A reader that closes its pipe early has what it needs; any other error means an incomplete result. */
 function isLoss(error: NodeJS.ErrnoException | undefined): boolean {
   return error !== undefined && error.code !== 'EPIPE';
 }
@@ -61,7 +61,7 @@ function createIo(): Io {
   };
 }
 
-/** A terminal that was closed can be opened no more. */
+/** A closed terminal cannot be opened. */
 function canOpen(path: string): boolean {
   try {
     closeSync(openSync(path, 'r'));
@@ -71,7 +71,7 @@ function canOpen(path: string): boolean {
   }
 }
 
-/** `cluster` ends a worker whose supervisor is gone at once, unless the worker itself wanted to leave. */
+/** `cluster` ends a worker at once when its supervisor is gone, unless the worker itself is disconnecting. */
 function listenToDisconnect(listener: () => void): void {
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
   process.on('disconnect', listener);
@@ -80,7 +80,7 @@ function listenToDisconnect(listener: () => void): void {
 async function runWorker(): Promise<void> {
   const { startWorkerProcess } = await import('./commands/worker.ts');
   const worker = startWorkerProcess({
-    // Without the callback, what is said when the supervisor is gone would end the process.
+    // Without the callback, a send after the supervisor is gone would end the process.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node sends bare handles, as node:cluster does; its types lack them.
     send: (message, handle) => process.send?.(message, handle as SendHandle, undefined, () => undefined),
     onMessage: (listener) => process.on('message', listener),
@@ -89,7 +89,7 @@ async function runWorker(): Promise<void> {
     errIsTerminal: process.stderr.isTTY,
   });
   process.on('SIGTERM', () => worker.drain());
-  // A terminal's Ctrl-C reaches every process of its group; the supervisor decides what it means.
+  // Ctrl-C reaches every process of the terminal's group; only the supervisor acts on it.
   for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
 }
 

@@ -14,7 +14,7 @@ export interface MetricsListenerOptions extends PoolServices {
   readonly watch: Watch;
 }
 
-/** Scrapes and open pages. The supervisor needs its files for the workers and the databases. */
+/** For scrapes and open pages. The supervisor needs its files for the workers and the databases. */
 const mostConnections = 256;
 
 function operatorConnections(openFiles = Number.POSITIVE_INFINITY): number {
@@ -22,8 +22,8 @@ function operatorConnections(openFiles = Number.POSITIVE_INFINITY): number {
 }
 
 /**
- * The operator's own listener, on `METRICS_PORT`; undefined when that is not set. The supervisor has it: it answers also
- * while every worker is busy. Rejects with `OperatorError` when the port cannot be had.
+ * The operator's own listener, on `METRICS_PORT`; undefined when that is not set. It is in the supervisor, so it
+ * answers while all workers are busy. Rejects with `OperatorError` when the port is unavailable.
  */
 export async function listenForMetrics(options: MetricsListenerOptions): Promise<MetricsListener | undefined> {
   const { port, host, token } = options.config.metrics;
@@ -52,7 +52,7 @@ export async function listenForMetrics(options: MetricsListenerOptions): Promise
   };
   const forOperator = { ...options.watch, guard };
   metricsRoute(app, forOperator);
-  // Its end cuts all connections: no page has to be told.
+  // Closing it ends all connections, so pages need no notice.
   await opsRoutes(app, { ...forOperator, isDraining: () => false });
   await app.listen({ host, port });
   return {

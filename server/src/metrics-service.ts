@@ -19,12 +19,12 @@ export interface MetricsServiceOptions extends PostgresMetricsOptions {
   readonly events: Events;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
-  /** The databases that this program runs itself, read at each collection. */
+  /** The databases that this program runs, read at each collection. */
   readonly embedded: { readonly servers: readonly EmbeddedServer[] } | undefined;
   readonly workers: () => { readonly counts: WorkerCounts; measure(): Promise<readonly MeasuredWorker[]> };
 }
 
-/** Collects what all processes have counted, asks PostgreSQL, and listens on `METRICS_PORT` where that is set. */
+/** Collects the metrics of all processes and of PostgreSQL, and listens on `METRICS_PORT` if that is set. */
 export class MetricsService implements Service {
   readonly name = 'metrics';
   readonly #options: MetricsServiceOptions;
@@ -70,7 +70,7 @@ export class MetricsService implements Service {
     }
   }
 
-  /** Takes a new token for the listener on `METRICS_PORT`. */
+  /** Applies a new token to the listener on `METRICS_PORT`. */
   async follow(config: Config): Promise<void> {
     if (this.#listener === undefined || config.metrics.token === this.#token) return;
     await this.#listener.close();

@@ -8,7 +8,7 @@ import { OperatorError } from './lib/operator-error.ts';
 import type { Log } from './telemetry/log.ts';
 
 interface PlannedRead extends InspectedRead {
-  /** Known to be a server of its own, though nobody has asked it: the facts are those of its primary. */
+  /** Known to be a separate server, without having been queried: it has the facts of its primary. */
   readonly isApart?: boolean;
 }
 
@@ -18,8 +18,8 @@ interface PlannedServers {
 }
 
 /**
- * How the pools of all workers fit into the servers; one plan for each server. A read server may become the primary: it has
- * room for both pools, as far as the numbers are defaults. Numbers that somebody asked for and that fit until then are kept.
+ * How the pools of all workers fit into the servers; one plan per server. A read server may become the primary, so it
+ * needs room for both pools, as far as the numbers are defaults. Explicit numbers that fit until then are kept.
  */
 export function planPools(loaded: LoadedConfig, workers: number, servers: PlannedServers): ConnectionBudget[] {
   return poolRequestsOf(loaded, servers).map(({ name, facts, wishes, wishesAsPrimary }) => {
@@ -36,24 +36,27 @@ export function planPools(loaded: LoadedConfig, workers: number, servers: Planne
   });
 }
 
-/** Connections of one worker to the write server, and to each read server. Throws with the arithmetic when they cannot fit. */
+/**
+ * Connections of one worker to the write server, and to each read server. Throws with the calculation when they do not
+ * fit.
+ */
 export function fitPools(plans: readonly ConnectionBudget[], log: Log): Record<Role, number> {
   const problems = plans.flatMap((one) => one.problems);
   if (problems.length > 0) throw new OperatorError(problems.join('\n'));
   for (const note of plans.flatMap((one) => [...one.notes, ...one.reloadNotes])) log.warn(note);
-  return openOf(plans); // What a read server that is away can give is not known.
+  return openOf(plans); // The capacity of an unavailable read server is unknown.
 }
 
-/** The pools that each worker opens to one server, and what that server can give. */
+/** The pools of each worker to one server, and that server's capacity. */
 interface ServerWishes {
   readonly name: string;
   readonly facts: ServerFacts;
   readonly wishes: readonly PoolWish[];
-  /** When it has become the primary; undefined where it is, or never does. */
+  /** After it has become the primary; undefined if it is, or never does. */
   readonly wishesAsPrimary?: readonly PoolWish[];
 }
 
-/** A read server that is the write server itself shares its connections with it. Servers that are away are not counted. */
+/** A read server that is the write server shares its connections. Unavailable servers are not counted. */
 function poolRequestsOf(loaded: LoadedConfig, { write, reads }: PlannedServers): ServerWishes[] {
   const ofRead = poolRequest('read', loaded);
   const isWrite = ({ facts, isApart }: PlannedRead): boolean => isApart !== true && areOneServer(facts, write);

@@ -15,19 +15,19 @@ import type { Log } from './telemetry/log.ts';
 
 export const migrationsDir = fileURLToPath(new URL('../migrations', import.meta.url));
 
-/** How long a start waits for a new schema to reach the read server, before it lets reads fail for a while. */
+/** How long a start waits until the read server has replayed a new schema; then reads may fail for a while. */
 const replayMs = 10_000;
 
-/** The databases as a start found them. */
+/** The databases found by a start. */
 export interface PreparedDatabases {
   /** With the primary as `write`. */
   readonly endpoints: Endpoints;
   readonly systemIdentifier: string;
   /** Connections of one worker to the write server, and to each read server. */
   readonly maxOpen: Readonly<Record<Role, number>>;
-  /** Of clients, to one worker: what the databases leave. */
+  /** Client connections of one worker, as far as the databases leave room. */
   readonly connectionLimits: ConnectionLimits;
-  /** False while only the standbys are known: they are read from, and nothing may be written. */
+  /** False while only standbys are known: they serve reads, and writes are refused. */
   readonly isPrimaryReady: boolean;
 }
 
@@ -42,8 +42,8 @@ export interface PrepareOptions {
 }
 
 /**
- * For a start: as `prepareDatabases`, or, as soon as the primary does not answer, what can be read without it: standbys that have
- * the whole schema. Where there are none, it waits for the primary.
+ * For a start: `prepareDatabases`, or, if the primary does not answer, the standbys that have the whole schema. Without
+ * any, it waits for the primary.
  */
 export async function prepareStart(
   configured: Endpoints,
@@ -64,7 +64,10 @@ export async function prepareStart(
   }
 }
 
-/** Undefined when no standby has the whole schema. The primary is taken to have as many connections as the first of them. */
+/**
+ * Undefined when no standby has the whole schema. The primary is assumed to have as many connections as the first of
+ * them.
+ */
 async function prepareStandbys(
   configured: Endpoints,
   { loaded, workers, isEmbedded, log }: PrepareOptions,
@@ -83,7 +86,7 @@ async function prepareStandbys(
   return { endpoints, systemIdentifier, maxOpen, connectionLimits, isPrimaryReady: false };
 }
 
-/** False also when it cannot be found out. */
+/** False also when it cannot be determined. */
 async function isMigrated(endpoint: Endpoint, connectTimeoutMs: number, log: Log): Promise<boolean> {
   try {
     const status = await migrationStatus({ endpoint, dir: migrationsDir, connectTimeoutMs, log });
@@ -93,18 +96,18 @@ async function isMigrated(endpoint: Endpoint, connectTimeoutMs: number, log: Log
   }
 }
 
-/** Finds the servers, fits the pools into them, and brings the schema up to date. Rejects as `waitForServers` does. */
+/** Finds the servers, fits the pools into them, and migrates the schema. Rejects as `waitForServers` does. */
 export async function prepareDatabases(
   configured: Endpoints,
   { loaded, workers, isEmbedded, random, log, isEnough }: PrepareOptions,
   signal: AbortSignal,
 ): Promise<PreparedDatabases> {
   const { connectTimeoutMs, durability } = loaded.config.db;
-  // Our own standby is fit by construction, and may come up after the primary; readiness waits for it, the start not.
+  // Our own standby needs no check and may come up after the primary; readiness waits for it, the start does not.
   const asked = isEmbedded ? { write: configured.write, reads: [configured.write] } : configured;
   const found = await waitForServers(asked, { connectTimeoutMs, signal, random, log, isEnough });
   const endpoints = isEmbedded ? configured : found.endpoints;
-  // Our own pair has the settings that this needs.
+  // Our own pair has the required settings.
   if (durability === 'standby' && !isEmbedded) await assertStandbyDurability(endpoints.write, connectTimeoutMs);
   const planned = {
     write: found.write,

@@ -8,12 +8,15 @@ import type { FileLock } from './lib/file-lock.ts';
 import { OperatorError } from './lib/operator-error.ts';
 import type { Service } from './process/service.ts';
 
-/** Where a running server is found: `MESSENGER_RUN_DIR`, else the data folder of embedded databases, else nowhere. */
+/**
+ * The folder that identifies a running server: `MESSENGER_RUN_DIR`, else the data folder of embedded databases, else
+ * none.
+ */
 export function runFolderOf({ writeDb, embedded, server }: Config): string | undefined {
   return server.runDir ?? (writeDb.host === undefined ? embedded.dataDir : undefined);
 }
 
-/** Leaves the process id in a folder that only one server can hold. */
+/** Writes the process id to a folder that only one server can hold. */
 export function holdRunFolder(folder: string, url: () => string): Service {
   let lock: FileLock | undefined;
   return {
@@ -32,26 +35,26 @@ export function holdRunFolder(folder: string, url: () => string): Service {
   };
 }
 
-/** The reloads of a running server. While one runs, `begun` is one more than `done`. */
+/** The reloads of a running server. While one runs, `begun` is `done` plus one. */
 export interface Reloads {
   readonly begun: number;
   readonly done: number;
-  /** Whether the newest that is done has changed the configuration. */
+  /** Whether the newest complete one changed the configuration. */
   readonly isGood: boolean;
-  /** How that one ended, for the operator. */
+  /** Its result, for the operator. */
   readonly text: string;
 }
 
 const fileName = 'reload.json';
 
-/** Replaces the file whole: a reader never sees half of it. */
+/** Replaces the file atomically. */
 export async function writeReloads(folder: string, reloads: Reloads): Promise<void> {
   const path = join(folder, fileName);
   await writeFile(`${path}.new`, `${JSON.stringify(reloads)}\n`, { mode: 0o600 });
   await rename(`${path}.new`, path);
 }
 
-/** What the server with this process id has told of its reloads; undefined when it has told nothing. */
+/** The reloads reported by the server with this process id; undefined when there are none. */
 export async function readReloads(folder: string): Promise<Reloads | undefined> {
   const json = await readFile(join(folder, fileName), 'utf8').catch(() => '{}');
   const value: unknown = JSON.parse(json);

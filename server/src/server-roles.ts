@@ -12,9 +12,9 @@ import type { Log } from './telemetry/log.ts';
 import type { NamedServer } from './telemetry/postgres-metrics.ts';
 
 export interface ServerRolesOptions {
-  /** Asked when it starts. */
+  /** Evaluated when it starts. */
   readonly watched: () => WatchOptions;
-  /** Whether commits must wait for a standby, on each primary anew. */
+  /** Whether commits must wait for a standby; checked on each primary. */
   readonly durability: 'disk' | 'standby';
   readonly record: RecordEvent;
   readonly clock: Clock;
@@ -23,12 +23,12 @@ export interface ServerRolesOptions {
 
 const checkMs = 2_000;
 
-/** The supervisor's own view of who is the primary, for metrics and events. Workers have theirs. */
+/** The supervisor's own view of the roles, for metrics and events. Workers have theirs. */
 export class ServerRoles implements Service {
   readonly name = 'server roles';
   readonly #options: ServerRolesOptions;
   #topology: Topology | undefined;
-  /** The primary whose settings for durability were read last. */
+  /** The primary whose durability settings were read last. */
   #checked: ServerStatus | undefined;
 
   constructor(options: ServerRolesOptions) {
@@ -55,8 +55,8 @@ export class ServerRoles implements Service {
   }
 
   /**
-   * Once for each primary. A standby that is promoted has settings of its own, and may acknowledge writes that no other server
-   * has. It is told, and goes on: it is the only server that takes writes. Never rejects.
+   * Once for each primary. A promoted standby has its own settings, and may acknowledge writes that no other server
+   * has. That is logged and the server continues: it is the only one that accepts writes. Never rejects.
    */
   async #checkDurability({ server, status }: Primary): Promise<void> {
     const { durability, record, log } = this.#options;
@@ -67,7 +67,7 @@ export class ServerRoles implements Service {
       await assertStandbyDurability(server.endpoint, checkMs);
     } catch (error) {
       if (!(error instanceof OperatorError)) {
-        this.#checked = before; // It is asked again after the next answer.
+        this.#checked = before; // Retried after the next answer.
         return;
       }
       log.error({ primary: server.place, reason: error.message }, 'commits do not wait for a standby');
@@ -76,7 +76,7 @@ export class ServerRoles implements Service {
     }
   }
 
-  /** Watches what `watched` gives now. */
+  /** Restarts with the current `watched`. */
   async restart(): Promise<void> {
     await this.stop();
     await this.start();
@@ -101,7 +101,7 @@ export class ServerRoles implements Service {
 }
 
 /**
- * Without second names of a server that came before. Where no other server is left, one of its second names stays: a standby was
+ * Without aliases of servers earlier in the list. If no other server is left, one alias stays: a standby was
  * configured, and there is none.
  */
 function distinct(servers: readonly Server[]): readonly Server[] {

@@ -31,7 +31,7 @@ export interface SupervisorServices {
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
   readonly random: () => number;
-  /** Something that was serving cannot go on. */
+  /** Called when a service that was running has failed permanently. */
   readonly onFatal: (reason: string) => void;
   /** The program that worker processes run. */
   readonly exec: string;
@@ -42,27 +42,27 @@ export interface Supervisor {
   /** In the order in which they start. */
   readonly services: readonly Service[];
   /**
-   * Replaces the workers by ones with another configuration. Resolves with the names of the options that have changed; rejects
-   * with the reason when it cannot be, and then nothing has changed, or only for the workers before one that did not start.
+   * Replaces the workers by ones with another configuration. Resolves with the names of the changed options. Rejects
+   * with the reason; then nothing has changed, or only for the workers before one that did not start.
    */
   readonly reload: (loaded: LoadedConfig, signal: AbortSignal) => Promise<readonly string[]>;
   readonly record: RecordEvent;
-  /** What a person wants to know of it, once it has started. */
+  /** A description for the operator, available after the start. */
   readonly summary: () => Summary;
 }
 
 export interface Summary {
-  /** Of each address that is served. */
+  /** Per served address. */
   readonly urls: readonly string[];
-  /** Of the live page, on each address; empty when there is none. */
+  /** Of the live page, per address; empty when there is none. */
   readonly opsUrls: readonly string[];
   readonly workers: number;
   readonly routes: readonly string[];
   readonly endpoints: Endpoints;
   readonly maxOpen: Readonly<Record<Role, number>>;
-  /** Of clients, to one worker. */
+  /** Client connections of one worker. */
   readonly connectionLimits: ConnectionLimits;
-  /** Whether the databases are ours. */
+  /** Whether the databases are embedded. */
   readonly embedded: boolean;
   /** Whether writes are served. */
   readonly isPrimaryReady: boolean;
@@ -75,7 +75,7 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
   const { record } = events;
   const { host, enablePrefork, startTimeoutMs, shutdownTimeoutMs: stopTimeoutMs } = config.server;
   const workers = enablePrefork ? config.server.workers : 1;
-  // Reads certificates, which only root may be able to.
+  // Reads certificates, which may be readable for root only.
   const external = externalEndpoints(config);
   const embedded = external === undefined ? createPair(config, about) : undefined;
   const inUse = new DatabasesInUse({ ...about, loaded, workers, external, embedded });
@@ -137,7 +137,8 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
       oneOff('schema', async (signal) => inUse.start(signal)),
       roles,
       metrics,
-      // Asked again, because another server may have taken it meanwhile, and with SO_REUSEPORT both would listen without an error.
+      // Checked again: another server may have taken the port meanwhile, and with SO_REUSEPORT both would listen
+      // without an error.
       oneOff('port, again', async () => void (await findPort(host, port))),
       serving,
       latePrimary,
@@ -155,7 +156,7 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
   };
 }
 
-/** Workers that need other pools are replaced; `settings` are theirs. */
+/** Replaces workers if their pools must change; `settings` are those of the new ones. */
 async function letWrite(
   serving: Workers<WorkerSettings> | InProcessWorker,
   settings: ((worker: number) => WorkerSettings) | undefined,
@@ -177,7 +178,7 @@ function createPair({ embedded, db }: Config, services: Pick<EmbeddedOptions, 'l
   return new EmbeddedPair({ ...embedded, durability: db.durability, ...services });
 }
 
-/** With its own port it is served there alone. */
+/** With its own port, only that serves it. */
 function opsUrls({ server, metrics }: Config, mainPort: number): readonly string[] {
   if (!metrics.enabled) return [];
   const urls = metrics.port === undefined ? servedUrls(server.host, mainPort) : servedUrls(metrics.host, metrics.port);

@@ -5,26 +5,26 @@ import type { Measurement } from './telemetry/collection.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 
-/** What a worker needs to serve; plain data. */
+/** The settings of a worker; plain data. */
 export interface WorkerSettings extends AppSettings {
   readonly listen: ListenOptions;
 }
 
 /** The longest wait for the other workers to close their listeners: one of them may be frozen. */
 const settleMs = 2_000;
-/** How long a silent connection may still bring the request that was on its way when we began to drain. */
+/** How long a silent connection stays open during a drain, for a request that is already on its way. */
 const lingerMs = 500;
 
 /**
- * The same when a successor serves. The end of a silent connection can cross a request of its client, which then fails; the
- * longer the silence, the less likely.
+ * The same when a successor serves. Closing a silent connection can cross a request of its client, which then fails;
+ * the longer the silence, the less likely.
  */
 const replacedLingerMs = 5_000;
 
 export interface WorkerServices extends AppServices {
   /** Handles of the predecessor's listeners. */
   readonly takeListeners?: FromSupervisor['takeListeners'];
-  /** Absent where there is no other worker. */
+  /** Absent without other workers. */
   readonly listenersClosed?: FromSupervisor['listenersClosed'];
 }
 
@@ -55,7 +55,7 @@ export async function serve(settings: WorkerSettings, services: WorkerServices):
   };
 }
 
-/** A defect in what only observes must not end the worker. */
+/** A defect in the metrics must not end the worker. */
 function measure(app: App, log: Log): Measurement | undefined {
   try {
     return app.measure();
@@ -65,7 +65,7 @@ function measure(app: App, log: Log): Measurement | undefined {
   }
 }
 
-/** Undefined when nobody wants traces; then their packages are not even loaded. */
+/** Undefined when tracing is off; then its packages are not loaded. */
 async function loadTracing(
   { config, version, worker, endpoints }: WorkerSettings,
   log: Log,

@@ -71,7 +71,7 @@ async function idsOn(dataDir: string, role: 'write' | 'read'): Promise<Set<strin
   return new Set(rows.rows.map(({ id }) => id));
 }
 
-/** Writes log until the primary ends for want of room. */
+/** Writes log until the disk is full and the primary ends. */
 async function fillWithLog(dataDir: string): Promise<void> {
   const { write } = await embeddedEndpoints(dataDir);
   const emit = `select pg_logical_emit_message(false, 'fill', repeat('x', ${MiB}))`;

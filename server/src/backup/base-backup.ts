@@ -10,10 +10,10 @@ import { withClient, type SessionOptions } from '../db/session.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { unpack } from './unpack.ts';
 
-/** A base backup that was received whole, as the server described it. Its times are of the server's clock. */
+/** A completely received base backup, as described by the server. Its times are of the server's clock. */
 export interface BaseBackup {
   readonly systemIdentifier: string;
-  /** `backup_manifest` in the server's own bytes. */
+  /** `backup_manifest`, byte for byte. */
   readonly manifest: Buffer;
   /** RFC 3339, UTC. */
   readonly endedAt: string;
@@ -24,9 +24,9 @@ export interface BaseBackup {
 const command = `BASE_BACKUP (LABEL 'messenger backup', CHECKPOINT 'fast', WAL true, WAIT false, PROGRESS true,
   MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')`;
 
-/** What a backup leaves free, because the databases may be on the same disk. */
+/** Free space that a backup leaves, because the databases may share the disk. */
 const reserveBytes = 64 * 1_048_576;
-/** How much is written between two looks at the free space. */
+/** Bytes written between two checks of the free space. */
 const checkedBytes = 16 * 1_048_576;
 
 interface Source {
@@ -34,7 +34,7 @@ interface Source {
   resume(): unknown;
 }
 
-/** The query, with the tar archive that the server sends; reads no faster than the archive is taken. */
+/** The query, and the tar archive that the server sends; applies backpressure to the server. */
 class BaseBackupQuery extends Query {
   readonly archive: Readable;
   readonly manifest: Buffer[] = [];
@@ -55,14 +55,14 @@ class BaseBackupQuery extends Query {
     if (size !== undefined && size !== null) this.sizeBytes += Number(size) * 1_024;
   }
 
-  /** `pg` calls it for each message CopyData; the memory of the chunk is used again afterwards. */
+  /** Called by `pg` for each CopyData message; the chunk's memory is reused afterwards. */
   handleCopyData({ chunk }: { readonly chunk: Buffer }, { stream }: { readonly stream: Source }): void {
     this.#source = stream;
     const kind = String.fromCharCode(chunk[0] ?? 0);
     if (kind === 'm') {
       this.#part = 'manifest';
       this.archive.push(null);
-      // An archive that has ended asks for no more, and the manifest is still to come.
+      // A complete archive requests no more data, but the manifest is still to come.
       stream.resume();
     }
     if (kind !== 'd') return;
@@ -73,8 +73,9 @@ class BaseBackupQuery extends Query {
 }
 
 /**
- * Receives the data directory of a running PostgreSQL server, with the WAL that it needs, into an empty folder. A temporary
- * slot keeps that WAL on the server. Rejects with `OperatorError` for tablespaces and when there is no room, else as `pg` does.
+ * Receives the data directory of a running PostgreSQL server, with the WAL that it needs, into an empty folder. A
+ * temporary slot retains that WAL on the server. Rejects with `OperatorError` for tablespaces and lack of space, else
+ * as `pg` does.
  */
 export async function receiveBaseBackup(
   endpoint: Endpoint,
@@ -103,7 +104,7 @@ async function describe(client: Client): Promise<Omit<BaseBackup, 'manifest'>> {
   return { systemIdentifier: system.systemid, ...end };
 }
 
-/** The archive; throws before it fills the disk. */
+/** The archive; throws before the disk is full. */
 async function* checkedArchive(query: BaseBackupQuery, endpoint: Endpoint, folder: string): AsyncGenerator<Buffer> {
   let expected: number | undefined;
   let unchecked = 0;

@@ -15,11 +15,11 @@ const session: SessionOptions = {
   answerTimeoutMs: 6_000,
 };
 
-/** How long a standby may take to replay what was committed before the backup. */
+/** Time for a standby to replay what was committed before the backup. */
 const catchUpMs = 10_000;
 const pollMs = 100;
 
-/** `BASE_BACKUP` as it is used here, and `uuidv7()` of the schema. */
+/** The first with `BASE_BACKUP` as used here, and with `uuidv7()` of the schema. */
 const oldestVersion = 180_000;
 
 const primarySql = `
@@ -39,8 +39,8 @@ interface Primary {
 }
 
 /**
- * The server to take a backup from: a standby that has everything that was committed when this was called, else the primary. So a
- * backup has all that was acknowledged before it began. `note` gets the reason why a standby is not taken.
+ * The server to copy: a standby that has replayed everything committed before this call, else the primary. So a backup
+ * contains everything acknowledged before it began. `note` gets the reason why a standby is not used.
  */
 export async function chooseSource(
   configured: Endpoints,

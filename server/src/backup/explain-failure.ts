@@ -3,7 +3,7 @@ import { DatabaseError } from 'pg';
 import { placeOf, type Endpoint } from '../db/endpoint.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
-/** By SQLSTATE: what an operator can do when a server refuses a base backup. */
+/** The remedy, by SQLSTATE, when a server refuses a base backup. */
 function adviceFor(code: string | undefined, { user }: Endpoint): string | undefined {
   switch (code) {
     case '42501':
@@ -28,7 +28,7 @@ function adviceFor(code: string | undefined, { user }: Endpoint): string | undef
   }
 }
 
-/** What a failed backup means to the operator; an error that they cannot change stays what it is. */
+/** An `OperatorError` for a failed backup if the operator can fix the cause; else the error unchanged. */
 export function explainFailure(error: unknown, source: Endpoint): unknown {
   if (!(error instanceof DatabaseError)) return error;
   const advice = adviceFor(error.code, source);

@@ -5,10 +5,10 @@ import { join, relative } from 'node:path';
 import { OperatorError } from '../lib/operator-error.ts';
 import { syncPath } from '../lib/sync-folder.ts';
 
-/** PostgreSQL's own list of the files of a base backup. */
+/** PostgreSQL's list of the files in a base backup. */
 export const manifestName = 'backup_manifest';
 
-/** The WAL that a backup needs, on one timeline; positions as `0/3000028`. */
+/** The WAL that a backup needs, on one timeline; positions like `0/3000028`. */
 export interface WalRange {
   readonly timeline: number;
   readonly startLsn: string;
@@ -22,15 +22,15 @@ export interface Manifest {
   readonly walRanges: readonly WalRange[];
 }
 
-/** Files that are read at once: a disk brings many to rest in the time of one. */
+/** Files read concurrently: the disk combines their flushes. */
 const atOnce = 8;
 
 type Hashes = Readonly<Record<string, string>>;
 
-/** What a server changes in a data directory that it does not run on, and what is checked by other means. */
+/** Files that a server changes without running on the directory, and files that are verified by other means. */
 const unlisted = /^(pg_wal\/.*|backup_manifest|postgresql\.auto\.conf|(recovery|standby)\.signal)$/u;
 
-/** Parses a manifest and checks its own checksum. Throws an `Error` that says what is wrong with it. */
+/** Parses a manifest and verifies its checksum. Throws an `Error` that describes the defect. */
 function parseManifest(bytes: Buffer): Manifest {
   const end = bytes.indexOf('"Manifest-Checksum"');
   const value: unknown = JSON.parse(bytes.toString('utf8'));
@@ -59,15 +59,16 @@ function listOf(value: unknown): Fields[] {
   return Array.isArray(value) ? value.map(fieldsOf) : [];
 }
 
-/** Names that are no UTF-8 are in hex. */
+/** Names that are not UTF-8 are in hex. */
 function pathOf(file: Fields): string {
   if (typeof file['Path'] === 'string') return file['Path'];
   return Buffer.from(String(file['Encoded-Path']), 'hex').toString('latin1');
 }
 
 /**
- * Reads every file of a data directory, brings it to the disk, and compares it with the manifest there. Resolves with the
- * manifest and the hashes of the files in `pg_wal`. Rejects with `OperatorError` when a file is missing, changed, or not listed.
+ * Reads every file of a data directory, flushes it to disk, and compares it with the manifest. Resolves with the
+ * manifest and the hashes of the files in `pg_wal`. Rejects with `OperatorError` when a file is missing, changed, or
+ * not listed.
  */
 export async function verifyFiles(
   dir: string,
@@ -93,7 +94,7 @@ export async function verifyFiles(
   return { manifest, wal: Object.fromEntries(wal) };
 }
 
-/** Rejects with `OperatorError` unless these files of `pg_wal` are as they were. */
+/** Rejects with `OperatorError` unless these files of `pg_wal` are unchanged. */
 export function assertSameWal(name: string, expected: Hashes, found: Hashes): void {
   refuse(
     name,

@@ -5,27 +5,27 @@ import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../lib/error-code.ts';
 import { syncPath } from '../lib/sync-folder.ts';
 
-/** The part of a backup that is a PostgreSQL data directory. */
+/** The PostgreSQL data directory inside a backup. */
 export const dataName = 'data';
 /** Written last: a folder without it is no backup. */
 const recordName = 'messenger-backup.json';
-/** Beside the backups: how the last ones ended. */
+/** In the folder of the backups: the outcome of the last ones. */
 const outcomeName = 'last-backup.json';
 
-/** What a complete backup says of itself. */
+/** The description in a complete backup. */
 export interface BackupRecord {
-  /** `embedded`: of a pair that this program runs; `external`: of a server of the operator. */
+  /** `embedded`: of a pair that this program runs; `external`: of the operator's server. */
   readonly kind: 'embedded' | 'external';
   readonly systemIdentifier: string;
-  /** RFC 3339, UTC, by the clock of the server: the earliest time that it can be restored to. */
+  /** RFC 3339, UTC, by the server's clock: the earliest time to which it can be restored. */
   readonly endedAt: string;
-  /** The oldest segment of WAL that it needs. */
+  /** The oldest WAL segment that it needs. */
   readonly firstWal: string;
   /** SHA-256 of the files in `pg_wal`, which PostgreSQL's manifest does not list. */
   readonly wal: Readonly<Record<string, string>>;
 }
 
-/** How the last attempts ended, in milliseconds since 1970. */
+/** Times of the last attempts, in milliseconds since 1970. */
 interface Outcomes {
   readonly succeededMs?: number;
   /** The folder of the newest backup that succeeded. */
@@ -40,7 +40,7 @@ export interface FoundBackup extends BackupRecord {
   readonly folder: string;
 }
 
-/** Writes a file whole, or not at all, and brings it to the disk. */
+/** Replaces a file atomically, and flushes it to disk. */
 async function writeJson(path: string, value: unknown): Promise<void> {
   const unfinished = `${path}.${randomBytes(4).toString('hex')}`;
   const file = await open(unfinished, 'wx', 0o644);
@@ -54,7 +54,7 @@ async function writeJson(path: string, value: unknown): Promise<void> {
   await syncPath(dirname(path));
 }
 
-/** What is absent or no JSON has no fields. */
+/** An absent or invalid file has no fields. */
 async function readJson(path: string): Promise<object> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
@@ -81,7 +81,7 @@ export async function findBackupRecord(backup: string): Promise<BackupRecord | u
   return { kind, systemIdentifier, endedAt, firstWal, wal: Object.fromEntries(hashes) };
 }
 
-/** The complete backups in a folder, the newest first. */
+/** The complete backups in a folder, newest first. */
 export async function listBackups(parent: string): Promise<FoundBackup[]> {
   const entries = await readdir(parent, { withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(parent, name));
@@ -94,7 +94,7 @@ export async function listBackups(parent: string): Promise<FoundBackup[]> {
   return found.flat().toSorted((one, other) => Date.parse(other.endedAt) - Date.parse(one.endedAt));
 }
 
-/** Notes beside a backup how it ended, for the metrics and `messenger doctor`. */
+/** Records the outcome of a backup beside it, for the metrics and `messenger doctor`. */
 export async function noteOutcome(backup: string, outcome: 'success' | 'failure', nowMs: number): Promise<void> {
   const path = join(dirname(backup), outcomeName);
   const news = outcome === 'success' ? { succeededMs: nowMs, folder: basename(backup) } : { failedMs: nowMs };
@@ -111,7 +111,7 @@ export async function readOutcomes(parent: string): Promise<Outcomes> {
   };
 }
 
-/** How the last attempts to back up to a folder ended. Rejects when that cannot be read. */
+/** The last attempts to back up to a folder. Rejects when the record cannot be read. */
 export async function readLastBackup(parent: string): Promise<LastBackup> {
   const { succeededMs, folder, failedMs } = await readOutcomes(parent);
   const isThere = folder !== undefined && (await findBackupRecord(join(parent, folder))) !== undefined;

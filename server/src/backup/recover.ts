@@ -8,11 +8,11 @@ import { renderPostgresConf, settingsFor } from '../embedded/settings.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Log } from '../telemetry/log.ts';
 
-/** Up to where archived WAL is replayed. */
+/** Where the replay of archived WAL ends. */
 export interface RecoveryTarget {
-  /** ISO 8601 with a zone, or all that was archived. */
+  /** ISO 8601 with a zone, or `latest`. */
   readonly time: string;
-  /** Of the write-ahead log, where the databases were restored before; default: the newest in the archive. */
+  /** The timeline to follow, if the databases were restored before; default: the newest in the archive. */
   readonly timeline?: number | undefined;
 }
 
@@ -28,13 +28,13 @@ interface Recovery {
 
 const latest = 'latest';
 
-/** How long the server may take to end after its recovery. In ms. */
+/** Time for the server to stop after its recovery. */
 const stopMs = 60_000;
 
-/** ISO 8601 with a zone, so that nobody restores to the hour of another place. */
+/** ISO 8601. The zone is required, to avoid a restore to another zone's time. */
 const zonedTime = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)$/u;
 
-/** Throws `OperatorError` for what is no time. */
+/** Throws `OperatorError` unless `text` is a time. */
 export function parseTargetTime(text: string): string {
   if (text === latest || (zonedTime.test(text) && !Number.isNaN(Date.parse(text)))) return text;
   throw new OperatorError(
@@ -42,7 +42,7 @@ export function parseTargetTime(text: string): string {
   );
 }
 
-/** Throws `OperatorError` for a time at which the backup was not complete. */
+/** Throws `OperatorError` for a time before the end of the backup. */
 export function refuseEarlier(target: RecoveryTarget | undefined, endedAt: string): void {
   if (target === undefined || target.time === latest || Date.parse(target.time) > Date.parse(endedAt)) return;
   throw new OperatorError(
@@ -51,8 +51,8 @@ export function refuseEarlier(target: RecoveryTarget | undefined, endedAt: strin
 }
 
 /**
- * Runs the server of a backup until it has recovered and begun a new timeline, and stops it. Rejects with `OperatorError` when the
- * archive does not reach the target.
+ * Runs the server of a backup until it has recovered and begun a new timeline, then stops it. Rejects with
+ * `OperatorError` when the archive does not reach the target.
  */
 export async function recover(recovery: Recovery, signal: AbortSignal): Promise<void> {
   const { binaries, dir, log } = recovery;
@@ -89,7 +89,7 @@ function recoverySettings({ sockets, archiveDir, target }: Recovery): Readonly<R
         ? {}
         : { recovery_target_time: inNumbers(time) };
   const overrides = {
-    // Nobody reads before the recovery is over.
+    // No reads before the recovery is complete.
     hot_standby: 'off',
     restore_command: archiveDir === undefined ? 'false' : `cp ${shellWord(resolve(archiveDir))}/%f "%p"`,
     recovery_target_timeline: String(timeline),
@@ -99,12 +99,12 @@ function recoverySettings({ sockets, archiveDir, target }: Recovery): Readonly<R
   return settingsFor('primary', { synchronousCommit: 'on', tuning: 'on', socketDir: sockets, archiveDir, overrides });
 }
 
-/** PostgreSQL reads this setting before it knows the names of zones, `Z` among them. */
+/** PostgreSQL reads this setting before it loads zone names, including `Z`. */
 function inNumbers(time: string): string {
   return time.replace(/Z$/u, '+00:00');
 }
 
-/** For the shell of `restore_command`, in which `%` is special to PostgreSQL. */
+/** Quoted for the shell of `restore_command`, in which `%` is special to PostgreSQL. */
 function shellWord(path: string): string {
   return `'${path.replaceAll('%', '%%').replaceAll("'", String.raw`'\''`)}'`;
 }

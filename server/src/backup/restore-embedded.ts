@@ -33,9 +33,9 @@ export interface RestoreOptions {
 }
 
 /**
- * Makes a data folder of a backup; the folder must be absent or empty. The primary has recovered and begun a new timeline when it gets
- * its name, so that no standby of before can follow it by mistake; the next start makes a new standby. Rejects with `OperatorError`
- * for what the operator can change; then the folder is as before.
+ * Makes a data folder from a backup; the folder must be absent or empty. It gets its name after the primary has
+ * recovered and begun a new timeline, so no old standby can follow it by mistake; the next start makes a new standby.
+ * Rejects with `OperatorError` for what the operator can fix; then the folder is unchanged.
  */
 export async function restoreEmbedded(options: RestoreOptions, signal: AbortSignal): Promise<void> {
   const record = await getBackup(resolve(options.folder), 'embedded');

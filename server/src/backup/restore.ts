@@ -8,7 +8,9 @@ import { syncPath } from '../lib/sync-folder.ts';
 import { assertSameWal, verifyFiles } from './manifest.ts';
 import { dataName, findBackupRecord, type BackupRecord } from './record.ts';
 
-/** The record of a backup to restore. Rejects with `OperatorError` when the folder is no complete backup of this kind. */
+/**
+ * The record of a backup to restore. Rejects with `OperatorError` unless the folder is a complete backup of this kind.
+ */
 export async function getBackup(backup: string, kind: BackupRecord['kind']): Promise<BackupRecord> {
   const record = await findBackupRecord(backup);
   if (record === undefined)
@@ -21,7 +23,7 @@ export async function getBackup(backup: string, kind: BackupRecord['kind']): Pro
   );
 }
 
-/** Copies a backup to an empty folder and checks the copy, which is then on the disk. Rejects with `OperatorError`. */
+/** Copies a backup to an empty folder, and verifies and syncs the copy. Rejects with `OperatorError`. */
 export async function copyBackup(backup: string, to: string, record: BackupRecord): Promise<void> {
   await cp(join(backup, dataName), to, { recursive: true }).catch((cause: unknown) => {
     if (errorCode(cause) !== 'ENOSPC') throw cause;
@@ -32,8 +34,8 @@ export async function copyBackup(backup: string, to: string, record: BackupRecor
 }
 
 /**
- * Makes the data directory of a PostgreSQL server, which must be absent or empty, from a backup. The server begins a new timeline when
- * it starts, so that no standby of before can follow it by mistake.
+ * Makes a data directory, which must be absent or empty, from a backup. The server begins a new timeline when it
+ * starts, so no old standby can follow it by mistake.
  */
 export async function restoreDataDirectory(backup: string, dataDirectory: string): Promise<void> {
   const record = await getBackup(resolve(backup), 'external');
@@ -44,7 +46,7 @@ export async function restoreDataDirectory(backup: string, dataDirectory: string
     await mkdir(unfinished, { mode: 0o700 });
     await copyBackup(resolve(backup), unfinished, record);
     await rm(join(unfinished, 'standby.signal'), { force: true });
-    // PostgreSQL wants to know where to look for more WAL: nowhere.
+    // PostgreSQL requires a source of more WAL; there is none.
     await appendFile(join(unfinished, 'postgresql.auto.conf'), "restore_command = 'false'\n");
     await writeFile(join(unfinished, 'recovery.signal'), '', { mode: 0o600 });
     for (const name of ['postgresql.auto.conf', 'recovery.signal', '.']) await syncPath(join(unfinished, name));

@@ -5,14 +5,14 @@ import { listBackups } from './record.ts';
 import { isOlderSegment } from './wal-names.ts';
 
 export interface Retention {
-  /** From 1. */
+  /** At least 1. */
   readonly keep: number;
   readonly archiveDir?: string | undefined;
 }
 
 /**
- * Leaves the newest `keep` backups of the databases of `newest`, a complete backup, in its folder, and the archived WAL that
- * they need. Backups of other databases stay.
+ * Keeps the newest `keep` backups of the databases of `newest`, a complete backup, and the archived WAL that they need.
+ * Backups of other databases stay.
  */
 export async function removeOldBackups(newest: string, { keep, archiveDir }: Retention): Promise<void> {
   const all = await listBackups(dirname(newest));

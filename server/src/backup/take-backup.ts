@@ -15,14 +15,14 @@ import { removeOldBackups } from './retention.ts';
 import { segmentsOf } from './wal-names.ts';
 
 export interface BackupOptions {
-  /** The backup; a folder that does not exist. */
+  /** The backup; must not exist. */
   readonly folder: string;
   readonly kind: BackupRecord['kind'];
   /** The server to copy. */
   readonly source: Endpoint;
-  /** How many backups of these databases to leave in the folder of this one, this one included; default: all. */
+  /** How many backups of these databases to keep in the parent folder, this one included; default: all. */
   readonly keep?: number | undefined;
-  /** Where the WAL of these databases is archived: what is older than the oldest backup is removed with `keep`. */
+  /** The WAL archive of these databases: with `keep`, WAL older than the oldest kept backup is removed. */
   readonly archiveDir?: string | undefined;
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
@@ -33,9 +33,9 @@ const lockName = '.messenger-backup.lock';
 const unfinishedName = /^\.unfinished-backup-[0-9a-f]{8}$/u;
 
 /**
- * Copies a running server. The folder has its name when every file has been read back from it, compared with PostgreSQL's
- * manifest, and is on the disk. Throws `OperatorError` for what the operator can change; then nothing is left of the copy. Only
- * a complete backup removes older ones.
+ * Copies a running server. The folder gets its name after every file has been read back, compared with PostgreSQL's
+ * manifest, and synced. Throws `OperatorError` for what the operator can fix; then nothing of the copy is left. Only a
+ * complete backup removes older ones.
  */
 export async function takeBackup(options: BackupOptions, signal: AbortSignal): Promise<void> {
   const final = resolve(options.folder);
@@ -66,7 +66,7 @@ async function refuseExisting(final: string): Promise<void> {
     throw new OperatorError(`${final} exists. Name a folder that does not.`);
 }
 
-/** What killed backups left behind. Only for the holder of the lock. */
+/** Removes what killed backups left. Only for the holder of the lock. */
 async function removeUnfinished(parent: string): Promise<void> {
   for (const name of (await readdir(parent)).filter((one) => unfinishedName.test(one)))
     await rm(join(parent, name), { recursive: true, force: true });

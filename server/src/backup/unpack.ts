@@ -6,7 +6,10 @@ import { pipeline } from 'node:stream/promises';
 import { errorCode } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
-/** Unpacks a tar archive into a folder with the system's `tar`. Rejects with the reason of the source, else with that of `tar`. */
+/**
+ * Unpacks a tar archive into a folder with the system's `tar`. Rejects with the error of the source, else with that of
+ * `tar`.
+ */
 export async function unpack(archive: AsyncIterable<Buffer>, folder: string, signal: AbortSignal): Promise<void> {
   const child = spawn('tar', ['-x', '--no-same-owner', '-f', '-', '-C', folder], { stdio: ['pipe', 'ignore', 'pipe'] });
   const words = text(child.stderr);
@@ -18,7 +21,7 @@ export async function unpack(archive: AsyncIterable<Buffer>, folder: string, sig
     throw error;
   });
   const [sending, ending] = await Promise.allSettled([sent, ended]);
-  // When `tar` ends first, the sender only sees its pipe closed.
+  // If `tar` ends first, the sender sees only a closed pipe.
   if (sending.status === 'rejected' && !['EPIPE', 'ECONNRESET'].includes(errorCode(sending.reason) ?? ''))
     throw sending.reason;
   if (ending.status === 'rejected') throw ending.reason;

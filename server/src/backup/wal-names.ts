@@ -1,6 +1,6 @@
 import type { WalRange } from './manifest.ts';
 
-/** The bytes that one number of the second part of a segment's name stands for. */
+/** Bytes covered by one value of the second part of a segment's name. */
 const logBytes = 0x1_0000_0000;
 
 function positionOf(lsn: string): number {
@@ -10,7 +10,7 @@ function positionOf(lsn: string): number {
 
 const hex = (value: number): string => value.toString(16).toUpperCase().padStart(8, '0');
 
-/** The names of the segments of WAL in a range; a segment has so many bytes. */
+/** The names of the WAL segments in a range. */
 export function segmentsOf({ timeline, startLsn, endLsn }: WalRange, segmentBytes: number): string[] {
   const first = Math.floor(positionOf(startLsn) / segmentBytes);
   const last = Math.floor(Math.max(0, positionOf(endLsn) - 1) / segmentBytes);
@@ -21,7 +21,7 @@ export function segmentsOf({ timeline, startLsn, endLsn }: WalRange, segmentByte
 
 const segmentName = /^[0-9A-F]{24}(?:$|\.)/u;
 
-/** Whether an archived file is a segment, or a label or part of one, that is older than this one, on whatever timeline. */
+/** Whether an archived file is a segment, history label or partial segment older than this one, on any timeline. */
 export function isOlderSegment(name: string, oldest: string): boolean {
   return segmentName.test(name) && name.slice(8, 24) < oldest.slice(8, 24);
 }

@@ -5,7 +5,7 @@ import { listOptions, showValue, type OptionTable } from '../lib/options.ts';
 const ofOwnServers = new Set(['port', 'user', 'password', 'database', 'tls', 'tlsCa']);
 const ofEmbedded = new Set(['dataDir', 'binariesDir', 'tuning']);
 
-/** The values in effect, with their sources, for a terminal. Secrets are masked; an option that has no effect shows why. */
+/** The effective values with their sources, for a terminal. Secrets are masked; an option without effect shows why. */
 export function renderEffectiveConfig(table: OptionTable, { config, sources }: LoadedConfig): string {
   const values: Readonly<Record<string, Readonly<Record<string, unknown>>>> = config;
   const isEmbedded = config.writeDb.host === undefined;

@@ -14,7 +14,7 @@ interface Durability {
   readonly commit: string;
   readonly fsync: string;
   readonly pages: string;
-  /** Standbys whose confirmation a commit waits for; empty for none. */
+  /** Standbys that commits wait for; empty for none. */
   readonly names: string;
   /** Those of them that stream. */
   readonly confirming: number;

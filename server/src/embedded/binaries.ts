@@ -6,14 +6,14 @@ import { OperatorError } from '../lib/operator-error.ts';
 import { currentUser } from '../process/os-user.ts';
 import { errorCode } from '../lib/error-code.ts';
 
-/** Absolute paths of the programs we run. `root` holds bin/, lib/ and share/. */
+/** Absolute paths of PostgreSQL's programs. `root` holds bin/, lib/ and share/. */
 export interface Binaries {
   readonly root: string;
   readonly initdb: string;
   readonly postgres: string;
 }
 
-/** The platforms for which PostgreSQL comes as an npm package. */
+/** The platforms with an npm package of PostgreSQL. */
 const servedPlatforms: readonly string[] = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'darwin-x64'];
 
 const external = 'Or use PostgreSQL servers of your own: set DB_WRITE_HOST.';
@@ -25,7 +25,7 @@ async function exists(path: string, mode = constants.F_OK): Promise<boolean> {
   );
 }
 
-/** The package's native folder. Throws `OperatorError` when the platform is not served or the package is absent. */
+/** The package's native folder. Throws `OperatorError` for an unsupported platform or an absent package. */
 function findPackage(platform: string): string {
   if (!servedPlatforms.includes(platform)) {
     const served = servedPlatforms.join(', ');
@@ -51,13 +51,13 @@ function isLink(value: unknown): value is Link {
   return typeof value === 'object' && value !== null && 'source' in value && 'target' in value;
 }
 
-/** The links of a package, which npm's archives cannot hold: a list of paths relative to the package. */
+/** The symbolic links of a package, which npm's archives cannot contain: paths relative to the package. */
 async function readLinks(root: string): Promise<Link[]> {
   const links: unknown = JSON.parse(await readFile(join(root, 'pg-symlinks.json'), 'utf8'));
   return Array.isArray(links) ? links.filter(isLink) : [];
 }
 
-/** Makes the links that are missing. The package's install script would, too, and no install script runs here (.npmrc). */
+/** Makes missing links. The package's install script would do it, but install scripts are disabled (.npmrc). */
 async function linkPackage(root: string): Promise<void> {
   for (const { source, target } of await readLinks(root)) {
     const path = join(root, relative('native', target));
@@ -75,8 +75,8 @@ async function linkPackage(root: string): Promise<void> {
 }
 
 /**
- * Finds PostgreSQL's programs: in `binariesDir`, or in the platform's npm package.
- * Throws `OperatorError` that says what to run when something of it is missing.
+ * Finds PostgreSQL's programs: in `binariesDir`, or in the platform's npm package. Throws `OperatorError` with the
+ * command to run when something is missing.
  */
 export async function findBinaries(
   binariesDir: string | undefined,

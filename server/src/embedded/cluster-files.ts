@@ -19,20 +19,20 @@ async function runInitdb(binaries: Binaries, args: readonly string[], signal: Ab
   });
   const stop = (): boolean => child.kill();
   signal.addEventListener('abort', stop, { once: true });
-  // Waited for even when stopped: until it has ended, it writes.
+  // Awaited even when aborted: it writes until it has ended.
   const [errors] = await Promise.all([text(child.stderr), once(child, 'close')]);
   signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
   if (child.exitCode !== 0) throw new OperatorError(`PostgreSQL cannot make its files: ${reasonIn(errors)}`);
 }
 
-/** What initdb, or the server that it runs, objects to, without what it says of its own steps. */
+/** The error of initdb or of the server that it runs, without progress messages. */
 function reasonIn(errors: string): string {
   const lines = errors.split('\n').filter((line) => !/^(?:child process |initdb: removing |$)/u.test(line));
   return lines.map((line) => line.replace(/^\d.*\](?= )/u, '').trim()).join(' ');
 }
 
-/** An empty private folder beside `final`, to be renamed to it when it is complete. */
+/** An empty private folder beside `final`, to be renamed when it is complete. */
 export async function makeUnfinished(final: string): Promise<string> {
   const unfinished = `${final}.new-${randomBytes(4).toString('hex')}`;
   await mkdir(unfinished, { mode: 0o700 });
@@ -46,7 +46,7 @@ export async function initCluster(binaries: Binaries, dir: string, signal: Abort
   await runInitdb(binaries, ['-D', dir, ...locale, ...access, '--no-instructions'], signal);
 }
 
-/** Brings every file of a cluster to the disk. */
+/** Flushes every file of a cluster to disk. */
 export async function syncCluster(binaries: Binaries, dir: string, signal: AbortSignal): Promise<void> {
   await runInitdb(binaries, ['-D', dir, '--sync-only'], signal);
 }
@@ -58,7 +58,7 @@ export async function writeClusterFile(path: string, content: string): Promise<v
   await rename(temporary, path);
 }
 
-/** Brings the configuration files up to date. A full disk does not prevent a start that changes none of them. */
+/** Updates the configuration files. On a full disk, a start without changes still succeeds. */
 export async function writeConfiguration(dir: string, postgresConf: string): Promise<void> {
   const wanted = {
     'postgresql.conf': postgresConf,
@@ -71,7 +71,7 @@ export async function writeConfiguration(dir: string, postgresConf: string): Pro
   }
 }
 
-/** Makes a stopped copy a standby: it will stream instead of becoming a primary. */
+/** Marks a stopped copy as a standby: it will stream instead of becoming a primary. */
 export async function markStandby(dir: string): Promise<void> {
   await writeClusterFile(join(dir, 'standby.signal'), '');
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 
 import { errorCode } from '../lib/error-code.ts';
 
-/** Folders of which a base backup takes only the name: what they hold belongs to the running server. */
+/** Folders that a base backup creates empty: their content belongs to the running server. */
 const emptied: ReadonlySet<string> = new Set([
   'pg_dynshmem',
   'pg_notify',
@@ -15,7 +15,7 @@ const emptied: ReadonlySet<string> = new Set([
   'pg_wal',
 ]);
 
-/** Files of the top folder that say what the original is and does. */
+/** Files of the top folder that describe the state of the original server. */
 const left: ReadonlySet<string> = new Set([
   'postmaster.pid',
   'postmaster.opts',
@@ -34,10 +34,10 @@ export interface CopyOptions {
   readonly signal: AbortSignal;
 }
 
-/** What a copy leaves to the running original: room for its next segments of log. */
+/** Free space that a copy leaves to the running original, for its next WAL segments. */
 const reserveBytes = 64 * 1_048_576;
 
-/** Without this, a copy onto the original's own disk would fill it, and end the original. */
+/** Otherwise a copy on the original's disk would fill it and crash the original. */
 async function assertRoom(from: string, to: string): Promise<void> {
   const [{ size }, { bavail, bsize }] = await Promise.all([stat(from), statfs(dirname(to))]);
   if (bavail * bsize - size < reserveBytes) throw new Error(`No space left on device for a copy of ${from}`);
@@ -46,7 +46,7 @@ async function assertRoom(from: string, to: string): Promise<void> {
 async function copyOne(from: string, to: string): Promise<void> {
   try {
     await assertRoom(from, to);
-    // A clone where the file system can, which costs no space and hardly any time.
+    // A clone where the file system supports it: almost free of time and space.
     await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return;

@@ -7,7 +7,7 @@ import { assertReachable, currentUser } from '../process/os-user.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { becomesTrue } from './wait.ts';
 
-/** Where things are in a data folder. All paths are absolute and free of symbolic links. */
+/** Paths in a data folder, all absolute and free of symbolic links. */
 export interface DataLayout {
   readonly root: string;
   readonly primary: string;
@@ -17,10 +17,10 @@ export interface DataLayout {
   readonly record: string;
 }
 
-/** The only major version whose data we can serve: that of the packaged binaries. */
+/** The only supported major version: that of the packaged binaries. */
 const servedVersion = '18';
 
-/** What a new volume or a checkout may hold without being somebody's. */
+/** Entries of a new volume or checkout that do not count as content. */
 const harmless: ReadonlySet<string> = new Set(['lost+found', '.gitkeep', '.gitignore', '.DS_Store']);
 
 const chooseAnother = 'Choose another folder with MESSENGER_DATA_DIR.';
@@ -55,8 +55,8 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 /**
- * Creates the data folder when it is absent, makes it private when it is ours, and refuses (`OperatorError`) one that is
- * not a folder, cannot be written, or holds things that are not ours.
+ * Creates the data folder when absent and makes it private when it is ours. Refuses (`OperatorError`) one that is not a
+ * folder, is not writable, or contains foreign files.
  */
 export async function prepareDataFolder(layout: DataLayout): Promise<void> {
   await createFolder(layout.root);
@@ -66,7 +66,7 @@ export async function prepareDataFolder(layout: DataLayout): Promise<void> {
   if ((await stat(layout.root)).uid === currentUser().uid) await chmod(layout.root, 0o700);
 }
 
-/** Creates the data folder, and those above it that are missing. Resolves with the first that it created. */
+/** Creates the data folder and missing parents. Resolves with the topmost that it created. */
 export async function createFolder(root: string): Promise<string | undefined> {
   try {
     return await mkdir(root, { recursive: true, mode: 0o700 });
@@ -103,7 +103,7 @@ export async function assertOurs(layout: DataLayout): Promise<void> {
   );
 }
 
-/** Takes the folder if nobody has it. */
+/** Locks the folder unless it is locked. */
 export function tryLockDataFolder(layout: DataLayout): FileLock | undefined {
   try {
     return tryLock(layout.lock);
@@ -114,10 +114,10 @@ export function tryLockDataFolder(layout: DataLayout): FileLock | undefined {
   }
 }
 
-/** A command that only looks whether a server runs holds the lock for a moment; waiting this long outlasts it. In ms. */
+/** A command that checks whether a server runs holds the lock for a moment; this wait outlasts it. */
 const lookMs = 300;
 
-/** Takes the folder for this process, or undefined when another server has it. */
+/** Locks the folder for this process; undefined when another server holds it. */
 export async function lockDataFolder(layout: DataLayout): Promise<FileLock | undefined> {
   let lock: FileLock | undefined;
   await becomesTrue(() => (lock = tryLockDataFolder(layout)) !== undefined, lookMs);
@@ -125,8 +125,8 @@ export async function lockDataFolder(layout: DataLayout): Promise<FileLock | und
 }
 
 /**
- * Whether the folder holds a primary. Refuses data of another major version, and a standby without its primary: making
- * a new primary then would replace the only copy of the data by an empty one.
+ * Whether the folder holds a primary. Refuses data of another major version, and a standby without its primary: a new
+ * primary would replace the only copy of the data with an empty one.
  */
 export async function assertServable(layout: DataLayout): Promise<'new' | 'existing'> {
   const version = await readVersion(layout.primary);
@@ -157,13 +157,13 @@ async function assertNothingLost(layout: DataLayout): Promise<'new'> {
   );
 }
 
-/** Removes what starts and rebuilds that were cut short left behind. Only for the holder of the folder's lock. */
+/** Removes leftovers of interrupted starts and rebuilds. Only for the holder of the folder's lock. */
 export async function removeLeftovers(layout: DataLayout): Promise<void> {
   const names = (await readdir(layout.root)).filter((name) => /^(primary|standby)\.(new|old)-[0-9a-f]+$/.test(name));
   for (const name of names) await rm(join(layout.root, name), { recursive: true, force: true });
 }
 
-/** Refuses a cluster of another user: PostgreSQL would, less clearly. */
+/** Refuses a cluster of another user: PostgreSQL would, too, with a worse message. */
 export async function assertOwner({ root, primary }: DataLayout): Promise<void> {
   if (!(await exists(primary))) return;
   const [{ uid }, self] = [await stat(primary), currentUser()];

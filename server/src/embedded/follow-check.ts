@@ -2,21 +2,21 @@ import type { LogLine } from './postgres-log.ts';
 import type { SlotState } from './slot.ts';
 import { failsForCopies, findStorageFault, type StorageFault } from './storage-fault.ts';
 
-/** How many checks in a row have to find the standby cut off with a new complaint each. */
+/** Successive checks, each with a new error of the receiver, after which the standby counts as cut off. */
 const patience = 3;
 
 /**
- * Ends of the receiver that say nothing about the standby's data: the primary is away, either side is stopping, or the
- * standby's own disk is full or not writable, where a second copy would not fit either.
+ * Errors of the receiver that do not concern the standby's data: the primary is unavailable, either side is stopping,
+ * or the standby's own disk is full or not writable, where a second copy would not fit either.
  */
 const passing =
   /could not connect to the primary|terminating walreceiver|server closed the connection|is active for PID/i;
 
 /**
- * Judges whether a standby can still follow its primary. Fed with every message of the standby (`hear`) and once per
- * check with the slot as the answering primary sees it (`judge`). Of the receiver's many ways to fail
- * (WAL removed, other timeline, other system, slot missing …) it needs to know none: what counts is that the primary
- * is there, nobody streams, and the receiver fails again and again for reasons of its own.
+ * Judges whether a standby can still follow its primary. `hear` gets every message of the standby; `judge` is called
+ * once per check with the slot as the primary reports it. The receiver's specific errors (WAL removed, other timeline,
+ * other system, slot missing …) do not matter: only that the primary is available, nothing streams, and the receiver
+ * fails repeatedly with errors of its own.
  */
 export class FollowCheck {
   #complaint: string | undefined;
@@ -24,7 +24,7 @@ export class FollowCheck {
   #fault: StorageFault | undefined;
   #isFaultNew = false;
 
-  /** Why the standby cannot store what the primary sends, until it streams without this complaint. */
+  /** Why the standby cannot store WAL, until it streams without this error. */
   get fault(): StorageFault | undefined {
     return this.#fault;
   }
@@ -37,7 +37,9 @@ export class FollowCheck {
     else this.#complaint = line.text;
   }
 
-  /** Why the standby cannot follow any more, or undefined while it may. Not to be called while the primary is away. */
+  /**
+   * Why the standby cannot follow any more; undefined while it may. Do not call it while the primary is unavailable.
+   */
   judge(slot: SlotState | undefined): string | undefined {
     if (slot?.walStatus === 'lost') return 'the primary no longer has the WAL that it needs (max_slot_wal_keep_size)';
     if (slot?.isActive === true && !this.#isFaultNew) this.#fault = undefined;
@@ -48,7 +50,7 @@ export class FollowCheck {
     return this.#cutOff >= patience ? complaint : undefined;
   }
 
-  /** Forgets what was heard: the primary did not answer, or the standby is a new one. */
+  /** Discards the state: the primary did not answer, or the standby is a new one. */
   reset(): void {
     this.#complaint = undefined;
     this.#cutOff = 0;

@@ -7,30 +7,30 @@ import { assertOurs, createFolder, type DataLayout, exists, tryLockDataFolder } 
 import { folderInUse } from './server-record.ts';
 import { becomesTrue } from './wait.ts';
 
-/** What `messenger` makes in its data folder; other files there are left alone. */
+/** Names that `messenger` creates in its data folder; other files there are not touched. */
 const ours = /^(?:messenger\.lock|server\.json|run|(?:primary|standby)(?:\.(?:new|old)-[0-9a-f]+)?)$/u;
 
-/** How long databases that a killed server of an earlier version has left may take to end. In ms. */
+/** Time for databases left by a killed server of an earlier version to end. */
 const endingMs = 15_000;
 
 async function nearestExisting(path: string): Promise<string> {
   return (await exists(path)) ? path : nearestExisting(dirname(path));
 }
 
-/** The owner of the data folder, or of the folder in which it will be created; undefined when that is root. */
+/** The owner of the data folder, or of the parent in which it will be created; undefined when that is root. */
 export async function ownerOf({ root }: DataLayout): Promise<OsUser | undefined> {
   const found = await stat(await nearestExisting(root));
   return found.uid === 0 ? undefined : userOf(found);
 }
 
-/** The user that Messenger takes when nothing names one. */
+/** The user that Messenger becomes by default. */
 export async function defaultUser(): Promise<OsUser> {
   const user = (await findUser('messenger')) ?? (await findUser('nobody'));
   if (user !== undefined) return user;
   throw new OperatorError('Messenger does not run as root. Name a user with MESSENGER_USER, or start as one.');
 }
 
-/** Whether only root can replace what is in `folder` and in the folders above it, by the names that root uses there. */
+/** Whether only root can replace entries of `folder` and of its parents, by the paths that root uses. */
 async function isRootsAlone(folder: string): Promise<boolean> {
   const { uid, gid, mode } = await lstat(folder);
   const others = gid === 0 ? 0o002 : 0o022;
@@ -40,7 +40,7 @@ async function isRootsAlone(folder: string): Promise<boolean> {
 
 /**
  * As root: creates the data folder, or takes over one that belongs to root, and gives it to `user`. Does nothing in a
- * folder that another user could change under our hands; then `user` has to get along there without root's help.
+ * folder that another user could change during the operation; then `user` must have access already.
  */
 export async function giveDataFolder(layout: DataLayout, user: OsUser): Promise<void> {
   if (!(await isRootsAlone(await nearestExisting(dirname(layout.root))))) return;
@@ -62,7 +62,7 @@ export async function giveDataFolder(layout: DataLayout, user: OsUser): Promise<
   await lchown(layout.root, user.uid, user.gid);
 }
 
-/** Lets everybody pass through the folders that were created above the data folder, whatever root's umask is. */
+/** Makes the created parents of the data folder passable for everybody, regardless of root's umask. */
 async function openFolders(first: string, last: string): Promise<void> {
   if (last !== first) await openFolders(first, dirname(last));
   await chmod(last, 0o755);
@@ -70,8 +70,7 @@ async function openFolders(first: string, last: string): Promise<void> {
 
 /**
  * Gives `path`, in a folder that only root can change, to `user`. A folder belongs to root while its content is given
- * away, so that its former owner can put nothing else in the place of what we looked at. It is given away last, so that
- * a walk that was cut short is done again.
+ * away, so its former owner cannot swap checked entries. It is given away last, so an interrupted walk is repeated.
  */
 async function give(path: string, user: OsUser, parentUid: number): Promise<void> {
   const found = await lstat(path);
@@ -86,12 +85,12 @@ async function give(path: string, user: OsUser, parentUid: number): Promise<void
   return lchown(path, user.uid, user.gid);
 }
 
-/** A second name of a file, made by the folder's owner, could hand over any file of the system. */
+/** A hard link made by the folder's owner could give away any file of the system. */
 function refuseForeign(path: string): OperatorError {
   return new OperatorError(`${path} is a hard link, or a file of root in another user's folder. Remove it.`);
 }
 
-/** Databases that run as another user cannot be stopped any more once we are `user`, and must not share the files. */
+/** `user` cannot stop databases that run as another user, and must not share their files. */
 async function assertIdle(layout: DataLayout): Promise<void> {
   const isIdle = async (): Promise<boolean> => (await findUsers(layout)).length === 0;
   if (await becomesTrue(isIdle, endingMs)) return;
@@ -99,7 +98,7 @@ async function assertIdle(layout: DataLayout): Promise<void> {
   throw new OperatorError(`An earlier server's databases still run on ${layout.root} (processes ${pids}). Stop them.`);
 }
 
-/** The processes, on Linux, whose working directory is one of our clusters: those of their servers. */
+/** On Linux, the processes whose working directory is one of our clusters: those of their servers. */
 async function findUsers({ primary, standby }: DataLayout): Promise<string[]> {
   if (process.platform !== 'linux') return [];
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/u.test(name));

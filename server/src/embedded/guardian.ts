@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { spawnOptions } from './spawn-options.ts';
 
 /**
- * Waits for the end of its input, which comes when we die, however we die. Then asks the postmaster for a fast
- * shutdown, and if that takes longer than 10 s, for an immediate one; by then the pid may be another's, so the
- * postmaster's own file has to name it still.
+ * Waits for the end of its input, which comes when our process dies in any way. Then requests a fast shutdown of the
+ * postmaster, and after 10 s an immediate one. The pid may belong to another process by then, so the postmaster's own
+ * file must still name it.
  */
 const script = `
 read -r _
@@ -17,9 +17,8 @@ lives "$@" && kill -QUIT "$1"
 `;
 
 /**
- * Starts a small process that outlives us just long enough to stop the postmaster `pid` of `dir`. Call the returned
- * function when the postmaster has ended. It runs in a session of its own, so that Ctrl-C does
- * not reach it.
+ * Starts a small process that outlives ours until the postmaster `pid` of `dir` has stopped. Call the returned function
+ * when the postmaster has ended. It runs in its own session, so Ctrl-C does not reach it.
  */
 export function startGuardian(pid: number, dir: string): () => void {
   const guardian = spawn('/bin/sh', ['-c', script, 'messenger-guardian', String(pid), dir], {
@@ -27,7 +26,7 @@ export function startGuardian(pid: number, dir: string): () => void {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  // Without a guardian a kill -9 leaves orphans, which the next start ends.
+  // Without a guardian, kill -9 leaves orphans, which the next start ends.
   guardian.on('error', () => {});
   guardian.stdin.on('error', () => {});
   return () => {

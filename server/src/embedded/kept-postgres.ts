@@ -9,10 +9,10 @@ import { within } from './wait.ts';
 
 /** Why a server is down. */
 export interface Failure {
-  /** In the server's own words. */
+  /** As reported by the server. */
   readonly reason: string;
   readonly kind: StorageFault | 'crash';
-  /** How often in a row it has ended, or has not started, without running for a minute in between. */
+  /** Successive failures to start or to run for a minute. */
   readonly count: number;
 }
 
@@ -21,30 +21,30 @@ export interface KeepOptions {
   readonly launch: (signal: AbortSignal) => Promise<PostgresProcess>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Called each time that the server has ended or has not started, before the next attempt. */
+  /** Called after each failure, before the next attempt. */
   readonly onFailure?: (failure: Failure) => void;
   /** Called each time that the server accepts connections. */
   readonly onUp?: () => void;
 }
 
-/** How long a restart may recover from a crash before it counts as another crash. In ms. */
+/** Time for crash recovery; a longer restart counts as another crash. */
 const recoveryMs = 120_000;
-/** How long a restart that is no longer wanted may take to end. In ms. */
+/** Time for a restart that is no longer needed to end. */
 const unwantedMs = 5_000;
-/** A server that ran for this long was healthy: its next failure is a first one. In ms. */
+/** After this long, a failure counts as the first one. */
 const healthyMs = 60_000;
 /** The first restart is immediate; the delay doubles from `baseDelayMs` up to `maxDelayMs`. */
 const baseDelayMs = 100;
 const maxDelayMs = 10_000;
 
-/** The delay before the restart that follows the `count`th failure in a row. In ms. */
+/** The delay before the restart after the `count`th successive failure. */
 export function restartDelayMs(count: number): number {
   return count === 1 ? 0 : Math.min(maxDelayMs, baseDelayMs * 2 ** Math.min(count - 2, 16));
 }
 
 /**
- * One server that is started again whenever it ends, for as long as it takes: a full disk has room again some day, and
- * whatever else still serves must not end because of it. Starts once, stops once.
+ * A server that is restarted without limit whenever it ends: a full disk may get room again, and other servers must not
+ * end because of it. Starts once, stops once.
  */
 export class KeptPostgres {
   readonly #options: KeepOptions;
@@ -52,7 +52,7 @@ export class KeptPostgres {
   #process: PostgresProcess | undefined;
   #failure: Failure | undefined;
   #upSinceMs: number | undefined;
-  /** From the first launch until the process has ended for good. Never rejects. */
+  /** From the first launch until the process has ended permanently. Never rejects. */
   #life: Promise<void> = Promise.resolve();
 
   constructor(options: KeepOptions) {
@@ -69,7 +69,10 @@ export class KeptPostgres {
     return this.#process === undefined ? this.#failure : undefined;
   }
 
-  /** Resolves when the server accepts connections; rejects when its first attempt fails. Then it is tried again until `stop`. */
+  /**
+   * Resolves when the server accepts connections; rejects when its first attempt fails. Then it is retried until
+   * `stop`.
+   */
   async start(signal: AbortSignal): Promise<void> {
     const first = this.#launch(signal);
     this.#life = first.then(
@@ -79,7 +82,7 @@ export class KeptPostgres {
     await first;
   }
 
-  /** Resolves when the server has ended, and will not be started again. At once when the signal aborts. */
+  /** Resolves when the server has ended and will not restart; at once when the signal aborts. */
   async stop(signal: AbortSignal): Promise<void> {
     this.#ending.abort();
     await this.#process?.stop(signal);

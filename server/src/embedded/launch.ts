@@ -17,10 +17,10 @@ import { removeStaleSocket } from './socket-folder.ts';
 import { withSession } from './sql.ts';
 import { poll, within } from './wait.ts';
 
-/** PostgreSQL settings beside ours, by role. Tests use them to make rare conditions common. */
+/** Additional PostgreSQL settings by role. Tests use them to provoke rare conditions. */
 export type Overrides = Readonly<Partial<Record<Role, Readonly<Record<string, string>>>>>;
 
-/** What is fixed once a data folder is open, and all parts of the pair share. */
+/** Fixed once a data folder is open, and shared by all parts of the pair. */
 export interface PairContext {
   readonly layout: DataLayout;
   readonly binaries: Binaries;
@@ -52,11 +52,11 @@ async function prepare(context: PairContext, role: Role): Promise<void> {
   await writeConfiguration(dir, renderPostgresConf(settings));
 }
 
-/** After a kill -9 of a postmaster its children end by themselves; until then PostgreSQL refuses to start. */
+/** After a kill -9 of a postmaster its backends end by themselves; until then PostgreSQL refuses to start. */
 const oldBackends = 'pre-existing shared memory block';
-/** How long they may take until we end them, in ms. They are woken by the postmaster's death. */
+/** Grace time for backends, which the postmaster's death wakes, before they are killed. */
 const patienceMs = 500;
-/** How long the whole of it may take, in ms. */
+/** Time limit of the whole step. */
 const oldBackendsMs = 10_000;
 
 /** Starts the server of a role on its folder: settles orphans, writes the configuration, waits until it is ready. */
@@ -83,7 +83,7 @@ export async function launch(
   return poll(attempt, { everyMs: 100, signal });
 }
 
-/** Gives a running primary what it may lack: the standby's slot, our roles and the database. */
+/** Creates what a running primary lacks: the standby's slot, our roles and the database. */
 export async function readyPrimary(context: PairContext): Promise<void> {
   const primary = context.endpoints.write;
   await withSession(primary, async (client) => {

@@ -4,12 +4,12 @@ import { type EmbeddedOptions, openData } from './open-data.ts';
 import { findRunningServer } from './server-record.ts';
 import { endpointsIn } from './socket-folder.ts';
 
-/** How long the primary may take to end after the work, in ms. */
+/** Time for the primary to stop after the work. */
 const stopMs = 30_000;
 
 /**
- * Runs `work` on the primary of a data folder: the running server's, if there is one, else one that is started for the
- * purpose and stopped afterwards. For one-off commands such as a migration; the standby catches up at the next start.
+ * Runs `work` on the primary of a data folder: the running server's, if any, else one started for the purpose. For
+ * one-off commands such as a migration; the standby catches up at the next start.
  */
 export async function withPrimary<T>(
   options: EmbeddedOptions,

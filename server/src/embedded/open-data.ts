@@ -27,9 +27,9 @@ export interface EmbeddedOptions {
   /** A folder with bin/, lib/ and share/; default: the platform's npm package. */
   readonly binariesDir?: string | undefined;
   readonly synchronousCommit: SynchronousCommit;
-  /** Default: `disk`, also for a primary that runs alone for a while. */
+  /** Default: `disk`, also for a primary that temporarily runs without its standby. */
   readonly durability?: Durability;
-  /** Where the primary archives its WAL; created when it is absent. Default: nowhere. */
+  /** Where the primary archives its WAL; created when absent. Default: no archive. */
   readonly archiveDir?: string | undefined;
   readonly tuning: 'on' | 'off';
   readonly log: Log;
@@ -37,17 +37,17 @@ export interface EmbeddedOptions {
   readonly overrides?: Overrides;
 }
 
-/** A data folder that is locked, checked, and holds both servers' files. */
+/** A locked and validated data folder with both servers' files. */
 export interface OpenData {
   readonly context: PairContext;
   readonly isNew: boolean;
-  /** Gives the folder back. Everything that runs on it must have ended. */
+  /** Unlocks the folder. Everything that uses it must have ended. */
   close(): Promise<void>;
 }
 
 /**
- * The first start: makes the primary's files, and the standby's as a copy of them. Both get their names when both are
- * complete; what a crash leaves before that is removed by the next start.
+ * The first start: makes the primary's files, and the standby's as a copy. Both get their names when both are complete;
+ * the next start removes leftovers of a crash before that.
  */
 async function createFiles(layout: DataLayout, binaries: Binaries, signal: AbortSignal): Promise<void> {
   const primary = await makeUnfinished(layout.primary);
@@ -78,14 +78,14 @@ async function fill(layout: DataLayout, binaries: Binaries, log: Log, signal: Ab
 
 async function closeData(layout: DataLayout, sockets: string, lock: FileLock): Promise<void> {
   await removeServerRecord(layout);
-  // Among the temporary files an empty folder of ours has no business; of one that is not empty we know nothing.
+  // Remove our empty folder from the temporary files; one with content may not be ours.
   if (sockets !== layout.run) await rmdir(sockets).catch(() => {});
   lock.release();
 }
 
 /**
- * Opens the data folder for this process alone, creating it and the databases' files when it is new. Nothing is started.
- * Throws `OperatorError` for all that the operator can change; then nothing is left behind but perhaps an empty folder.
+ * Opens the data folder exclusively, and creates it and the databases' files when it is new. Starts nothing. Throws
+ * `OperatorError` for what the operator can fix; then nothing is left except perhaps an empty folder.
  */
 export async function openData(options: EmbeddedOptions, signal: AbortSignal): Promise<OpenData> {
   const binaries = await findBinaries(options.binariesDir);

@@ -17,7 +17,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A postmaster's working directory is its data directory, however its path was spelled. */
+/** A postmaster's working directory is its data directory, however the path is spelled. */
 async function servesOnLinux(pid: number, dir: string): Promise<boolean> {
   const [command, cwd] = await Promise.all([readFile(`/proc/${pid}/cmdline`, 'utf8'), readlink(`/proc/${pid}/cwd`)]);
   return basename(command.split('\0')[0] ?? '') === 'postgres' && cwd === dir;
@@ -28,7 +28,7 @@ async function servesElsewhere(pid: number, dir: string): Promise<boolean> {
   return /(^|\/)postgres -D /.test(stdout) && stdout.trimEnd().endsWith(` -D ${dir}`);
 }
 
-/** Whether `pid` is a postmaster of the data directory `dir`, not just some process that has this number now. */
+/** Whether `pid` is a postmaster of the data directory `dir`, not another process that reuses the number. */
 async function isPostmasterOf(pid: number, dir: string): Promise<boolean> {
   if (!isAlive(pid)) return false;
   const serves = process.platform === 'linux' ? servesOnLinux : servesElsewhere;
@@ -40,7 +40,7 @@ interface ServerProcess {
   readonly parent: number;
 }
 
-/** What a postmaster's child calls itself; a postmaster, or a `postgres --single`, has its own command line. */
+/** The title of a postmaster's child; a postmaster or `postgres --single` has its command line instead. */
 const childTitle = 'postgres: ';
 
 async function readChild(pid: number, dir: string): Promise<ServerProcess | undefined> {
@@ -53,7 +53,7 @@ async function readChild(pid: number, dir: string): Promise<ServerProcess | unde
 
 async function childrenOnLinux(dir: string): Promise<ServerProcess[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  // What ends while we look, and what is another user's, cannot be read.
+  // Processes that end meanwhile, or belong to other users, cannot be read.
   const found = await Promise.all(pids.map((pid) => readChild(pid, dir).catch(() => undefined)));
   return found.filter((one) => one !== undefined);
 }
@@ -80,7 +80,7 @@ async function readPidFile(path: string): Promise<string | undefined> {
   }
 }
 
-/** From polite to final: fast shutdown, immediate shutdown, and what a stopped process cannot ignore. Waits in ms. */
+/** Escalation: fast shutdown, immediate shutdown, and SIGKILL, which a stopped process cannot ignore. Waits in ms. */
 const measures = [
   ['SIGINT', 5_000],
   ['SIGQUIT', 6_000],
@@ -97,7 +97,7 @@ function send(pid: number, signal: NodeJS.Signals): void {
 
 async function stopOrphan(pid: number, dir: string): Promise<void> {
   for (const [signal, waitMs] of measures) {
-    // Asked anew each time: once the orphan is gone, its number may be somebody else's.
+    // Checked each time: once the orphan is gone, another process may reuse its number.
     if (!(await isPostmasterOf(pid, dir))) return;
     send(pid, signal);
     if (await becomesTrue(async () => !(await isPostmasterOf(pid, dir)), waitMs)) return;
@@ -106,8 +106,8 @@ async function stopOrphan(pid: number, dir: string): Promise<void> {
 }
 
 /**
- * Puts our pid in place of one that a stranger has by now. PostgreSQL knows its parent's pid in this file to be stale,
- * but goes on to check that no old backend uses the shared memory named there; without the file it could not.
+ * Replaces a pid that another process uses now with ours. PostgreSQL recognises its parent's pid in this file as stale,
+ * but still checks that no old backend uses the shared memory named there; without the file it could not.
  */
 async function disownPid(path: string, content: string): Promise<void> {
   const { mode } = await lstat(path);
@@ -117,8 +117,8 @@ async function disownPid(path: string, content: string): Promise<void> {
 }
 
 /**
- * Makes a data directory free to start: stops the postmaster that an earlier run left on it, and leaves every other
- * process alone, whatever number it has. Only for the holder of the data folder's lock.
+ * Makes a data directory free to start: stops the postmaster that an earlier run left on it, and no other process, even
+ * if its pid is in the file. Only for the holder of the data folder's lock.
  */
 export async function settleOrphan(dir: string, log: Log): Promise<void> {
   const path = join(dir, 'postmaster.pid');
@@ -131,10 +131,10 @@ export async function settleOrphan(dir: string, log: Log): Promise<void> {
 }
 
 /**
- * Ends what is left of a postmaster that was killed without its children. They notice by themselves, but for one that is
- * stopped, or that waits for a lock whose holder was killed too: it waits for ever, and as long as it has the shared
- * memory no new postmaster can start. Nothing is lost: the start that follows recovers from the WAL in any case. Leaves
- * the children of a living postmaster alone.
+ * Kills backends that outlived their postmaster. They usually end by themselves, except stopped ones and those that
+ * wait for a lock whose holder was killed, too: these wait for ever, and no new postmaster can start while they hold
+ * the shared memory. Nothing is lost: the next start recovers from the WAL. Children of a living postmaster are not
+ * touched.
  */
 export async function endStragglers(dir: string, log: Log): Promise<void> {
   const path = await realpath(dir);

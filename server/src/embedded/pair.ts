@@ -12,14 +12,14 @@ import { Standby } from './standby.ts';
 import { faultTexts, findStorageFault } from './storage-fault.ts';
 import type { PostgresProcess } from './postgres-process.ts';
 
-/** How long what a failed start has started may take to end. In ms. */
+/** Time for what a failed start has started to end. */
 const cleanUpMs = 10_000;
 
 /**
  * The embedded primary and its streaming standby as one service. `start` throws `OperatorError` for what the operator
- * can change, and leaves nothing running when it fails. When only the primary cannot start it succeeds: the standby can be
- * read, and the primary is tried again until it is there. `stop` loses nothing: the primary ships all its WAL to the
- * standby before it ends, then the standby follows.
+ * can fix, and leaves nothing running when it fails. If only the primary cannot start it succeeds: the standby serves
+ * reads, and the primary is retried. `stop` loses nothing: the primary sends all its WAL to the standby before it ends,
+ * then the standby ends.
  */
 export class EmbeddedPair implements Service {
   readonly name = 'embedded databases';
@@ -34,23 +34,23 @@ export class EmbeddedPair implements Service {
     this.#options = options;
   }
 
-  /** Where the two servers listen. Only between a start and a stop. */
+  /** The endpoints of both servers. Only between a start and a stop. */
   get endpoints(): EndpointPair {
     if (this.#data === undefined) throw new Error('the embedded databases have no endpoints before they are started');
     return this.#data.context.endpoints;
   }
 
-  /** Resolves when the primary has been started for the first time, with the start or later. */
+  /** Resolves when the primary has started for the first time. */
   get primaryUp(): Promise<void> {
     return this.#primaryUp.promise;
   }
 
-  /** The postmasters' process ids, for status pages; undefined for one that is down just now. */
+  /** The postmasters' process ids, for status pages; undefined while one is down. */
   get pids(): { readonly primary: number | undefined; readonly standby: number | undefined } {
     return { primary: this.#primary?.pid, standby: this.#standby?.pid };
   }
 
-  /** What is known of both servers between a start and a stop, for metrics. */
+  /** The state of both servers between a start and a stop, for metrics. */
   get servers(): readonly EmbeddedServer[] {
     if (this.#data === undefined) return [];
     const { primary, standby } = this.#data.context.layout;
@@ -70,7 +70,7 @@ export class EmbeddedPair implements Service {
     }
   }
 
-  /** Tells those who find the data folder in use where this server can be reached. */
+  /** Records this server's URL, for processes that find the data folder in use. */
   async announce(url: string): Promise<void> {
     if (this.#data === undefined) return;
     const { layout, endpoints } = this.#data.context;
@@ -90,7 +90,7 @@ export class EmbeddedPair implements Service {
       ...context,
     });
     this.#standby = new Standby(context);
-    // A standby that has no slot to follow yet, or no files, would only fail and wait.
+    // A standby without files, or without a slot yet, would only fail and wait.
     const isStandbyLate = isNew || !(await exists(layout.standby));
     const primary = this.#primary.start(signal);
     if (isStandbyLate) await primary;
@@ -100,7 +100,7 @@ export class EmbeddedPair implements Service {
     context.log.error({ reason: messageOf(started.reason) }, 'the primary cannot start; reads go to the standby');
   }
 
-  /** The primary is up only when it has what it needs, whether it came with the start or later. */
+  /** The primary counts as up once its prerequisites exist, also when it starts late. */
   async #launchPrimary(context: PairContext, signal: AbortSignal): Promise<PostgresProcess> {
     const primary = await launch(context, 'primary', signal);
     if (this.#isPrimaryReady) return primary;
@@ -126,7 +126,7 @@ export class EmbeddedPair implements Service {
   }
 }
 
-/** A full disk is the operator's to free. PostgreSQL's own words name the file. */
+/** Only the operator can free a full disk. PostgreSQL's message names the file. */
 function explain(error: unknown): unknown {
   const fault = findStorageFault(error);
   if (fault === undefined || error instanceof OperatorError) return error;

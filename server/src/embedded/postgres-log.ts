@@ -2,7 +2,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { RepeatLog } from '../telemetry/repeat-log.ts';
 import type { Role } from './settings.ts';
 
-/** One message of a server. `backend` is the kind of process that speaks, undefined before the settings are read. */
+/** One message of a server. `backend` is the type of its process, undefined before the settings are read. */
 export interface LogLine {
   readonly severity: string;
   readonly text: string;
@@ -13,7 +13,7 @@ export interface LogLine {
 const format =
   /^(?:(?<sqlstate>[0-9A-Z]{5})\|\d+\|(?<backend>[^|]*)\|)?(?:\S.*? )??(?<severity>[A-Z]+\d?): {2}(?<text>.*)$/;
 
-/** Reads a line as `log_line_prefix` shapes it; undefined for anything else, such as the second line of a statement. */
+/** Parses a line that has our `log_line_prefix`; undefined for others, such as the second line of a statement. */
 export function parseLogLine(line: string): LogLine | undefined {
   const groups = format.exec(line)?.groups;
   if (groups?.['severity'] === undefined || groups['text'] === undefined) return undefined;
@@ -25,7 +25,7 @@ export function parseLogLine(line: string): LogLine | undefined {
   };
 }
 
-/** Processes that run other people's statements: their messages can quote what users typed. */
+/** Processes that run clients' statements: their messages can quote user input. */
 const speaksForUsers: ReadonlySet<string> = new Set(['client backend', 'parallel worker']);
 
 const levels: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {
@@ -38,10 +38,10 @@ const levels: Readonly<Record<string, 'debug' | 'warn' | 'error'>> = {
   PANIC: 'error',
 };
 
-/** A server that is stopping or starting turns connections away: admin_shutdown and cannot_connect_now. */
+/** A server that is stopping or starting rejects connections: admin_shutdown and cannot_connect_now. */
 const passingStates: ReadonlySet<string> = new Set(['57P01', '57P03']);
 
-/** Class 53: too many connections, out of memory, disk full. Somebody should know, whoever caused it. */
+/** Class 53: too many connections, out of memory, disk full. Always logged, whoever caused it. */
 function isShortage(line: LogLine): boolean {
   return line.sqlstate?.startsWith('53') === true;
 }
@@ -49,17 +49,17 @@ function isShortage(line: LogLine): boolean {
 function levelOf(line: LogLine): 'debug' | 'warn' | 'error' | undefined {
   const level = levels[line.severity];
   if (level === undefined || level === 'error') return level;
-  // The standby's monitor judges and reports what the receiver says, which repeats twice a second.
+  // The standby's monitor reports errors of the receiver, which repeat twice a second.
   if (line.backend === 'walreceiver') return 'debug';
   if (isShortage(line)) return 'warn';
-  // A client learns of its own errors.
+  // Clients receive their own errors.
   const isOthersBusiness = speaksForUsers.has(line.backend ?? '');
   return isOthersBusiness || passingStates.has(line.sqlstate ?? '') ? 'debug' : level;
 }
 
 /**
- * Passes a message on to our log, but for what may quote a user: DETAIL, CONTEXT and STATEMENT lines, clients' errors. A shortage
- * meets every client, so its messages share lines.
+ * Relays a message to our log, except what may quote user input: DETAIL, CONTEXT and STATEMENT lines, clients' errors.
+ * Messages about shortages share lines, because every client meets them.
  */
 export function relayLogLine(log: Log, shortages: RepeatLog, role: Role, line: LogLine): void {
   const level = levelOf(line);

@@ -14,7 +14,7 @@ import type { Role } from './settings.ts';
 import { spawnOptions } from './spawn-options.ts';
 import { poll } from './wait.ts';
 
-/** How to run one server: `dir` is its data, `onLine` sees each of its messages. */
+/** How to run one server: `dir` is its data, `onLine` gets each of its messages. */
 export interface Launch {
   readonly role: Role;
   readonly dir: string;
@@ -26,16 +26,16 @@ export interface Launch {
 /** A running server. */
 export interface PostgresProcess {
   readonly pid: number;
-  /** Resolves with the reason, in the server's words if it gave one, when the process has ended; never rejects. */
+  /** Resolves with the reason, as reported by the server if possible, when the process has ended; never rejects. */
   readonly ended: Promise<string>;
-  /** Ends it in order (fast shutdown); when the signal aborts, at once. Resolves when it has ended. */
+  /** Fast shutdown; immediate when the signal aborts. Resolves when the process has ended. */
   stop(signal: AbortSignal): Promise<void>;
 }
 
-/** How long the last words of an ended server may take to arrive. */
+/** Time for the last messages of an ended server to arrive. */
 const lastWordsMs = 500;
 
-/** What a server said that explains its end: its last FATAL or PANIC, else words from before it could log. */
+/** The message that explains a server's end: its last FATAL or PANIC, else output from before it could log. */
 class LastWords {
   #fatal: string | undefined;
   readonly #raw: string[] = [];
@@ -49,7 +49,7 @@ class LastWords {
       this.#fatal = line.text;
   }
 
-  /** The server serves: what it said before explains no later end. */
+  /** The server serves: earlier messages do not explain a later end. */
   forget(): void {
     this.#isReady = true;
     this.#raw.length = 0;
@@ -61,7 +61,7 @@ class LastWords {
   }
 }
 
-/** Starts hearing the server's messages. Resolves, whenever it comes to that, with the reason of its end. */
+/** Subscribes to the server's messages. Resolves with the reason of its end. */
 function listen(child: ChildProcess, launch: Launch, words: LastWords): Promise<string> {
   const shortages = new RepeatLog(launch.log);
   if (child.stderr !== null)
@@ -83,13 +83,13 @@ function listen(child: ChildProcess, launch: Launch, words: LastWords): Promise<
   );
 }
 
-/** The status line of postmaster.pid, if the file is that of `pid`. */
+/** The status line of postmaster.pid, if the file belongs to `pid`. */
 async function readStatus(dir: string, pid: number): Promise<string | undefined> {
   const lines = (await readFile(join(dir, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
   return lines[0] === String(pid) ? lines[7]?.trim() : undefined;
 }
 
-/** How long an immediate shutdown may take; PostgreSQL itself kills its children after 5 s. */
+/** Time limit of an immediate shutdown; PostgreSQL itself kills its children after 5 s. */
 const immediateMs = 7_000;
 
 async function stopChild(child: ChildProcess, ended: Promise<string>, signal: AbortSignal): Promise<void> {
@@ -126,9 +126,9 @@ async function untilReady(launch: Launch, pid: number, ended: Promise<string>, s
 }
 
 /**
- * Starts the server of a data directory and resolves when it accepts connections (a standby: when it can be read).
- * Rejects with the server's own reason when it ends before that, or when the signal aborts; then nothing is left
- * running. It runs in a session of its own, and ends when our process ends, however that happens.
+ * Starts the server of a data directory and resolves when it accepts connections (a standby: read-only ones). Rejects
+ * with the server's own reason when it ends before that, or when the signal aborts; then nothing is left running. It
+ * runs in its own session, and ends when our process ends in any way.
  */
 export async function startPostgres(launch: Launch, signal: AbortSignal): Promise<PostgresProcess> {
   signal.throwIfAborted();

@@ -5,7 +5,7 @@ import { OperatorError } from '../lib/operator-error.ts';
 import { currentUser } from '../process/os-user.ts';
 import { errorCode } from '../lib/error-code.ts';
 
-/** Creates the folder for archived WAL when it is absent. Rejects with `OperatorError` when the server cannot write to it. */
+/** Creates the folder for archived WAL when absent. Rejects with `OperatorError` when the server cannot write to it. */
 export async function prepareArchive(archiveDir: string): Promise<void> {
   const folder = resolve(archiveDir);
   try {

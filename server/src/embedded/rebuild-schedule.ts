@@ -1,14 +1,14 @@
 import type { Clock } from '../lib/clock.ts';
 
-/** A standby that has lasted this long was rebuilt for good; the next rebuild is a first one again. */
+/** After this long, a rebuild counts as successful, and the next one as the first. */
 const forgivenMs = 600_000;
 const baseDelayMs = 1_000;
 const maxDelayMs = 300_000;
 
 /**
- * When the standby may be rebuilt again: the first time at once, then ever more rarely, down to every 5 minutes, for as
- * long as rebuilds follow each other within 10 minutes. A rebuild reads and writes the whole database, so one that does
- * not help must not become a loop; but giving up for good would need an operator.
+ * When the standby may be rebuilt: at once the first time, then with growing delays of up to 5 minutes while rebuilds
+ * follow each other within 10 minutes. A rebuild reads and writes the whole database, so a useless one must not loop;
+ * but giving up permanently would require an operator.
  */
 export class RebuildSchedule {
   readonly #clock: Clock;

@@ -33,7 +33,7 @@ async function stopBackup(client: pg.Client): Promise<{ labelfile: string; spcma
   return row;
 }
 
-/** Copies a running primary, and makes the slot for the copy. */
+/** Copies a running primary, and creates the slot for the copy. */
 export async function backUp(
   primaryDir: string,
   to: string,
@@ -42,8 +42,8 @@ export async function backUp(
   slot: string = slotName,
 ): Promise<void> {
   await client.query(backupStart);
-  // A new slot keeps WAL from the latest checkpoint on, which is the backup's. Made before the backup it would keep a
-  // segment more than the standby needs, and lose its place the sooner.
+  // A new slot retains WAL from the latest checkpoint, which is the backup's. Created before the backup, it would
+  // retain a segment more than needed, and reach its limit sooner.
   await ensureSlot(client, slot);
   await copyCluster({ from: primaryDir, to, signal });
   const { labelfile, spcmapfile } = await stopBackup(client);
@@ -60,9 +60,9 @@ async function replaceFolder(final: string, unfinished: string): Promise<void> {
 }
 
 /**
- * Makes the standby's folder anew from the running primary, by a base backup through the low-level API
+ * Replaces the standby's folder with a base backup of the running primary, through the low-level API
  * (https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP); the packaged PostgreSQL
- * has no pg_basebackup. The standby must be stopped. Until the copy is complete and on disk the old folder stays.
+ * has no pg_basebackup. The standby must be stopped. The old folder stays until the copy is complete and synced.
  */
 export async function rebuildStandby(source: RebuildSource, signal: AbortSignal): Promise<void> {
   const unfinished = await makeUnfinished(source.standbyDir);

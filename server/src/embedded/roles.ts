@@ -6,13 +6,13 @@ import { roles } from './settings.ts';
 const findRole = 'select 1 from pg_roles where rolname = $1';
 const findDatabase = 'select 1 from pg_database where datname = $1';
 
-/** What a role may do, by its name. Roles cannot be created conditionally. */
+/** Attributes by role. Roles cannot be created conditionally. */
 const attributes = [
   [roles.application, 'login nosuperuser nocreatedb nocreaterole noreplication'],
   [roles.replication, 'login nosuperuser nocreatedb nocreaterole replication'],
 ] as const;
 
-/** Creates our roles unless they exist. The application may read what /metrics and `messenger doctor` show. */
+/** Creates missing roles. The application may read what /metrics and `messenger doctor` show. */
 export async function ensureRoles(client: pg.Client): Promise<void> {
   for (const [name, may] of attributes) {
     const { rowCount } = await client.query(findRole, [name]);
@@ -21,18 +21,18 @@ export async function ensureRoles(client: pg.Client): Promise<void> {
   await client.query(`grant pg_monitor to ${roles.application}`);
 }
 
-/** Creates the endpoint's database unless it exists. */
+/** Creates the endpoint's database if it is missing. */
 export async function ensureDatabase(client: pg.Client, endpoint: Endpoint): Promise<void> {
   const { rowCount } = await client.query(findDatabase, [endpoint.database]);
   if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(endpoint.database)}`);
 }
 
-/** Whether the schema still belongs to the superuser, as in a new database and in those of versions up to 0.1. */
+/** Whether the superuser still owns the schema, as in a new database and in those of versions up to 0.1. */
 const findFormerOwner = `select 1 from pg_namespace where nspname = 'public' and nspowner <> '${roles.application}'::regrole`;
 
 /**
- * Statements that give the application what is in the schema. `reassign owned` refuses the bootstrap superuser. Sequences
- * of columns and types of tables follow their tables; what belongs to an extension stays.
+ * Statements that give the schema's objects to the application. `reassign owned` refuses the bootstrap superuser.
+ * Sequences of columns and types of tables follow their tables; objects of extensions stay.
  */
 const listTransfers = `
   select format('alter %s %s owner to ${roles.application}', kind, name) as statement from (
@@ -49,7 +49,7 @@ const listTransfers = `
   where namespace = 'public'::regnamespace
     and not exists (select from pg_depend where classid = catalog and objid = owned.oid and deptype in ('a', 'e', 'i'))`;
 
-/** Makes the application the owner of the schema `public` and of what is in it, and of nothing else. */
+/** Makes the application the owner of the schema `public` and its objects, and of nothing else. */
 export async function giveSchema(client: pg.Client): Promise<void> {
   const { rowCount } = await client.query(findFormerOwner);
   if (rowCount === 0) return;

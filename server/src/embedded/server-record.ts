@@ -3,7 +3,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { OperatorError } from '../lib/operator-error.ts';
 import { type DataLayout, layoutOf, exists, tryLockDataFolder } from './data-folder.ts';
 
-/** What the server that holds a data folder says about itself. `url` appears when it serves. */
+/** The description of the server that holds a data folder. `url` appears when it serves. */
 export interface ServerRecord {
   readonly pid: number;
   readonly sockets: string;
@@ -18,7 +18,7 @@ function parseRecord(json: string): ServerRecord | undefined {
   return 'url' in value && typeof value.url === 'string' ? { pid, sockets, url: value.url } : { pid, sockets };
 }
 
-/** The record in a data folder. It may be that of a server that was killed: only the folder's lock says who lives. */
+/** The record in a data folder. It may belong to a killed server: only the folder's lock shows whether one runs. */
 export async function readServerRecord(layout: DataLayout): Promise<ServerRecord | undefined> {
   try {
     return parseRecord(await readFile(layout.record, 'utf8'));
@@ -27,7 +27,7 @@ export async function readServerRecord(layout: DataLayout): Promise<ServerRecord
   }
 }
 
-/** Replaces the record whole: a reader never sees half of one. */
+/** Replaces the record atomically. */
 export async function writeServerRecord(layout: DataLayout, record: ServerRecord): Promise<void> {
   const temporary = `${layout.record}.new`;
   await writeFile(temporary, `${JSON.stringify(record)}\n`, { mode: 0o600 });
@@ -38,7 +38,7 @@ export async function removeServerRecord(layout: DataLayout): Promise<void> {
   await rm(layout.record, { force: true });
 }
 
-/** The refusal of a folder whose lock somebody else holds. */
+/** The refusal of a folder that another process has locked. */
 export async function folderInUse(layout: DataLayout): Promise<OperatorError> {
   const record = await readServerRecord(layout);
   const url = record?.url === undefined ? '' : ` (${record.url})`;

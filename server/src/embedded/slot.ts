@@ -6,7 +6,7 @@ import { slotName } from './settings.ts';
 import { forMaintenance, maintenanceSession } from './sql.ts';
 import { poll, within } from './wait.ts';
 
-/** What the primary says about the standby's replication slot; undefined: there is none. */
+/** The standby's replication slot on the primary; undefined when there is none. */
 export interface SlotState {
   readonly isActive: boolean;
   /** `lost`: WAL that the standby still needs has been removed. */
@@ -26,15 +26,15 @@ async function findSlot(client: pg.Client, name: string = slotName): Promise<Slo
   return row && { isActive: row.active, walStatus: row.wal_status ?? undefined };
 }
 
-/** Creates the slot unless it exists; from now on it keeps WAL. */
+/** Creates the slot if it is missing; from then on it retains WAL. */
 export async function ensureSlot(client: pg.Client, name: string = slotName): Promise<void> {
   if ((await findSlot(client, name)) === undefined) await client.query(createSlot, [name]);
 }
 
-/** How long the server process of a standby that has gone may take to notice, before it is told. */
+/** Time for the WAL sender of a vanished standby to notice, before it is terminated. */
 const releaseMs = 10_000;
 
-/** Drops the slot. The standby must have been stopped; what is left of its connection is cut. */
+/** Drops the slot. The standby must have been stopped; a remaining connection is terminated. */
 export async function removeSlot(client: pg.Client, signal: AbortSignal, name: string = slotName): Promise<void> {
   const isGone = async (): Promise<true | undefined> => {
     await client.query(cutOffStandby, [name]);
@@ -56,7 +56,7 @@ export class SlotReader {
     this.#primary = primary;
   }
 
-  /** The slot, in an object because there may be none; undefined when the primary does not answer. */
+  /** The slot, wrapped because it may be absent; undefined when the primary does not answer. */
   async read(): Promise<{ readonly slot: SlotState | undefined } | undefined> {
     try {
       this.#session ??= await openSession(forMaintenance(this.#primary), { ...maintenanceSession, answerTimeoutMs });

@@ -11,21 +11,21 @@ import { errorCode } from '../lib/error-code.ts';
 import { readServerRecord } from './server-record.ts';
 import { databaseName, embeddedPorts, type Role, roles, type SynchronousCommit } from './settings.ts';
 
-/** What fits into `sockaddr_un.sun_path`, less the terminating zero. */
+/** The size of `sockaddr_un.sun_path`, less the terminating zero. */
 const maxSocketPathBytes = process.platform === 'darwin' ? 103 : 107;
 
 function socketName(role: Role): string {
   return `.s.PGSQL.${embeddedPorts[role]}`;
 }
 
-/** PostgreSQL clients take a comma in a socket folder's name for the end of the name. */
+/** PostgreSQL clients treat a comma in a socket folder's name as a separator. */
 function canHoldSockets(folder: string): boolean {
   return !folder.includes(',') && Buffer.byteLength(join(folder, socketName('primary'))) <= maxSocketPathBytes;
 }
 
 /**
- * The folder for the sockets of a data folder: `run` in it, or when that path is too long for a socket, a folder among
- * the temporary files, named by the data folder's path. The same data folder always gives the same answer.
+ * The folder for the sockets of a data folder: `run` in it, or when that path is too long for a socket, a temporary
+ * folder named after the data folder's path. Deterministic for a data folder.
  */
 export function socketFolderOf(layout: DataLayout, temporaryDir = tmpdir()): string {
   const name = `messenger-${createHash('sha256').update(layout.root).digest('hex').slice(0, 16)}`;
@@ -37,8 +37,8 @@ export function socketFolderOf(layout: DataLayout, temporaryDir = tmpdir()): str
 }
 
 /**
- * Creates the socket folder, private to this user. Refuses a link, and among the temporary files, where anybody can make
- * folders, a folder of another user.
+ * Creates the socket folder, private to this user. Refuses a link and, among the temporary files, where anybody can
+ * create folders, a folder of another user.
  */
 export async function prepareSocketFolder(folder: string): Promise<void> {
   try {
@@ -54,8 +54,8 @@ export async function prepareSocketFolder(folder: string): Promise<void> {
 }
 
 /**
- * Removes a socket that its server did not live to remove, with its lock file: that holds a pid which may since belong
- * to another process. Only when the server of `role` is known not to run.
+ * Removes a socket that its server did not remove, with its lock file: the pid in it may belong to another process by
+ * now. Only while the server of `role` is known not to run.
  */
 export async function removeStaleSocket(folder: string, role: Role): Promise<void> {
   await rm(join(folder, socketName(role)), { force: true });
@@ -68,10 +68,10 @@ export function endpointsIn(folder: string, synchronousCommit: SynchronousCommit
   return { write: { ...base, port: embeddedPorts.primary }, read: { ...base, port: embeddedPorts.standby } };
 }
 
-/** Where the embedded databases of a data folder listen, or would; starts nothing, and nothing need run. */
+/** Where the embedded databases of a data folder listen when they run. Starts nothing. */
 export async function embeddedEndpoints(dataDir: string): Promise<EndpointPair> {
   const layout = await layoutOf(dataDir);
-  // A running server may have been started with another TMPDIR than ours.
+  // The running server may have a different TMPDIR.
   const record = await readServerRecord(layout);
   return endpointsIn(record?.sockets ?? socketFolderOf(layout));
 }

@@ -1,4 +1,4 @@
-/** What every process of the databases is spawned with: a folder that it can enter, and no environment of ours. */
+/** Common to all database processes: an accessible working directory, and none of our environment. */
 export const spawnOptions = {
   cwd: '/',
   env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },

@@ -11,18 +11,18 @@ import { rebuildStandby } from './rebuild.ts';
 import { SlotReader } from './slot.ts';
 import { failsForCopies, faultTexts, type StorageFault } from './storage-fault.ts';
 
-/** How often the standby's fitness is judged. In ms. */
+/** The interval of checks. */
 const checkMs = 1_000;
-/** How long a start waits for the standby before it lets it come up in the background. In ms. */
+/** How long a start waits for the standby, which then continues in the background. */
 const patienceMs = 10_000;
-/** How long a standby that is to be replaced may take to end. In ms. */
+/** Time for a standby that is being replaced to end. */
 const replacedMs = 5_000;
-/** A standby that fails more often than this in a row needs new files. */
+/** After more successive failures the standby needs new files. */
 const mostFailures = 5;
 
 /**
- * The standby: kept running, and made anew from the primary when it cannot follow, cannot start, or is not there. None
- * of this ends the service, and none of it needs an operator.
+ * The standby: restarted when it ends, and rebuilt from the primary when it cannot follow, cannot start, or is absent.
+ * None of this ends the service or needs an operator.
  */
 export class Standby {
   readonly #context: PairContext;
@@ -32,9 +32,9 @@ export class Standby {
   readonly #ending = new AbortController();
   readonly #up = Promise.withResolvers<void>();
   #kept: KeptPostgres | undefined;
-  /** Why the standby needs to be rebuilt, until it has been. */
+  /** Why the standby needs a rebuild, until it is complete. */
   #defect: string | undefined;
-  /** A disk that is nearly full makes it fail and follow in turn. */
+  /** On a nearly full disk it alternates between failing and following. */
   readonly #faultLog: RepeatLog;
   #toldFault: StorageFault | undefined;
   #tending: Promise<void> = Promise.resolve();
@@ -50,12 +50,12 @@ export class Standby {
     return this.#kept?.pid;
   }
 
-  /** What is wrong while it is down, or cannot store what the primary sends. */
+  /** The problem while it is down, or cannot store WAL. */
   get fault(): Failure['kind'] | undefined {
     return this.#kept?.failure?.kind ?? this.#follow.fault;
   }
 
-  /** Resolves when the standby can be read, or after 10 s when it needs longer; it then comes up in the background. */
+  /** Resolves when the standby accepts reads, or after 10 s; it then continues in the background. */
   async start(signal: AbortSignal): Promise<void> {
     this.#tending = this.#tend();
     const waiting = new AbortController();
@@ -67,7 +67,7 @@ export class Standby {
     if (outcome === 'late') this.#context.log.warn('the standby needs longer; it comes up in the background');
   }
 
-  /** Ends the checks and rebuilds, so that the primary can stop without being missed; the standby goes on following. */
+  /** Ends checks and rebuilds, so that the primary can stop unnoticed; the standby continues to follow. */
   settle(): void {
     this.#ending.abort();
   }
@@ -90,7 +90,7 @@ export class Standby {
     await this.#slot.close();
   }
 
-  /** Starts the server without waiting: a copy that never becomes readable has to be noticed by the checks. */
+  /** Starts the server without waiting: the checks must notice a copy that never becomes readable. */
   #bringUp(): void {
     if (this.#ending.signal.aborted) return;
     this.#follow.reset();
@@ -102,7 +102,7 @@ export class Standby {
       onUp: () => this.#up.resolve(),
     });
     this.#kept = kept;
-    kept.start(this.#ending.signal).catch(() => {}); // Logged there, and tried again.
+    kept.start(this.#ending.signal).catch(() => {}); // Logged there, and retried.
   }
 
   #failed({ reason, kind, count }: Failure): void {

@@ -1,9 +1,9 @@
 import { errorCode, messageOf } from '../lib/error-code.ts';
 
-/** What is wrong with the storage of a server. None of these passes by itself, and none of them is a defect of the data. */
+/** A storage problem of a server. It does not resolve itself, and the data is not defective. */
 export type StorageFault = 'disk_full' | 'read_only' | 'no_permission' | 'io_error' | 'folder_missing';
 
-/** By the words of the C library, in which PostgreSQL reports them, and by the codes of Node. */
+/** Matches the C library's messages, which PostgreSQL reports, and Node's error codes. */
 const signs: Readonly<Record<StorageFault, RegExp>> = {
   disk_full: /No space left on device|Disk quota exceeded|\b(?:ENOSPC|EDQUOT)\b/,
   read_only: /Read-only file system|\bEROFS\b/,
@@ -14,7 +14,7 @@ const signs: Readonly<Record<StorageFault, RegExp>> = {
 
 const faults = ['disk_full', 'read_only', 'no_permission', 'io_error', 'folder_missing'] as const;
 
-/** The storage fault behind the reason of a server that ended, or behind an error; undefined for other causes. */
+/** The storage fault behind a server's end or an error; undefined for other causes. */
 export function findStorageFault(reason: unknown): StorageFault | undefined {
   const text = typeof reason === 'string' ? reason : `${errorCode(reason) ?? ''} ${messageOf(reason)}`;
   return faults.find((fault) => signs[fault].test(text));
@@ -30,7 +30,7 @@ export const faultTexts: Readonly<Record<StorageFault | 'crash', string>> = {
   crash: 'it ended unexpectedly',
 };
 
-/** Whether a second copy of the files would fail as the first one did. */
+/** Whether another copy of the files would fail, too. */
 export function failsForCopies(fault: StorageFault | 'crash' | undefined): boolean {
   return fault === 'disk_full' || fault === 'read_only';
 }

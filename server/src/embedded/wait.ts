@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Asks every `everyMs` until the answer is not undefined, and returns it. Rejects when `signal` aborts. */
+/** Calls `ask` every `everyMs` until its result is not undefined, and returns it. Rejects when `signal` aborts. */
 export async function poll<T>(
   ask: () => Promise<T | undefined> | T | undefined,
   options: { readonly everyMs: number; readonly signal: AbortSignal },
@@ -13,7 +13,7 @@ export async function poll<T>(
   }
 }
 
-/** Like `poll` for a plain condition, and false instead of an error when `timeoutMs` is over first. */
+/** Like `poll` for a condition; false instead of an error after `timeoutMs`. */
 export async function becomesTrue(ask: () => Promise<boolean> | boolean, timeoutMs: number): Promise<boolean> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
@@ -24,7 +24,7 @@ export async function becomesTrue(ask: () => Promise<boolean> | boolean, timeout
   }
 }
 
-/** The parent's signal, cut short after `timeoutMs`. */
+/** The parent's signal, which also aborts after `timeoutMs`. */
 export function within(signal: AbortSignal, timeoutMs: number): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
 }

@@ -66,7 +66,7 @@ export interface HttpOptions {
   /** Made anew for each request; also in the log. */
   readonly newRequestId: () => string;
   readonly observer?: HttpObserver | undefined;
-  /** Undefined when there are to be no traces. */
+  /** Undefined when tracing is off. */
   readonly traces?: RequestTraces | undefined;
 }
 

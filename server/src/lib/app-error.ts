@@ -1,14 +1,14 @@
 import { errorCodes, type ErrorCode, type InvalidField } from '@messenger/protocol/errors';
 
 export interface AppErrorOptions extends ErrorOptions {
-  /** A sentence for the client about this very case. Never a value that somebody typed. */
+  /** A sentence for the client about this case. Never contains user input. */
   readonly detail?: string;
   readonly errors?: readonly InvalidField[];
-  /** One of a few words of which programs can choose, where the code alone does not say enough. */
+  /** A machine-readable refinement of the code, from a short list. */
   readonly reason?: string;
 }
 
-/** A refusal that a client is told about. Everything else that is thrown is a defect. */
+/** A refusal that is reported to the client. Any other exception is a defect. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;

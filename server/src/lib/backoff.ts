@@ -6,7 +6,7 @@ export interface Backoff {
   readonly random: () => number;
 }
 
-/** How long to wait before attempt `attempt` (from 1): twice as long each time up to `maxMs`, half of it at random. */
+/** The delay before attempt `attempt` (from 1): doubles each time up to `maxMs`, with jitter on half of it. */
 export function backOffMs({ baseMs, maxMs, random }: Backoff, attempt: number): number {
   return Math.round(Math.min(maxMs, baseMs * 2 ** (attempt - 1)) * (0.5 + random() / 2));
 }

@@ -1,4 +1,6 @@
-/** Milliseconds since some fixed moment; only differences mean anything. An argument, so that tests can move it. */
+/**
+ * Milliseconds since an arbitrary moment; only differences are meaningful. An argument, so that tests can advance it.
+ */
 export interface Clock {
   now(): number;
 }

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { errorCode } from './error-code.ts';
 
 export interface FileLock {
-  /** Frees the file for others; a second call does nothing. */
+  /** Releases the lock. Idempotent. */
   release(): void;
 }
 
@@ -16,15 +16,15 @@ function isBusy(error: unknown): boolean {
 }
 
 /**
- * Takes an exclusive lock on the file `path` (created when absent, left empty), or returns undefined at once when
- * somebody holds it, in this process or another. Throws when the file cannot be opened for writing.
+ * Takes an exclusive lock on the file `path` (created when absent, left empty). Returns undefined at once when the lock
+ * is held, by this process or another. Throws when the file cannot be opened for writing.
  *
- * The kernel releases the lock when the process dies, even by kill -9, and children do not inherit it; so it needs no
- * pid, no time-out and no guess whether the holder still lives. Node has no `fcntl`; SQLite, which ships with Node,
- * takes POSIX locks on Linux and macOS alike. Nothing is ever written. The process that holds the lock must not open the
- * file by other means: POSIX drops a process's locks when it closes any descriptor of the file.
+ * The kernel releases the lock when the process dies, even by kill -9, and children do not inherit it: no pid, time-out
+ * or liveness check is needed. Node has no `fcntl`; SQLite, which ships with Node, takes POSIX locks on Linux and macOS
+ * alike. Nothing is ever written. The holder must not open the file by other means: POSIX drops a process's locks when
+ * it closes any descriptor of the file.
  *
- * The file is private: whoever can open it, even for reading only, can lock it, too.
+ * The file is private: anyone who can open it, even read-only, can lock it.
  */
 export function tryLock(path: string): FileLock | undefined {
   makePrivate(path);
@@ -43,7 +43,7 @@ export function tryLock(path: string): FileLock | undefined {
   };
 }
 
-/** Never opens a file that exists: closing it would drop a lock that this process has. */
+/** Never opens an existing file: closing it would drop a lock of this process. */
 function makePrivate(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));

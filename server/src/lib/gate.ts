@@ -4,7 +4,7 @@ interface Waiting {
   admit(): void;
 }
 
-/** Why somebody was not let through a gate. */
+/** Why a gate refused entry. */
 export class GateRefusal extends Error {
   readonly reason: 'full' | 'timeout';
   constructor(reason: 'full' | 'timeout') {
@@ -15,8 +15,8 @@ export class GateRefusal extends Error {
 }
 
 /**
- * Lets at most `capacity` in at a time; up to `maxWaiting` more wait their turn, first come, first served.
- * Whoever entered calls `leave` exactly once. A semaphore with a bounded queue.
+ * Admits at most `capacity` holders; up to `maxWaiting` more wait in order of arrival. A holder calls `leave` exactly
+ * once. A semaphore with a bounded queue.
  */
 export class Gate {
   readonly #capacity: number;
@@ -33,7 +33,7 @@ export class Gate {
     return this.#inside;
   }
 
-  /** Whoever comes now has to wait. */
+  /** A new entrant would have to wait. */
   get isFull(): boolean {
     return this.#inside >= this.#capacity;
   }
@@ -42,14 +42,14 @@ export class Gate {
     return this.#queue.size;
   }
 
-  /** Whether the caller is inside now. */
+  /** Enters without waiting; false when full. */
   tryEnter(): boolean {
     if (this.isFull) return false;
     this.#inside += 1;
     return true;
   }
 
-  /** Resolves inside. Rejects with `GateRefusal`, or with the signal's reason when that aborts first. */
+  /** Resolves on entry. Rejects with `GateRefusal`, or with the signal's reason if it aborts first. */
   async enter(timeoutMs: number, signal?: Lifetime): Promise<void> {
     signal?.throwIfAborted();
     if (this.tryEnter()) return;

@@ -1,8 +1,8 @@
 type Listener = (() => void) | { handleEvent(): void };
 
 /**
- * What a call watches while it waits: it aborts once, with a reason, when the answer is not needed any more. The part of an
- * `AbortSignal` that calls use, so that any signal is one.
+ * Aborts once, with a reason, when the result of a call is no longer needed. A subset of `AbortSignal`, so any signal
+ * qualifies.
  */
 export interface Lifetime {
   readonly aborted: boolean;
@@ -14,13 +14,13 @@ export interface Lifetime {
 }
 
 /**
- * A lifetime that costs little: an `AbortController` with one listener takes 1 to 2 µs of each request
- * (docs/decisions/0040-cost-of-a-request.md). Listeners are called in the order in which they were added.
+ * A cheap lifetime: an `AbortController` with one listener costs 1 to 2 µs per request
+ * (docs/decisions/0040-cost-of-a-request.md). Calls listeners in the order of registration.
  */
 export class LightLifetime implements Lifetime {
   aborted = false;
   reason: unknown = undefined;
-  /** Most requests have one at a time. */
+  /** Most requests have only one at a time. */
   #listener: Listener | undefined;
   #others: Set<Listener> | undefined;
 
@@ -39,7 +39,7 @@ export class LightLifetime implements Lifetime {
     else this.#others?.delete(listener);
   }
 
-  /** Calls the listeners. Only the first call does something. */
+  /** Calls the listeners. Idempotent. */
   abort(reason: unknown): void {
     if (this.aborted) return;
     this.aborted = true;

@@ -1,6 +1,6 @@
 /**
- * Something that the operator can change: the message is all they need, and a stack would only hide it.
- * Each line of the message is a sentence.
+ * An error that the operator can fix: the message is sufficient, so no stack is printed. Each line of the message is a
+ * sentence.
  */
 export class OperatorError extends Error {
   constructor(message: string, options?: ErrorOptions) {

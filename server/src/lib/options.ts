@@ -1,21 +1,24 @@
-/** Options of a program, each declared once; everything else (parsing, help, documentation) is derived from them. */
+/** Options of a program, each declared once; parsing, help and documentation are derived from them. */
 
 export interface Option<T> {
-  /** The environment variable; the flag is made from it. */
+  /** The environment variable; the flag's name is derived from it. */
   readonly env: string;
   readonly help: string;
   readonly kind: string;
   readonly default: T;
-  /** How the default is shown when its value depends on the machine. */
+  /** Shown as the default when the value depends on the machine. */
   readonly defaultText?: string | undefined;
-  /** Masked where values are shown, refused as a flag; may come from a file, named by the variable with `_FILE` at its end. */
+  /**
+   * Masked when values are shown, refused as a flag; can be read from a file, named by the variable with the suffix
+   * `_FILE`.
+   */
   readonly secret?: boolean | undefined;
   readonly parse: (raw: string) => Parsed<T>;
 }
 
 type Parsed<T> = { readonly value: T } | { readonly problem: string };
 
-/** Sections of options. Their names in YAML are the same in snake_case. */
+/** Sections of options. YAML uses the same names in snake_case. */
 export type OptionTable = Readonly<Record<string, Readonly<Record<string, Option<unknown>>>>>;
 
 export type Values<Table extends OptionTable> = {
@@ -36,7 +39,7 @@ export function integer(declared: Declaration<number> & { min: number; max: numb
   return { ...declared, ...integerRule(declared) };
 }
 
-/** An integer that may be left open; then the program decides. */
+/** An integer without a default: the program decides. */
 export function optionalInteger(
   declared: Omit<Declaration<undefined>, 'default'> & { min: number; max: number },
 ): Option<number | undefined> {
@@ -54,7 +57,7 @@ function integerRule({ min, max }: { min: number; max: number }): Pick<Option<nu
   };
 }
 
-/** A part of the whole, from 0 to 1. */
+/** A fraction from 0 to 1. */
 export function fraction(declared: Declaration<number>): Option<number> {
   return {
     ...declared,
@@ -111,13 +114,13 @@ export function list(declared: Declaration<readonly string[]>): Option<readonly 
   };
 }
 
-/** Comma-separated, and may be left open. No word may be empty. */
+/** Comma-separated, optional. No item may be empty. */
 export function optionalList(declared: Omit<Declaration<undefined>, 'default'>): Option<readonly string[] | undefined> {
   const kind = 'text, or several separated by commas';
   return { ...declared, default: undefined, kind, parse: (words) => parseWords(words, (word) => ({ value: word })) };
 }
 
-/** Integers, comma-separated, at least one. */
+/** At least one integer, comma-separated. */
 export function integers(
   declared: Declaration<readonly number[]> & { min: number; max: number },
 ): Option<readonly number[]> {
@@ -135,7 +138,7 @@ function parseWords<T>(words: string, parse: (word: string) => Parsed<T>): Parse
   return { value };
 }
 
-/** `DB_WRITE_HOST` is the flag `--db-write-host`; the product's own prefix is left out. */
+/** `DB_WRITE_HOST` becomes `--db-write-host`; the product's own prefix is omitted. */
 export function flagOf(option: Pick<Option<unknown>, 'env'>): string {
   return `--${option.env
     .replace(/^MESSENGER_/u, '')
@@ -143,12 +146,12 @@ export function flagOf(option: Pick<Option<unknown>, 'env'>): string {
     .replaceAll('_', '-')}`;
 }
 
-/** The variable that names a file with the value; only for secrets. */
+/** The variable that names a file with the value; for secrets only. */
 export function fileVariableOf({ env, secret }: Pick<Option<unknown>, 'env' | 'secret'>): string | undefined {
   return secret === true ? `${env}_FILE` : undefined;
 }
 
-/** Every variable that an option can be given by. */
+/** All variables that can set an option. */
 export function variablesOf(option: Pick<Option<unknown>, 'env' | 'secret'>): string[] {
   const fileVariable = fileVariableOf(option);
   return fileVariable === undefined ? [option.env] : [option.env, fileVariable];
@@ -172,7 +175,7 @@ export function listOptions(
   );
 }
 
-/** A value as text, for people: in documents, help, and listings. Undefined when there is none. */
+/** A value as text, for documents, help and listings. Undefined when there is none. */
 export function showValue(value: unknown): string | undefined {
   if (Array.isArray(value)) return value.length === 0 ? undefined : value.join(', ');
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? `${value}` : undefined;

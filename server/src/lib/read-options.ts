@@ -15,7 +15,7 @@ import {
 } from './options.ts';
 import { readSecretFile } from './secret-file.ts';
 
-/** Where values come from; the first that has one wins: flags, environment (or a secret's file), YAML file, default. */
+/** Sources of values, in order of precedence: flags, environment (or a secret's file), YAML file, default. */
 export interface OptionSources {
   /** By flag, without dashes turned: `{ '--port': '9000' }`. */
   readonly flags: Readonly<Record<string, string>>;
@@ -23,7 +23,7 @@ export interface OptionSources {
   readonly file: string | undefined;
 }
 
-/** By `section.key`: `default`, or the words that name the source to a person. */
+/** By `section.key`: `default`, or a readable name of the source. */
 export type ValueSources = Readonly<Record<string, string>>;
 
 export interface ReadOptions<Table extends OptionTable> {
@@ -32,7 +32,7 @@ export interface ReadOptions<Table extends OptionTable> {
   readonly problems: readonly string[];
 }
 
-/** Reads every option from its sources. Bad values are all reported, and read as their defaults. */
+/** Reads every option from its sources. All bad values are reported, and read as their defaults. */
 export function readOptions<Table extends OptionTable>(table: Table, sources: OptionSources): ReadOptions<Table> {
   const problems: string[] = [];
   const file = sources.file === undefined ? new Map<string, string>() : readYaml(table, sources.file, problems);
@@ -50,7 +50,7 @@ export function readOptions<Table extends OptionTable>(table: Table, sources: Op
     values[section] = { ...values[section], [key]: 'value' in parsed ? parsed.value : option.default };
   }
   for (const section of Object.values(values)) Object.freeze(section);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Filled above, from the table that the type is made of.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Filled above, from the table of the type.
   return { values: Object.freeze(values) as Values<Table>, sources: from, problems };
 }
 
@@ -59,7 +59,7 @@ interface Found {
   readonly raw: string | undefined;
 }
 
-/** What the command line says. Other users of the machine can read it, so it takes no secrets. */
+/** The value of the command line. Other users of the machine can read it, so secrets are refused. */
 function readFlag(option: Option<unknown>, flags: OptionSources['flags'], problems: string[]): Found {
   const source = flagOf(option);
   const raw = flags[source];
@@ -69,7 +69,9 @@ function readFlag(option: Option<unknown>, flags: OptionSources['flags'], proble
   return { source, raw: undefined };
 }
 
-/** What the environment says: the variable itself or, for secrets, the file that its twin names; both is one too many. */
+/**
+ * The value of the environment: the variable itself or, for secrets, the file that `…_FILE` names. Both is an error.
+ */
 function readVariables(option: Option<unknown>, env: OptionSources['env'], problems: string[]): Found {
   const own = { source: option.env, raw: emptyIsUnset(env[option.env]) };
   const source = fileVariableOf(option);
@@ -87,18 +89,18 @@ function parseFound<T>(option: Option<T>, raw: string | undefined): ReturnType<O
   return raw.trim() === '' ? { problem: 'must not be empty' } : option.parse(raw);
 }
 
-/** Without the text of the file, which may hold a password. */
+/** Without text of the file, which may contain a password. */
 function describeSyntaxError({ code, linePos }: YAMLError): string {
   const [start] = linePos ?? [];
   return `line ${start?.line ?? '?'}, column ${start?.col ?? '?'}: not valid YAML (${code})`;
 }
 
-/** Compose files and shells set variables to nothing where they mean not to set them. */
+/** Compose files and shells set variables to the empty string to unset them. */
 function emptyIsUnset(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
-/** Far more than any configuration; a wrong path may name a device without an end. */
+/** Far larger than any configuration; a wrong path may lead to an infinite device. */
 const mostBytes = 1_048_576;
 
 function readSmallFile(path: string): string {
@@ -145,7 +147,7 @@ function entriesOf(value: unknown, where: string, problems: string[]): [string, 
   return [];
 }
 
-/** A value of the file as the text that a flag or a variable would have; empty when it is not set. */
+/** A value of the file as the text of a flag or variable; empty when unset. */
 function textOf(value: unknown): string | undefined {
   if (value === null || value === undefined) return '';
   if (!Array.isArray(value)) return showValue(value);

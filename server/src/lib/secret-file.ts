@@ -2,17 +2,17 @@ import { readFileSync, statSync } from 'node:fs';
 
 import { errorCode } from './error-code.ts';
 
-/** More than any password, token or key has; a wrong path often names something large. */
+/** Larger than any password, token or key; a wrong path often leads to a large file. */
 const mostBytes = 65_536;
 
 /**
- * The secret that a file holds, without the one newline that editors and `echo` put at its end; or why it cannot be used,
- * in words that name the file and nothing of what is in it. For Docker's secrets and systemd's credentials.
+ * The secret in a file, without one trailing newline; or why it cannot be used, naming the file but none of its
+ * content. For Docker's secrets and systemd's credentials.
  */
 export function readSecretFile(path: string): { readonly secret: string } | { readonly problem: string } {
   try {
     const stats = statSync(path);
-    // A pipe or a device would be waited for, perhaps for ever.
+    // Reading a pipe or a device could block for ever.
     if (!stats.isFile()) return { problem: `${path} is ${stats.isDirectory() ? 'a folder' : 'no regular file'}` };
     if (stats.size > mostBytes)
       return { problem: `${path} has ${stats.size} bytes; a secret has at most ${mostBytes}` };

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 
-/** Brings a file to the disk, or the names in a folder: a rename is on the disk only when its folder is. */
+/** Flushes a file, or a folder's entries, to disk: a rename is durable only after its folder is synced. */
 export async function syncPath(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {

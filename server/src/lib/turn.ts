@@ -1,12 +1,12 @@
 import type { Clock } from './clock.ts';
 
-/** Long enough for many to come together, short enough that nobody sees it. */
+/** Long enough to gather many calls, too short to notice. */
 const longestMs = 20;
 
 /**
- * The turn of the event loop, with an end that comes in time. Node reads all that has arrived before it comes to `setImmediate`
- * and timers, in rounds of 1,024 events for as long as rounds are full, up to 48 (libuv's `uv__io_poll`): with thousands of
- * busy connections that takes seconds. Here a turn is also over when it has lasted 20 ms, as `tick` finds out.
+ * One event-loop turn with a bounded duration. Node reads all arrived data before it runs `setImmediate` and timers, in
+ * rounds of 1,024 events, up to 48 while rounds are full (libuv's `uv__io_poll`): seconds with thousands of busy
+ * connections. Here a turn also ends after 20 ms, checked by `tick`.
  */
 export class Turn {
   readonly #clock: Clock;
@@ -23,7 +23,7 @@ export class Turn {
     setImmediate(() => this.#end());
   }
 
-  /** For whatever comes in numbers, each time. */
+  /** Call it for each unit of frequent work. */
   tick(): void {
     if (this.#tasks.length > 0 && this.#clock.now() >= this.#endsBy) this.#end();
   }

@@ -1,6 +1,6 @@
 import type { Lifetime } from './lifetime.ts';
 
-/** Thrown by `withDeadline` when the time is over. */
+/** Thrown by `withDeadline` at the deadline. */
 class DeadlineError extends Error {
   constructor(timeoutMs: number) {
     super(`not done within ${timeoutMs} ms`);
@@ -8,14 +8,14 @@ class DeadlineError extends Error {
   }
 }
 
-/** Whether something failed only because it took too long: by `withDeadline`, or by `AbortSignal.timeout`. */
+/** Whether an error is a time-out: by `withDeadline`, or by `AbortSignal.timeout`. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof Error && (error.name === 'DeadlineError' || error.name === 'TimeoutError');
 }
 
 /**
- * Waits for a promise, but not for ever: rejects with `DeadlineError`, or with the signal's reason when that aborts.
- * The work behind the promise goes on; whoever started it disposes of what it brings.
+ * Awaits a promise with a deadline: rejects with `DeadlineError`, or with the signal's reason if it aborts. The work
+ * behind the promise continues; its starter disposes of the result.
  */
 export async function withDeadline<T>(work: Promise<T>, timeoutMs: number, signal?: Lifetime): Promise<T> {
   signal?.throwIfAborted();

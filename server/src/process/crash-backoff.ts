@@ -1,13 +1,13 @@
 import { backOffMs } from '../lib/backoff.ts';
 
-/** Crashes without a minute of service in between after which a worker is broken, not unlucky. */
+/** More crashes than this without a minute of service in between mean a permanent fault. */
 const maxCrashes = 5;
-/** A worker that has served for this long is forgiven its earlier crashes. */
+/** After this long in service, earlier crashes no longer count. */
 const forgiveAfterMs = 60_000;
-/** A worker that always crashes costs one start of a process per this time. */
+/** Limits the cost of a worker that always crashes to one process start per 30 s. */
 const delays = { baseMs: 100, maxMs: 30_000 };
 
-/** Counts the crashes of one worker, and says how long to wait before each restart. */
+/** Counts the crashes of one worker, and computes the delay before each restart. */
 export class CrashBackoff {
   readonly #random: () => number;
   #crashes = 0;
@@ -17,15 +17,15 @@ export class CrashBackoff {
   }
 
   /**
-   * Records a crash after `servedMs` of service, 0 when it did not serve. Returns the milliseconds to wait before the restart:
-   * none for the first crash, then twice as long each time, 30 s at most, half of it at random.
+   * Records a crash after `servedMs` of service (0 if it never served). Returns the delay before the restart in
+   * milliseconds: none for the first crash, then doubling up to 30 s, with jitter on half of it.
    */
   crashed(servedMs: number): number {
     this.#crashes = servedMs >= forgiveAfterMs ? 1 : this.#crashes + 1;
     return this.#crashes === 1 ? 0 : backOffMs({ ...delays, random: this.#random }, this.#crashes - 1);
   }
 
-  /** Whether the newest crash was one too many. */
+  /** Whether the number of crashes exceeds the limit. */
   get isSpent(): boolean {
     return this.#crashes > maxCrashes;
   }

@@ -1,20 +1,20 @@
-/** How often a worker is asked, and after how many questions without an answer it counts as hung. */
+/** The interval of pings, and how many unanswered ones mean that a worker hangs. */
 export interface HeartbeatLimits {
   readonly everyMs: number;
   readonly mostMissed: number;
-  /** The same until the worker serves. */
+  /** Applies until the worker serves. */
   readonly mostMissedAtStart: number;
 }
 
 /**
- * Nothing that a healthy worker does holds its event loop for five seconds, once it serves. Loading its code does, on a
- * machine with ten times the work it can do: no server could be started there.
+ * A healthy worker that serves never blocks its event loop for five seconds. Loading its code can, on a machine with
+ * ten times its capacity in load: with the lower limit, no server could start there.
  */
 export const defaultHeartbeat: HeartbeatLimits = { everyMs: 1_000, mostMissed: 5, mostMissedAtStart: 30 };
 
 /**
- * Asks something again and again whether it still reacts, and calls `onHung` once when it does not. Questions are counted,
- * not time: a supervisor that was itself frozen must not take its workers for hung.
+ * Pings a process, and calls `onHung` once when it stops answering. It counts pings, not time: a supervisor that was
+ * itself frozen must not kill its workers.
  */
 export class Heartbeat {
   readonly #timer: NodeJS.Timeout;
@@ -40,7 +40,7 @@ export class Heartbeat {
     this.#missed = 0;
   }
 
-  /** It has started: from now on it has less time for an answer. */
+  /** The start is complete: the shorter limit applies. */
   serves(): void {
     this.#mostMissed = this.#limits.mostMissed;
     this.#missed = 0;

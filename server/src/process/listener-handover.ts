@@ -4,17 +4,17 @@ interface Channel {
   send(message: WorkerMessage, handle?: unknown): void;
 }
 
-/** A worker's side of the handover: how it takes the listeners of its predecessor. */
+/** The successor's side: it receives its predecessor's listeners. */
 export interface Inheritance {
-  /** Asks for the listeners. Resolves when all have arrived. */
+  /** Requests the listeners. Resolves when all have arrived. */
   take(): Promise<readonly unknown[]>;
   add(handle: unknown): void;
   end(): void;
 }
 
 /**
- * Listening sockets go from a worker to its successor, which then accepts from the same queues. A queue whose last listener
- * closes is lost: the kernel resets the connections in it. See docs/decisions/0028-reload.md.
+ * A worker sends its listening sockets to its successor, which then accepts from the same queues. If the last listener
+ * of a queue closed, the kernel would reset the connections in it. See docs/decisions/0028-reload.md.
  */
 export function createInheritance(channel: Channel): Inheritance {
   const handles: unknown[] = [];
@@ -25,13 +25,13 @@ export function createInheritance(channel: Channel): Inheritance {
       return await given;
     },
     add: (handle) => {
-      if (handle !== undefined && handle !== null) handles.push(handle); // Else it was closed on its way.
+      if (handle !== undefined && handle !== null) handles.push(handle); // Undefined if it was closed in transit.
     },
     end: () => resolve(handles),
   };
 }
 
-/** The predecessor's side. It goes on accepting until it drains. */
+/** The predecessor's side. It continues to accept until it drains. */
 export function giveListeners(channel: Channel, listeners: readonly unknown[]): void {
   for (const handle of listeners) channel.send({ type: 'listener' }, handle);
   channel.send({ type: 'listeners given' });

@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises';
 
 /**
- * How many files, sockets included, the system lets this process open; undefined when there is no limit or none is
- * known. Node raises the soft limit to the hard one when it starts.
+ * The limit of open files of this process, sockets included; undefined when unlimited or unknown. Node raises the soft
+ * limit to the hard one when it starts.
  */
 export function openFilesLimit(): number | undefined {
-  Object.assign(process.report, { excludeNetwork: true }); // Else it resolves the names of all peers.
+  Object.assign(process.report, { excludeNetwork: true }); // Otherwise the report resolves the names of all peers.
   const report: unknown = process.report.getReport();
   const limits = property(report, 'userLimits');
   const soft = property(property(limits, 'open_files'), 'soft');
   return typeof soft === 'number' ? soft : undefined;
 }
 
-/** The same of another process, where Linux tells; else of this one. */
+/** The limit of another process where Linux provides it; else of this one. */
 export async function openFilesLimitOf(pid: number): Promise<number | undefined> {
   const limits = await readFile(`/proc/${pid}/limits`, 'utf8').catch(() => '');
   const soft = /^Max open files +(?<soft>\w+)/mu.exec(limits)?.groups?.['soft'];

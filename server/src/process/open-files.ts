@@ -4,16 +4,16 @@ import { readdir } from 'node:fs/promises';
 import { openFilesLimit } from './open-files-limit.ts';
 
 export interface OpenFiles {
-  /** Undefined when the system does not tell. */
+  /** Undefined when the system does not provide it. */
   readonly open: number | undefined;
   /** Undefined when there is no limit. */
   readonly limit: number | undefined;
 }
 
 /**
- * Counts the files, sockets included, that this process has open. Since Linux 6.2 the size of `/proc/self/fd` is that count, which
- * needs no descriptor and no list of names; older kernels are asked for the list in the background, and the count is that of
- * the call before.
+ * Counts the open files of this process, sockets included. Since Linux 6.2 the size of `/proc/self/fd` is that count,
+ * and takes neither a descriptor nor a list of names. On older kernels the list is read in the background, and the
+ * result is that of the previous call.
  */
 export class OpenFilesCount {
   readonly #limit = openFilesLimit();

@@ -9,12 +9,12 @@ import { OperatorError } from '../lib/operator-error.ts';
 
 const run = promisify(execFile);
 
-/** A user of the operating system. One without a name has its uid for it. */
+/** A user of the operating system. Its uid replaces a missing name. */
 export interface OsUser {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
-  /** All its groups. */
+  /** Including supplementary groups. */
   readonly groups: readonly number[];
 }
 
@@ -38,7 +38,7 @@ async function idOf(flag: string, user: string): Promise<string> {
   return (await run('id', [flag, user])).stdout.trim();
 }
 
-/** The user of this name, or undefined when the machine has none. */
+/** The user with this name, or undefined when there is none. */
 export async function findUser(name: string): Promise<OsUser | undefined> {
   if (!/^[a-z_][\w.-]*$/iu.test(name)) return undefined;
   try {
@@ -51,15 +51,15 @@ export async function findUser(name: string): Promise<OsUser | undefined> {
   }
 }
 
-/** The user that owns a file, by its ids. */
+/** The owner of a file, by its ids. */
 export async function userOf({ uid, gid }: { readonly uid: number; readonly gid: number }): Promise<OsUser> {
   const name = await idOf('-un', String(uid)).catch(() => String(uid));
   return (await findUser(name)) ?? { name, uid, gid, groups: [gid] };
 }
 
 /**
- * Makes this process `user`'s for good: groups, group and user, real, effective and saved. Only for root. Throws when the
- * system leaves a way back.
+ * Makes this process `user`'s irrevocably: groups, and real, effective and saved gid and uid. Only for root. Throws if
+ * the system would allow a return.
  */
 export function becomeUser({ name, uid, gid, groups }: OsUser): void {
   process.setgroups?.([...groups]);
@@ -80,8 +80,8 @@ function ancestorsOf(path: string): string[] {
 }
 
 /**
- * Throws `OperatorError`, naming the obstacle and the ways out, when this process cannot enter the folders on the way to
- * `path`, or cannot use `path` itself in this `mode` of fs.access.
+ * Throws `OperatorError`, with the obstacle and the remedies, when this process cannot enter the folders on the way to
+ * `path`, or cannot access `path` itself in this `mode` of fs.access.
  */
 export async function assertReachable(path: string, mode = constants.X_OK): Promise<void> {
   for (const one of ancestorsOf(path)) {

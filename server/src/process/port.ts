@@ -4,9 +4,9 @@ import { errorCode, messageOf } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
 /**
- * Resolves with the port that workers can share: `port`, or a free one for 0. It is listened on once, alone, because
- * with `SO_REUSEPORT` a second server on the same port would start without an error and take half of the connections. Rejects with `OperatorError`, which
- * names the flag of the port.
+ * Resolves with the port for the workers: `port`, or a free one for 0. Binds it once exclusively: with `SO_REUSEPORT`,
+ * a second server on the same port would start without an error and take half of the connections. Rejects with
+ * `OperatorError`, which names the flag of the port.
  */
 export async function findPort(host: string, port: number, flag = '--port'): Promise<number> {
   const server = createServer();

@@ -1,8 +1,8 @@
 import { withDeadline } from '../lib/with-deadline.ts';
 
 /**
- * Asks one process the same question again and again. While an answer is outstanding nothing more is sent, so that a process
- * that does not read cannot fill the channel.
+ * Sends one request repeatedly to a process. Nothing more is sent while a reply is pending, so a process that does not
+ * read cannot fill the channel.
  */
 export class Question<Answer> {
   readonly #send: () => void;
@@ -12,7 +12,7 @@ export class Question<Answer> {
     this.#send = send;
   }
 
-  /** Undefined when no answer comes in time. */
+  /** Undefined if no reply arrives in time. */
   async ask(timeoutMs: number): Promise<Answer | undefined> {
     if (this.#outstanding === undefined) {
       this.#outstanding = Promise.withResolvers<Answer>();
@@ -27,7 +27,7 @@ export class Question<Answer> {
     this.#outstanding = undefined;
   }
 
-  /** There will be no answer any more. */
+  /** No reply will arrive any more. */
   end(): void {
     this.#outstanding?.reject(new Error('the process has ended'));
   }

@@ -3,8 +3,8 @@ import { networkInterfaces } from 'node:os';
 const wildcards = new Set(['0.0.0.0', '::']);
 
 /**
- * The URLs at which a listener on `host` is reached, one of this machine's own first. A wildcard listens on every
- * interface, `::` with both protocols. Without link-local addresses, which need the name of an interface.
+ * The URLs of a listener on `host`, one of this machine's own first. A wildcard listens on every interface, `::` on
+ * both protocols. Link-local addresses are omitted: they need the name of an interface.
  */
 export function servedUrls(
   host: string,

@@ -4,16 +4,16 @@ import type { Log } from '../telemetry/log.ts';
 import type { Service } from './service.ts';
 
 export interface GroupOptions {
-  /** For each service, to start; then it has failed. */
+  /** Time for each service to start; then it has failed. */
   readonly startTimeoutMs: number;
-  /** For each service, to stop; then it is left behind and the next one is stopped. */
+  /** Time for each service to stop; then the next one is stopped. */
   readonly stopTimeoutMs: number;
   readonly log: Log;
 }
 
 /**
- * Starts services one after the other. When one fails, those that had started are stopped again, and this rejects with
- * the reason. `atOnce` hurries that stop.
+ * Starts services one after the other. When one fails, those that had started are stopped, and this rejects with the
+ * reason. `atOnce` hurries that stop.
  */
 export async function startServices(
   services: readonly Service[],
@@ -34,7 +34,7 @@ export async function startServices(
   }
 }
 
-/** A service that is out of time is told so first, and then has a moment to say what it was waiting for. */
+/** At the deadline the service's signal aborts first; then it has a moment to report what it was waiting for. */
 async function startOne(service: Service, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const time = AbortSignal.timeout(timeoutMs);
   try {
@@ -45,7 +45,7 @@ async function startOne(service: Service, timeoutMs: number, signal: AbortSignal
   }
 }
 
-/** Stops services in reverse order, each within its time; when the signal aborts, each at once. Never rejects. */
+/** Stops services in reverse order, each within its time; once the signal aborts, each at once. Never rejects. */
 export async function stopServices(
   services: readonly Service[],
   options: GroupOptions,
@@ -62,6 +62,6 @@ export async function stopServices(
   }
 }
 
-/** What a service has after its signal aborted: to say why it did not start, or to end by force. */
+/** Grace time after a service's signal aborted: to report why it did not start, or to end by force. */
 const lastWordsMs = 500;
 const hardStopMs = 5_000;

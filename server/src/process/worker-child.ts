@@ -12,14 +12,14 @@ import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.
 import { Question } from './question.ts';
 
 export interface WorkerChildOptions<Settings> {
-  /** Its number, from 1, which its successor takes over. */
+  /** Its number, from 1; its successor keeps it. */
   readonly number: number;
   readonly settings: Settings;
   readonly heartbeat: HeartbeatLimits;
-  /** Answers it when it asks what all processes know. */
+  /** Answers its requests for data about all processes. */
   readonly watch: Watch;
   readonly log: Log;
-  /** Whose listeners it takes. */
+  /** The worker whose listeners it takes over. */
   readonly predecessor?: WorkerChild<Settings> | undefined;
 }
 
@@ -30,16 +30,16 @@ export interface WorkerEnd {
   readonly reason: string | undefined;
 }
 
-/** How long a worker may take to say what it has counted. */
+/** Deadline for a worker's measurement. */
 const measureMs = 900;
 
 /** One worker process, as its supervisor sees it: from the fork to its end. */
 export class WorkerChild<Settings> {
   /** Resolves when it serves; rejects with the reason when it ends before that. */
   readonly serving: Promise<WorkerReport>;
-  /** Resolves when its process is gone, or could not be forked. Never rejects. */
+  /** Resolves when its process has exited, or could not be forked. Never rejects. */
   readonly ended: Promise<WorkerEnd>;
-  /** Resolves when it takes no more connections, because it drains or its process is gone. Never rejects. */
+  /** Resolves when it accepts no more connections, because it drains or has exited. Never rejects. */
   readonly listenersClosed: Promise<void>;
   readonly #options: WorkerChildOptions<Settings>;
   readonly #process: Worker | undefined;
@@ -49,7 +49,7 @@ export class WorkerChild<Settings> {
   readonly #closed = Promise.withResolvers<void>();
   readonly #end = Promise.withResolvers<WorkerEnd>();
   #reason: string | undefined;
-  /** Waits for our listeners. */
+  /** The successor that waits for our listeners. */
   #heir: WorkerChild<Settings> | undefined;
   #admitsWrites = false;
   #isServing = false;
@@ -60,7 +60,7 @@ export class WorkerChild<Settings> {
     this.serving = this.#served.promise;
     this.ended = this.#end.promise;
     this.listenersClosed = this.#closed.promise;
-    this.serving.catch(() => undefined); // Its end is told in `ended`, too.
+    this.serving.catch(() => undefined); // `ended` reports its end as well.
     this.#measurement = new Question(() => this.#send({ type: 'measure' }));
     this.#heartbeat = new Heartbeat(
       options.heartbeat,
@@ -92,13 +92,13 @@ export class WorkerChild<Settings> {
     return { id: this.#process?.id ?? 0, worker: this.number, pid: this.pid, measurement };
   }
 
-  /** Also of a worker that has not asked for its settings yet, which are older than this. */
+  /** Also for a worker that has not yet requested its settings, which are older than this. */
   admitWrites(): void {
     this.#admitsWrites = true;
     this.#send({ type: 'admit writes' });
   }
 
-  /** Its connections may end: their clients find no listener that is about to close. */
+  /** Answers may now close its connections: clients will not reach a listener that is about to close. */
   allListenersClosed(): void {
     this.#send({ type: 'all listeners closed' });
   }
@@ -108,8 +108,8 @@ export class WorkerChild<Settings> {
   }
 
   /**
-   * Lets it finish what runs; `isReplaced` when its successor serves already. Resolves when its process is gone; the signal
-   * ends it by force.
+   * Completes requests in flight; `isReplaced` when its successor already serves. Resolves when its process has exited;
+   * the signal ends it by force.
    */
   async stop(signal: AbortSignal, isReplaced = false): Promise<void> {
     const kill = (): void => this.kill();
@@ -120,14 +120,14 @@ export class WorkerChild<Settings> {
     signal.removeEventListener('abort', kill);
   }
 
-  /** Undefined when no process could be made, such as for want of memory or of open files. */
+  /** Undefined when no process could be created, such as for lack of memory or of open files. */
   #fork(): Worker | undefined {
     try {
       const worker = cluster.fork();
       worker.on('message', (message: WorkerMessage, handle: unknown) => this.#heard(message, handle));
       worker.once('error', (error) => {
         this.#reason = error.message;
-        if (worker.process.pid === undefined) this.#ended(1, null); // It will not exit.
+        if (worker.process.pid === undefined) this.#ended(1, null); // It will emit no exit.
       });
       worker.once('exit', (code: number, signal: string | null) => this.#ended(code, signal));
       return worker;
@@ -180,7 +180,7 @@ export class WorkerChild<Settings> {
       const answer = 'seen' in about ? await watch.live(about.seen) : await watch.collect(about.maxAgeMs);
       this.#send({ type: 'answer', question, answer });
     } catch (err) {
-      // The worker's question ends by its deadline.
+      // The worker's request ends at its deadline.
       log.error({ err }, 'what all have counted could not be collected');
     }
   }
@@ -202,7 +202,10 @@ export class WorkerChild<Settings> {
     if (heir !== undefined) heir.#send({ type: 'listeners given' });
   }
 
-  /** The channel may close while we write; the exit that follows is what counts. Our copy of a handle is closed when it is sent. */
+  /**
+   * The channel may close during a write; the exit that follows is handled. Our copy of a handle is closed once it is
+   * sent.
+   */
   #send(message: SupervisorMessage<Settings>, handle?: unknown): void {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node sends bare handles, as node:cluster does; its types lack them.
     this.#process?.process.send(message, handle as SendHandle, undefined, () => closeHandle(handle));

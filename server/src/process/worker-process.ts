@@ -5,32 +5,32 @@ import type { Live, Watch } from '../telemetry/live.ts';
 import { createInheritance, giveListeners } from './listener-handover.ts';
 import type { SupervisorMessage, WatchQuestion, WorkerMessage, WorkerReport } from './messages.ts';
 
-/** Something that serves until it is stopped. */
+/** A running server, until it is stopped. */
 export interface Served {
   readonly report: WorkerReport;
-  /** What it has counted so far; undefined when that cannot be told now. */
+  /** Its metrics so far; undefined when they are unavailable. */
   measure(): Measurement | undefined;
-  /** Handles of the sockets that it listens on; a successor can listen on them, too. */
+  /** Handles of its listening sockets, on which a successor can listen, too. */
   listeners(): readonly unknown[];
-  /** The primary, which was away at the start, is prepared. */
+  /** The primary, which was unavailable at the start, is prepared. */
   admitWrites(): void;
-  /** `isReplaced`: a successor has its listeners, so clients need not go elsewhere. */
+  /** `isReplaced`: a successor has its listeners, so clients may stay. */
   stop(signal: AbortSignal, isReplaced: boolean): Promise<void>;
 }
 
-/** What a worker can ask its supervisor for. */
+/** What a worker can request from its supervisor. */
 export interface FromSupervisor {
   readonly watch: Watch;
-  /** Resolves with the handles of the predecessor's listeners; with none when there is no predecessor. */
+  /** Resolves with the handles of the predecessor's listeners; none without a predecessor. */
   readonly takeListeners: () => Promise<readonly unknown[]>;
-  /** Tells that ours are closed. Resolves when those of all workers are; never without a supervisor. */
+  /** Reports that ours are closed. Resolves when those of all workers are; never without a supervisor. */
   readonly listenersClosed: () => Promise<void>;
 }
 
-/** A worker whose supervisor is gone has nobody who would end it by force. */
+/** Without its supervisor, nothing else would end a worker by force. */
 const drainLimitMs = 60_000;
 
-/** Longer than the supervisor takes when all others are silent. */
+/** Longer than the supervisor needs when all other workers are silent. */
 const answerMs = 4_000;
 
 /** The process that a worker runs in. */
@@ -43,13 +43,11 @@ export interface WorkerChannel<Settings> {
 }
 
 export interface WorkerProcess {
-  /** Finishes what runs, then ends the process. */
+  /** Completes requests in flight, then ends the process. */
   drain(): void;
 }
 
-/**
- * The life of a worker: asks for its settings, serves, drains when it is told to or when its supervisor is gone, ends.
- */
+/** The life of a worker: requests its settings, serves, drains on request or when its supervisor is gone, and ends. */
 export function runWorkerProcess<Settings>(
   channel: WorkerChannel<Settings>,
   serve: (settings: Settings, supervisor: FromSupervisor) => Promise<Served>,
@@ -109,7 +107,7 @@ function tellMeasured(channel: Pick<WorkerChannel<never>, 'send'>, served: Serve
   channel.send({ type: 'measured', measurement: served.measure() });
 }
 
-/** Asks the supervisor for what all processes know. Rejects when it does not answer. */
+/** Requests data about all processes from the supervisor. Rejects when it does not answer. */
 function askSupervisor(channel: Pick<WorkerChannel<never>, 'send'>): {
   readonly watch: Watch;
   readonly answered: (question: number, answer: Collection | Live) => void;

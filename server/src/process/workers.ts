@@ -19,7 +19,7 @@ export interface WorkersOptions<Settings> {
   readonly count: number;
   /** The program that each worker runs. */
   readonly exec: string;
-  /** What worker `n`, from 1, is told to do. */
+  /** The settings of worker `n`, from 1. */
   readonly settings: (n: number) => Settings;
   /** Called when no worker serves and each has crashed too often. */
   readonly onFatal: (reason: string) => void;
@@ -27,7 +27,7 @@ export interface WorkersOptions<Settings> {
   readonly random: () => number;
   readonly log: Log;
   readonly heartbeat?: HeartbeatLimits;
-  /** Answers workers that ask what all processes know. */
+  /** Answers workers that request data about all processes. */
   readonly watch: Watch;
   readonly record: RecordEvent;
   /** For a new worker of a reload to serve, and for the old one to end. */
@@ -42,7 +42,7 @@ export interface WorkerCounts {
   readonly restarts: number;
 }
 
-/** The place of a worker. Its process changes. */
+/** The position of a worker. Its process changes. */
 interface Slot<Settings> {
   readonly number: number;
   backoff: CrashBackoff;
@@ -54,19 +54,19 @@ interface Slot<Settings> {
 }
 
 /**
- * Worker processes that each listen on the same port. One that dies is replaced, while the others go on: at once, then ever
- * more slowly while it crashes again and again. One that hangs is killed first. The server ends when no worker serves and
- * each has spent its budget of crashes. Processes come from node:cluster, so that where the system has no `SO_REUSEPORT` they
- * share one listener instead.
+ * Worker processes that all listen on the same port. One that dies is replaced while the others continue: at once, then
+ * with exponential back-off if it crashes repeatedly. One that hangs is killed first. The server ends when no worker
+ * serves and each has exhausted its budget of crashes. node:cluster forks the processes, so that without `SO_REUSEPORT`
+ * they share one listener.
  */
 export class Workers<Settings> implements Service {
   readonly name = 'workers';
   readonly #options: WorkersOptions<Settings>;
   readonly #slots: readonly Slot<Settings>[];
-  /** Every process, also one that is being replaced. */
+  /** Every process, including those being replaced. */
   readonly #alive = new Set<WorkerChild<Settings>>();
   #settings: (n: number) => Settings;
-  /** Aborts with `stop`: nothing is restarted any more. */
+  /** Aborts on `stop`: no restarts from then on. */
   readonly #stopping = new AbortController();
   /** From the end of the start to the stop, or until no worker can serve. */
   #isRunning = false;
@@ -85,7 +85,7 @@ export class Workers<Settings> implements Service {
     }));
   }
 
-  /** What the first worker told. */
+  /** The report of the first worker. */
   get report(): WorkerReport {
     return this.#report;
   }
@@ -100,13 +100,13 @@ export class Workers<Settings> implements Service {
     return { expected: this.#options.count, serving, restarts: this.#restarts };
   }
 
-  /** What each worker that serves has counted; undefined for one that does not answer. */
+  /** The metrics of each worker that serves; undefined for one that does not answer. */
   async measure(): Promise<readonly MeasuredWorker[]> {
     const measured = await Promise.all([...this.#alive].map(async (child) => child.measure()));
     return measured.filter((one) => one !== undefined);
   }
 
-  /** To all that run. Those that are forked later get settings that say so. */
+  /** Informs all running workers. Those forked later get it with their settings. */
   admitWrites(): void {
     for (const child of this.#alive) child.admitWrites();
   }
@@ -134,9 +134,10 @@ export class Workers<Settings> implements Service {
   }
 
   /**
-   * Replaces every process, one after the other: the new one starts beside the old one, takes its listeners, and serves before
-   * the old one drains. Rejects with the reason when a new one does not serve; then the old one and those after it go on.
-   * `onProven` is called when the first one serves: from then on replacements of crashed workers get the new settings, too.
+   * Replaces every process, one after the other: the new one starts beside the old one, takes over its listeners, and
+   * serves before the old one drains. Rejects with the reason when a new one does not serve; then the old one and those
+   * after it continue. `onProven` is called when the first one serves: from then on replacements of crashed workers get
+   * the new settings.
    */
   async reload(settings: (n: number) => Settings, onProven: () => void = () => undefined): Promise<void> {
     if (!this.#isRunning) throw new OperatorError('The workers are not running.');
@@ -158,7 +159,7 @@ export class Workers<Settings> implements Service {
       await withDeadline(successor.serving, startTimeoutMs, this.#stopping.signal);
     } catch (error) {
       successor.kill();
-      if (slot.child === undefined) void this.#replace(slot, 0); // It crashed meanwhile.
+      if (slot.child === undefined) void this.#replace(slot, 0); // It crashed in the meantime.
       if (error instanceof OperatorError) throw error;
       throw new OperatorError(`Worker ${slot.number} did not serve within ${startTimeoutMs} ms.`, { cause: error });
     } finally {
@@ -202,7 +203,7 @@ export class Workers<Settings> implements Service {
     slot.child = undefined;
     if (!this.#isRunning) return;
     const servedMs = slot.servesSinceMs === undefined ? 0 : this.#options.clock.now() - slot.servesSinceMs;
-    // A worker that served and ended in good order was asked to, by somebody's SIGTERM: that is no crash.
+    // A worker that served and exited with 0 received a SIGTERM from outside: not a crash.
     const wasAsked = end.code === 0 && slot.servesSinceMs !== undefined;
     if (wasAsked) slot.backoff = new CrashBackoff(this.#options.random);
     const restartInMs = wasAsked ? 0 : slot.backoff.crashed(servedMs);

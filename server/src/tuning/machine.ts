@@ -4,22 +4,22 @@ import { join } from 'node:path';
 
 import type { Storage } from './profile.ts';
 
-/** What the system says of itself; another object in tests. */
+/** Facts reported by the system; replaced in tests. */
 export interface SystemFacts {
   readonly totalMemoryBytes: number;
-  /** Limit of this process's control group; 0 or more than the machine has when there is none. */
+  /** The control group's limit; 0 or more than the machine's memory when there is none. */
   readonly memoryLimitBytes: number;
   readonly cpus: number;
-  /** A file on the disk that is asked about. */
+  /** A file on the disk in question. */
   readonly path: string;
-  /** Where Linux tells about its devices. */
+  /** Where Linux describes its devices. */
   readonly sysDir: string;
 }
 
 export interface Machine {
   readonly memoryBytes: number;
   readonly cpus: number;
-  /** Undefined where the system does not say: not Linux, a network disk, a layered file system. */
+  /** Undefined when unknown: not Linux, a network disk, a layered file system. */
   readonly storage: Storage | undefined;
 }
 
@@ -34,14 +34,14 @@ export function systemFacts(path: string): SystemFacts {
   };
 }
 
-/** What a database server on this machine, or in this container, would have. */
+/** The resources of a database server on this machine, or in this container. */
 export async function detectMachine(facts: SystemFacts): Promise<Machine> {
   const { totalMemoryBytes, memoryLimitBytes, cpus } = facts;
   const memoryBytes = memoryLimitBytes > 0 ? Math.min(totalMemoryBytes, memoryLimitBytes) : totalMemoryBytes;
   return { memoryBytes, cpus, storage: await detectStorage(facts) };
 }
 
-/** A partition does not say whether its disk rotates; the disk, which is the folder above it, does. */
+/** Only the disk, the parent folder of its partition, has the rotational flag. */
 async function detectStorage({ path, sysDir }: SystemFacts): Promise<Storage | undefined> {
   try {
     const { dev } = await stat(path);

@@ -6,39 +6,39 @@ import { showMemorySize } from './memory-size.ts';
 const megabyte = 2 ** 20;
 const gigabyte = 2 ** 30;
 
-/** What the guide's server has: its 256MB of buffers are a quarter of it, as the guide advises. */
+/** The memory of the guide's server: its 256MB of buffers are a quarter of it, as the guide advises. */
 export const guideMemoryBytes = gigabyte;
 
-/** The guide's `max_connections`, and of each of its pools. */
+/** The guide's `max_connections` and pool size. */
 const guideConnections = 500;
 export const guideMaxOpen = 100;
 
-/** A worker with a smaller pool makes its batches wait. */
+/** With a smaller pool, a worker's batches wait. */
 export const leastOpen = 6;
 
 /** Defaults of superuser_reserved_connections and reserved_connections. */
 export const reservedByServer = 3;
 
-/** Of a session without its sorts: caches of tables and plans, its stack, buffers of the connection. */
+/** A session without its sorts: catalog and plan caches, stack, connection buffers. */
 const sessionBytes = 2 * megabyte;
 
-/** A session of ours sorts or hashes once at a time; a hash takes `hash_mem_multiplier` (2) times `work_mem`. */
+/** Our sessions run one sort or hash at a time; a hash takes `hash_mem_multiplier` (2) times `work_mem`. */
 const sortsPerSession = 2;
 
-/** At 4MB, PostgreSQL's default, no statement of ours sorts on disk; below 1MB pages of many clients do. */
+/** With 4MB, PostgreSQL's default, our statements never sort on disk; below 1MB pages of many clients do. */
 const workMem = { leastBytes: megabyte, comfortableBytes: 4 * megabyte, mostBytes: 64 * megabyte };
 
 /** Default of autovacuum_max_workers. */
 const autovacuumWorkers = 3;
 
-/** What PostgreSQL takes. */
+/** PostgreSQL's maximum. */
 const mostConnections = 262_143;
 
-/** How the memory of one server is shared out: together never more than it has, with all sessions at work. */
+/** How one server's memory is divided: the sum never exceeds it, with all sessions active. */
 export interface MemoryPlan {
   readonly sharedBuffersBytes: number;
   readonly maintenanceBytes: number;
-  /** For each autovacuum worker. */
+  /** Per autovacuum worker. */
   readonly autovacuumBytes: number;
   readonly workMemBytes: number;
   readonly maxConnections: number;
@@ -46,7 +46,7 @@ export interface MemoryPlan {
 }
 
 interface Shares extends Pick<MemoryPlan, 'sharedBuffersBytes' | 'maintenanceBytes' | 'autovacuumBytes'> {
-  /** What is left for sessions and their parallel workers, after an eighth for the system. */
+  /** For sessions and their parallel workers, after an eighth for the system. */
   readonly sessionsBytes: number;
   readonly parallelWorkers: number;
 }
@@ -65,14 +65,14 @@ function shareOut({ memoryBytes, cpus }: Pick<Profile, 'memoryBytes' | 'cpus'>):
   };
 }
 
-/** Connections when each session may take so much for a sort. */
+/** The number of connections if each sort may take this much. */
 function roomFor({ sessionsBytes, parallelWorkers }: Shares, sortBytes: number): number {
   return Math.floor(sessionsBytes / (sessionBytes + sortsPerSession * sortBytes)) - parallelWorkers;
 }
 
 /**
- * Connections for this many workers, whose pools to both servers may meet on one of them after a failover. A fifth is set
- * aside; during a reload it has room for one more worker.
+ * Connections for this many workers; after a failover both pools may be on one server. A fifth is reserved; during a
+ * reload it has room for one more worker.
  */
 function countFor(workers: number, maxOpen: number): number {
   const usual = ((2 * workers * maxOpen + reservedByServer) * 5) / 4;
@@ -81,8 +81,8 @@ function countFor(workers: number, maxOpen: number): number {
 }
 
 /**
- * As many connections as the pools can use, up to the guide's 500, while 4MB for each sort fit; fewer for each sort where
- * that leaves a worker's pool too small. Throws `OperatorError` with the arithmetic where 1MB does not fit, either.
+ * As many connections as the pools can use, up to the guide's 500, while 4MB per sort fit; less per sort if a worker's
+ * pool would be too small. Throws `OperatorError` with the calculation if 1MB does not fit, either.
  */
 export function planMemory(profile: Profile): MemoryPlan {
   const shares = shareOut(profile);
@@ -98,7 +98,7 @@ export function planMemory(profile: Profile): MemoryPlan {
   return { ...rest, parallelWorkers, maxConnections, workMemBytes: Math.min(workMem.mostBytes, each) };
 }
 
-/** The most workers of one instance whose connections fit; at least one, which may be refused then. */
+/** The maximum of workers of one instance whose connections fit; at least one, even if that does not fit. */
 export function mostWorkers(machine: Pick<Profile, 'memoryBytes' | 'cpus' | 'instances'>): number {
   const room = Math.floor(roomFor(shareOut(machine), workMem.leastBytes) / 10) * 10;
   const usual = ((room * 4) / 5 - reservedByServer) / (2 * leastOpen);

@@ -3,8 +3,8 @@ import { guideMaxOpen, planMemory, reservedByServer } from './memory.ts';
 import type { Profile, Tuned } from './profile.ts';
 
 /**
- * Options of Messenger. Pools by the guide's formula, (max_connections − reserve) / instances, counted for what opens
- * pools: each worker of each instance, to both servers, as the start counts it (db/connection-budget.ts).
+ * Messenger's options. Pools by the guide's formula, (max_connections − reserve) / instances, applied to each worker of
+ * each instance and to both servers, as at the start (db/connection-budget.ts).
  */
 export function tunePools(profile: Profile): Tuned[] {
   const { workers, instances } = profile;
@@ -41,7 +41,7 @@ function sizesOf(
   ];
 }
 
-/** The smaller one of what all workers have, and of what they have with one more during a reload. */
+/** The smaller of the shares of all workers, and of one more during a reload. */
 function formulaOf(maxConnections: number, pools: number): string {
   const reserve = Math.floor(maxConnections / 5);
   const reserved = `${maxConnections} − ${reservedByServer} reserved by PostgreSQL`;

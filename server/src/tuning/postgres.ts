@@ -7,7 +7,7 @@ type Settings = typeof postgresSettings;
 type GuideName = { [Part in keyof Settings['tuning']]: keyof Settings['tuning'][Part] }[keyof Settings['tuning']];
 type SettingName = GuideName | keyof Settings['flatLists'] | keyof Settings['replication'];
 
-/** From the value of the table to the value for a profile. */
+/** Computes the value for a profile from that of the table. */
 type Rule = (value: string, profile: Profile, plan: MemoryPlan) => Omit<Tuned, 'name'>;
 
 const gigabyte = 2 ** 30;
@@ -16,7 +16,7 @@ const keep =
   (reason: string): Rule =>
   (value) => ({ value, reason });
 
-/** A rule for each setting of the table that is not only for embedded servers; a type error when one is missing. */
+/** A rule for each setting of the table that is not only for embedded servers; a missing one is a type error. */
 const rules: Readonly<Record<string, Rule>> = {
   max_connections: (_value, { workers, instances }, { maxConnections }) => ({
     value: String(maxConnections),
@@ -66,8 +66,8 @@ const rules: Readonly<Record<string, Rule>> = {
 } satisfies Record<SettingName, Rule>;
 
 /**
- * The settings of each server, the guide's first; those that the guide does not have say so. Both get those of both roles: a
- * standby that is promoted must not miss what it needs as the primary.
+ * The settings of each server, the guide's first; others are marked. Both servers get those of both roles: a promoted
+ * standby needs the primary's.
  */
 export function tunePostgres(profile: Profile): Tuned[] {
   const { tuning, flatLists, replication } = postgresSettings;
@@ -97,7 +97,7 @@ const commitReasons: Readonly<Record<Durability, string>> = {
   standby: 'an acknowledged write is on the disk of the primary and of a standby',
 };
 
-/** The names are the same on both servers: after a promotion the new primary waits for its standby, too. */
+/** The same on both servers: after a promotion the new primary waits for its standby, too. */
 function tuneDurability({ durability }: Profile): Tuned[] {
   const commit = durability === 'off' ? 'off' : 'on';
   const names = {
@@ -127,7 +127,7 @@ function tuneMaintenance({ maintenanceBytes, autovacuumBytes }: MemoryPlan): Tun
   ];
 }
 
-/** Half of the memory, from PostgreSQL's default of 1GB to 8GB: the start after a crash replays up to this much. */
+/** Half of the memory, between PostgreSQL's default of 1GB and 8GB: crash recovery replays up to this much. */
 function walBytes({ memoryBytes }: Profile): number {
   return Math.min(8 * gigabyte, Math.max(gigabyte, memoryBytes / 2));
 }
@@ -149,7 +149,7 @@ function tuneWal(profile: Profile): Tuned[] {
   ];
 }
 
-/** What PostgreSQL starts when nothing is set. */
+/** PostgreSQL's default. */
 const defaultWorkerProcesses = 8;
 
 /** Both servers need the same `max_worker_processes`: a standby with fewer pauses its replay. */

@@ -1,4 +1,4 @@
-/** What settings are computed for. */
+/** The input of the computation. */
 export interface Profile {
   /** Of one database server, in bytes. */
   readonly memoryBytes: number;
@@ -12,15 +12,15 @@ export interface Profile {
   readonly durability: Durability;
 }
 
-/** What a write is on when it is answered: the disk, nothing yet, or the disk of a standby as well. */
+/** Where an acknowledged write is: on disk, not yet on disk, or on the disk of a standby as well. */
 export type Durability = 'on' | 'off' | 'standby';
 
 export type Storage = 'ssd' | 'hdd';
 
-/** One line of advice. */
+/** One recommended setting. */
 export interface Tuned {
   readonly name: string;
   readonly value: string;
-  /** Why this value, and what else it could be; one line. */
+  /** Why this value, and alternatives; one line. */
   readonly reason: string;
 }

@@ -3,13 +3,13 @@ import type { Tuned } from './profile.ts';
 
 /** Everything that is printed. */
 export interface Advice {
-  /** What it was computed for, one line each. */
+  /** The input of the computation, one line each. */
   readonly profile: readonly string[];
   /** Of one database server. */
   readonly memoryBytes: number;
-  /** Of PostgreSQL, the same on every server. */
+  /** PostgreSQL's settings, the same on every server. */
   readonly settings: readonly Tuned[];
-  /** Of Messenger. */
+  /** Messenger's options. */
   readonly options: readonly Tuned[];
 }
 
@@ -29,7 +29,7 @@ const renderers: Readonly<Record<AdviceFormat, (advice: Advice) => string[]>> = 
   compose: renderCompose,
 };
 
-/** A part of postgresql.conf; the options of Messenger are comments in it. */
+/** A part of postgresql.conf; Messenger's options are comments in it. */
 function renderConf({ settings, options }: Advice): string[] {
   return [
     '# ---- postgresql.conf, the same on every server: a standby may be promoted ----',
@@ -51,7 +51,7 @@ function renderSql({ settings, options }: Advice): string[] {
   ];
 }
 
-/** The options of Messenger, and the settings under names of their own, for scripts and compose files to fill in. */
+/** Messenger's options, and PostgreSQL's settings under names of their own, for scripts and compose files. */
 function renderEnv({ settings, options }: Advice): string[] {
   return [
     ...options.flatMap(envLine),
@@ -65,7 +65,7 @@ function envLine({ name, value, reason }: Tuned): string[] {
   return [`# ${reason}`, `${name}=${value}`];
 }
 
-/** To be merged into a compose file of one's own: nothing but the tuning, and the memory that it takes for granted. */
+/** To merge into a compose file: only the tuning, and the memory that it assumes. */
 function renderCompose({ memoryBytes, settings, options }: Advice): string[] {
   return [
     'services:',
