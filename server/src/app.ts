@@ -58,7 +58,7 @@ export interface AppServices {
   readonly watch: Watch;
 }
 
-const shedText = 'client connections were closed for want of room';
+const shedText = 'client connections were closed to make room';
 const shedLine = { level: 'warn', one: shedText, many: shedText } as const;
 
 /** One worker's whole server, before it listens. */

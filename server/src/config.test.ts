@@ -193,7 +193,7 @@ test('settings that contradict one another are refused', () => {
   );
   assert.match(
     problemsOf({ env: { DB_WRITE_USER: 'me' } }).join(),
-    /^DB_WRITE_USER: has no meaning without DB_WRITE_HOST/u,
+    /^DB_WRITE_USER: has no effect without DB_WRITE_HOST/u,
   );
   const pool = { DB_WRITE_MAX_OPEN_CONNS: '5', DB_WRITE_MAX_IDLE_CONNS: '6' };
   assert.match(problemsOf({ env: pool }).join(), /^DB_WRITE_MAX_IDLE_CONNS: 6 idle connections are more than the 5/u);
@@ -213,7 +213,7 @@ test('a token that no client could send is refused, and not shown', () => {
     const [problem = '', ...others] = problemsOf({ env: { METRICS_TOKEN } });
     assert.match(
       problem,
-      /^METRICS_TOKEN: must be 16 to 1024 letters, .* without spaces; `openssl rand -hex 24` makes one$/u,
+      /^METRICS_TOKEN: must be 16 to 1024 ASCII letters, .* without spaces; `openssl rand -hex 24` makes one$/u,
     );
     assert.deepEqual(others, []);
   }
@@ -233,14 +233,14 @@ test('several read servers have one port for all of them, or one for each', () =
 });
 
 const badLists: readonly (readonly [host: string, port: string, told: RegExp])[] = [
-  ['a,,b', '1', /^DB_READ_HOST: must have something between its commas$/u],
-  ['a,b,', '1', /^DB_READ_HOST: must have something between its commas$/u],
-  ['a,b', '1,', /^DB_READ_PORT: must have something between its commas$/u],
+  ['a,,b', '1', /^DB_READ_HOST: must not contain empty items$/u],
+  ['a,b,', '1', /^DB_READ_HOST: must not contain empty items$/u],
+  ['a,b', '1,', /^DB_READ_PORT: must not contain empty items$/u],
   ['a,b', '1,70000', /^DB_READ_PORT: must be a whole number from 1 to 65535$/u],
-  ['a,b', '1,2,3', /^DB_READ_PORT: 3 ports do not fit to 2 hosts; give one for all, or one for each$/u],
-  ['a', '1,2', /^DB_READ_PORT: 2 ports do not fit to 1 host;/u],
-  ['a,b,a', '1', /^DB_READ_HOST: a with port 1 is there more than once$/u],
-  ['a,b:5433', '1', /^DB_READ_HOST: b:5433 is not a host; ports belong into DB_READ_PORT/u],
+  ['a,b', '1,2,3', /^DB_READ_PORT: 3 ports do not match 2 hosts; give one for all, or one for each$/u],
+  ['a', '1,2', /^DB_READ_PORT: 2 ports do not match 1 host;/u],
+  ['a,b,a', '1', /^DB_READ_HOST: a with port 1 is listed more than once$/u],
+  ['a,b:5433', '1', /^DB_READ_HOST: b:5433 is not a host; ports belong in DB_READ_PORT/u],
   ['[::1]', '1', /^DB_READ_HOST: \[::1\] is not a host/u],
 ];
 for (const [host, port, told] of badLists) {
@@ -320,7 +320,7 @@ describe('a secret in a file', () => {
   test('in the URL of a collector is refused, because `messenger config` shows URLs', () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:hunter2@collector.internal' };
     assert.deepEqual(problemsOf({ env }), [
-      'OTEL_EXPORTER_OTLP_ENDPOINT: must not hold a password; give it in OTEL_EXPORTER_OTLP_HEADERS',
+      'OTEL_EXPORTER_OTLP_ENDPOINT: must not contain a password; set it in OTEL_EXPORTER_OTLP_HEADERS',
     ]);
   });
 
@@ -332,7 +332,9 @@ describe('a secret in a file', () => {
 
   test('beside the variable itself is refused, because one of them must be wrong', () => {
     const env = { ...host, DB_WRITE_PASSWORD: 'hunter2', DB_WRITE_PASSWORD_FILE: secretFile('hunter2') };
-    assert.deepEqual(problemsOf({ env }), ['DB_WRITE_PASSWORD_FILE: DB_WRITE_PASSWORD is set, too; give one of them']);
+    assert.deepEqual(problemsOf({ env }), [
+      'DB_WRITE_PASSWORD_FILE: DB_WRITE_PASSWORD is also set; use only one of them',
+    ]);
   });
 
   test('whose variable is empty counts as not set', () => {
@@ -344,7 +346,7 @@ describe('a secret in a file', () => {
     const unusable = [
       [join(folder, 'nothing'), /nothing cannot be read \(ENOENT\)$/u],
       [folder, /is a folder$/u],
-      ['/dev/null', /\/dev\/null is no regular file$/u],
+      ['/dev/null', /\/dev\/null is not a regular file$/u],
       ['bad\0path', /cannot be read \(ERR_INVALID_ARG_VALUE\)$/u],
     ] as const;
     for (const [path, reason] of unusable)
@@ -384,9 +386,12 @@ test('DURABILITY=standby is refused where no commit would wait for a standby', (
   const env = { DURABILITY: 'standby' };
   assert.match(
     problemsOf({ env: { ...env, MESSENGER_SYNCHRONOUS_COMMIT: 'off' } }).join(),
-    /^DURABILITY: standby needs/u,
+    /^DURABILITY: standby requires/u,
   );
-  assert.match(problemsOf({ env: { ...env, DB_WRITE_HOST: 'alone' } }).join(), /^DURABILITY: standby needs one/u);
+  assert.match(
+    problemsOf({ env: { ...env, DB_WRITE_HOST: 'alone' } }).join(),
+    /^DURABILITY: standby requires a standby/u,
+  );
   assert.deepEqual(problemsOf({ env: { ...env, DB_WRITE_HOST: 'a,b' } }), []);
   assert.deepEqual(problemsOf({ env }), []);
 });

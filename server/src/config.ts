@@ -17,7 +17,7 @@ import type { ValueSources } from './lib/read-options.ts';
 import { logFormats, logLevels } from './telemetry/log.ts';
 import { traceOptions } from './trace-options.ts';
 
-const longestMs = 3_600_000;
+const maxMs = 3_600_000;
 
 /** The options of one database role, except its address. Names and defaults are the guide's. */
 function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
@@ -61,7 +61,7 @@ function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
       env: `DB_${role}_TIMEOUT_MS`,
       default: statementTimeoutMs,
       min: 10,
-      max: longestMs,
+      max: maxMs,
       help: 'Deadline of a database call in milliseconds, with queueing and retries on another server; then 504, or 503 when nothing was sent',
     }),
   };
@@ -105,7 +105,7 @@ export const optionTable = {
       env: 'REQUEST_TIMEOUT_MS',
       default: 10_000,
       min: 100,
-      max: longestMs,
+      max: maxMs,
       help: 'Deadline of a request in milliseconds; then 408',
     }),
     keepAliveSeconds: integer({
@@ -119,21 +119,21 @@ export const optionTable = {
       env: 'MAX_QUEUE_MS',
       default: 200,
       min: 0,
-      max: longestMs,
+      max: maxMs,
       help: 'When most requests take longer than this many milliseconds, new ones are refused early, with 503; 0 switches this off',
     }),
     startTimeoutMs: integer({
       env: 'START_TIMEOUT_MS',
       default: 30_000,
       min: 1_000,
-      max: longestMs,
+      max: maxMs,
       help: 'Milliseconds for each service to start',
     }),
     shutdownTimeoutMs: integer({
       env: 'SHUTDOWN_TIMEOUT_MS',
       default: 30_000,
       min: 1_000,
-      max: longestMs,
+      max: maxMs,
       help: 'Milliseconds for requests in flight to finish, and for each service to stop',
     }),
     drainDelayMs: integer({
@@ -211,7 +211,7 @@ export const optionTable = {
       env: 'DB_CONNECT_TIMEOUT_MS',
       default: 5_000,
       min: 100,
-      max: longestMs,
+      max: maxMs,
       help: 'Milliseconds for opening a connection',
     }),
     connMaxIdleMinutes: integer({
@@ -238,7 +238,7 @@ export const optionTable = {
       env: 'DB_READ_MAX_LAG_MS',
       default: 5_000,
       min: 100,
-      max: longestMs,
+      max: maxMs,
       help: 'Maximum lag of a standby in milliseconds; beyond it, the standby gets no reads until it has caught up',
     }),
     durability: choice({
@@ -361,14 +361,14 @@ export const optionTable = {
       env: 'SLOW_REQUEST_MS',
       default: 1_000,
       min: 1,
-      max: longestMs,
+      max: maxMs,
       help: 'Requests that take this many milliseconds are slow, and always logged',
     }),
     slowStatementMs: integer({
       env: 'SLOW_STATEMENT_MS',
       default: 500,
       min: 1,
-      max: longestMs,
+      max: maxMs,
       help: 'Statements that take this many milliseconds are slow, and logged',
     }),
   },

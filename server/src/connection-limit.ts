@@ -28,7 +28,7 @@ const supervisorFiles = 64;
 const margin = 32;
 
 /** Fewer are not useful. */
-const leastConnections = 32;
+const minConnections = 32;
 
 /**
  * Client connections of one worker: `MAX_CONNECTIONS`, reduced to what the limit of open files leaves when the database
@@ -38,10 +38,10 @@ export function limitConnections(plan: ConnectionPlan): ConnectionLimits & { rea
   const { wanted, openFiles = Number.POSITIVE_INFINITY, databaseConnections, isInProcess } = plan;
   const reserve = databaseConnections + listenersPerProcess + ownFiles + margin + (isInProcess ? supervisorFiles : 0);
   const total = Math.min(wanted, openFiles - reserve);
-  if (total < Math.min(wanted, leastConnections)) {
+  if (total < Math.min(wanted, minConnections)) {
     throw new OperatorError(
       `The system lets a process open ${openFiles} files. A worker needs ${reserve} for itself, of which ${databaseConnections} are ` +
-        `connections to the databases, and ${leastConnections} for clients. Raise the limit (\`ulimit -n 65536\`, LimitNOFILE=65536), ` +
+        `connections to the databases, and ${minConnections} for clients. Raise the limit (\`ulimit -n 65536\`, LimitNOFILE=65536), ` +
         'or lower DB_WRITE_MAX_OPEN_CONNS and DB_READ_MAX_OPEN_CONNS',
     );
   }
@@ -61,6 +61,6 @@ export function fitConnections(
   const told = { maxConnections: wanted, openFiles, perWorker: limits.total };
   if (isCut && sources['server.maxConnections'] === 'default')
     log.info(told, 'client connections are limited by the open files');
-  else if (isCut) log.warn(told, 'MAX_CONNECTIONS is cut to what the limit of open files leaves');
+  else if (isCut) log.warn(told, 'MAX_CONNECTIONS is reduced to fit the limit of open files');
   return limits;
 }

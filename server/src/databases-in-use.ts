@@ -27,7 +27,7 @@ export class DatabasesInUse {
   }
 
   get found(): PreparedDatabases {
-    if (this.#found === undefined) throw new Error('the databases are used before they were prepared');
+    if (this.#found === undefined) throw new Error('the databases are not prepared yet');
     return this.#found;
   }
 

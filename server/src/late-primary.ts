@@ -18,7 +18,7 @@ export interface LatePrimaryOptions<Found> {
 }
 
 const delays = { baseMs: 250, maxMs: 10_000 };
-const failureText = 'the primary answers, but cannot be used; trying again';
+const failureText = 'the primary answers, but cannot be used; retrying';
 const failureLine = { level: 'error', key: 'late primary', one: failureText, many: failureText } as const;
 
 /**
@@ -60,8 +60,12 @@ export class LatePrimary<Found> implements Service {
       const found = await prepare(signal);
       if (signal.aborted) return true;
       await (this.#adopting = adopt(found));
-      log.info('the primary is here: writes are served');
-      record({ kind: 'database', level: 'info', text: 'The primary, which was away at the start, takes writes' });
+      log.info('the primary is available: writes are served');
+      record({
+        kind: 'database',
+        level: 'info',
+        text: 'The primary, which was unavailable at the start, accepts writes',
+      });
       return true;
     } catch (error) {
       if (!signal.aborted) failures.add(failureLine, () => ({ reason: describeFailure(error) }));

@@ -37,10 +37,10 @@ function findDurabilityConflicts({ db, embedded, writeDb, readDb }: Config, sour
   const source = sources['db.durability'];
   return [
     ...(embedded.synchronousCommit === 'off'
-      ? [`${source}: standby needs commits that wait, and ${sources['embedded.synchronousCommit']} is off`]
+      ? [`${source}: standby requires synchronous commits, but ${sources['embedded.synchronousCommit']} is off`]
       : []),
     ...(writeDb.host?.length === 1 && readDb.host === undefined
-      ? [`${source}: standby needs one, and neither DB_READ_HOST nor a second DB_WRITE_HOST is set`]
+      ? [`${source}: standby requires a standby, but neither DB_READ_HOST nor a second DB_WRITE_HOST is set`]
       : []),
   ];
 }
@@ -54,7 +54,7 @@ function findPoolConflicts(section: 'writeDb' | 'readDb', config: Config, source
     isSet(sources, `${section}.${key}`),
   );
   const problems = (isSet(sources, `${section}.host`) ? [] : needsHost).map(
-    (key) => `${sources[`${section}.${key}`]}: has no meaning without ${prefix}_HOST, which is not set`,
+    (key) => `${sources[`${section}.${key}`]}: has no effect without ${prefix}_HOST, which is not set`,
   );
   if (maxIdleConns > maxOpenConns && isSet(sources, `${section}.maxIdleConns`)) {
     const source = sources[`${section}.maxIdleConns`];
@@ -71,9 +71,9 @@ function findTraceConflicts({ otel }: Config, sources: ValueSources): string[] {
     const url = URL.parse(otel[key] ?? 'http://unset');
     const source = sources[`otel.${key}`];
     if (url === null || !/^https?:$/u.test(url.protocol))
-      return [`${source}: must be the URL of a collector that speaks OTLP over HTTP`];
+      return [`${source}: must be the URL of an OTLP/HTTP collector`];
     if (url.username + url.password === '') return [];
-    return [`${source}: must not hold a password; give it in OTEL_EXPORTER_OTLP_HEADERS`];
+    return [`${source}: must not contain a password; set it in OTEL_EXPORTER_OTLP_HEADERS`];
   });
 }
 
@@ -96,14 +96,14 @@ const sendableToken = /^[!-~]{16,1024}$/u;
 function findTokenProblems({ metrics: { token } }: Config, sources: ValueSources): string[] {
   if (token === undefined || sendableToken.test(token)) return [];
   return [
-    `${sources['metrics.token']}: must be 16 to 1024 letters, digits and signs of ASCII, without spaces; \`openssl rand -hex 24\` makes one`,
+    `${sources['metrics.token']}: must be 16 to 1024 ASCII letters, digits and symbols, without spaces; \`openssl rand -hex 24\` makes one`,
   ];
 }
 
 function findMetricsConflicts({ metrics, server }: Config, sources: ValueSources): string[] {
   if (metrics.port === undefined) {
     return isSet(sources, 'metrics.host')
-      ? [`${sources['metrics.host']}: has no meaning without METRICS_PORT, which is not set`]
+      ? [`${sources['metrics.host']}: has no effect without METRICS_PORT, which is not set`]
       : [];
   }
   return metrics.port === server.port ? [`${sources['metrics.port']}: ${metrics.port} is the server's own port`] : [];
@@ -116,21 +116,21 @@ function findHostConflicts(section: 'writeDb' | 'readDb', config: Config, source
   const [source, prefix] = [sources[`${section}.host`], section === 'writeDb' ? 'DB_WRITE' : 'DB_READ'];
   const problems = hosts
     .filter((host) => !host.startsWith('/') && isIP(host) === 0 && /[:[\]]/u.test(host))
-    .map((host) => `${source}: ${host} is not a host; ports belong into ${prefix}_PORT, one for all or one for each`);
+    .map((host) => `${source}: ${host} is not a host; ports belong in ${prefix}_PORT, one for all or one for each`);
   if (config.writeDb.host === undefined)
     problems.unshift(`${source}: a read server needs a write server: DB_WRITE_HOST is not set`);
   if (port.length > 1 && port.length !== hosts.length) {
-    const counts = `${port.length} ports do not fit to ${hosts.length} host${hosts.length === 1 ? '' : 's'}`;
+    const counts = `${port.length} ports do not match ${hosts.length} host${hosts.length === 1 ? '' : 's'}`;
     return [...problems, `${sources[`${section}.port`]}: ${counts}; give one for all, or one for each`];
   }
   const places = hosts.map((host, index) => `${host} with port ${port[index] ?? port[0]}`);
   const twice = new Set(places.filter((place, index) => places.indexOf(place) < index));
-  return [...problems, ...[...twice].map((place) => `${source}: ${place} is there more than once`)];
+  return [...problems, ...[...twice].map((place) => `${source}: ${place} is listed more than once`)];
 }
 
 /** Options of earlier versions. */
 const renamed: Readonly<Record<string, string>> = {
-  MESSENGER_DB_USER: 'is MESSENGER_USER now, and the server runs as that user, too',
+  MESSENGER_DB_USER: 'is now MESSENGER_USER, and the server runs as that user, too',
 };
 
 /** A misspelt variable with one of our prefixes must not be ignored. */

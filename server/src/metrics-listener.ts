@@ -15,10 +15,10 @@ export interface MetricsListenerOptions extends PoolServices {
 }
 
 /** For scrapes and open pages. The supervisor needs its files for the workers and the databases. */
-const mostConnections = 256;
+const maxConnections = 256;
 
 function operatorConnections(openFiles = Number.POSITIVE_INFINITY): number {
-  return Math.min(mostConnections, Math.max(1, Math.floor(openFiles / 4)));
+  return Math.min(maxConnections, Math.max(1, Math.floor(openFiles / 4)));
 }
 
 /**

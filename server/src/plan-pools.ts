@@ -22,14 +22,14 @@ interface PlannedServers {
  * needs room for both pools, as far as the numbers are defaults. Explicit numbers that fit until then are kept.
  */
 export function planPools(loaded: LoadedConfig, workers: number, servers: PlannedServers): ConnectionBudget[] {
-  return poolRequestsOf(loaded, servers).map(({ name, facts, wishes, wishesAsPrimary }) => {
+  return poolRequestsOf(loaded, servers).map(({ name, facts, requests, requestsAsPrimary }) => {
     const { maxConnections, reservedConnections: reservedByServer } = facts;
     const { db, server } = loaded.config;
     const capacity = { name, maxConnections, reservedByServer, reserve: db.reservedConns };
     const workersAtReload = server.enablePrefork ? workers + 1 : workers;
-    const plan = planConnections(capacity, workers, wishes, workersAtReload);
-    if (wishesAsPrimary === undefined || plan.problems.length > 0) return plan;
-    const asPrimary = planConnections(capacity, workers, wishesAsPrimary, workersAtReload);
+    const plan = planConnections(capacity, workers, requests, workersAtReload);
+    if (requestsAsPrimary === undefined || plan.problems.length > 0) return plan;
+    const asPrimary = planConnections(capacity, workers, requestsAsPrimary, workersAtReload);
     if (asPrimary.problems.length === 0) return asPrimary;
     const notes = asPrimary.problems.map((problem) => `after a failover to this server: ${problem}`);
     return { ...plan, notes: [...plan.notes, ...notes] };
@@ -48,16 +48,16 @@ export function fitPools(plans: readonly ConnectionBudget[], log: Log): Record<R
 }
 
 /** The pools of each worker to one server, and that server's capacity. */
-interface ServerWishes {
+interface ServerRequests {
   readonly name: string;
   readonly facts: ServerFacts;
-  readonly wishes: readonly PoolWish[];
+  readonly requests: readonly PoolWish[];
   /** After it has become the primary; undefined if it is, or never does. */
-  readonly wishesAsPrimary?: readonly PoolWish[];
+  readonly requestsAsPrimary?: readonly PoolWish[];
 }
 
 /** A read server that is the write server shares its connections. Unavailable servers are not counted. */
-function poolRequestsOf(loaded: LoadedConfig, { write, reads }: PlannedServers): ServerWishes[] {
+function poolRequestsOf(loaded: LoadedConfig, { write, reads }: PlannedServers): ServerRequests[] {
   const ofRead = poolRequest('read', loaded);
   const isWrite = ({ facts, isApart }: PlannedRead): boolean => isApart !== true && areOneServer(facts, write);
   const readName = (endpoint: Endpoint): string => (reads.length === 1 ? '' : ` ${placeOf(endpoint)}`);
@@ -65,15 +65,15 @@ function poolRequestsOf(loaded: LoadedConfig, { write, reads }: PlannedServers):
     {
       name: 'The write server',
       facts: write,
-      wishes: [poolRequest('write', loaded), ...reads.filter(isWrite).map(() => ofRead)],
+      requests: [poolRequest('write', loaded), ...reads.filter(isWrite).map(() => ofRead)],
     },
     ...reads
       .filter((read) => !isWrite(read))
       .map(({ endpoint, facts, isApart = false }) => ({
         name: `The read server${readName(endpoint)}`,
         facts,
-        wishes: [ofRead],
-        ...(isApart ? {} : { wishesAsPrimary: [poolRequest('write', loaded), ofRead] }),
+        requests: [ofRead],
+        ...(isApart ? {} : { requestsAsPrimary: [poolRequest('write', loaded), ofRead] }),
       })),
   ];
 }

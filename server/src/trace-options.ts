@@ -1,6 +1,6 @@
 import { boolean, choice, fraction, integer, optionalText, text } from './lib/options.ts';
 
-const longestMs = 3_600_000;
+const maxTimeoutMs = 3_600_000;
 
 /** OpenTelemetry's own names: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
 export const traceOptions = {
@@ -31,7 +31,7 @@ export const traceOptions = {
     env: 'OTEL_EXPORTER_OTLP_TIMEOUT',
     default: 10_000,
     min: 100,
-    max: longestMs,
+    max: maxTimeoutMs,
     help: 'Deadline of an export in milliseconds; then its spans are dropped',
   }),
   serviceName: text({ env: 'OTEL_SERVICE_NAME', default: 'messenger', help: 'Name of this service in traces' }),

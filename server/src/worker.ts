@@ -60,7 +60,7 @@ function measure(app: App, log: Log): Measurement | undefined {
   try {
     return app.measure();
   } catch (err) {
-    log.error({ err }, 'the worker could not be measured');
+    log.error({ err }, 'the metrics of the worker could not be read');
     return undefined;
   }
 }

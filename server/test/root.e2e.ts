@@ -247,7 +247,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     const folder = await servers.folder();
     await writeFile(join(folder, 'thesis.odt'), '');
     const refused = await servers.startRefused(folder, { env: asDaemon });
-    assert.match(refused.stderr, /holds "thesis.odt" and was not made by Messenger/u);
+    assert.match(refused.stderr, /contains "thesis.odt" and was not created by Messenger/u);
     const { uid, mode } = await stat(folder);
     assert.deepEqual([uid, mode & 0o777], [0, 0o755]);
   });

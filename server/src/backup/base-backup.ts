@@ -125,7 +125,7 @@ async function* checkedArchive(query: BaseBackupQuery, endpoint: Endpoint, folde
 function refuseTablespaces(tablespaces: readonly string[], endpoint: Endpoint): void {
   if (tablespaces.length === 0) return;
   throw new OperatorError(
-    `${placeOf(endpoint)} has the tablespace ${tablespaces[0]}, and \`messenger backup\` copies none. Use pg_basebackup of ` +
+    `${placeOf(endpoint)} has the tablespace ${tablespaces[0]}, which \`messenger backup\` cannot copy. Use pg_basebackup of ` +
       'PostgreSQL 18 with --tablespace-mapping.',
   );
 }

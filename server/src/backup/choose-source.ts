@@ -81,7 +81,7 @@ async function whyNot(standby: Endpoint, primary: Primary, signal: AbortSignal):
       if (hasAll) return undefined;
       await sleep(pollMs, undefined, { signal });
     }
-    return `it is no standby of the primary, or more than ${catchUpMs / 1_000} s behind`;
+    return `it is not a standby of the primary, or is more than ${catchUpMs / 1_000} s behind`;
   } catch (error) {
     signal.throwIfAborted();
     return describeFailure(error);

@@ -12,7 +12,7 @@ function adviceFor(code: string | undefined, { user }: Endpoint): string | undef
         "password '…'`; then set DB_BACKUP_USER and DB_BACKUP_PASSWORD."
       );
     case '28000':
-      return `pg_hba.conf must let the role "${user}" in from this machine, and its database; the role must exist and have LOGIN.`;
+      return `pg_hba.conf must admit the role "${user}" from this machine to its database; the role must exist and have LOGIN.`;
     case '28P01':
       return 'Correct DB_BACKUP_USER and DB_BACKUP_PASSWORD; without them, those of the server are used.';
     case '53300':

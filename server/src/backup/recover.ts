@@ -38,7 +38,7 @@ const zonedTime = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-
 export function parseTargetTime(text: string): string {
   if (text === latest || (zonedTime.test(text) && !Number.isNaN(Date.parse(text)))) return text;
   throw new OperatorError(
-    `--to-time ${JSON.stringify(text)} is no time. Give ISO 8601 with a zone, such as 2026-11-27T14:30:00Z or 2026-11-27T15:30:00+01:00, or "${latest}".`,
+    `--to-time ${JSON.stringify(text)} is not a time. Use ISO 8601 with a zone, such as 2026-11-27T14:30:00Z or 2026-11-27T15:30:00+01:00, or "${latest}".`,
   );
 }
 
@@ -73,8 +73,8 @@ export async function recover(recovery: Recovery, signal: AbortSignal): Promise<
 
 function tooLate({ time }: RecoveryTarget, lastTransaction: string | undefined, cause: unknown): OperatorError {
   return new OperatorError(
-    `The archive ends before ${time}: the last transaction in it is of ${lastTransaction ?? 'a time before the backup'}.\n` +
-      `Restore to that time or before it, or to "${latest}". A server archives its newest WAL when it is stopped, else within 5 minutes.\n` +
+    `The archive ends before ${time}: its last transaction is of ${lastTransaction ?? 'a time before the backup'}.\n` +
+      `Restore to that time or an earlier one, or to "${latest}". A server archives its newest WAL when it is stopped, else within 5 minutes.\n` +
       'Where the databases were restored before, name the timeline of the time that you want with --timeline; the first one is 1.',
     { cause },
   );

@@ -14,12 +14,12 @@ import { dataName, findBackupRecord, type BackupRecord } from './record.ts';
 export async function getBackup(backup: string, kind: BackupRecord['kind']): Promise<BackupRecord> {
   const record = await findBackupRecord(backup);
   if (record === undefined)
-    throw new OperatorError(`${backup} is no complete backup of \`messenger backup\`. Name the folder of one.`);
+    throw new OperatorError(`${backup} is not a complete backup by \`messenger backup\`. Name the folder of one.`);
   if (record.kind === kind) return record;
   throw new OperatorError(
     kind === 'embedded'
-      ? `${backup} is of a server of your own. Restore it into the data directory of one: --pgdata.`
-      : `${backup} is of the embedded databases. Restore it without --pgdata.`,
+      ? `${backup} is a backup of your own server. Restore it with --pgdata.`
+      : `${backup} is a backup of the embedded databases. Restore it without --pgdata.`,
   );
 }
 

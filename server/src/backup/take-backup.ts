@@ -57,7 +57,8 @@ export async function takeBackup(options: BackupOptions, signal: AbortSignal): P
 async function lockParent(final: string): Promise<FileLock> {
   await mkdir(dirname(final), { recursive: true, mode: 0o700 });
   const lock = tryLock(join(dirname(final), lockName));
-  if (lock === undefined) throw new OperatorError(`Another backup to ${dirname(final)} is running. Wait for its end.`);
+  if (lock === undefined)
+    throw new OperatorError(`Another backup to ${dirname(final)} is running. Wait until it ends.`);
   return lock;
 }
 

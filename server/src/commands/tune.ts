@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 
 import { detectMachine, systemFacts, type Machine } from '../tuning/machine.ts';
-import { mostWorkers } from '../tuning/memory.ts';
+import { maxWorkers } from '../tuning/memory.ts';
 import { showMemorySize } from '../tuning/memory-size.ts';
 import { tunePools } from '../tuning/pools.ts';
 import { tunePostgres } from '../tuning/postgres.ts';
@@ -29,7 +29,7 @@ export function addTuneCommand(program: Command, io: Io): void {
     .option(
       '--workers <count>',
       'workers of one Messenger instance; default: one per core, as far as their connections fit',
-      count(mostOfInstance),
+      count(maxWorkersOfInstance),
     )
     .option('--instances <count>', 'Messenger instances on these databases', count(1000), 1)
     .addOption(
@@ -63,14 +63,14 @@ function completeProfile(flags: TuneFlags, machine: Machine): Profile {
   return {
     memoryBytes,
     cpus,
-    workers: flags.workers ?? Math.min(cpus, mostOfInstance, mostWorkers({ memoryBytes, cpus, instances })),
+    workers: flags.workers ?? Math.min(cpus, maxWorkersOfInstance, maxWorkers({ memoryBytes, cpus, instances })),
     instances,
     storage: flags.storage ?? machine.storage ?? 'ssd',
     durability,
   };
 }
 
-const mostOfInstance = 256;
+const maxWorkersOfInstance = 256;
 
 /** What is printed above the settings, so that a wrong guess is seen. */
 function describeProfile(profile: Profile, flags: TuneFlags, machine: Machine): string[] {

@@ -1,5 +1,5 @@
 import type { ConnectionBudget } from '../db/connection-budget.ts';
-import { guideMaxOpen, leastOpen } from '../tuning/memory.ts';
+import { guideMaxOpen, minOpen } from '../tuning/memory.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 const subject = { check: 'pool budget', where: 'all' } as const;
@@ -12,7 +12,7 @@ export function checkPools(plans: readonly ConnectionBudget[], workers: number):
     return problems.map((problem) =>
       fail(subject, problem, 'The server will not start like this. `messenger tune` prints pool sizes that fit.'),
     );
-  const isScarce = plans.some(({ maxOpen }) => Object.values(maxOpen).some((count) => count < leastOpen));
+  const isScarce = plans.some(({ maxOpen }) => Object.values(maxOpen).some((count) => count < minOpen));
   const complaints = [...new Set([...plans.flatMap((plan) => plan.reloadNotes), ...(isScarce ? notes : [])])];
   if (complaints.length > 0)
     return complaints.map((note) => warn(subject, note, '`messenger tune` prints pool sizes that fit.'));

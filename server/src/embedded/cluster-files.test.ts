@@ -18,6 +18,6 @@ test('files that PostgreSQL cannot make are a refusal with its reason, not a def
   const shell = ['-c', 'ulimit -n 60 && exec "$0" --input-type=module -e "$1"', process.execPath, code];
   execFile('/bin/sh', shell, (_error, out) => resolve(out));
   const refusal =
-    /^OperatorError: PostgreSQL cannot make its files: FATAL: {2}insufficient file descriptors [^\n]*\n$/u;
+    /^OperatorError: PostgreSQL cannot create its files: FATAL: {2}insufficient file descriptors [^\n]*\n$/u;
   assert.match(await promise, refusal);
 });

@@ -23,7 +23,7 @@ async function runInitdb(binaries: Binaries, args: readonly string[], signal: Ab
   const [errors] = await Promise.all([text(child.stderr), once(child, 'close')]);
   signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
-  if (child.exitCode !== 0) throw new OperatorError(`PostgreSQL cannot make its files: ${reasonIn(errors)}`);
+  if (child.exitCode !== 0) throw new OperatorError(`PostgreSQL cannot create its files: ${reasonIn(errors)}`);
 }
 
 /** The error of initdb or of the server that it runs, without progress messages. */

@@ -30,7 +30,7 @@ test('a path that is a file is refused', async () => {
 test("somebody else's folder is refused and left as it was", async () => {
   await mkdir(layout.root, { recursive: true });
   await writeFile(join(layout.root, 'thesis.odt'), '');
-  await assert.rejects(prepareDataFolder(layout), /holds "thesis.odt" and was not made by Messenger/);
+  await assert.rejects(prepareDataFolder(layout), /contains "thesis.odt" and was not created by Messenger/);
   assert.deepEqual(await readdir(layout.root), ['thesis.odt']);
 });
 

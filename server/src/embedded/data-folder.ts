@@ -99,7 +99,7 @@ export async function assertOurs(layout: DataLayout): Promise<void> {
   const foreign = (await readdir(layout.root)).find((name) => !harmless.has(name));
   if (foreign === undefined || (await exists(layout.lock))) return;
   throw new OperatorError(
-    `The data folder ${layout.root} holds "${foreign}" and was not made by Messenger, so it is left alone. ${chooseAnother}`,
+    `The data folder ${layout.root} contains "${foreign}" and was not created by Messenger, so it stays unchanged. ${chooseAnother}`,
   );
 }
 
@@ -152,7 +152,7 @@ async function assertNothingLost(layout: DataLayout): Promise<'new'> {
     throw new OperatorError(`${layout.primary} exists, but holds no database (no PG_VERSION). ${chooseAnother}`);
   if (!(await exists(layout.standby))) return 'new';
   throw new OperatorError(
-    `${layout.standby} is there, but its primary ${layout.primary} is gone. Put the primary back, or make the copy the ` +
+    `${layout.standby} exists, but its primary ${layout.primary} is gone. Restore the primary, or make the copy the  ` +
       `primary: \`mv ${layout.standby} ${layout.primary} && rm ${layout.primary}/standby.signal\`. ${chooseAnother}`,
   );
 }

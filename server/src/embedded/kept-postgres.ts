@@ -117,7 +117,7 @@ export class KeptPostgres {
       const failure = this.#failed(reason);
       const { count, kind } = failure;
       const delayMs = restartDelayMs(count);
-      log.warn({ reason, kind, failures: count, delayMs }, `${describe(name, failure)}; starting it again`);
+      log.warn({ reason, kind, failures: count, delayMs }, `${describe(name, failure)}; restarting it`);
       try {
         return await this.#launchAfter(delayMs);
       } catch (error) {

@@ -68,7 +68,7 @@ async function fill(layout: DataLayout, binaries: Binaries, log: Log, signal: Ab
   const found = await assertServable(layout);
   await removeLeftovers(layout);
   if (found === 'existing') return false;
-  log.info({ dataDir: layout.root }, 'creating the databases, once');
+  log.info({ dataDir: layout.root }, 'creating the databases (first start)');
   await createFiles(layout, binaries, signal).catch(async (error: unknown) => {
     await removeLeftovers(layout);
     throw error;

@@ -18,7 +18,7 @@ const patienceMs = 10_000;
 /** Time for a standby that is being replaced to end. */
 const replacedMs = 5_000;
 /** After more successive failures the standby needs new files. */
-const mostFailures = 5;
+const maxFailures = 5;
 
 /**
  * The standby: restarted when it ends, and rebuilt from the primary when it cannot follow, cannot start, or is absent.
@@ -64,7 +64,8 @@ export class Standby {
     });
     const outcome = await Promise.race([this.#up.promise, late]);
     waiting.abort();
-    if (outcome === 'late') this.#context.log.warn('the standby needs longer; it comes up in the background');
+    if (outcome === 'late')
+      this.#context.log.warn('the standby is not ready yet; it continues to start in the background');
   }
 
   /** Ends checks and rebuilds, so that the primary can stop unnoticed; the standby continues to follow. */
@@ -106,7 +107,7 @@ export class Standby {
   }
 
   #failed({ reason, kind, count }: Failure): void {
-    if (count > mostFailures && !failsForCopies(kind)) this.#defect ??= `it does not stay up: ${reason}`;
+    if (count > maxFailures && !failsForCopies(kind)) this.#defect ??= `it ends repeatedly: ${reason}`;
   }
 
   async #check(): Promise<void> {
@@ -142,7 +143,8 @@ export class Standby {
       this.#bringUp();
       log.info({ ms: Math.round(clock.now() - startedAt) }, 'the standby has been rebuilt');
     } catch (error) {
-      if (!this.#ending.signal.aborted) log.error({ err: error }, `the standby was not rebuilt: ${messageOf(error)}`);
+      if (!this.#ending.signal.aborted)
+        log.error({ err: error }, `the standby could not be rebuilt: ${messageOf(error)}`);
     } finally {
       this.#schedule.attempted();
     }

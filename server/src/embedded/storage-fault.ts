@@ -24,9 +24,9 @@ export function findStorageFault(reason: unknown): StorageFault | undefined {
 export const faultTexts: Readonly<Record<StorageFault | 'crash', string>> = {
   disk_full: 'its disk is full',
   read_only: 'its file system is read-only',
-  no_permission: 'it may not use its own folder',
-  io_error: 'its disk fails',
-  folder_missing: 'its folder is gone',
+  no_permission: 'it has no permission for its folder',
+  io_error: 'its disk reports I/O errors',
+  folder_missing: 'its folder is missing',
   crash: 'it ended unexpectedly',
 };
 

@@ -111,7 +111,7 @@ test('a supervisor that does not answer is told, and not waited for without end'
   const app = await createTestServer();
   metricsRoute(app, {
     collect: async () => {
-      throw new Error('not done within 4000 ms');
+      throw new Error('not complete within 4000 ms');
     },
     guard: {
       token: undefined,

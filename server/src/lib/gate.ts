@@ -8,7 +8,7 @@ interface Waiting {
 export class GateRefusal extends Error {
   readonly reason: 'full' | 'timeout';
   constructor(reason: 'full' | 'timeout') {
-    super(reason === 'full' ? 'too many are waiting' : 'waited too long');
+    super(reason === 'full' ? 'too many callers are waiting' : 'waited too long');
     this.name = 'GateRefusal';
     this.reason = reason;
   }

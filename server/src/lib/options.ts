@@ -131,7 +131,7 @@ export function integers(
 function parseWords<T>(words: string, parse: (word: string) => Parsed<T>): Parsed<readonly T[]> {
   const value: T[] = [];
   for (const word of words.split(',').map((one) => one.trim())) {
-    const parsed: Parsed<T> = word === '' ? { problem: 'must have something between its commas' } : parse(word);
+    const parsed: Parsed<T> = word === '' ? { problem: 'must not contain empty items' } : parse(word);
     if ('problem' in parsed) return parsed;
     value.push(parsed.value);
   }

@@ -78,7 +78,7 @@ function readVariables(option: Option<unknown>, env: OptionSources['env'], probl
   const path = source === undefined ? undefined : emptyIsUnset(env[source]);
   if (source === undefined || path === undefined) return own;
   const read =
-    own.raw === undefined ? readSecretFile(path) : { problem: `${own.source} is set, too; give one of them` };
+    own.raw === undefined ? readSecretFile(path) : { problem: `${own.source} is also set; use only one of them` };
   if ('secret' in read) return { source, raw: read.secret };
   problems.push(`${source}: ${read.problem}`);
   return { source, raw: undefined };
@@ -101,12 +101,12 @@ function emptyIsUnset(value: string | undefined): string | undefined {
 }
 
 /** Far larger than any configuration; a wrong path may lead to an infinite device. */
-const mostBytes = 1_048_576;
+const maxBytes = 1_048_576;
 
 function readSmallFile(path: string): string {
   const stats = statSync(path);
   if (stats.isCharacterDevice() || stats.isBlockDevice()) throw new Error('it is a device');
-  if (stats.size > mostBytes) throw new Error(`it has ${stats.size} bytes, more than ${mostBytes}`);
+  if (stats.size > maxBytes) throw new Error(`it has ${stats.size} bytes, more than ${maxBytes}`);
   return readFileSync(path, 'utf8');
 }
 

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { errorCode } from './error-code.ts';
 
 /** Larger than any password, token or key; a wrong path often leads to a large file. */
-const mostBytes = 65_536;
+const maxBytes = 65_536;
 
 /**
  * The secret in a file, without one trailing newline; or why it cannot be used, naming the file but none of its
@@ -13,9 +13,8 @@ export function readSecretFile(path: string): { readonly secret: string } | { re
   try {
     const stats = statSync(path);
     // Reading a pipe or a device could block for ever.
-    if (!stats.isFile()) return { problem: `${path} is ${stats.isDirectory() ? 'a folder' : 'no regular file'}` };
-    if (stats.size > mostBytes)
-      return { problem: `${path} has ${stats.size} bytes; a secret has at most ${mostBytes}` };
+    if (!stats.isFile()) return { problem: `${path} is ${stats.isDirectory() ? 'a folder' : 'not a regular file'}` };
+    if (stats.size > maxBytes) return { problem: `${path} has ${stats.size} bytes; a secret has at most ${maxBytes}` };
     return toSecret(path, readFileSync(path));
   } catch (error) {
     return { problem: `${path} cannot be read (${errorCode(error) ?? 'unknown error'})` };

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 
 /** Long enough to gather many calls, too short to notice. */
-const longestMs = 20;
+const maxTurnMs = 20;
 
 /**
  * One event-loop turn with a bounded duration. Node reads all arrived data before it runs `setImmediate` and timers, in
@@ -19,7 +19,7 @@ export class Turn {
 
   atEnd(task: () => void): void {
     if (this.#tasks.push(task) > 1) return;
-    this.#endsBy = this.#clock.now() + longestMs;
+    this.#endsBy = this.#clock.now() + maxTurnMs;
     setImmediate(() => this.#end());
   }
 

@@ -3,7 +3,7 @@ import type { Lifetime } from './lifetime.ts';
 /** Thrown by `withDeadline` at the deadline. */
 class DeadlineError extends Error {
   constructor(timeoutMs: number) {
-    super(`not done within ${timeoutMs} ms`);
+    super(`not complete within ${timeoutMs} ms`);
     this.name = 'DeadlineError';
   }
 }

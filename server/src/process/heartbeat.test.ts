@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { Heartbeat } from './heartbeat.ts';
 
-const limits = { everyMs: 1_000, mostMissed: 3, mostMissedAtStart: 10 };
+const limits = { everyMs: 1_000, maxMissed: 3, maxMissedAtStart: 10 };
 
 test('what answers is left alone', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });

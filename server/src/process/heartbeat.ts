@@ -1,16 +1,16 @@
 /** The interval of pings, and how many unanswered ones mean that a worker hangs. */
 export interface HeartbeatLimits {
   readonly everyMs: number;
-  readonly mostMissed: number;
+  readonly maxMissed: number;
   /** Applies until the worker serves. */
-  readonly mostMissedAtStart: number;
+  readonly maxMissedAtStart: number;
 }
 
 /**
  * A healthy worker that serves never blocks its event loop for five seconds. Loading its code can, on a machine with
  * ten times its capacity in load: with the lower limit, no server could start there.
  */
-export const defaultHeartbeat: HeartbeatLimits = { everyMs: 1_000, mostMissed: 5, mostMissedAtStart: 30 };
+export const defaultHeartbeat: HeartbeatLimits = { everyMs: 1_000, maxMissed: 5, maxMissedAtStart: 30 };
 
 /**
  * Pings a process, and calls `onHung` once when it stops answering. It counts pings, not time: a supervisor that was
@@ -19,14 +19,14 @@ export const defaultHeartbeat: HeartbeatLimits = { everyMs: 1_000, mostMissed: 5
 export class Heartbeat {
   readonly #timer: NodeJS.Timeout;
   readonly #limits: HeartbeatLimits;
-  #mostMissed: number;
+  #maxMissed: number;
   #missed = 0;
 
   constructor(limits: HeartbeatLimits, ask: () => void, onHung: () => void) {
     this.#limits = limits;
-    this.#mostMissed = limits.mostMissedAtStart;
+    this.#maxMissed = limits.maxMissedAtStart;
     this.#timer = setInterval(() => {
-      if (this.#missed >= this.#mostMissed) {
+      if (this.#missed >= this.#maxMissed) {
         this.stop();
         onHung();
         return;
@@ -42,7 +42,7 @@ export class Heartbeat {
 
   /** The start is complete: the shorter limit applies. */
   serves(): void {
-    this.#mostMissed = this.#limits.mostMissed;
+    this.#maxMissed = this.#limits.maxMissed;
     this.#missed = 0;
   }
 

@@ -66,7 +66,7 @@ export class WorkerChild<Settings> {
       options.heartbeat,
       () => this.#send({ type: 'ping' }),
       () => {
-        this.#reason = 'it did not react any more';
+        this.#reason = 'it stopped responding';
         this.kill();
       },
     );
@@ -181,7 +181,7 @@ export class WorkerChild<Settings> {
       this.#send({ type: 'answer', question, answer });
     } catch (err) {
       // The worker's request ends at its deadline.
-      log.error({ err }, 'what all have counted could not be collected');
+      log.error({ err }, 'the metrics of all processes could not be collected');
     }
   }
 

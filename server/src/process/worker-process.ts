@@ -127,12 +127,12 @@ function askSupervisor(channel: Pick<WorkerChannel<never>, 'send'>): {
       collect: async (maxAgeMs = 0) => {
         const answer = await ask({ maxAgeMs });
         if ('metrics' in answer) return answer;
-        throw new Error('the supervisor answered another question');
+        throw new Error('the supervisor sent the reply to another request');
       },
       live: async (seen) => {
         const answer = await ask({ seen });
         if ('seen' in answer) return answer;
-        throw new Error('the supervisor answered another question');
+        throw new Error('the supervisor sent the reply to another request');
       },
       wrongToken: (address) => channel.send({ type: 'wrong token', address }),
     },

@@ -40,7 +40,7 @@ function create(act: (launch: number) => Script['do'], count = 2, collect = coll
     startTimeoutMs: 10_000,
     stopTimeoutMs: 10_000,
     record: ({ text }) => events.push(text),
-    heartbeat: { everyMs: 100, mostMissed: 5, mostMissedAtStart: 100 },
+    heartbeat: { everyMs: 100, maxMissed: 5, maxMissedAtStart: 100 },
     log: createLog({ level: 'info', name: 'test', pretty: false }, { write: (line: string) => void lines.push(line) }),
   });
   return workers;
@@ -224,7 +224,7 @@ test('what all have counted may fail to be collected: the supervisor says so, an
   const group = create(() => 'ask what all have counted', 1, fail);
   await group.start(never);
   await waitFor('the failure to be told', () => lines.length > 0);
-  assert.match(lines.join(''), /nobody counts.*what all have counted could not be collected/u);
+  assert.match(lines.join(''), /nobody counts.*the metrics of all processes could not be collected/u);
   assert.equal(group.counts.serving, 1);
 });
 
@@ -237,7 +237,7 @@ test('a worker that hangs is killed and replaced', async () => {
   await untilReplaced(group, 1, hung);
   assert.equal(isAlive(hung), false);
   assert.equal(pidOf(group, 2), healthy);
-  assert.match(lines.join('\n'), /"signal":"SIGKILL","reason":"it did not react any more"/u);
+  assert.match(lines.join('\n'), /"signal":"SIGKILL","reason":"it stopped responding"/u);
 });
 
 test('each worker that serves is asked what it has counted; one that is stopped is known to be silent', async () => {

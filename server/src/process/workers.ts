@@ -239,7 +239,7 @@ export class Workers<Settings> implements Service {
 
 function throwPartial(error: unknown, worker: number): never {
   throw new OperatorError(
-    `The reload ended in the middle: ${messageOf(error)}. Workers before worker ${worker} have the new configuration, it and the others ` +
+    `The reload is incomplete: ${messageOf(error)}. Workers before worker ${worker} have the new configuration, it and the others ` +
       'the old one. All of them serve. Reload again.',
     { cause: error },
   );

@@ -8,7 +8,7 @@ export interface BackupOptions {
   readonly maxAgeHours: number;
 }
 
-/** A network file system that takes longer counts as unavailable. */
+/** A network file system that takes longer does not answer. In ms. */
 const answerMs = 500;
 
 /** Reads, at each call, how the last backups ended. Never rejects; a folder that does not answer has no metrics. */

@@ -29,10 +29,7 @@ export interface LiveSample {
     readonly restarts: number;
     readonly each: readonly LiveWorker[];
   };
-  /**
-   * Client connections: how many there are, how many there can be (0 when unknown), and how many were closed to make
-   * room so far.
-   */
+  /** Client connections: how many there are, how many there can be (0 when unknown), and how many were closed for want of room so far. */
   readonly clients: { readonly open: number; readonly most: number; readonly shed: number };
   readonly machine: LiveMachine;
   readonly slowStatements: readonly SlowStatement[];

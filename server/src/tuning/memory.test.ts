@@ -5,7 +5,7 @@ import fc from 'fast-check';
 
 import { planConnections } from '../db/connection-budget.ts';
 import { OperatorError } from '../lib/operator-error.ts';
-import { mostWorkers, planMemory, reservedByServer } from './memory.ts';
+import { maxWorkers, planMemory, reservedByServer } from './memory.ts';
 import { parseMemorySize } from './memory-size.ts';
 import { tunePools } from './pools.ts';
 import { tunePostgres } from './postgres.ts';
@@ -25,7 +25,7 @@ const machines = fc.record({
 /** With the workers that `tune` takes when it is not told: one for each core, as far as their connections fit. */
 const profiles = machines.map((machine): Profile => ({
   ...machine,
-  workers: Math.min(machine.cpus, mostWorkers(machine)),
+  workers: Math.min(machine.cpus, maxWorkers(machine)),
 }));
 
 /** What is printed, as numbers; sizes in bytes. */
@@ -64,14 +64,14 @@ test('the pools of both servers fit into one of them as the start counts: after 
         reservedByServer,
         reserve: undefined,
       };
-      const wishes = (['write', 'read'] as const).map((role) => ({
+      const requests = (['write', 'read'] as const).map((role) => ({
         role,
         maxOpen: of[`DB_${role.toUpperCase()}_MAX_OPEN_CONNS`] ?? 0,
         askedBy: 'tune',
       }));
-      const { problems, reloadNotes } = planConnections(server, profile.workers * profile.instances, wishes);
+      const { problems, reloadNotes } = planConnections(server, profile.workers * profile.instances, requests);
       assert.deepEqual([...problems, ...reloadNotes], []);
-      assert.ok(wishes.every(({ maxOpen }) => maxOpen >= 6 && maxOpen <= 100));
+      assert.ok(requests.every(({ maxOpen }) => maxOpen >= 6 && maxOpen <= 100));
     }),
   );
 });

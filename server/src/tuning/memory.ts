@@ -14,7 +14,7 @@ const guideConnections = 500;
 export const guideMaxOpen = 100;
 
 /** With a smaller pool, a worker's batches wait. */
-export const leastOpen = 6;
+export const minOpen = 6;
 
 /** Defaults of superuser_reserved_connections and reserved_connections. */
 export const reservedByServer = 3;
@@ -26,13 +26,13 @@ const sessionBytes = 2 * megabyte;
 const sortsPerSession = 2;
 
 /** With 4MB, PostgreSQL's default, our statements never sort on disk; below 1MB pages of many clients do. */
-const workMem = { leastBytes: megabyte, comfortableBytes: 4 * megabyte, mostBytes: 64 * megabyte };
+const workMem = { minBytes: megabyte, comfortableBytes: 4 * megabyte, maxBytes: 64 * megabyte };
 
 /** Default of autovacuum_max_workers. */
 const autovacuumWorkers = 3;
 
 /** PostgreSQL's maximum. */
-const mostConnections = 262_143;
+const connectionsLimit = 262_143;
 
 /** How one server's memory is divided: the sum never exceeds it, with all sessions active. */
 export interface MemoryPlan {
@@ -87,31 +87,31 @@ function countFor(workers: number, maxOpen: number): number {
 export function planMemory(profile: Profile): MemoryPlan {
   const shares = shareOut(profile);
   const workers = profile.workers * profile.instances;
-  const needed = countFor(workers, leastOpen);
-  const most = Math.min(mostConnections, roomFor(shares, workMem.leastBytes));
-  if (needed > most) refuse(profile, needed, most);
+  const needed = countFor(workers, minOpen);
+  const available = Math.min(connectionsLimit, roomFor(shares, workMem.minBytes));
+  if (needed > available) refuse(profile, needed, available);
   const useful = Math.min(guideConnections, countFor(workers, guideMaxOpen));
   const comfortable = Math.floor(Math.min(useful, roomFor(shares, workMem.comfortableBytes)) / 10) * 10;
   const maxConnections = Math.max(needed, comfortable);
   const { sessionsBytes, parallelWorkers, ...rest } = shares;
   const each = (sessionsBytes / (maxConnections + parallelWorkers) - sessionBytes) / sortsPerSession;
-  return { ...rest, parallelWorkers, maxConnections, workMemBytes: Math.min(workMem.mostBytes, each) };
+  return { ...rest, parallelWorkers, maxConnections, workMemBytes: Math.min(workMem.maxBytes, each) };
 }
 
 /** The maximum of workers of one instance whose connections fit; at least one, even if that does not fit. */
-export function mostWorkers(machine: Pick<Profile, 'memoryBytes' | 'cpus' | 'instances'>): number {
-  const room = Math.floor(roomFor(shareOut(machine), workMem.leastBytes) / 10) * 10;
-  const usual = ((room * 4) / 5 - reservedByServer) / (2 * leastOpen);
-  const atReload = (room - reservedByServer - metricsConnections) / (2 * leastOpen) - 1;
+export function maxWorkers(machine: Pick<Profile, 'memoryBytes' | 'cpus' | 'instances'>): number {
+  const room = Math.floor(roomFor(shareOut(machine), workMem.minBytes) / 10) * 10;
+  const usual = ((room * 4) / 5 - reservedByServer) / (2 * minOpen);
+  const atReload = (room - reservedByServer - metricsConnections) / (2 * minOpen) - 1;
   return Math.max(1, Math.floor(Math.min(usual, atReload) / machine.instances));
 }
 
-function refuse({ workers, instances, memoryBytes }: Profile, needed: number, most: number): void {
+function refuse({ workers, instances, memoryBytes }: Profile, needed: number, available: number): void {
   throw new OperatorError(
-    `${workers * instances} workers need max_connections = ${needed}, at ${2 * leastOpen} each, with one more during a reload and a fifth for administration; ` +
-      `${showMemorySize(memoryBytes)} has room for ${most}, at ${showMemorySize(roomOfSession)} each. ` +
+    `${workers * instances} workers need max_connections = ${needed}, at ${2 * minOpen} each, with one more during a reload and a fifth for administration; ` +
+      `${showMemorySize(memoryBytes)} has room for ${available}, at ${showMemorySize(roomOfSession)} each. ` +
       'Give fewer --workers or --instances, or more --memory.',
   );
 }
 
-const roomOfSession = sessionBytes + sortsPerSession * workMem.leastBytes;
+const roomOfSession = sessionBytes + sortsPerSession * workMem.minBytes;

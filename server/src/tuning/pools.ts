@@ -11,8 +11,8 @@ export function tunePools(profile: Profile): Tuned[] {
   const { maxConnections } = planMemory(profile);
   const pools = workers * instances;
   const capacity = { name: 'the server', maxConnections, reservedByServer, reserve: undefined };
-  const wishes = (['write', 'read'] as const).map((role) => ({ role, maxOpen: guideMaxOpen, askedBy: undefined }));
-  const { maxOpen, problems } = planConnections(capacity, pools, wishes);
+  const requests = (['write', 'read'] as const).map((role) => ({ role, maxOpen: guideMaxOpen, askedBy: undefined }));
+  const { maxOpen, problems } = planConnections(capacity, pools, requests);
   const open = Math.min(maxOpen.write ?? 0, maxOpen.read ?? 0);
   if (problems.length > 0) throw new Error(`max_connections was chosen too small: ${problems.join(' ')}`);
   return [

@@ -49,7 +49,7 @@ export async function proveCrowd(system: System, options: CrowdOptions, run: Run
       `on one that is kept: ${kept}; failed: ${failed.length}`,
     violations: [
       ...failed,
-      ...(shed === 0 ? ['no connection was closed for want of room: the limit was not met'] : []),
+      ...(shed === 0 ? ['no connection was closed to make room: the limit was not met'] : []),
       ...(after.some((pid) => !workers.has(pid)) ? ['a worker was replaced'] : []),
       ...(/a worker ended/u.test(system.log) ? ['a worker ended'] : []),
     ],
