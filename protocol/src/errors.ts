@@ -15,7 +15,10 @@ export const errorCodes = {
   request_timeout: { status: 408, title: 'The request was not complete or not answered in time' },
   precondition_failed: { status: 412, title: 'It is not, or no longer, in a state that If-Match names; read it again' },
   body_too_large: { status: 413, title: 'The body is larger than the server accepts' },
-  unsupported_media_type: { status: 415, title: 'The body must be application/json, not encoded further' },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body must be application/json, or application/merge-patch+json for PATCH; not encoded further',
+  },
   expectation_failed: { status: 417, title: 'The only expectation that the server meets is 100-continue' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was sent with another body before' },
   too_many_attempts: {

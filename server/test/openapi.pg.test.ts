@@ -22,6 +22,7 @@ const Response = Type.Object({
 const Operation = Type.Object({
   operationId: Type.String(),
   description: Type.String(),
+  requestBody: Type.Optional(Type.Object({ content: Content })),
   responses: Type.Record(Type.String(), Response),
 });
 const Document = Type.Object({
@@ -159,6 +160,15 @@ test('the document describes a repeat, and a key that was used with another body
     [201, 201, 422],
   );
   for (const answer of outcomes) await assertDescribed(answer, 'create_user');
+});
+
+test('PATCH takes JSON and merge patches, and the others JSON', async () => {
+  for (const { operationId, requestBody } of await listOperations())
+    if (requestBody !== undefined) {
+      const types =
+        operationId === 'update_user' ? ['application/json', 'application/merge-patch+json'] : ['application/json'];
+      assert.deepEqual(Object.keys(requestBody.content), types, operationId);
+    }
 });
 
 test('what was not changed is a 304 with the headers that the document names, and without a body', async () => {

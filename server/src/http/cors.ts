@@ -12,6 +12,9 @@ export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders,
     maxAge: 600,
+    // `collectMethods` answers OPTIONS, preflight or not, with `Allow`.
+    strictPreflight: false,
+    preflightContinue: true,
   };
 }
 

@@ -13,6 +13,8 @@ declare module 'fastify' {
 /** The parts of a route's schema that decide which refusals are possible. */
 export interface RouteSchema {
   readonly body?: unknown;
+  /** Only that of PATCH names its types. */
+  readonly consumes?: readonly string[] | undefined;
   readonly headers?: unknown;
   readonly params?: unknown;
   readonly querystring?: unknown;
@@ -50,7 +52,11 @@ function describeStatus(status: number, codes: readonly ErrorCode[], schema: Rou
   const retryAfter = { 'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds' } };
   return {
     description: codes.map((code) => `\`${code}\`: ${errorCodes[code].title}`).join('. '),
-    headers: { ...requestId, ...(status === 503 ? retryAfter : {}) },
+    headers: {
+      ...requestId,
+      ...(status === 503 ? retryAfter : {}),
+      ...(status === 415 && schema.consumes !== undefined ? acceptPatch : {}),
+    },
     content: { 'application/problem+json': { schema: Problem, examples } },
   };
 }
@@ -58,6 +64,8 @@ function describeStatus(status: number, codes: readonly ErrorCode[], schema: Rou
 const requestId = {
   'Request-Id': { type: 'string', description: 'Finds the request in the log of the server' },
 };
+
+const acceptPatch = { 'Accept-Patch': { type: 'string', description: 'The types that PATCH accepts' } };
 
 const exampleRequestId = 'b7Qx-1c';
 

@@ -24,6 +24,7 @@ before(async () => {
   app = await createTestServer(options);
   const methods = collectMethods(app);
   app.post('/echo', { schema: { body: Type.Object({ text: Type.String() }) } }, async (request) => request.body);
+  app.patch('/patched', async (request) => request.body);
   app.get('/defect', async () => {
     throw Object.assign(new TypeError('secret inner state'), { detail: 'hunter2', where: 'hunter2' });
   });
@@ -112,9 +113,9 @@ describe('addresses and methods', () => {
   test('an unknown method of a known address is a 405 with Allow, and its body is not read', async () => {
     const answer = await app.inject({ method: 'PUT', url: '/echo', headers: json, payload: '{' });
     assert.equal(answer.statusCode, 405);
-    assert.equal(answer.headers.allow, 'POST');
+    assert.equal(answer.headers.allow, 'OPTIONS, POST');
     assert.equal(codeOf(answer), 'method_not_allowed');
-    assert.equal((await app.inject({ method: 'DELETE', url: '/busy' })).headers.allow, 'GET, HEAD');
+    assert.equal((await app.inject({ method: 'DELETE', url: '/busy' })).headers.allow, 'GET, HEAD, OPTIONS');
   });
 
   test('an address that cannot be decoded is a 400', async () => {
@@ -182,4 +183,34 @@ test('pages of allowed origins may use the API, others may not', async () => {
     'https://allowed.example',
   );
   assert.equal((await preflight('https://other.example')).headers['access-control-allow-origin'], undefined);
+});
+
+test('OPTIONS tells the methods of an address and what PATCH accepts, also where CORS is on', async () => {
+  for (const headers of [{}, { origin: 'https://allowed.example', 'access-control-request-method': 'PATCH' }]) {
+    const patched = await app.inject({ method: 'OPTIONS', url: '/patched', headers });
+    assert.deepEqual([patched.statusCode, patched.body, patched.headers.allow], [204, '', 'OPTIONS, PATCH']);
+    assert.equal(patched.headers['accept-patch'], 'application/json, application/merge-patch+json');
+    const echo = await app.inject({ method: 'OPTIONS', url: '/echo', headers });
+    assert.deepEqual([echo.statusCode, echo.headers['accept-patch']], [204, undefined]);
+  }
+});
+
+test('a merge patch is a body of PATCH, and of nothing else', async () => {
+  const payload = '{"text":"a"}';
+  const patch = async (type: string): Promise<LightMyRequestResponse> =>
+    await app.inject({ method: 'PATCH', url: '/patched', headers: { 'content-type': type }, payload });
+  for (const type of [
+    'application/json',
+    'application/merge-patch+json',
+    'Application/Merge-Patch+JSON; charset=utf-8',
+  ])
+    assert.deepEqual((await patch(type)).json(), { text: 'a' }, type);
+  for (const type of ['application/json-patch+json', 'text/plain']) {
+    const refused = await patch(type);
+    assert.equal(codeOf(refused), 'unsupported_media_type');
+    assert.equal(refused.headers['accept-patch'], 'application/json, application/merge-patch+json');
+  }
+  const posted = await send(payload, { 'content-type': 'application/merge-patch+json' });
+  assert.equal(codeOf(posted), 'unsupported_media_type');
+  assert.equal(posted.headers['accept-patch'], undefined);
 });

@@ -12,13 +12,20 @@ function decode(bytes: Buffer): string | undefined {
   }
 }
 
+const mergePatch = 'application/merge-patch+json';
+
+/** What bodies of PATCH may be: RFC 7396 for the second. Also the value of `Accept-Patch`. */
+export const patchTypes: readonly string[] = ['application/json', mergePatch];
+
 /** Bodies are JSON in valid UTF-8, and nothing else; an absent body is left to the route's schema. */
 export function acceptJsonOnly(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+  app.addContentTypeParser<Buffer>([...patchTypes], { parseAs: 'buffer' }, (request, bytes, done) => {
     const text = decode(bytes);
-    if (text === undefined) done(new AppError('malformed_json', { detail: 'The body is not valid UTF-8' }));
+    if (request.method !== 'PATCH' && request.headers['content-type']?.toLowerCase().startsWith(mergePatch) === true)
+      done(new AppError('unsupported_media_type'));
+    else if (text === undefined) done(new AppError('malformed_json', { detail: 'The body is not valid UTF-8' }));
     else if (text === '') done(null, undefined);
     else void parse(request, text, done);
   });

@@ -1,12 +1,13 @@
 import type { FastifyInstance, HTTPMethods } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';
+import { patchTypes } from './json-body.ts';
 
-const allMethods: readonly HTTPMethods[] = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE'];
+const allMethods: readonly HTTPMethods[] = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'TRACE'];
 
 /**
- * Collects the methods of every route that is added from now on. `close` adds, for each address, a route for all other
- * methods: 405 with `Allow`. Call it after the last route.
+ * Collects the methods of every route that is added from now on. `close` adds two routes for each address: one for OPTIONS, and one for
+ * all other methods, which answers 405. Both answers have `Allow`. Call it after the last route.
  */
 export function collectMethods(app: FastifyInstance): { readonly close: () => void; readonly routes: () => string[] } {
   const methods = new Map<string, Set<string>>();
@@ -19,17 +20,30 @@ export function collectMethods(app: FastifyInstance): { readonly close: () => vo
   });
   const close = (): void => {
     closed = true;
-    for (const [url, known] of methods) refuseOtherMethods(app, url, known);
+    for (const [url, known] of methods) {
+      const allow = [...known, 'OPTIONS'].toSorted().join(', ');
+      answerOptions(app, url, { allow, ...(known.has('PATCH') ? { 'accept-patch': patchTypes.join(', ') } : {}) });
+      refuseOtherMethods(app, url, { known, allow });
+    }
   };
   const routes = (): string[] =>
     [...methods].map(([url, known]) => `${[...known].filter((one) => one !== 'HEAD').join(', ')} ${url}`);
   return { close, routes };
 }
 
-function refuseOtherMethods(app: FastifyInstance, url: string, known: ReadonlySet<string>): void {
+/** Also to preflights, when @fastify/cors has added its headers. */
+function answerOptions(app: FastifyInstance, url: string, headers: Readonly<Record<string, string>>): void {
+  app.options(url, { schema: { hide: true } }, async (_request, reply) => reply.code(204).headers(headers).send());
+}
+
+interface Methods {
+  readonly known: ReadonlySet<string>;
+  readonly allow: string;
+}
+
+function refuseOtherMethods(app: FastifyInstance, url: string, { known, allow }: Methods): void {
   const others = allMethods.filter((method) => !known.has(method));
   if (others.length === 0) return;
-  const allow = [...known].toSorted().join(', ');
   app.route({
     method: others,
     url,

@@ -6,6 +6,7 @@ import { waitFor } from '../../test/wait-for.ts';
 import { Turn } from '../lib/turn.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Connections } from './connections.ts';
+import { collectMethods } from './method-not-allowed.ts';
 import type { HttpServer } from './server.ts';
 
 /** More than may always be at work. */
@@ -48,6 +49,7 @@ beforeEach(async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   finish = resolve;
   running = 0;
+  const methods = collectMethods(app);
   app.get('/stuck', async () => {
     running += 1;
     await promise;
@@ -55,6 +57,7 @@ beforeEach(async () => {
   });
   app.post('/things', async () => ({}));
   for (const url of ['/livez', '/readyz', '/health', '/metrics', '/ops', '/ops/stream']) app.get(url, async () => ({}));
+  methods.close();
   port = await listen(app);
   lines.length = 0;
   stuck = [];

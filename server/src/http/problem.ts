@@ -4,6 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../lib/app-error.ts';
 import type { RepeatedLine, RepeatLog } from '../telemetry/repeat-log.ts';
 import type { HttpObserver } from './observer.ts';
+import { patchTypes } from './json-body.ts';
 import { describeInvalid } from './request-validation.ts';
 import { problemType } from './security-headers.ts';
 
@@ -78,6 +79,7 @@ export function createErrorHandler({ failures, random, observer }: ErrorHandlerO
     observer?.requestRefused(code);
     if (status === 503) reply.header('retry-after', retryAfterSeconds(random));
     if (status === 429) reply.header('retry-after', '60');
+    if (status === 415 && request.method === 'PATCH') reply.header('accept-patch', patchTypes.join(', '));
     if (status === 408) reply.header('connection', 'close');
     await reply
       .code(status)

@@ -4,6 +4,7 @@ import { User, UserNames, UserNamesPatch, UserPageQuery, UserPath } from '@messe
 import { Type } from 'typebox';
 
 import { newToken, TokenHeaders } from '../http/consistency.ts';
+import { patchTypes } from '../http/json-body.ts';
 
 /** What an answer carries beside its body, for the reference. */
 function withHeaders<Schema extends object>(schema: Schema, others: Readonly<Record<string, string>> = {}): Schema {
@@ -114,7 +115,10 @@ export const updateUser = {
     ...changingOne,
     operationId: 'update_user',
     summary: 'Change one name or both',
-    description: 'Names that are left out stay as they are.',
+    description:
+      'Names that are left out stay as they are. As in a merge patch (RFC 7396), `null` would remove a name; both are required, so it ' +
+      'is refused.',
+    consumes: [...patchTypes],
     body: UserNamesPatch,
     response: { 200: One },
   },

@@ -85,6 +85,36 @@ describe('a user', () => {
     assert.ok(patched.updated_at > renamed.updated_at);
   });
 
+  test('is changed by a merge patch, which cannot remove a name', async () => {
+    const user = await create();
+    const patch = async (payload: string): Promise<LightMyRequestResponse> =>
+      await app().http.inject({
+        method: 'PATCH',
+        url: `${users}/${user.id}`,
+        headers: { 'content-type': 'application/merge-patch+json' },
+        payload,
+      });
+    const changed = await patch('{"last_name": " Hopper "}');
+    assert.partialDeepStrictEqual(changed.json(), { first_name: 'Ada', last_name: 'Hopper' });
+    for (const [payload, field] of [
+      ['{"last_name": null}', 'last_name'],
+      ['{"first_name": "Grace", "title": "Admiral"}', 'title'],
+      ['["Grace"]', ''],
+      ['{}', ''],
+    ] as const) {
+      const problem = problemOf(await patch(payload));
+      assert.equal(problem.code, 'invalid_request');
+      assert.ok(
+        problem.errors?.some((error) => error.field === field),
+        payload,
+      );
+    }
+    assert.deepEqual(
+      (await call('PATCH', `${users}/${user.id}`, { first_name: 'Ada' })).json<User>().last_name,
+      'Hopper',
+    );
+  });
+
   test('moves its updated_at also when the clock does not move, or was set back', async () => {
     const user = await create();
     await database().sql("update users set updated_at = now() + interval '1 hour' where id = $1", [user.id]);
