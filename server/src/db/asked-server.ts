@@ -6,15 +6,15 @@ import { readMigrationStatus, type MigrationStatus } from './migrations.ts';
 import { readFacts, type ServerFacts, type UnfitServer } from './server-facts.ts';
 import { openSession, type SessionOptions } from './session.ts';
 
-/** A server with one session, for questions about itself. Every question rejects as `pg` does. */
+/** A session for queries about one server. All of them reject as `pg` does. */
 export interface AskedServer {
-  /** Counts and sizes are to be cast to `int` or `float8`: `bigint` comes as text. */
+  /** Cast counts and sizes to `int` or `float8`: `bigint` arrives as text. */
   readonly ask: <Row extends QueryResultRow>(sql: string, values?: readonly unknown[]) => Promise<Row[]>;
   readonly facts: () => Promise<ServerFacts | UnfitServer>;
-  /** The migrations of a folder, and which of them the server's database has. */
+  /** The migrations of a folder, with their state in the server's database. */
   readonly migrations: (dir: string) => Promise<MigrationStatus[]>;
   readonly channel: Channel;
-  /** Whether a question was left without an answer: the server froze or the connection broke, and all others would be, too. */
+  /** Whether a query got no answer: the server froze or the connection broke, so further queries would fail, too. */
   readonly isLost: () => boolean;
   readonly close: () => Promise<void>;
 }
@@ -25,7 +25,7 @@ export async function openAskedServer(endpoint: Endpoint, session: SessionOption
   let isLost = false;
   const noticeLoss = async <T>(answer: Promise<T>): Promise<T> =>
     answer.catch((error: unknown) => {
-      // What the server itself says, a refusal too, is an answer.
+      // An error reported by the server is an answer, too.
       if (!(error instanceof DatabaseError)) isLost = true;
       throw error;
     });

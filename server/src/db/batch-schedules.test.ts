@@ -1,4 +1,4 @@
-/** Whatever happens in whatever order, nobody is forgotten: random schedules of calls, answers, failures and departures. */
+/** No call is lost in any order of events: random schedules of calls, answers, failures and departures. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -25,11 +25,11 @@ type Step =
   | { readonly kind: 'turn' }
   | { readonly kind: 'rejectAll' };
 
-/** A call of the schedule, and what became of it. */
+/** A call of the schedule, and its result. */
 interface Made {
   readonly letter: string;
   readonly caller: AbortController;
-  /** Statements that had been sent when it came. */
+  /** Statements sent before it arrived. */
   readonly sentBefore: number;
   outcome: string | undefined;
 }
@@ -51,7 +51,7 @@ const steps = array(
 
 const away = new Error('away');
 
-/** `P` poisons its statement; `S` is to be made alone. An answer names its statement. */
+/** `P` poisons its statement; `S` is deferred. An answer names its statement. */
 function end(sent: readonly SentStatement[], index: number): void {
   const { calls = [], answer, fail } = sent[index] ?? {};
   if (calls.includes('P')) fail?.(new Poison('P'));

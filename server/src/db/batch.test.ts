@@ -18,7 +18,7 @@ function callAll(batch: Batch<string, string>, word: string): Promise<string>[] 
   return word.split('').map(async (letter) => batch.call(letter, patient));
 }
 
-/** The errors with which calls were rejected, as words. */
+/** The errors of rejected calls, as words. */
 async function errorsOf(answers: readonly Promise<string>[]): Promise<string[]> {
   const outcomes = await Promise.allSettled(answers);
   return outcomes.map((outcome) => (outcome.status === 'rejected' ? String(outcome.reason) : 'none'));

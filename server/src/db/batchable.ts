@@ -2,8 +2,8 @@ import type { alone } from './batch.ts';
 import type { Queryable } from './statement.ts';
 
 /**
- * One kind of call, declared twice: for one call, and for many in one statement over arrays. Both give the same answers.
- * Each sends exactly one statement, before it waits for anything.
+ * One kind of call, declared twice: for one call, and for many in one statement over arrays. Both give the same
+ * results. Each sends exactly one statement, synchronously.
  */
 interface Batchable<Call, Result, Left> {
   readonly name: string;
@@ -11,24 +11,24 @@ interface Batchable<Call, Result, Left> {
   readonly many: (db: Queryable, calls: readonly Call[]) => Promise<readonly (Result | Left)[]>;
 }
 
-/** Calls with the same key get the same result from one place in the batch. */
+/** Calls with the same key share one entry in the batch and its result. */
 export interface BatchableRead<Call, Result> extends Batchable<Call, Result, never> {
-  /** Of one batch, where the answers are so large that the limit of all kinds is too much memory. */
+  /** The maximum size of a batch, if results are so large that the general limit would take too much memory. */
   readonly maxSize?: number;
   readonly keyOf: (call: Call) => string;
-  /** Whether the primary is to be asked for a second opinion, for callers whose standby may just not know yet. */
+  /** Whether the primary should be queried as well, because the standby may lack newer data. */
   readonly isDoubtful?: (result: Result) => boolean;
 }
 
 /**
- * A write of many locks with `skip locked` and answers `alone` for rows locked by another transaction, so that no batch ever
- * waits for a lock, and two of them cannot deadlock. Rows that it does not see are not there: they cost nothing more.
+ * A multi-row write uses `skip locked` and returns `alone` for rows locked by another transaction. So no batch waits
+ * for a lock, and two batches cannot deadlock. Rows that do not exist are recognised without a further statement.
  */
 export interface BatchableWrite<Call, Result> extends Batchable<Call, Result, typeof alone> {
   /**
-   * The row that a call writes, among those of all kinds; undefined when calls cannot touch the same row, or wait for a lock. While a
-   * batch with a row is in flight, further calls for it wait, and leave together. Calls for one row in one batch are made one
-   * after the other, in their order; when the row is held, all of them are `alone`.
+   * The row that a call writes, unique among all kinds; undefined when calls cannot touch the same row or wait for a
+   * lock. While a batch with a row is in flight, further calls for it wait and are sent together. Calls for one row in
+   * one batch apply in order; when the row is locked, all of them are `alone`.
    */
   readonly keyOf?: (call: Call) => string;
 }

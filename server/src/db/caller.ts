@@ -3,18 +3,18 @@ import type { Position } from './position.ts';
 
 /** Who waits for a statement, for the log. */
 export interface Asker {
-  /** Undefined when it is no request. */
+  /** Undefined outside a request. */
   readonly requestId?: string;
-  /** In hex; undefined when the request belongs to no trace. */
+  /** In hex; undefined when the request has no trace. */
   readonly traceId?: string | undefined;
 }
 
-/** What a request brings to the databases, and takes away from them. */
+/** The context of a request's database calls, and what they return to it. */
 export interface Caller extends Asker {
-  /** Aborts when the caller no longer needs the answer. */
+  /** Aborts when the answer is no longer needed. */
   readonly lifetime: Lifetime;
-  /** What the client has seen: its reads are at least that fresh. Undefined for clients that do not carry a token. */
+  /** What the client has seen: its reads must be at least that fresh. Undefined for clients without a token. */
   readonly token: Position | undefined;
-  /** What the client will have seen with the answer; undefined when nothing has to be remembered. */
+  /** What the client will have seen with the answer; undefined when there is no new token. */
   seen: Position | undefined;
 }

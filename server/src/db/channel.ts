@@ -2,7 +2,7 @@ import { TLSSocket } from 'node:tls';
 
 import { socketOf } from './connection.ts';
 
-/** The way to whoever answers: the server, or a pooler before it. */
+/** The connection to the server, or to a pooler before it. */
 export interface Channel {
   /** Undefined for a Unix socket. */
   readonly address: string | undefined;
@@ -12,11 +12,11 @@ export interface Channel {
 
 interface Tls {
   readonly protocol: string;
-  /** When the certificate of the other end, or one that vouches for it, ceases to be valid; undefined when it sent none. */
+  /** When the peer's certificate, or one in its chain, expires; undefined when it sent none. */
   readonly endsMs: number | undefined;
 }
 
-/** Of an open session. */
+/** The channel of an open session. */
 export function channelOf(client: object): Channel {
   const socket = socketOf(client);
   return { address: socket?.remoteAddress, tls: socket instanceof TLSSocket ? tlsOf(socket) : undefined };
@@ -25,7 +25,7 @@ export function channelOf(client: object): Channel {
 function tlsOf(socket: TLSSocket): Tls {
   const ends: number[] = [];
   let issued: string | undefined;
-  // A root vouches for itself.
+  // A root is its own issuer.
   for (let one = socket.getPeerX509Certificate(); one !== undefined; one = one.issuerCertificate) {
     if (one.fingerprint256 === issued) break;
     issued = one.fingerprint256;

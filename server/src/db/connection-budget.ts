@@ -1,53 +1,59 @@
 import type { Role } from './pool.ts';
 
-/** What one worker would like to open to one server. */
+/** The pool that one worker requests on one server. */
 export interface PoolWish {
   readonly role: Role;
   readonly maxOpen: number;
-  /** Who asked for this number, e.g. `DB_WRITE_MAX_OPEN_CONNS`; undefined when it is only the default. */
+  /** The option that set the number, such as `DB_WRITE_MAX_OPEN_CONNS`; undefined for the default. */
   readonly askedBy: string | undefined;
 }
 
-/** One server, the pools of one worker to it, and how many connections it can give. */
+/** One server, and the number of its connections. */
 export interface ServerCapacity {
   readonly name: string;
   readonly maxConnections: number;
-  /** Kept by PostgreSQL for superusers and reserved roles. */
+  /** Reserved by PostgreSQL for superusers and reserved roles. */
   readonly reservedByServer: number;
-  /** Kept by us for replication, monitoring, administration; default: a fifth of `maxConnections`, as in the guide. */
+  /**
+   * Reserved by us for replication, monitoring and administration; default: a fifth of `maxConnections`, as in the
+   * guide.
+   */
   readonly reserve: number | undefined;
 }
 
-/** Connections without which a worker's pool cannot do its work: one to a standby is the watch's own. */
+/** The minimum for a worker's pool: one connection to a standby is its probe's. */
 export const leastOpen: Readonly<Record<Role, number>> = { write: 1, read: 2 };
 
-/** Of the supervisor to each server, for PostgreSQL's own numbers and for its role: a part of the reserve, which is never less. */
+/** The supervisor's connections to each server, for statistics and the role: part of the reserve. */
 export const metricsConnections = 2;
 
 export interface ConnectionBudget {
   /** Connections for one worker's pool of each role. */
   readonly maxOpen: Partial<Record<Role, number>>;
-  /** What had to give way, for the operator. */
+  /** What was reduced, for the operator. */
   readonly notes: readonly string[];
-  /** Numbers that somebody asked for, and that fit except during a reload. */
+  /** Explicit numbers that fit except during a reload. */
   readonly reloadNotes: readonly string[];
-  /** Why it cannot work; empty when it does. */
+  /** Why the pools cannot fit; empty when they do. */
   readonly problems: readonly string[];
 }
 
-/** Connections of one worker to the write server, and to each read server: the least of all plans, because the pools are alike. */
+/**
+ * Connections of one worker to the write server, and to each read server: the minimum of all plans, because all pools
+ * of a role have the same size.
+ */
 export function openOf(plans: readonly Pick<ConnectionBudget, 'maxOpen'>[]): Record<Role, number> {
   const least = (role: Role): number => Math.min(...plans.map((one) => one.maxOpen[role] ?? Number.POSITIVE_INFINITY));
   return { write: least('write'), read: least('read') };
 }
 
 /**
- * Fits the pools of all workers into what a server can give:
- * `max open × workers × roles ≤ max_connections − reserved`. Defaults shrink to fit; numbers that somebody asked for
- * are refused instead, with the arithmetic. The guide's own numbers (8 workers × 100 into 500) do not fit.
+ * Fits the pools of all workers into a server: `max open × workers × roles ≤ max_connections − reserved`. Defaults
+ * shrink to fit; explicit numbers that do not fit are refused, with the calculation. The guide's own numbers (8 workers
+ * × 100 into 500) do not fit.
  *
- * During a reload `workersAtReload` run, one more than usual: its connections come out of the reserve, but for those of the
- * supervisor.
+ * During a reload `workersAtReload` run, one more than usual: its connections come out of the reserve, except those of
+ * the supervisor.
  */
 export function planConnections(
   server: ServerCapacity,

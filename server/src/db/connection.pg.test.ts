@@ -14,7 +14,7 @@ async function running(): Promise<number> {
   return await countRunning(database, 'select pg_sleep', 'read');
 }
 
-/** The standby on a TCP port: `join` decides what becomes of a connection. */
+/** The standby on a TCP port; `join` controls each connection. */
 async function onTcp(join: (socket: Socket, toServer: () => Socket) => void): Promise<Server & { port: number }> {
   const { host, port } = database().endpoints.read;
   const proxy = createServer({ allowHalfOpen: true }, (socket) => {
@@ -41,7 +41,7 @@ test(
     const [frozen] = await pool.query(pid, []);
     assert(frozen);
     const thaw = (): boolean => process.kill(frozen.pid, 'SIGCONT');
-    const thawing = setTimeout(thaw, 5_000); // All tests share this server: it must come back whatever happens here.
+    const thawing = setTimeout(thaw, 5_000); // All tests share this server, so it must always be resumed.
     t.after(() => {
       clearTimeout(thawing);
       thaw();
@@ -64,7 +64,7 @@ test('a read is cancelled on a server behind TCP, too', async (t) => {
   await waitFor('the read to end on the server', async () => (await running()) === 0, 2_000);
 });
 
-/** Cancels a read on a server that has stopped to take cancels; ends what still runs there. */
+/** Cancels a read on a server that does not accept CancelRequests; ends the remaining statement. */
 async function cancelInVain(proxy: { readonly port: number }, stopTaking: () => void): Promise<void> {
   const endpoint = { ...database().endpoints.read, host: '127.0.0.1', port: proxy.port };
   const pool = open('read', { endpoint });
@@ -95,7 +95,7 @@ test('a cancel that is never answered is not waited for', { timeout: 15_000 }, a
     isTaking = false;
   });
   assert.equal(unanswered.length, 1);
-  // Its end alone is heard at once; only that it is gone makes writing to it fail.
+  // A FIN alone arrives at once; only a write reveals that the peer is gone.
   const isGone = (socket: Socket): boolean => {
     socket.write('late');
     return socket.destroyed;

@@ -17,33 +17,33 @@ import { watchServers } from './watched-servers.ts';
 import { Writes } from './writes.ts';
 
 export interface DatabasesOptions {
-  /** To the primary, wherever it is; `endpoint` is where it was found. */
+  /** The pool to the primary; `endpoint` is where it was found. */
   readonly write: PoolOptions<'write'>;
   readonly otherWrites: readonly Endpoint[];
   /** The database cluster; default: that of the first primary found. */
   readonly systemIdentifier?: string | undefined;
   /** Whether writes are admitted before `topology.openForWrites`; default: yes. */
   readonly isOpenForWrites?: boolean;
-  /** One for each standby, each with two connections at least. */
+  /** One per standby, each with at least two connections. */
   readonly reads: readonly PoolOptions<'read'>[];
-  /** Of reads, wherever they are made. */
+  /** The deadline of reads, on any server. */
   readonly readTimeoutMs: number;
   readonly batching: boolean;
-  /** A standby that is further behind is left out. In ms. */
+  /** A standby with more lag gets no reads. */
   readonly maxLagMs: number;
 }
 
-/** One worker's way to the primary and the standbys. */
+/** One worker's access to the primary and the standbys. */
 export interface Databases {
   readonly reads: Reads;
   readonly writes: Writes;
-  /** Who is the primary. */
+  /** Knows which server is the primary. */
   readonly topology: Topology;
   readonly writePool: Pool<'write'>;
   /** In the order of the standbys. */
   readonly readPools: readonly Pool<'read'>[];
   readonly standbys: Standbys;
-  /** All of them, for those who watch. */
+  /** All pools, for monitoring. */
   readonly pools: readonly Pool[];
   readonly batches: readonly BatchLoads[];
   /** Closes the pools; call it when the last call is answered. */
@@ -51,21 +51,21 @@ export interface Databases {
 }
 
 /**
- * Statements of one kind that one worker has in flight: one that runs, and one on its way. More make the batches smaller,
- * and PostgreSQL is busy with two already.
+ * Statements in flight per kind and worker: one that runs, and one in transit. More would make batches smaller, and two
+ * already keep PostgreSQL busy.
  */
 const maxInFlight = 2;
 
 /**
- * Of one batch. A turn of a worker with too much to do takes so long that two batches per turn are all that gets done: small
- * ones would be what it can do.
+ * The maximum of calls per batch. An overloaded worker sends about two batches per event-loop turn, and turns are long,
+ * so small batches would limit its throughput.
  */
 const maxSize = 512;
 
-/** Of the connections to the primary, for writes that wait for a row locked by another transaction. */
+/** The share of connections to the primary for writes that wait for a row locked by another transaction. */
 const shareOfAlone = 1 / 4;
 
-/** How long a read waits for a standby that is about to have what its token asks for. */
+/** How long a read waits for a standby that is about to replay its token's position. */
 const maxCatchUpMs = 20;
 
 /** What a worker's way to the databases needs. */
@@ -74,7 +74,7 @@ export interface DatabasesServices extends PoolServices {
   readonly traces?: StatementTraces | undefined;
 }
 
-/** Resolves, within a second, when each server was asked; rejects never: servers may be away. */
+/** Resolves within a second, when each server was queried; never rejects: servers may be unavailable. */
 export async function openDatabases(options: DatabasesOptions, services: DatabasesServices): Promise<Databases> {
   const { write, batching, maxLagMs, readTimeoutMs } = options;
   const { topology, serverOf } = watchServers(
@@ -141,13 +141,13 @@ function limitsOf({ maxOpen, maxWaiting, statementTimeoutMs }: PoolOptions, batc
   };
 }
 
-/** One connection to each server is that of its probe: a server whose other connections are all busy is not away. */
+/** One connection to each server belongs to its probe: a busy pool does not mean an unavailable server. */
 function withoutProbe(maxOpen: number): number {
   return Math.max(1, maxOpen - 1);
 }
 
 /**
- * What moves the pool of the primary to where the primary is, and notes how far it has got. Calls that were sent to an old
+ * Moves the pool of the primary to the current primary, and records the primary's position. Calls sent to an old
  * primary reject at once.
  */
 function primaryFollower(topology: Topology, pool: Pool<'write'>, log: PrimaryLog): () => void {
@@ -200,7 +200,7 @@ function openStandby(
   return { standby, pool, follow };
 }
 
-/** Why a new connection leads to another server than the one that is known; undefined when it does not. */
+/** Why a new connection leads to another server than expected; undefined when it does not. */
 function strangerOf(status: ServerStatus, known: ServerStatus | undefined): string | undefined {
   return known === undefined || areOneServer(status, known) ? undefined : 'it is another server than before';
 }

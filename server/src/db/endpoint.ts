@@ -1,6 +1,9 @@
 import type { ConnectionOptions } from 'node:tls';
 
-/** Where a PostgreSQL server listens and who we are there. `host` is a host name or the absolute folder of a Unix socket. */
+/**
+ * Where a PostgreSQL server listens, and our credentials. `host` is a host name or the absolute folder of a Unix
+ * socket.
+ */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
@@ -8,19 +11,19 @@ export interface Endpoint {
   readonly password?: string;
   readonly database: string;
   readonly tls?: ConnectionOptions;
-  /** `synchronous_commit` of our sessions; undefined leaves it to the server. */
+  /** `synchronous_commit` of our sessions; undefined keeps the server's. */
   readonly synchronousCommit?: 'on' | 'off';
 }
 
-/** `write` is the primary; `reads` are standbys of it, at least one, or the primary again. */
+/** `write` is the primary; `reads` are its standbys, at least one, or the primary again. */
 export interface Endpoints {
   readonly write: Endpoint;
   readonly reads: readonly Endpoint[];
-  /** Where else the primary may be after a failover. None when the databases are embedded. */
+  /** Other places of the primary after a failover. None for embedded databases. */
   readonly otherWrites?: readonly Endpoint[];
 }
 
-/** A primary and one standby of it. */
+/** A primary and its standby. */
 export interface EndpointPair {
   readonly write: Endpoint;
   readonly read: Endpoint;
@@ -30,7 +33,7 @@ export function listOf({ write, read }: EndpointPair): Endpoints {
   return { write, reads: [read] };
 }
 
-/** `host:port`, for people. */
+/** `host:port`, for messages. */
 export function placeOf({ host, port }: Endpoint): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

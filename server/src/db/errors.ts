@@ -3,11 +3,10 @@ import { DatabaseError } from 'pg';
 import { AppError } from '../lib/app-error.ts';
 
 /**
- * What a failed statement means to the caller. SQLSTATE classes: PostgreSQL manual, appendix A.
- * 08 connection, 53 insufficient resources, 57P* shutdown, crash, starting up, 25P03 an idle transaction that the server
- * ended; 25006 a write that met a server which has become read-only; 40001 on a standby is a conflict with replay, and there
- * is nothing wrong with the request. 57014, 55P03 and 25P04 end a statement for its time: by its deadline, by that for a
- * lock, by that of its transaction.
+ * What a failed statement means to the caller. SQLSTATE (PostgreSQL manual, appendix A): class 08 connection; 53
+ * insufficient resources; 57P* shutdown, crash, starting up; 25P03 an idle transaction that the server ended; 25006 a
+ * write to a server that became read-only; 40001 on a standby: a conflict with replay, for which the request is not to
+ * blame. 57014, 55P03 and 25P04 are time-outs: of the statement, of a lock, of the transaction.
  */
 export type FailureKind = 'unavailable' | 'cancelled' | 'statement';
 
@@ -26,11 +25,11 @@ const socketErrors = new Set([
   'ENFILE',
 ]);
 
-/** `pg` gives its own errors about a connection no code, only these words. */
+/** `pg`'s own connection errors have no code, only these messages. */
 const connectionWords =
   /^(connection terminated|timeout expired|timeout exceeded|client has encountered a connection error|client was closed)/iu;
 
-/** What `pg` says of a connection that had ended before: the statement never left. */
+/** `pg`'s messages for a connection that had ended before: the statement was never sent. */
 const neverSentWords = /^client (has encountered a connection error|was closed)/iu;
 
 const unavailableStates = /^(08|53|57P0[1235]|25006|25P03|40001)/u;
@@ -47,47 +46,47 @@ export function classifyFailure(error: unknown): FailureKind {
   return connectionWords.test(error.message) ? 'unavailable' : 'statement';
 }
 
-/** 22 data, 23 constraints, 44 check option, 54 too large, P0 what a trigger raises. */
+/** 22 data, 23 constraints, 44 check option, 54 too large, P0 raised by a trigger. */
 const statesOfCalls = /^(22|23|44|54|P0)/u;
 
-/** A batch needs more temporary files than `temp_file_limit` allows; a part of it may not. */
+/** The batch needs more temporary files than `temp_file_limit` allows; a part of it may not. */
 const tooLargeTogether = '53400';
 
-/** Whether it was what the statement was given that made it fail: a part of its calls may succeed here. */
+/** Whether the arguments of the statement made it fail: a part of its calls may succeed. */
 export function isFaultOfCalls(error: unknown): boolean {
   const cause = error instanceof AppError ? error.cause : error;
   if (!(cause instanceof DatabaseError)) return false;
   return cause.code === tooLargeTogether || statesOfCalls.test(cause.code ?? '');
 }
 
-/** Whether another server may do what this one, a standby, has failed to do. What is late here would be later there. */
+/** Whether another server may succeed where this standby failed. A time-out would only be later there. */
 export function isFaultOfStandby(error: unknown): boolean {
   if (error instanceof AppError) return error.code === 'database_unavailable';
   return error instanceof DatabaseError && !isFaultOfCalls(error);
 }
 
-/** Whether a server refused to write because it is read-only or a standby: nothing was written. */
+/** Whether a server refused a write because it is read-only or a standby: nothing was written. */
 export function isReadOnlyRefusal(error: unknown): boolean {
   const cause = error instanceof AppError ? error.cause : error;
   return cause instanceof DatabaseError && cause.code === '25006';
 }
 
 /**
- * Whether a server that answers refuses a new connection, for its credentials or for want of room (SQLSTATE 28 and 53). Its open
- * connections go on.
+ * Whether a running server refuses a new connection, for its credentials or lack of connections (SQLSTATE 28 and 53).
+ * Open connections continue to work.
  */
 export function isRefusedConnection(error: unknown): boolean {
   return error instanceof DatabaseError && /^(28|53)/u.test(error.code ?? '');
 }
 
-/** What says that the server may be gone or another one: no connection, the end of one, or that it is read-only. */
+/** Whether the server may be gone or replaced: no connection, a lost one, or a read-only server. */
 export function isFailureOfServer(error: unknown): boolean {
   if (!(error instanceof AppError) || error.code !== 'database_unavailable') return false;
   const { cause } = error;
   return !(cause instanceof DatabaseError) || /^(08|57P0|25006)/u.test(cause.code ?? '');
 }
 
-/** Turns a failure of the driver into a refusal where the request is not to blame; other errors stay what they are. */
+/** Converts a driver's failure to a refusal if the request is not to blame; returns other errors unchanged. */
 export function toAppError(error: unknown): unknown {
   switch (classifyFailure(error)) {
     case 'unavailable':
@@ -100,8 +99,8 @@ export function toAppError(error: unknown): unknown {
 }
 
 /**
- * How something that commits has failed, once it was sent: with `outcome_unknown` when nobody said that nothing was
- * written, because the connection ended before an answer came. Other errors stay what they are.
+ * The failure of a commit that was sent: `outcome_unknown` if the connection ended before an answer, so it may have
+ * been written. Returns other errors unchanged.
  */
 export function withOutcome(error: unknown): unknown {
   const cause = error instanceof AppError ? error.cause : error;
@@ -111,14 +110,14 @@ export function withOutcome(error: unknown): unknown {
 }
 
 /**
- * A pooler says 08 when it lost the server behind it, and a server that panics may have been writing its log. The severity
- * comes in the language of `lc_messages`; the source file does not.
+ * A pooler reports class 08 when it lost its server, and a server that panics may have written its WAL. The severity is
+ * in the language of `lc_messages`; the source file is not.
  */
 function isOfCommit({ code, severity, file }: DatabaseError): boolean {
   return code?.startsWith('08') === true || severity === 'PANIC' || file === 'xlog.c';
 }
 
-/** One line for an operator, without what users typed: PostgreSQL's message and code, or the socket's. */
+/** One line for an operator, without user input: PostgreSQL's message and code, or the socket's. */
 export function describeFailure(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return describeFailure(error.errors[0]);
   if (!(error instanceof Error)) return 'unknown error';
@@ -126,10 +125,10 @@ export function describeFailure(error: unknown): string {
   return `${error.message}${error.message.includes(code.slice(2, -1)) ? '' : code}`;
 }
 
-/** Codes of OpenSSL and Node, and what the driver says of a server without TLS. */
+/** Codes of OpenSSL and Node, and the driver's message about a server without TLS. */
 const tlsSigns = /CERT|SELF_SIGNED|UNABLE_TO|ERR_SSL|ERR_TLS|does not support SSL/u;
 
-/** Why a command has no use of a database, such as a wrong password or no connection; undefined for other errors. */
+/** Why a command cannot use a database, such as a wrong password or no connection; undefined for other errors. */
 export function describeRefusal(error: unknown): string | undefined {
   if (error instanceof DatabaseError) return `The database refuses: ${describeFailure(error)}`;
   const failure = describeFailure(error);

@@ -1,4 +1,4 @@
-/** What a worker does when the role of its servers changes, on a pair of its own. */
+/** What a worker does when its servers change roles, on its own pair. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
@@ -66,7 +66,7 @@ async function makeReadOnly(server: TestServer, isReadOnly: boolean): Promise<vo
   await server.sql('select pg_reload_conf()');
 }
 
-/** As the applications of our pools see it: which of their sessions are open on a server. */
+/** The open sessions of a pool's application on a server. */
 async function sessionsOf(server: TestServer): Promise<number> {
   const rows = await server.sql<{ n: number }>(
     `select count(*)::int as n from pg_stat_activity
@@ -90,7 +90,7 @@ test('while the primary is read-only nothing is written and the server is not re
 
 test('a write that meets a read-only session is made again over a new connection', async () => {
   const written = await create();
-  // Only the sessions that are open now: what the topology knows of the server does not change.
+  // Only the sessions that are open now: the topology's knowledge of the server does not change.
   const { writePool } = app.databases;
   await writePool.query({ name: 'test.read_only', text: 'set default_transaction_read_only = on' }, []);
   assert.equal((await create()).status, 201);

@@ -17,7 +17,7 @@ const never = async (): Promise<never> => Promise.withResolvers<never>().promise
 const silent: Queryable = { query: never };
 const rename = statement<{ id: string }, [id: string]>('test.rename', 'update');
 
-/** Of one row, so that calls with the same id follow one another. */
+/** With one row as key, so calls with the same id are sequential. */
 const renaming: BatchableWrite<string, string | undefined> = {
   name: 'test.rename',
   keyOf: (id) => id,

@@ -1,13 +1,13 @@
-/** Which server it is, in its own words. */
+/** The identity of a server, as it reports it. */
 export interface Identity {
-  /** Made by initdb: a standby has that of its primary, and so has a copy that was promoted. */
+  /** Made by initdb: a standby has that of its primary, also after a promotion. */
   readonly systemIdentifier: string;
-  /** With the system identifier, tells a running server from every other one. */
+  /** With the system identifier, unique to a running server. */
   readonly startedAt: string;
   readonly inRecovery: boolean;
 }
 
-/** Of a `select`. Times are UTC in our sessions, so two servers tell the same one alike. */
+/** Columns of a `select`. Our sessions use UTC, so two servers format the same time alike. */
 export const identityColumns = `
   (select system_identifier::text from pg_control_system()) as "systemIdentifier",
   pg_postmaster_start_time()::text as "startedAt",
@@ -18,7 +18,9 @@ export function areOneServer(one: Identity, other: Identity): boolean {
   return one.systemIdentifier === other.systemIdentifier && one.startedAt === other.startedAt;
 }
 
-/** Why this server cannot answer for that primary, as the end of a sentence; undefined when it follows it, or is it. */
+/**
+ * Why this server is not a standby of that primary, as the end of a sentence; undefined when it follows it, or is it.
+ */
 export function strangenessOf(read: Identity, write: Identity): string | undefined {
   if (read.systemIdentifier !== write.systemIdentifier)
     return 'is not a standby of the write server: it is another database cluster';
@@ -26,7 +28,7 @@ export function strangenessOf(read: Identity, write: Identity): string | undefin
   return 'is a copy of the write server that follows it no more: it has been promoted';
 }
 
-/** The same, of servers on known timelines: a promotion begins a new one, and only those that follow it are on it. */
+/** The same with timelines: a promotion begins a new one, and only its followers are on it. */
 export function misfitOf(read: Identity & OnTimeline, write: Identity & OnTimeline): string | undefined {
   if (!read.inRecovery && read.timeline < write.timeline) return 'is the primary of before a failover';
   const strangeness = strangenessOf(read, write);

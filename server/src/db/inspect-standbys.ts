@@ -3,8 +3,9 @@ import { findSettingProblems, findTwins, type InspectedRead, isServable, readFac
 import { withClient, type SessionOptions } from './session.ts';
 
 /**
- * The standbys that could be read from while the primary is away: those that answer, when all of them belong to one cluster and
- * fit together. Empty when there are none, or when something about them has to be judged with the primary. Never rejects.
+ * The standbys that can serve reads while the primary is unavailable: those that answer, if all of them belong to one
+ * cluster and are consistent. Empty when there are none, or when a problem can only be judged with the primary. Never
+ * rejects.
  */
 export async function inspectStandbys(
   { reads }: Endpoints,

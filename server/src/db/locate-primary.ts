@@ -5,21 +5,21 @@ import { classifyFailure, describeFailure } from './errors.ts';
 import { serverStatus, type ServerStatus } from './position.ts';
 import { withClient, type SessionOptions } from './session.ts';
 
-/** None of several servers takes writes now: a failover is under way, or they are not up yet. */
+/** None of several servers accepts writes now: a failover is in progress, or they are not up yet. */
 export class NoPrimaryError extends OperatorError {
   override readonly name = 'NoPrimaryError';
 }
 
-/** A server that may be the primary, and what it said. */
+/** A candidate and its answer. */
 interface Answer {
   readonly endpoint: Endpoint;
   readonly outcome: PromiseSettledResult<ServerStatus>;
 }
 
 /**
- * The same endpoints with the primary as `write`: of the servers that take writes, the one on the newest timeline. A single
- * candidate is returned unasked. Rejects with `NoPrimaryError`, or as `pg` does when a server refuses us and none is the
- * primary.
+ * The same endpoints with the primary as `write`: of the writable servers, the one on the newest timeline. A single
+ * candidate is returned without a query. Rejects with `NoPrimaryError`, or as `pg` does when a server refuses us and
+ * none is the primary.
  */
 export async function locatePrimary(endpoints: Endpoints, session: SessionOptions): Promise<Endpoints> {
   const { write, otherWrites = [] } = endpoints;

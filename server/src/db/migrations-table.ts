@@ -2,10 +2,10 @@ import { DatabaseError, escapeIdentifier, type Client } from 'pg';
 
 import { OperatorError } from '../lib/operator-error.ts';
 
-/** Lists what is applied, in the schema where the tables are. */
+/** Lists the applied migrations, in the schema of the tables. */
 export const migrationsTable = 'migrations';
 
-/** Sessions look nowhere else (db/session.ts). */
+/** The `search_path` of our sessions (db/session.ts). */
 const schema = 'public';
 
 const tablesSql = `
@@ -14,17 +14,18 @@ const tablesSql = `
   from pg_class c join pg_namespace n on n.oid = relnamespace
   where relname = $1 and relkind in ('r', 'p', 'v', 'f') and nspname !~ '^pg_' order by 1`;
 
-/** A table that has the name of ours. */
+/** A table with the name of ours. */
 interface Candidate {
   readonly schema: string;
   readonly isReadable: boolean;
-  /** Whether it has the columns of ours. */
+  /** Whether it has the same columns. */
   readonly isAlike: boolean;
 }
 
 /**
- * The names of the applied migrations, in order; none in a database without our tables. Rejects with `OperatorError` when our
- * tables are in another schema, where a migration would make them a second time, or when the table is of another program.
+ * The names of the applied migrations, in order; none in a database without our tables. Rejects with `OperatorError`
+ * when our tables are in another schema, where a migration would create them again, or when the table belongs to
+ * another program.
  */
 export async function readApplied(client: Client, known: readonly string[]): Promise<string[]> {
   const { rows: candidates } = await client.query<Candidate>(tablesSql, [migrationsTable]);
@@ -58,7 +59,7 @@ function isOfOthers(reason: string): OperatorError {
 
 const rightsSql = `select coalesce(has_schema_privilege(to_regnamespace($1), 'create'), false) as "mayCreate", quote_ident(current_user) as "role"`;
 
-/** Rejects with `OperatorError` when our role may not make tables where sessions look for them. */
+/** Rejects with `OperatorError` when our role may not create tables in that schema. */
 export async function assertMayCreate(client: Client): Promise<void> {
   const { rows } = await client.query<{ mayCreate: boolean; role: string }>(rightsSql, [schema]);
   const [right] = rows;
@@ -71,7 +72,7 @@ export async function assertMayCreate(client: Client): Promise<void> {
 
 const duplicateTable = '42P07';
 
-/** What a failed migration means, where the operator can change it. */
+/** An `OperatorError` for a failed migration if the operator can fix the cause; else the error unchanged. */
 export function explainMigration(error: unknown): unknown {
   return error instanceof DatabaseError && error.code === duplicateTable ? isOfOthers(error.message) : error;
 }

@@ -9,7 +9,7 @@ import type { Endpoint } from './endpoint.ts';
 import { assertMayCreate, explainMigration, migrationsTable, readApplied } from './migrations-table.ts';
 import { withClient } from './session.ts';
 
-/** Where migrations run: one session, no deadline for its statements. */
+/** Where migrations run: one session, without statement deadlines. */
 export interface MigrationTarget {
   readonly endpoint: Endpoint;
   readonly dir: string;
@@ -28,8 +28,8 @@ export async function migrationStatus(target: MigrationTarget): Promise<Migratio
 }
 
 /**
- * Applies what is pending, all in one transaction, under an advisory lock, so that servers that start together
- * wait for one another. Resolves with the names that were applied. Rejects with `OperatorError` behind a pooler.
+ * Applies pending migrations in one transaction, under an advisory lock, so servers that start concurrently wait for
+ * one another. Resolves with their names. Rejects with `OperatorError` behind a pooler.
  */
 export async function migrateUp(target: MigrationTarget): Promise<string[]> {
   return await session(target, async (client) => {
@@ -39,7 +39,7 @@ export async function migrateUp(target: MigrationTarget): Promise<string[]> {
   });
 }
 
-/** Takes back the newest `count` migrations. Resolves with their names. */
+/** Reverts the newest `count` migrations. Resolves with their names. */
 export async function migrateDown(target: MigrationTarget, count: number): Promise<string[]> {
   return await session(target, async (client) => {
     await readMigrationStatus(client, target.dir);
@@ -49,7 +49,7 @@ export async function migrateDown(target: MigrationTarget, count: number): Promi
 
 const migrationTemplate = '-- Up Migration\n\n\n-- Down Migration\n\n';
 
-/** Writes an empty migration with the next number. Resolves with its path. */
+/** Creates an empty migration with the next number. Resolves with its path. */
 export async function makeMigration(dir: string, title: string): Promise<string> {
   const slug = title
     .trim()
@@ -107,9 +107,9 @@ async function run(
 ): Promise<string[]> {
   await refusePooler(client);
   await assertMayCreate(client);
-  // The standby may come only later, and a schema that it lacks after a failover is made by the next start.
+  // The standby may come up later, and the next start would migrate a schema lost in a failover again.
   await client.query('set synchronous_commit = local');
-  // Loaded only when there is something to migrate: a start with nothing pending need not wait for it.
+  // Loaded only if there is something to migrate, to keep other starts fast.
   const { runner } = await import('node-pg-migrate');
   const done = await runner({
     dbClient: client,
@@ -132,8 +132,8 @@ async function run(
 }
 
 /**
- * A pooler gives each statement another session of the server: the lock would be taken in one and asked back in another,
- * which keeps it. It greets with a process id of its own making, which is how it is known.
+ * A pooler may run each statement in another session of the server: the lock would be taken in one, and released in
+ * another. It is recognised by its greeting, which has a process id of its own.
  */
 async function refusePooler(client: Client): Promise<void> {
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');

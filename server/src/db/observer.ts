@@ -5,14 +5,17 @@ export interface EndedStatement {
   readonly pool: Role;
   /** The statement's name, never its text or values. */
   readonly name: string;
-  /** By the pool's clock. From handing it to the connection; those that were sent behind others wait for them. */
+  /**
+   * By the pool's clock. From handing it to the connection; pipelined statements include the wait for those before
+   * them.
+   */
   readonly beganMs: number;
   readonly durationMs: number;
-  /** What was left of its call's time when it began. */
+  /** The remaining time of its call when it began. */
   readonly deadlineMs: number;
-  /** Calls that it made; 1 when it was not a batch's. */
+  /** The number of its calls; 1 outside a batch. */
   readonly batchSize: number;
-  /** Whose call came first of them; undefined when nobody in particular waits. */
+  /** The caller of the first of them; undefined without one. */
   readonly asker?: Asker | undefined;
   readonly failed: boolean;
 }
@@ -21,7 +24,7 @@ interface SentBatch {
   readonly pool: Role;
   /** The kind of call. */
   readonly name: string;
-  /** Calls in it; those that share one place are one. */
+  /** Distinct calls; merged ones count once. */
   readonly size: number;
   /** Of the call that waited longest. */
   readonly waitMs: number;
@@ -33,17 +36,17 @@ export interface EndedWait {
 }
 
 /**
- * Is told what the database engine does, while it does it. Called on the hot path: an observer is quick, never throws and
- * keeps nothing of what it is given.
+ * Observes the database engine. Called on the hot path: observers must be fast, must not throw, and must not keep their
+ * arguments.
  */
 export interface DbObserver {
   statementEnded(statement: EndedStatement): void;
   batchSent(batch: SentBatch): void;
-  /** A call found all connections lent out, and has got one now, was refused, or has left. */
+  /** A call that found all connections in use has got one, was refused, or has left. */
   waitEnded(wait: EndedWait): void;
 }
 
-/** Several as one; undefined when there is nobody to tell, which costs nothing. */
+/** Combines observers; undefined without any, which costs nothing. */
 export function observeDbBy(observers: readonly Partial<DbObserver>[]): DbObserver | undefined {
   if (observers.length === 0) return undefined;
   return {

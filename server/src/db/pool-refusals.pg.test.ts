@@ -1,4 +1,4 @@
-/** What a pool does when its server refuses further connections, while those that are open work. */
+/** A pool whose server refuses further connections, while open ones work. */
 import assert from 'node:assert/strict';
 import { afterEach, before, test } from 'node:test';
 

@@ -46,7 +46,7 @@ describe('connections', () => {
   test('tell the server their deadlines, which it keeps also when we are gone', async () => {
     await database().sql(`do $$ begin
       execute format('alter database %I set idle_in_transaction_session_timeout = 0', current_database());
-    end $$`); // The embedded servers have one of their own.
+    end $$`); // The embedded servers have their own.
     const setting = statement<{ ms: string }, [name: string]>(
       'test.setting',
       'select setting as ms from pg_settings where name = $1',
@@ -123,7 +123,7 @@ describe('connections', () => {
     const failing = pool.transaction(async (tx) => {
       const [row] = await tx.query(pid, []);
       await database().sql('select pg_terminate_backend($1, 5000)', [row?.pid]);
-      await database().sql('select 1'); // What the server said to us before it closed has arrived by now.
+      await database().sql('select 1'); // By now, the server's message before the close has arrived.
       await tx.query(one, []);
     });
     await assert.rejects(failing, refusedWith('database_unavailable'));

@@ -23,20 +23,20 @@ export interface PoolOptions<R extends Role = Role> {
   readonly role: R;
   readonly endpoint: Endpoint;
   readonly applicationName: string;
-  /** Most connections at once, and how many of them stay when there is nothing to do. */
+  /** Maximum of open connections, and of idle ones. */
   readonly maxOpen: number;
   readonly maxIdle: number;
-  /** Most calls that wait for a connection; one more is refused with `pool_exhausted`. */
+  /** Maximum of calls that wait for a connection; further ones are refused with `pool_exhausted`. */
   readonly maxWaiting: number;
-  /** A connection is replaced after this long, less up to a tenth at random, so that not all go at once. */
+  /** A connection is replaced after this long, less up to a tenth at random, so that they do not expire together. */
   readonly lifetimeMs: number;
   readonly idleTimeMs: number;
   readonly connectTimeoutMs: number;
-  /** For a call as a whole: waiting for a connection counts. */
+  /** For a whole call, including the wait for a connection. */
   readonly statementTimeoutMs: number;
-  /** Whether PostgreSQL keeps parsed statements by their names; not behind a pooler that does not. */
+  /** Whether PostgreSQL keeps parsed statements by name; false behind a pooler without support. */
   readonly prepare: boolean;
-  /** Whether each statement gets a transaction of its own, begun and committed; only to measure what that costs. */
+  /** Whether each statement gets its own explicit transaction; only to measure its cost. */
   readonly wrap: boolean;
 }
 
@@ -47,24 +47,27 @@ export interface PoolServices {
   readonly observer?: DbObserver | undefined;
 }
 
-/** What a pool is told about its server by those who watch it. */
+/** What a pool learns about its server from the topology. */
 export interface Guard {
-  /** Why a new connection to a server that says this of itself may not be used; undefined when it may. */
+  /** Why a new connection to a server with this status may not be used; undefined when it may. */
   readonly misfitOf: (status: ServerStatus) => string | undefined;
-  /** Called when a connection failed. Resolves when the servers have been asked again, and the pool was moved if need be. */
+  /**
+   * Called when a connection failed. Resolves when the servers have been queried again, and the pool was moved if
+   * necessary.
+   */
   readonly look: () => Promise<void>;
   /** Whether a write may be sent now, without `admitWrite`. */
   readonly takesWrites?: () => boolean;
-  /** Resolves when a write may be sent; rejects when the server takes none. */
+  /** Resolves when a write may be sent; rejects when the server accepts none. */
   readonly admitWrite?: () => Promise<void>;
 }
 
 export interface QueryThenOptions<After extends QueryResultRow> {
   readonly behind?: Statement<After, []> | undefined;
   readonly isTransaction?: boolean;
-  /** Whether it writes nothing; all that a `read` pool sends is like that. */
+  /** Whether it writes nothing; always true in a `read` pool. */
   readonly isRead?: boolean;
-  /** Instead of `statementTimeoutMs`; waiting for a connection counts here, too. */
+  /** Instead of `statementTimeoutMs`; also includes the wait for a connection. */
   readonly timeoutMs?: number;
   readonly signal?: Lifetime | undefined;
   readonly asker?: Asker | undefined;
@@ -72,23 +75,23 @@ export interface QueryThenOptions<After extends QueryResultRow> {
 
 type LendOptions = Pick<QueryThenOptions<never>, 'signal' | 'isRead'>;
 
-/** A connection that is lent, and where it is given back. */
+/** A borrowed connection, and where to return it. */
 interface Loan {
   readonly server: ServerConnections;
   readonly connection: Connection;
 }
 
-/** A call that the server refused, or that was never sent, is made again on another server at most this often. */
+/** How often a call that was refused or never sent is repeated on another server. */
 const maxMoves = 2;
 
 /**
- * Connections to one server at a time, with the semantics of Go's `database/sql` that the guide tunes: max open, max idle,
- * lifetime, idle time. `pg-pool` keeps the connections; what it lacks is here: a bounded wait that can be left, a
- * deadline that counts the wait, and cancelling on the server.
+ * Connections to one server, with the semantics of Go's `database/sql` that the guide tunes: max open, max idle,
+ * lifetime, idle time. `pg-pool` keeps the connections; this class adds a bounded wait that can be aborted, a deadline
+ * that includes the wait, and cancellation on the server.
  *
- * Calls reject with `AppError`: `pool_exhausted`, `database_unavailable`, `statement_timeout`, after which nothing is
- * written; `outcome_unknown` when what writes was sent, and nobody answered; with the signal's reason when the caller went
- * away first; and with PostgreSQL's own error when the statement itself is wrong.
+ * Calls reject with `AppError`: `pool_exhausted`, `database_unavailable` or `statement_timeout`, and nothing is
+ * written; `outcome_unknown` when a write was sent and not answered. They reject with the signal's reason when the
+ * caller has left, and with PostgreSQL's own error when the statement itself is wrong.
  */
 export class Pool<R extends Role = Role> implements Queryable {
   readonly role: R;
@@ -116,9 +119,9 @@ export class Pool<R extends Role = Role> implements Queryable {
   }
 
   /**
-   * Runs one statement, without an explicit transaction. When the signal aborts, a call that still waits leaves;
-   * a read that runs is cancelled on the server; a write that runs is finished, and answers its caller all the same. What a
-   * `write` pool is sent counts as a write unless `queryThen` is told otherwise.
+   * Runs one statement, without an explicit transaction. On abort, a waiting call leaves, a running read is cancelled
+   * on the server, and a running write completes and returns its result. Statements in a `write` pool count as writes
+   * unless `queryThen` is told otherwise.
    */
   async query<Row extends QueryResultRow, Values extends readonly unknown[]>(
     wanted: Statement<Row, Values>,
@@ -129,9 +132,9 @@ export class Pool<R extends Role = Role> implements Queryable {
   }
 
   /**
-   * Runs what `send` sends before it waits for anything, and `behind` when that has committed: all in one round
-   * trip. One statement, or several that are one transaction. `after` is undefined when only `behind` failed, or was not
-   * asked for: what was before is done.
+   * Runs the statements that `send` sends synchronously, and `behind` after their commit, all in one round trip. One
+   * statement, or several that are one transaction. `after` is undefined when only `behind` failed, or was not
+   * requested; the others succeeded.
    */
   async queryThen<T, After extends QueryResultRow>(
     send: (db: Queryable) => Promise<T>,
@@ -153,7 +156,7 @@ export class Pool<R extends Role = Role> implements Queryable {
     }
   }
 
-  /** Runs several statements as one: all of them, or none. Each has the deadline of a statement. */
+  /** Runs several statements atomically. Each has the deadline of a statement. */
   async transaction<T>(this: Pool<'write'>, run: (tx: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const timeoutMs = this.#options.statementTimeoutMs;
     const deadline = this.#services.clock.now() + timeoutMs;
@@ -166,8 +169,8 @@ export class Pool<R extends Role = Role> implements Queryable {
   }
 
   /**
-   * From now on, connections go to this endpoint, or to what its name leads to now; calls that wait for one get it there.
-   * With `isCut`, calls that were sent reject at once, because nothing that the old server says is of use any more.
+   * From now on, connections go to this endpoint, or to the server that its name leads to now; waiting calls get one
+   * there. With `isCut`, sent calls reject at once, because answers of the old server are useless.
    */
   moveTo(endpoint: Endpoint, { isCut }: { readonly isCut: boolean }): void {
     this.#end(isCut);
@@ -175,7 +178,7 @@ export class Pool<R extends Role = Role> implements Queryable {
     this.#server = this.#connectTo(endpoint);
   }
 
-  /** Closes every connection; those at work finish first. */
+  /** Closes every connection, after the statements in flight. */
   async close(): Promise<void> {
     this.#end(false);
     await Promise.all(this.#ending);
@@ -217,7 +220,7 @@ export class Pool<R extends Role = Role> implements Queryable {
       const result = await running;
       return { result, after: await following };
     } catch (error) {
-      await following; // The connection is lent until both are answered.
+      await following; // The connection stays borrowed until both are answered.
       throw isRead ? error : withOutcome(error);
     }
   }
@@ -227,19 +230,19 @@ export class Pool<R extends Role = Role> implements Queryable {
   }
 
   /**
-   * Whether a call that did nothing may succeed now, because the pool has other connections than `server`. A server that
-   * refuses writes loses all connections that were opened before.
+   * Whether a call that did nothing may succeed now, because the pool has other connections than `server`. A server
+   * that refuses writes loses all connections opened before.
    */
   async #hasMoved(server: ServerConnections, error: unknown, deadline: number): Promise<boolean> {
     if (this.#guard === undefined || !isFailureOfServer(error)) return false;
     if (isReadOnlyRefusal(error) && this.#server === server) this.moveTo(this.#endpoint, { isCut: false });
     const looking = this.#guard.look();
-    if (this.role === 'read') return false; // Another standby is asked, and the primary.
+    if (this.role === 'read') return false; // Another standby or the primary is queried instead.
     await withDeadline(looking, this.#left(deadline)).catch(() => undefined);
     return this.#server !== server && this.#left(deadline) > 0;
   }
 
-  /** Undefined when there is something to wait for. */
+  /** Undefined when the call has to wait. */
   #lendNow({ signal, ...options }: LendOptions): Loan | undefined {
     if (signal?.aborted === true || this.#gate.isFull) return undefined;
     if (!this.#isRead(options) && this.#guard?.takesWrites?.() === false) return undefined;
@@ -258,7 +261,7 @@ export class Pool<R extends Role = Role> implements Queryable {
       return { server, connection: await withDeadline(connecting, this.#left(deadline), signal) };
     } catch (error) {
       this.#abandon(server, connecting);
-      // Whatever keeps us from connecting (nobody there, a wrong password, a certificate): no request is to blame.
+      // A failed connection (unreachable, a wrong password, a certificate) is never the request's fault.
       throw signal?.aborted === true ? signal.reason : new AppError('database_unavailable', { cause: error });
     }
   }
@@ -302,7 +305,7 @@ export class Pool<R extends Role = Role> implements Queryable {
   }
 }
 
-/** Tells apart what has not happened and what may have happened, for what writes. */
+/** Distinguishes, for writes, what did not happen from what may have happened. */
 async function knownOutcome<T>(sent: Promise<T>, isRead: boolean): Promise<T> {
   try {
     return await sent;
@@ -315,7 +318,7 @@ function rowsOf<Row extends QueryResultRow>({ rows }: QueryResult<Row>): Row[] {
   return rows;
 }
 
-/** A failure as nothing, for what may fail. */
+/** Ignores a failure, where one is acceptable. */
 function nothing(): undefined {
   return undefined;
 }

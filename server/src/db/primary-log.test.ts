@@ -17,7 +17,7 @@ function at(lsn: number, timeline = 1): Position {
   return { timeline, lsn: BigInt(lsn) };
 }
 
-/** What the primary wrote: after how many milliseconds it was where. */
+/** Records positions of the primary after so many milliseconds. */
 function note(...samples: readonly (readonly [ms: number, position: Position])[]): void {
   for (const [ms, position] of samples) {
     clock.nowMs = ms;
@@ -25,7 +25,7 @@ function note(...samples: readonly (readonly [ms: number, position: Position])[]
   }
 }
 
-/** A standby's lag at least, in ms. */
+/** The minimum of a standby's lag, in ms. */
 function lagOf(position: Position | undefined): number {
   return log.lagOf(position).leastMs;
 }

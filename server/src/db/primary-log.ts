@@ -2,26 +2,26 @@ import type { Clock } from '../lib/clock.ts';
 import { covers, type Position } from './position.ts';
 
 interface Sample {
-  /** When the primary was seen there first, and when everything up to there was written at the earliest. */
+  /** When the primary was first seen there, and the earliest time at which everything up to there was written. */
   readonly at: number;
   readonly earliest: number;
   readonly position: Position;
 }
 
-/** How long ago the oldest thing happened that a standby does not have; 0 when it has all that is known. */
+/** The age of the oldest WAL that a standby lacks; 0 when it has all that is known. */
 export interface Lag {
   readonly leastMs: number;
-  /** Infinite while it is not known since when the standby is behind. */
+  /** Infinite while it is not known since when the standby lags. */
   readonly mostMs: number;
 }
 
-/** Positions are sampled more often. What was written in a longer gap may be as old as the gap. */
+/** Positions are sampled more often. After a longer gap, WAL may be as old as the gap. */
 const gapMs = 1_000;
 
 /**
- * Where the primary was and when, by our own clock: so a standby's lag in time needs no clock of theirs, and is 0 on a
- * server where nothing happens. Holds what is younger than `keepMs`, and the last sample before that: what was written before
- * a quiet time is not young because something was written after it. What was written before the first sample is of any age.
+ * Positions of the primary with times of our own clock, so a standby's lag in time needs no synchronised clocks, and is
+ * 0 on an idle primary. Keeps samples younger than `keepMs`, and the last one before them: WAL from before a quiet
+ * period is not young because something was written afterwards. WAL from before the first sample may have any age.
  */
 export class PrimaryLog {
   readonly #clock: Clock;
@@ -39,9 +39,9 @@ export class PrimaryLog {
     const before = this.#sampledAt;
     this.#sampledAt = at;
     const last = this.#samples.at(-1);
-    // Where nothing was written since, the older sample says more: whoever has this has it since then.
+    // If nothing was written since, the older sample is more precise.
     if (last !== undefined && covers(last.position, position)) return;
-    // After a promotion, nobody who follows ever has positions of the timeline that was left.
+    // After a promotion, followers never reach positions of the old timeline.
     const known = last?.position.timeline === position.timeline ? this.#samples : [];
     const earliest = known.length === 0 ? Number.NEGATIVE_INFINITY : at - before > gapMs ? before : at;
     const samples = [...known, { at, earliest, position }];

@@ -5,24 +5,24 @@ import { isRefusedConnection } from './errors.ts';
 import { serverStatus, type ServerStatus } from './position.ts';
 import { openSession, type Session } from './session.ts';
 
-/** For connecting and the answer together; then the server counts as away. */
+/** For connecting and the answer together; then the server counts as unavailable. */
 const answerMs = 500;
 
 /**
- * A name, a virtual address or a proxy may lead to another server while our session to the old one stays open. So often is
- * a session of a probe replaced, and so long may such a move go unnoticed.
+ * A name, a virtual address or a proxy may lead to another server while our session to the old one stays open. A probe
+ * replaces its session at this interval, which bounds the detection time of such a move.
  */
 const sessionMs = 1_000;
 
 export interface ProbeOptions {
   readonly endpoint: Endpoint;
   readonly applicationName: string;
-  /** Whether the statement is kept by its name. */
+  /** Whether the statement is prepared by name. */
   readonly prepare: boolean;
   readonly clock: Clock;
 }
 
-/** Asks one server for its status, over a session of its own: a busy pool says nothing about the server. */
+/** Queries one server for its status, over its own session: a busy pool says nothing about the server. */
 export class Probe {
   readonly #options: ProbeOptions;
   readonly #sessionMs: number;
@@ -32,11 +32,11 @@ export class Probe {
 
   constructor(options: ProbeOptions) {
     this.#options = options;
-    // Behind a socket in a folder there is always the same server.
+    // A Unix socket always leads to the same server.
     this.#sessionMs = options.endpoint.host.startsWith('/') ? Number.POSITIVE_INFINITY : sessionMs;
   }
 
-  /** Rejects when there is no answer within half a second. `anew` opens a session for the question. */
+  /** Rejects without an answer within half a second. `anew` opens a new session for the query. */
   async ask(anew: boolean): Promise<ServerStatus> {
     const attempt = { isOver: false };
     try {
@@ -73,7 +73,7 @@ export class Probe {
       else this.#replaceSession(session);
       return session;
     } catch (error) {
-      // A server that is full, or whose password has changed, is not away.
+      // A server that is full, or whose password has changed, is not unavailable.
       if (kept !== undefined && isRefusedConnection(error)) return kept;
       throw error;
     }

@@ -66,7 +66,7 @@ function at(lsn: bigint): Position {
   return { timeline: 1, lsn };
 }
 
-/** Who answers a few reads, one after the other. */
+/** The servers that answer a few sequential reads. */
 async function answers(token?: Position): Promise<Set<string>> {
   const names = new Set<string>();
   for (let n = 0; n < 6; n += 1) names.add(await read(undefined, callerWith(token)));
@@ -140,7 +140,7 @@ test('what only a standby cannot do is done by the primary; what a call is to bl
     first.failure = failure;
     second.failure = failure;
   };
-  // Conflicts with recovery, a migration that is not replayed yet, a disk that fails, damaged data.
+  // Conflicts with recovery, a migration that is not replayed yet, a failing disk, damaged data.
   for (const code of ['40P01', '40001', '42P01', '42703', '58030', 'XX001', '57P04']) {
     failWith(code);
     for (const token of [undefined, at(50n)]) assert.equal(await read(undefined, callerWith(token)), 'primary', code);

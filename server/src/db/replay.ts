@@ -8,8 +8,8 @@ import { withClient, type SessionOptions } from './session.ts';
 const everyMs = 50;
 
 /**
- * Waits until the read server has replayed all that is committed on the write server now; at most until the signal
- * aborts. Resolves with whether it has. A read server that is away, or does not know the database yet, is asked again.
+ * Waits until the read server has replayed everything committed on the write server so far, at most until the signal
+ * aborts. Resolves with whether it has. A read server that is unavailable, or lacks the database, is queried again.
  */
 export async function waitForReplay(
   { write, read }: EndpointPair,
@@ -30,7 +30,7 @@ async function flushedPosition(client: Client): Promise<string> {
   return rows[0]?.position ?? '0/0';
 }
 
-/** A read server that is no standby is the write server itself, which needs to replay nothing. */
+/** A read server that is no standby is the write server itself, and has nothing to replay. */
 async function hasReplayed(client: Client, position: string): Promise<boolean> {
   const { rows } = await client.query<{ done: boolean }>(
     'select not pg_is_in_recovery() or pg_last_wal_replay_lsn() >= $1::pg_lsn as done',

@@ -11,10 +11,10 @@ import { describeFailure, isRefusedConnection } from './errors.ts';
 import { serverStatus, type ServerStatus } from './position.ts';
 import { clientConfig, type SessionOptions } from './session.ts';
 
-/** How long a connection that was given back is kept for the next caller, at most. */
+/** How long a returned connection is kept for the next caller. */
 const warmMs = 1_000;
 
-/** How long a server may take to let go of an idle connection. */
+/** Time for a server to close an idle connection. */
 const goodByeMs = 1_000;
 
 export interface ServerConnectionsOptions extends SessionOptions, ConnectionOptions {
@@ -25,11 +25,11 @@ export interface ServerConnectionsOptions extends SessionOptions, ConnectionOpti
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  /** Why a connection to a server that says this of itself may not be used; undefined when it may. */
+  /** Why a connection to a server with this status may not be used; undefined when it may. */
   readonly misfitOf?: ((status: ServerStatus) => string | undefined) | undefined;
 }
 
-/** A server that ends takes all its connections: they share a line. */
+/** A server that ends loses all its connections: they share a line. */
 const lostLine: RepeatedLine = {
   level: 'warn',
   key: 'lost',
@@ -37,7 +37,7 @@ const lostLine: RepeatedLine = {
   many: 'idle database connections were lost',
 };
 
-/** After a password changed, or on a server that is full, each call beyond the open connections would be refused. */
+/** After a password change, or on a full server, each call beyond the open connections would be refused. */
 const refusedLine: RepeatedLine = {
   level: 'warn',
   key: 'refused',
@@ -45,12 +45,12 @@ const refusedLine: RepeatedLine = {
   many: 'the database refused further connections; calls share the open ones',
 };
 
-/** After a refusal, how long no further connection is tried while others are open. */
+/** After a refusal, no further connection is tried for this long while others are open. */
 const refusalPauseMs = 1_000;
 
 /**
- * The connections of a pool to one server, for as long as the pool uses that server. `pg-pool` keeps them. When the server
- * refuses a further connection, the call waits for one of those that are open.
+ * A pool's connections to one server, while the pool uses that server. `pg-pool` keeps them. When the server refuses a
+ * further connection, the call waits for an open one.
  */
 export class ServerConnections {
   readonly #options: ServerConnectionsOptions;
@@ -59,13 +59,13 @@ export class ServerConnections {
   readonly #expiresAt = new WeakMap<PoolClient, number>();
   readonly #clients = new Set<PoolClient>();
   readonly #lent = new Set<Connection>();
-  /** Given back a moment ago, and not yet known to `pg-pool` as idle. */
+  /** Returned recently, and not yet idle in `pg-pool`. */
   readonly #warm: Connection[] = [];
   #cooling: NodeJS.Timeout | undefined;
   #hasEnded = false;
-  /** Ends the wait of those that wait for a connection. */
+  /** Aborts the waits for a connection. */
   readonly #obtaining = new Set<() => void>();
-  /** Calls that wait for a connection that another call has now. `undefined` tells them that none is left. */
+  /** Calls that wait for a connection in use. `undefined` means that none is left. */
   readonly #sharing: ((client: PoolClient | undefined) => void)[] = [];
   #refusedUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -80,7 +80,7 @@ export class ServerConnections {
       verify: callbackify(async (client: PoolClient) => this.#check(client)),
     });
     this.#pool.on('connect', (client) => {
-      // The statement that was running reports an error; without a listener it is fatal.
+      // The running statement reports the error; without a listener it would be fatal.
       client.on('error', (error) => this.#dropped(client, error));
       client.on('end', () => this.#dropped(client));
       noticeUnconfirmedCommits(client);
@@ -98,7 +98,7 @@ export class ServerConnections {
     return this.#pool.idleCount + this.#warm.length;
   }
 
-  /** One that was given back a moment ago; undefined when there is none. Whoever calls this calls `giveBack`. */
+  /** A recently returned connection; undefined without one. The caller must call `giveBack`. */
   lendNow(): Connection | undefined {
     const connection = this.#warm.pop();
     if (connection === undefined) return undefined;
@@ -110,7 +110,7 @@ export class ServerConnections {
     return connection;
   }
 
-  /** Rejects as `pg` does, and at once when the pool has left this server. Whoever calls this calls `giveBack`. */
+  /** Rejects as `pg` does, and at once when the pool has left this server. The caller must call `giveBack`. */
   async lend(): Promise<Connection> {
     const warm = this.lendNow();
     if (warm !== undefined) return warm;
@@ -138,7 +138,7 @@ export class ServerConnections {
     return spoilt || this.#isExpired(client) || !this.#clients.has(client);
   }
 
-  /** What is lent again within a second is spared the timers and listeners of `pg-pool`, which cost as much as a statement. */
+  /** Reuse within a second avoids the timers and listeners of `pg-pool`, which cost as much as a statement. */
   #keepWarm(connection: Connection): void {
     this.#warm.push(connection);
     this.#cooling ??= setTimeout(() => this.#cool(), warmMs).unref();
@@ -151,8 +151,8 @@ export class ServerConnections {
   }
 
   /**
-   * Closes idle connections now and lent ones when they are given back; with `isCut`, lent ones at once. Resolves when all
-   * are closed.
+   * Closes idle connections now and borrowed ones on return; with `isCut`, borrowed ones at once. Resolves when all are
+   * closed.
    */
   async end({ isCut }: { readonly isCut: boolean }): Promise<void> {
     this.#hasEnded = true;
@@ -161,7 +161,7 @@ export class ServerConnections {
     this.#cool();
     if (isCut) {
       for (const { client } of this.#lent) cutConnection(client);
-      // Idle ones say good-bye first; a server that is frozen never answers it.
+      // Idle ones close gracefully; a frozen server never answers that.
       setTimeout(() => {
         for (const client of this.#clients) cutConnection(client);
       }, goodByeMs).unref();
@@ -192,7 +192,7 @@ export class ServerConnections {
     return await promise;
   }
 
-  /** Rejects at once when the pool leaves this server; a client that comes later is closed. */
+  /** Rejects at once when the pool leaves this server; a client that connects later is closed. */
   async #race<T extends PoolClient | undefined>(obtaining: Promise<T>): Promise<T> {
     const { promise: left, reject } = Promise.withResolvers<never>();
     const leave = (): void => reject(new Error('the pool has left this server'));
@@ -220,7 +220,7 @@ export class ServerConnections {
     for (const tell of this.#sharing.splice(0)) tell(undefined);
   }
 
-  /** A name may lead to another server than the one it led to before. */
+  /** A name may lead to another server by now. */
   async #check(client: PoolClient): Promise<void> {
     const { misfitOf, connectTimeoutMs } = this.#options;
     if (misfitOf === undefined) return;

@@ -61,7 +61,7 @@ for (const [name, write, read, told] of unfit) {
   });
 }
 
-/** A server that says it is PostgreSQL 17 and knows nothing else: there is no package of it to start. */
+/** Imitates PostgreSQL 17: there is no package of it to start. */
 async function startPostgres17(): Promise<Server> {
   const message = (type: string, ...parts: readonly Buffer[]): Buffer => {
     const body = Buffer.concat(parts);

@@ -7,20 +7,20 @@ import { classifyFailure } from './errors.ts';
 import { locatePrimary } from './locate-primary.ts';
 import { identityColumns, areOneServer, strangenessOf, type Identity } from './identity.ts';
 
-/** What a PostgreSQL server says of itself. */
+/** Facts that a PostgreSQL server reports. */
 export interface ServerFacts extends Identity {
   /** As in `server_version_num`: 180004 is 18.4. */
   readonly version: number;
   readonly database: string;
   readonly maxConnections: number;
-  /** Connections that only superusers and reserved roles get; never ours. */
+  /** Connections for superusers and reserved roles only. */
   readonly reservedConnections: number;
   readonly readOnly: boolean;
-  /** Of the session that asked: those that `sessionSettings` has. */
+  /** Those of `sessionSettings`, as the session has them. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Of a server that cannot serve, no more than that and why: it is too old, or a pooler allows no transactions. */
+/** A server that cannot serve, with the reason: it is too old, or a pooler allows no transactions. */
 export interface UnfitServer {
   readonly version: number;
   readonly unfit: 'version' | 'pooling';
@@ -28,7 +28,7 @@ export interface UnfitServer {
 
 type AnyFacts = ServerFacts | UnfitServer;
 
-/** `uuidv7()` came with 18. */
+/** The first with `uuidv7()`. */
 const oldestVersion = 180_000;
 
 const factsSql = `
@@ -41,10 +41,10 @@ const factsSql = `
          (select json_object_agg(name, current_setting(name)) from unnest($1::text[]) as name) as settings,
          ${identityColumns}`;
 
-/** Asked of servers before 18, which may lack some of the settings above. */
+/** For servers before 18, which may lack some of the settings above. */
 const versionSql = `select current_setting('server_version_num')::int as version`;
 
-/** What the server of a session says of itself. The session is lost when transactions are refused. */
+/** The facts of a session's server. The session is lost if transactions are refused. */
 export async function readFacts(client: Client): Promise<AnyFacts> {
   const { rows: versions } = await client.query<{ version: number }>(versionSql);
   const version = versions[0]?.version ?? 0;
@@ -58,7 +58,7 @@ export async function readFacts(client: Client): Promise<AnyFacts> {
   return facts;
 }
 
-/** PgBouncer with `pool_mode = statement` ends the session of a client that begins a transaction. */
+/** PgBouncer with `pool_mode = statement` ends a session that begins a transaction. */
 async function allowsTransactions(client: Client): Promise<boolean> {
   try {
     await client.query('begin');
@@ -81,7 +81,7 @@ export function explainUnfit(role: string, endpoint: Endpoint, { version, unfit 
   );
 }
 
-/** What the servers say of themselves; of the read servers only those that answer, and why the others do not. */
+/** The facts of the servers; of the read servers only those that answer, and why the others do not. */
 export interface InspectedServers {
   /** With the primary as `write`, wherever it was found. */
   readonly endpoints: Endpoints;
@@ -110,7 +110,7 @@ function findWriteProblems(endpoint: Endpoint, { inRecovery, readOnly, settings 
   return [...problems, ...findSettingProblems(subject, endpoint, settings)];
 }
 
-/** Each session asks for its settings when it connects; only a pooler can drop them, or leave another client's behind. */
+/** Each session sends its settings when it connects; only a pooler can drop them, or leak another client's. */
 export function findSettingProblems(subject: string, endpoint: Endpoint, settings: ServerFacts['settings']): string[] {
   const unfit = Object.entries(sessionSettings(endpoint)).filter(([name, value]) => settings[name] !== value);
   if (unfit.length === 0) return [];
@@ -136,7 +136,7 @@ function findReadProblems(write: InspectedRead, read: InspectedRead): string[] {
   return problems;
 }
 
-/** One server under two names would get twice its share of the reads, and of the connections. */
+/** One server under two names would get twice its share of reads and connections. */
 export function findTwins(reads: readonly InspectedRead[]): string[] {
   return reads.flatMap(({ endpoint, facts }, index) => {
     const twin = reads.slice(0, index).find((other) => areOneServer(other.facts, facts));
@@ -149,9 +149,10 @@ export function findTwins(reads: readonly InspectedRead[]): string[] {
 }
 
 /**
- * Facts of the servers that answer: the primary, and at least one read server. An old primary among the read servers counts
- * as away: it may follow the new one later. Rejects with `OperatorError` when they cannot be used together, with
- * `NoPrimaryError`, and as `pg` does when the only write server is not reached, no read server is, or one refuses us.
+ * Facts of the servers that answer: the primary, and at least one read server. An old primary among the read servers
+ * counts as unavailable: it may follow the new one later. Rejects with `OperatorError` when they cannot be used
+ * together, with `NoPrimaryError`, and as `pg` does when the only write server or all read servers are unreachable, or
+ * one refuses us.
  */
 export async function inspectServers(configured: Endpoints, session: SessionOptions): Promise<InspectedServers> {
   const endpoints = await locatePrimary(configured, session);
@@ -178,7 +179,7 @@ interface Answer {
   readonly facts: AnyFacts;
 }
 
-/** Servers of our cluster that follow nobody and are not the primary, and the others. */
+/** Servers of our cluster that neither follow nor are the primary, and the others. */
 function splitOff(found: readonly Answer[], write: AnyFacts): readonly [Answer[], Answer[]] {
   const isLeft = ({ facts }: Answer): boolean =>
     isServable(facts) &&

@@ -7,17 +7,17 @@ import { flushedPosition, toPosition } from './position.ts';
 import { serverStatistics, type ServerStatistics } from './server-statistics.ts';
 import type { Statement } from './statement.ts';
 
-/** For all of it: connecting, asking, and the answer. */
+/** For connecting, the query and the answer together. */
 const answerMs = 900;
 
-/** Asks one server how it is, over one connection of its own that it keeps. */
+/** Queries one server's statistics over its own open connection. */
 export class ServerObserver {
   readonly #pool: Pool<'read'>;
 
   constructor(endpoint: Endpoint, services: PoolServices) {
     this.#pool = new Pool(
       {
-        role: 'read', // Its statements may be given up.
+        role: 'read', // Its statements may be abandoned.
         endpoint,
         applicationName: 'messenger metrics',
         maxOpen: 1,
@@ -27,7 +27,7 @@ export class ServerObserver {
         idleTimeMs: 60_000,
         connectTimeoutMs: answerMs,
         statementTimeoutMs: answerMs,
-        prepare: false, // Asked once in seconds, and a pooler may be in between.
+        prepare: false, // Runs every few seconds, possibly through a pooler.
         wrap: false,
       },
       services,
@@ -39,7 +39,7 @@ export class ServerObserver {
     return await this.#ask(serverStatistics);
   }
 
-  /** What is on the disk of a primary, as bytes of log; undefined when it does not answer within a second. */
+  /** The flushed position of a primary, in bytes of WAL; undefined when it does not answer within a second. */
   async askFlushed(): Promise<{ readonly position: number; readonly timeline: number } | undefined> {
     const position = toPosition(await this.#ask(flushedPosition));
     return position && { position: Number(position.lsn), timeline: position.timeline };

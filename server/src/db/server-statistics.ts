@@ -2,36 +2,36 @@ import { identityColumns, type Identity } from './identity.ts';
 import { timelineColumn } from './position.ts';
 import { statement } from './statement.ts';
 
-/** What PostgreSQL counts, of one server. Counts of `bigint` come as numbers: they stay exact up to 2^53. */
+/** One server's statistics. Counts of `bigint` are numbers: exact up to 2^53. */
 export interface ServerStatistics extends Identity {
-  /** Whether our role may see what other roles do. */
+  /** Whether our role may see the activity of other roles. */
   readonly monitored: boolean;
   readonly maxConnections: number;
-  /** Client sessions by state, those that wait for a lock, and the age of the oldest transaction but our own. */
+  /** Client sessions by state, those waiting for a lock, and the age of the oldest transaction except our own. */
   readonly connections: Readonly<Record<string, number>> | null;
   readonly lockWaits: number;
   readonly oldestTransactionSeconds: number;
-  /** Of our database, since its statistics were reset; null before the first block was read. */
+  /** Of our database, since its statistics were reset; null before the first read of a block. */
   readonly cacheHitRatio: number | null;
   readonly commits: number;
   readonly rollbacks: number;
   /** By table of our schema. */
   readonly deadRows: Readonly<Record<string, number>> | null;
-  /** Bytes of log: on the disk of a primary, replayed by a standby; null where nothing was replayed yet. */
+  /** In bytes of WAL: flushed on a primary, replayed on a standby; null before any replay. */
   readonly position: number | null;
-  /** Of a standby: the one that it receives. */
+  /** On a standby, the one that it receives. */
   readonly timeline: number;
-  /** Whether our sessions may not write. A standby is always read-only. */
+  /** Whether our sessions cannot write. A standby is always read-only. */
   readonly readOnly: boolean;
   /** When the server started, or last recovered from a crash of one of its processes; seconds since 1970. */
   readonly startedSeconds: number;
-  /** Of a standby: what its receiver of log is doing. */
+  /** On a standby: the state of its WAL receiver. */
   readonly receiver: string;
 }
 
 /**
- * One statement, so that a scrape costs each server one round trip. Everything in it is known to any role, though of the
- * sessions of others (and of the receiver) only that they are there.
+ * One statement, so a scrape costs each server one round trip. Any role may run it, but without rights sees no details
+ * of other sessions and of the receiver.
  */
 export const serverStatistics = statement<ServerStatistics>(
   'server.statistics',

@@ -3,7 +3,7 @@ import { areOneServer } from './identity.ts';
 import type { ServerStatus } from './position.ts';
 import type { Probe } from './probe.ts';
 
-/** What is known of whatever answers at one endpoint. Its status is that of its last answer. */
+/** The state of the server at one endpoint, as of its last answer. */
 export class Server {
   readonly endpoint: Endpoint;
   readonly #probe: Pick<Probe, 'ask' | 'close'>;
@@ -23,12 +23,12 @@ export class Server {
     return placeOf(this.endpoint);
   }
 
-  /** Undefined before the first answer, and while there is none. */
+  /** Undefined before the first answer, and after a missing one. */
   get status(): ServerStatus | undefined {
     return this.#status;
   }
 
-  /** The same, also while there is no answer. */
+  /** The same, kept after a missing answer. */
   get lastStatus(): ServerStatus | undefined {
     return this.#lastStatus;
   }
@@ -42,12 +42,12 @@ export class Server {
     return this.#asking !== undefined;
   }
 
-  /** Is told after each answer, and each missing one. */
+  /** Calls the listener after each answer, and each missing one. */
   onAnswer(listener: () => void): void {
     this.#listeners.push(listener);
   }
 
-  /** Resolves within a second with the status; never rejects. `anew` asks over a new connection, in a question of its own. */
+  /** Resolves within a second with the status; never rejects. `anew` sends a separate query over a new connection. */
   async ask({ anew = false } = {}): Promise<ServerStatus | undefined> {
     if (anew) await this.#asking;
     this.#asking ??= this.#ask(anew).finally(() => (this.#asking = undefined));
@@ -71,7 +71,10 @@ export class Server {
   }
 }
 
-/** A standby that lost its primary may name an older timeline than it has replayed; no server goes back to one while it runs. */
+/**
+ * A standby without its primary may report an older timeline than it has replayed; no server goes back to one while it
+ * runs.
+ */
 function sameTimelineOrNewer(status: ServerStatus, before: ServerStatus | undefined): ServerStatus {
   if (before === undefined || !areOneServer(status, before)) return status;
   return { ...status, timeline: Math.max(status.timeline, before.timeline) };

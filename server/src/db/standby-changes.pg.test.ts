@@ -1,4 +1,4 @@
-/** A standby may become another server: with less than it had after a crash, with another past after a promotion. */
+/** A standby may become another server: with less data after a crash, with another history after a promotion. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
@@ -60,7 +60,7 @@ before(async () => {
   await ask(pair, 'write', 'grant all on noted, noted_id_seq to messenger_app');
   await ask(pair, 'write', 'checkpoint');
   await eventually(async () => (await ask(pair, 'read', 'select count(*)::int from noted'))[0] === 0);
-  // Recovery begins here again; nothing that comes later is on the standby's disk.
+  // Recovery restarts here; nothing later is on the standby's disk.
   await ask(pair, 'read', 'alter system set bgwriter_lru_maxpages = 0');
   await ask(pair, 'read', 'select pg_reload_conf()');
   await ask(pair, 'read', 'checkpoint');
@@ -93,7 +93,7 @@ function openPool<R extends Role>(role: R): Pool<R> {
   return pool;
 }
 
-/** As a worker has it, but nobody looks after the standby: after the first look, what is known of it is known from reads. */
+/** As in a worker, but without regular checks: after the first one, the standby's state comes from reads only. */
 beforeEach(async () => {
   const { clock, log } = services;
   const turn = new Turn(clock);
@@ -138,7 +138,7 @@ async function write(): Promise<Position | undefined> {
   return caller.seen;
 }
 
-/** Kills one process of the standby, which then replays from its last restart point, and nothing that is new to it. */
+/** Kills one process of the standby, which then replays from its last restart point, and nothing new. */
 async function crashStandby(): Promise<void> {
   await ask(pair, 'read', "alter system set recovery_min_apply_delay = '1h'");
   await ask(pair, 'read', 'select pg_reload_conf()');

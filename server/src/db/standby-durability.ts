@@ -6,10 +6,12 @@ import { withClient } from './session.ts';
 
 const settingsSql = `select current_setting('synchronous_standby_names') as names, current_setting('synchronous_commit') as "commit"`;
 
-/** Commits with these settings return when the standby has them on disk, too. */
+/** With these settings, commits return when the standby has flushed them. */
 const confirmed = new Set(['on', 'remote_apply']);
 
-/** Rejects with `OperatorError`, and the lines to set, when commits on this primary do not wait for the disk of a standby. */
+/**
+ * Rejects with `OperatorError`, and the lines to set, when commits on this primary do not wait for a standby's disk.
+ */
 export async function assertStandbyDurability(primary: Endpoint, connectTimeoutMs: number): Promise<void> {
   const session = { applicationName: 'messenger start', connectTimeoutMs, statementTimeoutMs: connectTimeoutMs };
   const { names, commit } = await withClient(primary, session, readSettings);
@@ -29,7 +31,7 @@ async function readSettings(client: Client): Promise<{ readonly names: string; r
   return row;
 }
 
-/** How many standbys must confirm: `FIRST 2 (a, b)`, `ANY 2 (*)`, `2 (a, b)`; a plain list is one. */
+/** The number of standbys that must confirm: `FIRST 2 (a, b)`, `ANY 2 (*)`, `2 (a, b)`; 1 for a plain list. */
 export function countNeeded(names: string): number {
   if (names.trim() === '') return 0;
   return Number(/^\s*(?:(?:first|any)\s+)?(\d+)\s*\(/iu.exec(names)?.[1] ?? 1);

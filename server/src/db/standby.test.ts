@@ -51,7 +51,7 @@ test('one that is away, or silent, is left out until it answers again; each is t
     await standby.check();
     assert.equal(standby.isFit, true);
   }
-  standby.close(); // What repeats within a second is told later.
+  standby.close(); // Writes the pending line of repeated messages.
   assert.equal(lines.filter((line) => line.includes('"standby":"standby:5433"') && /is away/u.test(line)).length, 2);
   assert.equal(lines.filter((line) => /gets reads again/u.test(line)).length, 2);
 });

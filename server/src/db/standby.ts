@@ -12,29 +12,29 @@ import type { PrimaryLog } from './primary-log.ts';
 import type { Server } from './server.ts';
 
 export interface StandbyOptions {
-  /** Whose standby it has to be; undefined when none was found. */
+  /** The primary that it must follow; undefined when none was found. */
   readonly primary: () => ServerStatus | undefined;
-  /** Whether the primary, which is known, does not answer now; default: it does. */
+  /** Whether the known primary does not answer now; default: it does. */
   readonly isPrimaryAway?: () => boolean;
-  /** What there is to replay. */
+  /** The positions to replay. */
   readonly primaryLog: PrimaryLog;
-  /** A standby whose newest known commit is older than this is left out until it has caught up. */
+  /** With more lag, a standby gets no reads until it has caught up. */
   readonly maxLagMs: number;
   readonly log: Log;
 }
 
 /**
- * `unknown` before the first look, and while it is not known how far behind it is; `away` when it does not answer; `foreign`
- * when it answers, but does not follow the primary; `late` when it is too far behind. Only a `fit` one is read from.
+ * `unknown`: before the first check, and while its lag is unknown. `away`: it does not answer. `foreign`: it does not
+ * follow the primary. `late`: too much lag. Only a `fit` one gets reads.
  */
 export type StandbyState = 'unknown' | 'fit' | 'away' | 'foreign' | 'late';
 
 type LagState = Extract<StandbyState, 'fit' | 'late' | 'unknown'>;
 
-/** A standby that is so far behind, as far as is known, does not catch up within a short wait: ours is looked at often enough. */
+/** With this lag or more, a short wait is useless. */
 const hopelessLagMs = 1_000;
 
-/** Between two questions whether a position has been replayed, while somebody waits for it. */
+/** The interval of position queries while a read waits for a position. */
 const pauseMs = 2;
 
 type AskedServer = Pick<Server, 'place' | 'status' | 'failure' | 'ask'>;
@@ -45,12 +45,12 @@ interface Waiter {
 }
 
 /**
- * What is known of a standby: whether it is fit to answer, and how far it has replayed. A position belongs to one
- * incarnation of one server: after a crash it may come back with less than it had, and what another one has says nothing.
+ * The state of a standby: whether it can serve reads, and how far it has replayed. A position belongs to one
+ * incarnation of one server: after a crash it may have less than before, and another server's position says nothing.
  */
 export class Standby {
   readonly batches: BatchedPool;
-  /** Calls that were sent here and have no answer yet, and those that were answered since the start. Kept by `Reads`. */
+  /** Calls in flight here, and answered ones since the start. Kept by `Reads`. */
   readonly load = { inFlight: 0, answered: 0 };
   readonly #server: AskedServer;
   readonly #options: StandbyOptions;
@@ -70,7 +70,7 @@ export class Standby {
     this.#log = new RepeatLog(options.log);
   }
 
-  /** Writes what is left to be logged. */
+  /** Writes pending log lines. */
   close(): void {
     this.#log.close();
   }
@@ -83,7 +83,7 @@ export class Standby {
     return this.#state === 'fit';
   }
 
-  /** A server that is read from under a second name: it has everything, and standbys are there to take its reads. */
+  /** Whether it is the primary under a second name: it is always current, but standbys exist to take its reads. */
   get isPrimary(): boolean {
     const { status } = this.#server;
     const primary = this.#options.primary();
@@ -99,13 +99,13 @@ export class Standby {
     return covers(this.#position, wanted);
   }
 
-  /** Whether it is worth a short wait: not on another timeline, such as that of `onlyOnPrimary`, nor far behind. */
+  /** Whether a short wait may help: the token is of the same timeline (not `onlyOnPrimary`), and the lag is small. */
   mayHaveSoon(wanted: Position): boolean {
     const { primaryLog } = this.#options;
     return this.#position?.timeline === wanted.timeline && primaryLog.lagOf(this.#position).leastMs <= hopelessLagMs;
   }
 
-  /** To be told only what was read after a statement of the same session, and used only for statements that follow. */
+  /** Pass only what was read after a statement of the same session, and use the result only for later statements. */
   learn(row: PositionRow | undefined): void {
     const position = toPosition(row);
     if (row === undefined || position === undefined) return;
@@ -115,7 +115,10 @@ export class Standby {
     this.#tellWaiters();
   }
 
-  /** Resolves with whether the standby has replayed this much before `over` aborts. All who wait ask together. */
+  /**
+   * Resolves with whether the standby has replayed this position before `over` aborts. All waiters share one query
+   * loop.
+   */
   async reaches(wanted: Position, over: AbortSignal): Promise<boolean> {
     if (this.has(wanted)) return true;
     if (over.aborted) return false;
@@ -128,30 +131,30 @@ export class Standby {
     return await promise.finally(() => over.removeEventListener('abort', onOver));
   }
 
-  /** Asks the server where it is, and judges its answer. Never rejects. */
+  /** Queries the server, and judges its answer. Never rejects. */
   async check(): Promise<void> {
     await this.#server.ask();
     this.judge();
   }
 
-  /** Compares the last answer with what is known of the primary. Learns nothing from a server that does not follow it. */
+  /** Compares the last answer with the primary's. Learns nothing from a server that does not follow it. */
   judge(): void {
     const { status, failure } = this.#server;
-    if (status === undefined && failure === undefined) return; // Not asked yet.
+    if (status === undefined && failure === undefined) return; // Not queried yet.
     if (status === undefined) {
-      // On a busy machine an answer may be late once. Without the primary, nobody else could read.
+      // On a busy machine one answer may be late. Without the primary, no other server could serve reads.
       const isLastToAsk = this.isFit && this.#options.isPrimaryAway?.() === true;
       return isLastToAsk && isTimeout(failure) ? undefined : this.#leaveOut('away', failure);
     }
     const write = this.#options.primary();
-    // Without a primary, a server is taken for its standby, as it was at the start.
+    // Without a known primary, a server counts as its standby, as at the start.
     const misfit = write && misfitOf(status, write);
     if (misfit !== undefined) return this.#leaveOut('foreign', new Error(`it ${misfit}`));
     this.learn(status);
     this.#become(this.#judgeLag());
   }
 
-  /** What a primary that is away sent to no standby does not make them late: they are as they were when it was there last. */
+  /** WAL that an unavailable primary sent to no standby does not count as lag: the state from its last answer stays. */
   #judgeLag(): LagState {
     const { primaryLog, maxLagMs, isPrimaryAway } = this.#options;
     if (this.#lagState !== undefined && isPrimaryAway?.() === true) return this.#lagState;
@@ -160,7 +163,7 @@ export class Standby {
     return this.#lagState;
   }
 
-  /** Calls that wait for it are sent elsewhere, until it is found fit again. */
+  /** Waiting calls go elsewhere until it is fit again. */
   #leaveOut(state: 'away' | 'foreign', error: unknown): void {
     if (this.#state === state) return;
     this.#become(state, describeFailure(error));

@@ -12,7 +12,7 @@ class Fake implements Candidate {
   position: Position = at(0n);
   readonly load = { inFlight: 0, answered: 0 };
   readonly name: string;
-  /** Aborts when nobody waits for it any more. */
+  /** Aborts when no caller waits for it any more. */
   over: AbortSignal | undefined;
   arrive: (isThere: boolean) => void = () => undefined;
 
@@ -46,7 +46,7 @@ function make(names: string, { maxTogether = 100, random = 0 } = {}): { all: Fak
   return { all, standbys: new Standbys(all, { maxTogether, random: () => random }) };
 }
 
-/** Who is taken in so many turns, each call staying in flight or not. */
+/** The choices of so many turns, with each call staying in flight or not. */
 async function turns(standbys: Standbys<Fake>, count: number): Promise<string> {
   let names = '';
   for (let turn = 0; turn < count; turn += 1) {

@@ -2,7 +2,7 @@ import type { Position } from './position.ts';
 import type { Standby } from './standby.ts';
 
 export interface StandbysOptions {
-  /** Calls that follow one another to the same standby, so that they share a statement. */
+  /** How many successive calls go to the same standby, so that they share a statement. */
   readonly maxTogether: number;
   readonly random: () => number;
 }
@@ -10,15 +10,16 @@ export interface StandbysOptions {
 export type Candidate = Pick<Standby, 'isFit' | 'isPrimary' | 'has' | 'mayHaveSoon' | 'reaches' | 'load'>;
 
 /**
- * Which standby is to answer: the one with the fewest calls in flight, of those that are fit and fresh enough. The order
- * is made once for the calls of one turn of the event loop, as far as one statement can hold them: they travel together, as
- * they would to a single standby. The primary, where it is among them, answers only what no standby can. Where several have as few, they take turns, and each process begins with another one.
+ * Chooses the standby for a read: the fit and sufficiently fresh one with the fewest calls in flight. The order is
+ * computed once for the calls of one event-loop turn, up to the size of a statement, so they share statements as with a
+ * single standby. The primary, if it is in the list, serves only what no standby can. Equal ones rotate, and each
+ * process starts with another one.
  */
 export class Standbys<S extends Candidate = Standby> {
   readonly all: readonly S[];
   readonly #options: StandbysOptions;
   #order: readonly S[] | undefined;
-  /** Since the order was made. */
+  /** Since the order was computed. */
   #taken = 0;
   #turn: number;
 
@@ -28,7 +29,7 @@ export class Standbys<S extends Candidate = Standby> {
     this.#turn = Math.floor(options.random() * all.length);
   }
 
-  /** Who would answer now; undefined when none is fit and has what is wanted. */
+  /** The current choice; undefined when none is fit and fresh enough. */
   choose(wanted: Position | undefined, except: readonly S[] = []): S | undefined {
     const isRight = (one: S): boolean =>
       one.isFit && (wanted === undefined || one.has(wanted)) && !except.includes(one);
@@ -36,7 +37,7 @@ export class Standbys<S extends Candidate = Standby> {
     return order.find((one) => !one.isPrimary && isRight(one)) ?? order.find(isRight);
   }
 
-  /** The same, for a call that is sent there at once. */
+  /** The same, for a call that is sent at once. */
   take(wanted: Position | undefined, except: readonly S[]): S | undefined {
     if (this.#order !== undefined && this.#taken >= this.#options.maxTogether) this.#order = this.#makeOrder();
     const taken = this.choose(wanted, except);
@@ -48,7 +49,9 @@ export class Standbys<S extends Candidate = Standby> {
     return this.all.some(({ isFit }) => isFit);
   }
 
-  /** Resolves when one that is fit has replayed this much, or when none does within `timeoutMs`: at once where none can. */
+  /**
+   * Resolves when a fit standby has replayed this position, or when none has within `timeoutMs`; at once when none can.
+   */
   async reach(wanted: Position, timeoutMs: number): Promise<void> {
     const near = this.all.filter((one) => one.isFit && one.mayHaveSoon(wanted));
     if (near.length === 0) return;

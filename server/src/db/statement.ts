@@ -3,19 +3,19 @@ import type { QueryResultRow } from 'pg';
 import type { Lifetime } from '../lib/lifetime.ts';
 
 /**
- * One SQL text with a name, declared once as a constant. PostgreSQL parses and plans it once per connection and
- * knows it by the name. `Values` are the parameters in order, `Row` is a row of the result.
+ * One named SQL text, declared once as a constant. PostgreSQL parses and plans it once per connection. `Values` are the
+ * parameters in order, `Row` is a row of the result.
  */
 export interface Statement<Row extends QueryResultRow, Values extends readonly unknown[]> {
   readonly name: string;
   readonly text: string;
-  /** How many calls it makes; set by batches, for the observer. */
+  /** The number of its calls; set by batches, for the observer. */
   readonly calls?: number;
-  /** Never set: holds the types. */
+  /** Never set: carries the types. */
   readonly types?: { readonly row: Row; readonly values: Values };
 }
 
-/** Types of the result and the parameters first: `statement<User, [id: string]>('users.find', 'select …')`. */
+/** The types of result and parameters first: `statement<User, [id: string]>('users.find', 'select …')`. */
 export function statement<Row extends QueryResultRow = never, Values extends readonly unknown[] = []>(
   name: string,
   text: string,
@@ -23,7 +23,7 @@ export function statement<Row extends QueryResultRow = never, Values extends rea
   return { name, text };
 }
 
-/** What a statement can be sent to: a pool, or a transaction. Rejects as `Pool` says. */
+/** Runs statements: a pool, or a transaction. Rejects as `Pool` does. */
 export interface Queryable {
   query<Row extends QueryResultRow, Values extends readonly unknown[]>(
     wanted: Statement<Row, Values>,

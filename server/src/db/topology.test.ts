@@ -24,7 +24,7 @@ beforeEach(() => {
 
 afterEach(async () => topology.stop());
 
-/** As `pg_promote` makes it. */
+/** The effect of `pg_promote`. */
 function promote(server: ScriptedServer): void {
   Object.assign(server, { inRecovery: false, readOnly: false, timeline: server.timeline + 1 });
 }

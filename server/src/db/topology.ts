@@ -8,13 +8,13 @@ import type { ServerStatus } from './position.ts';
 import type { Server } from './server.ts';
 
 export interface TopologyOptions {
-  /** Servers that may be the primary, in the order in which they are preferred. */
+  /** Servers that may be the primary, in order of preference. */
   readonly candidates: readonly Server[];
-  /** Servers that are read from. A server may be both. */
+  /** Servers for reads. A server may be both. */
   readonly standbys: readonly Server[];
-  /** The database cluster that is served; default: that of the first primary found. */
+  /** The database cluster to serve; default: that of the first primary found. */
   readonly systemIdentifier?: string | undefined;
-  /** Whether writes are admitted from the beginning, or only from `openForWrites` on; default: from the beginning. */
+  /** Whether writes are admitted at once, or only after `openForWrites`; default: at once. */
   readonly isOpenForWrites?: boolean;
   readonly clock: Clock;
   readonly log: Log;
@@ -22,28 +22,28 @@ export interface TopologyOptions {
 
 export interface Primary {
   readonly server: Server;
-  /** Of its last answer as the primary. */
+  /** From its last answer as the primary. */
   readonly status: ServerStatus;
-  /** Whether it takes writes, as far as is known. */
+  /** Whether it accepts writes, as far as is known. */
   readonly isWritable: boolean;
 }
 
-/** Between two questions to one server. */
+/** The interval of queries to one server. */
 const everyMs = 250;
 
-/** Between the end of one extra look and the begin of the next: an outage must not become a storm of questions. */
+/** The pause between extra rounds of queries: an outage must not cause a storm of them. */
 const pauseMs = 100;
 
 /**
- * How long writes wait after a failover. Other workers may not have noticed it yet; until they have, they may answer from
- * the old primary, which must not lack a write that was acknowledged. A name that moved takes longer to notice.
+ * How long writes wait after a failover. Until other workers have noticed it, they may answer from the old primary,
+ * which lacks writes that the new one acknowledged. A name that moved takes longer to notice.
  */
 const settleMs = { otherServer: 500, sameName: 1_250 };
 
 /**
- * Which server is the primary. Asks every server four times a second who it is. The primary is a server of our cluster
- * that is not in recovery and is on the newest timeline seen: each promotion begins a new one, so a server on an older
- * timeline is an old primary, whatever it says of itself. Docs: docs/decisions/0025-topology.md.
+ * Which server is the primary. Queries every server four times a second. The primary is a server of our cluster that is
+ * not in recovery and is on the newest timeline seen: each promotion begins a new one, so a server on an older timeline
+ * is an old primary, whatever it reports. See docs/decisions/0025-topology.md.
  */
 export class Topology {
   readonly #options: TopologyOptions;
@@ -70,33 +70,36 @@ export class Topology {
     for (const server of this.#servers) server.onAnswer(() => this.#judge());
   }
 
-  /** As it was last known; undefined until one was found. */
+  /** As last known; undefined until one was found. */
   get primary(): Primary | undefined {
     return this.#primary;
   }
 
-  /** All that are watched, candidates first. */
+  /** All watched servers, candidates first. */
   get servers(): readonly Server[] {
     return this.#servers;
   }
 
-  /** Is told after each answer of a server, and each missing one, when the primary is known. */
+  /** Calls the listener after each answer of a server, and each missing one, when the primary is known. */
   onAnswer(listener: () => void): void {
     this.#listeners.push(listener);
   }
 
   /**
-   * Whether the primary may still be found by the start: until then, it is not known how late its standbys are. Without one,
-   * they are all there is.
+   * Whether the start may still find a primary: until then, its standbys' lag is unknown. If there is none, the
+   * standbys are used anyway.
    */
   get isSearching(): boolean {
     return this.#isSearching && this.#primary === undefined;
   }
 
-  /** Resolves when each server was asked once, and once more without a primary; within a second, whichever are away. */
+  /**
+   * Resolves when each server was queried once, and once more without a primary; within a second, even if some are
+   * unavailable.
+   */
   async start(): Promise<void> {
     await this.#askAll();
-    // On a busy machine, a first connection may take longer than an answer may.
+    // On a busy machine, a first connection may take longer than the deadline of an answer.
     if (this.#primary === undefined) await this.#askAll();
     this.#isSearching = false;
     this.#tellListeners();
@@ -112,15 +115,15 @@ export class Topology {
   }
 
   /**
-   * Asks all servers over new connections, because something failed. Resolves within two seconds: when another primary was
-   * found, or when all servers have been asked. Never rejects.
+   * Queries all servers over new connections after a failure. Resolves within two seconds: when another primary was
+   * found, or when all servers have been queried. Never rejects.
    */
   async look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
     await Promise.race([this.#looking, this.#moved.promise]);
   }
 
-  /** The primary was away at the start, and has been prepared since: its schema and settings are known to be right. */
+  /** The primary, which was unavailable at the start, is prepared: its schema and settings are known to be right. */
   openForWrites(): void {
     this.#isOpenForWrites = true;
   }
@@ -131,7 +134,7 @@ export class Topology {
     return this.#isOpenForWrites && this.#primary?.isWritable !== false && isSettled;
   }
 
-  /** Resolves when a write may be sent; rejects when the primary takes none, or is not prepared yet. */
+  /** Resolves when a write may be sent; rejects when the primary accepts none, or is not prepared yet. */
   async admitWrite(): Promise<void> {
     if (!this.#isOpenForWrites) throw new Error('the primary was away at the start, and is not prepared yet');
     if (this.#primary?.isWritable === false) throw new Error(`${this.#primary.server.place} takes no writes`);
@@ -172,7 +175,7 @@ export class Topology {
     const known = this.#primary?.server;
     const best = preferred(able, ({ status }) => !status.readOnly, known) ?? preferred(able, () => true, known);
     if (best !== undefined) this.#follow({ ...best, isWritable: !best.status.readOnly });
-    // It answers, as a standby, or on a timeline that was left. One that does not answer may come back as it was.
+    // It answers as a standby, or on an old timeline. One that does not answer may come back unchanged.
     else if (this.#primary !== undefined && known?.status !== undefined)
       this.#follow({ ...this.#primary, isWritable: false });
     this.#tellListeners();
@@ -211,7 +214,7 @@ interface Seen {
   readonly status: ServerStatus;
 }
 
-/** The server that is the primary already, if it is among them; else the first. */
+/** The current primary, if it is among them; else the first. */
 function preferred(seen: readonly Seen[], isFit: (one: Seen) => boolean, known: Server | undefined): Seen | undefined {
   const fit = seen.filter(isFit);
   return fit.find(({ server }) => server === known) ?? fit[0];

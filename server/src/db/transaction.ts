@@ -7,7 +7,7 @@ const begin = statement('transaction.begin', 'begin');
 const commit = statement('transaction.commit', 'commit');
 const rollback = statement('transaction.rollback', 'rollback');
 
-/** What sends its statements over a connection; each of them passes `check`, which throws when it must not be sent. */
+/** Sends statements over a connection; `check` runs before each, and throws when it must not be sent. */
 export function queryableOn(connection: Connection, limits: RunLimits, check?: () => void): Queryable {
   return {
     async query<Row extends QueryResultRow, Values extends readonly unknown[]>(
@@ -21,8 +21,8 @@ export function queryableOn(connection: Connection, limits: RunLimits, check?: (
 }
 
 /**
- * Sends begin, what `send` sends before it waits for anything, and commit, without waiting for answers. Rejects with the
- * first error, when every statement is over; then nothing is written.
+ * Sends begin, the statements that `send` sends synchronously, and commit, without waiting for answers. Rejects with
+ * the first error after every statement has ended; then nothing is written.
  */
 export async function sendTransaction<T>(
   connection: Connection,
@@ -36,21 +36,21 @@ export async function sendTransaction<T>(
   const beginning = connection.run(begin, [], limits);
   const running = send(tx);
   isSent = true;
-  // All of them, not only up to the first that fails: the connection is lent until each is answered.
+  // All of them, not only up to the first failure: the connection stays borrowed until each is answered.
   const outcomes = await Promise.allSettled([beginning, running, commitOn(connection, limits)]);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   return await running;
 }
 
-/** PostgreSQL commits nothing after a failed statement, and says so where it should say COMMIT. */
+/** After a failed statement, PostgreSQL answers the commit with ROLLBACK. */
 async function commitOn(connection: Connection, { timeoutMs, asker }: RunLimits): Promise<void> {
   const { command } = await connection.run(commit, [], { timeoutMs, asker });
   if (command !== 'COMMIT') throw new Error('a statement failed and its error was swallowed: nothing was written');
 }
 
 /**
- * Runs `run` between begin and commit. `tx` is over when `run` ends and throws after that. An abort between two
- * statements rolls back; a statement that runs is finished first.
+ * Runs `run` between begin and commit. `tx` throws after `run` has ended. An abort between two statements rolls back; a
+ * running statement completes first.
  */
 export async function runTransaction<T>(
   connection: Connection,

@@ -139,7 +139,7 @@ test('a database that takes no writes is refused', async () => {
   await assert.rejects(waitForServers(listOf(endpoints), { ...options, signal: never }), /is read-only/u);
 });
 
-/** What refuses every session like this. */
+/** A server that refuses every session like this. */
 async function startRefusing(code: string, message: string): Promise<{ port: number; close: () => void }> {
   const server = createServer((socket) => {
     socket.once('data', () => {

@@ -15,7 +15,7 @@ export interface WaitOptions {
   readonly signal: AbortSignal;
   readonly random: () => number;
   readonly log: Log;
-  /** Asked after each attempt that failed: whether to go on without the primary. Then this rejects with the reason. */
+  /** Called after each failed attempt: whether to continue without the primary. Then this rejects with the reason. */
   readonly isEnough?: (() => Promise<boolean>) | undefined;
 }
 
@@ -25,10 +25,9 @@ const waiting = 'waiting for the databases';
 const waitingLine = { level: 'warn', key: 'wait', one: waiting, many: waiting } as const;
 
 /**
- * Finds the primary and connects to the read servers, as often as it takes until the signal aborts, and logs what it waits
- * for. Of several read servers one is enough: the others may come later.
- * What another attempt would not change (a wrong password, an unfit server) rejects at once. Rejects with `OperatorError`,
- * or PostgreSQL's own error.
+ * Finds the primary and connects to the read servers, with retries until the signal aborts, and logs what it waits for.
+ * One of several read servers is enough: the others may come later. Rejects at once for what a retry would not change
+ * (a wrong password, an unfit server), with `OperatorError` or PostgreSQL's own error.
  */
 export async function waitForServers(endpoints: Endpoints, options: WaitOptions): Promise<InspectedServers> {
   const attempts = new RepeatLog(options.log);
@@ -73,14 +72,16 @@ async function keepAsking(
   }
 }
 
-/** Some 4 s: DNS may learn a name while containers start, and a typing error should not take the whole time to start. */
+/**
+ * About 4 s: DNS may learn a name while containers start, but a typing error should not take the whole start time-out.
+ */
 const maxUnknownNames = 5;
 
 function isUnknownName(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOTFOUND';
 }
 
-/** What is no reason not to start. */
+/** Logs problems that do not prevent a start. */
 function tellOddities(
   endpoints: Endpoints,
   { endpoints: found, write, reads, away }: InspectedServers,
@@ -100,7 +101,7 @@ function listWrites({ write, otherWrites = [] }: Endpoints): string {
   return [write, ...otherWrites].map(placeOf).join(', ');
 }
 
-/** What PgBouncer says of a setting that it does not know, with the SQLSTATE of a broken connection. */
+/** PgBouncer's message about an unknown setting, with the SQLSTATE of a broken connection. */
 const poolerWords = /^unsupported startup parameter/u;
 
 /** A server that refuses a setting of our sessions: a pooler, or one that is too old to have it (42704). */
@@ -120,7 +121,7 @@ function explainSettings(error: unknown): OperatorError | undefined {
   );
 }
 
-/** Errors of TLS have a code and no use for a stack; nor has the driver's word that the server speaks no TLS. */
+/** TLS errors, and the driver's message about a server without TLS, need no stack. */
 function explainRefusal(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseError) return error;
   const isOfConnection = 'code' in error || error.message.includes('SSL');

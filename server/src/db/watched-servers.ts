@@ -16,11 +16,11 @@ export interface WatchOptions extends Endpoints {
 
 export interface WatchedServers {
   readonly topology: Topology;
-  /** The server at one of the endpoints, which all pools to it share. */
+  /** The server at one of the endpoints, shared by all pools to it. */
   readonly serverOf: (endpoint: Endpoint) => Server;
 }
 
-/** Watches the servers of all endpoints over one connection to each, from when the topology is started. */
+/** Watches the servers of all endpoints over one connection to each, once the topology has started. */
 export function watchServers(
   { write, otherWrites = [], reads, applicationName, prepare, ...about }: WatchOptions,
   { clock, log }: { readonly clock: Clock; readonly log: Log },

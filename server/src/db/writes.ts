@@ -3,10 +3,10 @@ import type { Caller } from './caller.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { onlyOnPrimary, toPosition } from './position.ts';
 
-/** Writes one thing. A call that was sent is finished, whatever becomes of its caller. */
+/** Executes one write. A call that was sent completes, even if its caller has left. */
 export type Write<Call, Result> = (call: Call, caller: Caller) => Promise<Result>;
 
-/** Writes in batches, and tells each caller where in the log its write is. */
+/** Writes in batches, and returns each write's position to its caller. */
 export class Writes {
   readonly #commits: GroupCommit;
 
@@ -18,7 +18,7 @@ export class Writes {
     const send = this.#commits.open(kind);
     return async (call, caller) => {
       const { result, position } = await send(call, caller.lifetime, caller);
-      // The write is on disk also when its position could not be learnt: then only the primary surely has it.
+      // Committed even if its position is unknown; then only the primary is known to have it.
       caller.seen = toPosition(position) ?? onlyOnPrimary;
       return result;
     };
