@@ -76,7 +76,7 @@ async function backUp(config: Config, folder: string, { keep }: BackupFlags, io:
   await takeBackup({ folder, kind, source, keep, ...ours, nowMs: () => Date.now() }, signal);
 }
 
-/** The same servers as another role, when one is named. */
+/** The same servers, with another role if one is given. */
 function withBackupRole(config: Config): Config {
   const { user, password } = config.backup;
   const role = { ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }) };

@@ -8,10 +8,10 @@ import type { Io } from './io.ts';
 
 const configFlag = '--config';
 
-/** The variables of secrets. */
+/** The options that are secrets. */
 const secrets = listOptions(optionTable).flatMap(({ option }) => (option.secret === true ? [option.env] : []));
 
-/** Adds a flag for every option of the configuration; most commands hide them from their help. */
+/** Adds a flag for every option of the configuration. Most commands hide them in their help. */
 export function addConfigFlags(command: Command, { inHelp }: { readonly inHelp: boolean }): Command {
   command.option(`${configFlag} <file>`, 'YAML file with options [MESSENGER_CONFIG]');
   for (const { option } of listOptions(optionTable)) {
@@ -28,7 +28,7 @@ export function addConfigFlags(command: Command, { inHelp }: { readonly inHelp: 
   return command;
 }
 
-/** The configuration as a command's flags, the environment, and the file say. Throws `ConfigError`. */
+/** Reads the configuration from the flags, the environment and the file. Throws `ConfigError`. */
 export function readConfig(command: Command, env: Readonly<Record<string, string | undefined>>): LoadedConfig {
   const given: Readonly<Record<string, unknown>> = command.opts();
   const flags = new Map<string, string>();
@@ -40,8 +40,8 @@ export function readConfig(command: Command, env: Readonly<Record<string, string
 }
 
 /**
- * Reads the configuration and, for embedded databases, becomes the user of their data folder: root does nothing in it. `givesData`:
- * the folder may be created, or taken over from root, with a warning.
+ * Reads the configuration and, for embedded databases, switches from root to the owner of the data folder. `givesData`: may
+ * create the folder, or change its owner from root, with a warning.
  */
 export async function enter(command: Command, io: Io, { givesData }: { givesData: boolean }): Promise<LoadedConfig> {
   const loaded = readConfig(command, io.env);

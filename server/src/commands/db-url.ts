@@ -25,7 +25,7 @@ async function printUrl(config: Config, ofReads: boolean, io: Io): Promise<void>
   const external = externalEndpoints(config);
   const { write, reads, otherWrites = [] } = external ?? listOf(await embeddedEndpoints(dataDir));
   const [first = write, ...others] = ofReads ? reads : [write, ...otherWrites];
-  // Of several servers, psql takes the first that is writable.
+  // With several servers, psql connects to the first writable one.
   const target = !ofReads && others.length > 0 ? '&target_session_attrs=read-write' : '';
   io.out(`${connectionUrl(first, ...others)}${target}\n`);
   if (external === undefined && (await findRunningServer(dataDir)) === undefined)

@@ -32,10 +32,10 @@ import { detectMachine, systemFacts } from '../tuning/machine.ts';
 import { exitCodes, type Io } from './io.ts';
 import { machineFlags, type MachineFlags } from './machine-flags.ts';
 
-/** For one question; a healthy server answers each of ours in a few ms. */
+/** For one query; a healthy server answers each of ours in a few ms. */
 const statementTimeoutMs = 5_000;
 
-/** A little longer, so that a server that is alive keeps the deadline itself, and says so. */
+/** A little longer, so that a running server reports the missed deadline itself. */
 const answerTimeoutMs = 6_000;
 
 const colours = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
@@ -51,7 +51,7 @@ export function addDoctorFlags(command: Command): Command {
   return command.option('--json', 'print JSON, for programs', false);
 }
 
-/** `messenger doctor`: prints what is right and what is wrong. Resolves with the exit code. */
+/** `messenger doctor`: checks the databases and prints a report. Resolves with the exit code. */
 export async function doctor(loaded: LoadedConfig, options: DoctorFlags, io: Io): Promise<number> {
   const { embedded, writeDb } = loaded.config;
   const running = writeDb.host === undefined ? await findRunningServer(embedded.dataDir) : undefined;
@@ -76,7 +76,7 @@ async function examineServers(
   return [...(await examine(servers, session, await describe(loaded, servers, flags))), await names];
 }
 
-/** The operator's servers, or the embedded ones of the server that runs on the data folder; or why there are none. */
+/** The external servers, or the embedded ones of the server that runs on the data folder; or why there are none. */
 async function findServers(
   { config }: LoadedConfig,
   running: ServerRecord | undefined,
@@ -97,12 +97,12 @@ async function findServers(
   return fail(subject, `no server runs on ${dataDir}, and its databases run only with it`, advice);
 }
 
-/** With the primary as `write`, wherever it is; as they are configured when none takes writes, which the report tells. */
+/** With the current primary as `write`; as configured when no server is writable, which the report shows. */
 async function locate(configured: Endpoints, session: SessionOptions): Promise<Endpoints> {
   return await locatePrimary(configured, session).catch(() => configured);
 }
 
-/** All servers but the primary are looked at as standbys; other write hosts are when they are no read hosts, too. */
+/** All servers except the primary are checked as standbys, including write hosts that are not read hosts. */
 function toExamined({ write, reads, otherWrites = [] }: Endpoints): Examined {
   const standbys = reads.filter(
     (read) => read !== write && (placeOf(read) !== placeOf(write) || otherWrites.length === 0),
@@ -111,7 +111,7 @@ function toExamined({ write, reads, otherWrites = [] }: Endpoints): Examined {
   return { primary: write, standbys: [...standbys, ...otherWrites.filter((one) => !isThere(one))] };
 }
 
-/** Of a server of ours that runs, what the system lets it open; this shell may be allowed something else. */
+/** Of the running server; the limit of this shell may differ. */
 async function examineHere({ config, sources }: LoadedConfig, running: ServerRecord | undefined): Promise<Finding[]> {
   const { server, db, writeDb, readDb, embedded } = config;
   const clients = sources['server.maxConnections'] === 'default' ? undefined : server.maxConnections;

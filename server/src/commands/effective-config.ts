@@ -1,7 +1,7 @@
 import type { LoadedConfig } from '../config.ts';
 import { listOptions, showValue, type OptionTable } from '../lib/options.ts';
 
-/** Options that have an effect only with the operator's own servers, and only with the embedded databases. */
+/** Options that take effect only with external servers, and only with embedded databases. */
 const ofOwnServers = new Set(['port', 'user', 'password', 'database', 'tls', 'tlsCa']);
 const ofEmbedded = new Set(['dataDir', 'binariesDir', 'tuning']);
 

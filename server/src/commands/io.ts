@@ -1,28 +1,28 @@
 import { OperatorError } from '../lib/operator-error.ts';
 
-/** What a command may use of its process. Made in main.ts alone. */
+/** The parts of the process that a command may use. Only main.ts creates one. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Results. */
+  /** For results. */
   readonly out: (text: string) => void;
-  /** Everything else. */
+  /** For everything else. */
   readonly err: (text: string) => void;
   readonly errIsTerminal: boolean;
-  /** Whether results may be coloured: they go to a terminal that can and was not told otherwise (NO_COLOR). Default: no. */
+  /** Whether results may have colours: on a terminal with colours, unless NO_COLOR is set. Default: no. */
   readonly outHasColours?: boolean;
-  /** SIGINT, SIGTERM, and SIGHUP unless that means a reload; each call of the listener is one signal. */
+  /** SIGINT, SIGTERM, and SIGHUP unless it requests a reload. Calls the listener once per signal. */
   readonly onSignal: (listener: (name: string) => void) => void;
-  /** SIGHUP, unless it comes because our terminal is gone. */
+  /** SIGHUP, except after our terminal has closed. */
   readonly onReload?: (listener: () => void) => void;
-  /** The program that worker processes run. */
+  /** The entry file of worker processes. */
   readonly exec: string;
   readonly version: string;
 }
 
-/** Exit codes, after sysexits.h where it has one. */
+/** Exit codes, as in sysexits.h where it has one. */
 export const exitCodes = { ok: 0, failed: 1, usage: 64, defect: 70, config: 78 } as const;
 
-/** Aborts at the first signal to stop. */
+/** Aborts at the first stop signal. */
 export function untilStopped(io: Io): AbortSignal {
   const stopping = new AbortController();
   io.onSignal((name) => stopping.abort(new OperatorError(`Stopped by ${name}.`)));

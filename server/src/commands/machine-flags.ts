@@ -3,17 +3,17 @@ import { InvalidArgumentError, Option } from 'commander';
 import { parseMemorySize } from '../tuning/memory-size.ts';
 import type { Storage } from '../tuning/profile.ts';
 
-/** What the operator says of one database server. */
+/** The operator's description of a database server. */
 export interface MachineFlags {
   readonly memory?: number;
   readonly cpus?: number;
   readonly storage?: Storage;
 }
 
-/** Less than this, and PostgreSQL with the fewest connections does not fit. */
+/** With less, PostgreSQL does not fit even with the fewest connections. */
 const leastMemoryBytes = 256 * 2 ** 20;
 
-/** From 32TB on, a quarter of it would be more than PostgreSQL takes for shared_buffers. */
+/** From 32TB on, a quarter exceeds the maximum of shared_buffers. */
 const mostMemoryBytes = 2 ** 44;
 
 function memory(text: string): number {
@@ -32,7 +32,7 @@ export function count(most: number): (text: string) => number {
   };
 }
 
-/** `--memory`, `--cpus` and `--storage`, with what is taken when they are not given. */
+/** `--memory`, `--cpus` and `--storage`; `otherwise` names the defaults in their help. */
 export function machineFlags(otherwise: Readonly<Record<keyof MachineFlags, string>>): Option[] {
   return [
     new Option('--memory <size>', `memory of one database server, e.g. 16GB; default: ${otherwise.memory}`).argParser(

@@ -13,7 +13,7 @@ import { addConfigFlags, enter, example } from './config-flags.ts';
 import { untilStopped, type Io } from './io.ts';
 import { count } from './machine-flags.ts';
 
-/** Works on the migrations of a database. Resolves with the lines to print. */
+/** An operation on the migrations of a database. Resolves with the lines to print. */
 type Work = (target: MigrationTarget) => Promise<string[]>;
 
 export function addMigrateCommands(program: Command, io: Io): void {
@@ -49,7 +49,7 @@ export function addMigrateCommands(program: Command, io: Io): void {
     .action(async (title: string) => io.out(`${await makeMigration(migrationsDir, title)}\n`));
 }
 
-/** The operator's server, or the embedded primary: the running one, else one that is started for this command. */
+/** The external server, or the embedded primary: a running one, or one started for this command. */
 export async function onPrimary(config: Config, log: Log, signal: AbortSignal, work: Work): Promise<string[]> {
   const external = externalEndpoints(config);
   const { connectTimeoutMs } = config.db;
@@ -63,7 +63,7 @@ export async function onPrimary(config: Config, log: Log, signal: AbortSignal, w
   );
 }
 
-/** The end of the process ends its session, and the transaction of the migrations with it. */
+/** The end of this process ends its session and so rolls back the migrations. */
 async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   signal.addEventListener('abort', () => reject(signal.reason), { once: true });

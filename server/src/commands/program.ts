@@ -12,7 +12,7 @@ import { reload } from './reload.ts';
 import { start } from './start.ts';
 import { addTuneCommand } from './tune.ts';
 
-/** Runs one command. Resolves with the exit code; rejects with what the command rejects with. */
+/** Runs one command. Resolves with the exit code; rejects when the command does. */
 export async function runProgram(args: readonly string[], io: Io): Promise<number> {
   let exitCode: number = exitCodes.ok;
   const program = new Command('messenger')
@@ -62,14 +62,14 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   }
 }
 
-/** Commander would take it for an argument of the default command. */
+/** Commander would treat it as an argument of the default command. */
 function refuseUnknownCommand(program: Command, [first]: readonly string[]): void {
   if (first === undefined || first.startsWith('-') || first === 'help') return;
   const names = program.commands.map((command) => command.name());
   if (!names.includes(first)) program.error(`error: unknown command '${first}'. Commands: ${names.join(', ')}`);
 }
 
-/** Commander would print and exit by itself. */
+/** Commander would print the error and exit. */
 function silence(command: Command, io: Io): void {
   command.exitOverride().configureOutput({ writeOut: io.out, writeErr: io.err });
 }

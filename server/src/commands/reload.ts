@@ -8,7 +8,9 @@ import { exitCodes, type Io } from './io.ts';
 
 const everyMs = 100;
 
-/** `messenger reload`: has the running server reload, waits for the end of that, and tells it. Resolves with the exit code. */
+/**
+ * `messenger reload`: requests a reload of the running server, waits for it and prints its outcome. Resolves with the exit code.
+ */
 export async function reload({ config }: LoadedConfig, io: Io): Promise<number> {
   const folder = runFolderOf(config);
   if (folder === undefined)

@@ -4,9 +4,9 @@ import type { Log } from '../telemetry/log.ts';
 import { refusalOf } from './refusal.ts';
 
 export interface ReloadLoopOptions {
-  /** Resolves with the names of the options that have changed; rejects with the reason when a reload is refused. */
+  /** Resolves with the names of the changed options; rejects with the reason when the reload is refused. */
   readonly reload: () => Promise<readonly string[]>;
-  /** Where `messenger reload` looks for the outcome. */
+  /** The file in which `messenger reload` finds the outcome. */
   readonly folder: string | undefined;
   readonly record: RecordEvent;
   readonly log: Log;
@@ -18,8 +18,8 @@ interface Outcome {
 }
 
 /**
- * Reloads on request, one at a time. A request during a reload leads to one more, so that the newest files are always read.
- * A reload that fails is logged and changes nothing.
+ * Reloads on request, one at a time. Requests during a reload cause one more, so that the newest files are always read. A failed
+ * reload is logged and changes nothing.
  */
 export class ReloadLoop {
   readonly #options: ReloadLoopOptions;
@@ -32,7 +32,7 @@ export class ReloadLoop {
     this.#options = options;
   }
 
-  /** The server serves: what was requested meanwhile begins. */
+  /** Call when the server is ready: pending requests start now. */
   async start(): Promise<void> {
     await this.#save(this.#reloads);
     this.#started.resolve();
@@ -78,7 +78,7 @@ export class ReloadLoop {
     const { folder, log } = this.#options;
     this.#reloads = reloads;
     if (folder === undefined) return;
-    // A full disk is no reason not to serve.
+    // A full disk must not end the server.
     await writeReloads(folder, reloads).catch((err: unknown) => log.warn({ err }, 'the reload could not be noted'));
   }
 }

@@ -15,14 +15,11 @@ import { createLog, isPretty } from '../telemetry/log.ts';
 import { exitCodes, type Io } from './io.ts';
 import { ReloadLoop } from './reloads.ts';
 
-/**
- * A terminal's Ctrl-C reaches every process of the group, and npm passes its own copy on: two signals within a moment
- * are one wish.
- */
+/** Ctrl-C in a terminal reaches every process of the group, and npm forwards its own copy: two signals within this time are one. */
 const sameSignalMs = 300;
 
 /**
- * `messenger start`: serves until a signal or a fatal failure. `load` reads the configuration, now and at each reload.
+ * `messenger start`: serves until a signal or a fatal failure. `load` reads the configuration, at the start and at each reload.
  * Resolves with the exit code.
  */
 export async function start(load: () => LoadedConfig, io: Io): Promise<number> {
@@ -68,7 +65,7 @@ export async function start(load: () => LoadedConfig, io: Io): Promise<number> {
   });
   io.onReload?.(() => reloads.request());
 
-  // The supervisor has read certificates as root; from here on nothing needs root.
+  // Certificates were read as root; nothing needs root from here on.
   await leaveRoot(loaded.config, { exec: io.exec, givesData: true, warn: (text) => log.warn(text) });
   try {
     await startServices(services, group, stopping.signal, atOnce.signal);
@@ -94,7 +91,7 @@ function onSignals(io: Io, listener: (name: string, isFirst: boolean) => void): 
   });
 }
 
-/** Of a page that is listed itself. */
+/** Of a page that is listed already. */
 function isAsset(route: string): boolean {
   return route.includes(' /ops/');
 }

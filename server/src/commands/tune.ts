@@ -18,7 +18,7 @@ interface TuneFlags extends MachineFlags {
   readonly format: AdviceFormat;
 }
 
-/** Adds `messenger tune`: it computes and prints, connects to nothing and changes nothing. */
+/** Adds `messenger tune`, which only computes and prints: it neither connects nor changes anything. */
 export function addTuneCommand(program: Command, io: Io): void {
   const command = program
     .command('tune')
@@ -44,7 +44,7 @@ export function addTuneCommand(program: Command, io: Io): void {
     .action(async (flags: TuneFlags) => io.out(tune(flags, await detectMachine(systemFacts('.')))));
 }
 
-/** The text to print, for these flags on this machine. */
+/** The output for these flags on this machine. */
 function tune(flags: TuneFlags, machine: Machine): string {
   const profile = completeProfile(flags, machine);
   const advice = {
@@ -72,7 +72,7 @@ function completeProfile(flags: TuneFlags, machine: Machine): Profile {
 
 const maxWorkersOfInstance = 256;
 
-/** What is printed above the settings, so that a wrong guess is seen. */
+/** The input, printed above the settings so that a wrong guess is visible. */
 function describeProfile(profile: Profile, flags: TuneFlags, machine: Machine): string[] {
   const { memoryBytes, cpus, workers, instances, storage, durability } = profile;
   return [

@@ -3,7 +3,7 @@ import { runWorkerProcess, type WorkerChannel, type WorkerProcess } from '../pro
 import { createLog, isPretty } from '../telemetry/log.ts';
 import { serve, type WorkerSettings } from '../worker.ts';
 
-/** The process of one worker: no command of the user's, but what the supervisor starts. */
+/** The process of one worker, which the supervisor starts; not a command for users. */
 export function startWorkerProcess(
   channel: WorkerChannel<WorkerSettings> & { readonly errIsTerminal: boolean },
 ): WorkerProcess {

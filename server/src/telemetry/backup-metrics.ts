@@ -3,18 +3,18 @@ import { withDeadline } from '../lib/with-deadline.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
 
 export interface BackupOptions {
-  /** Where the backups are; undefined: they are not watched. */
+  /** The folder of the backups; undefined: no metrics of backups. */
   readonly dir: string | undefined;
   readonly maxAgeHours: number;
 }
 
-/** A network file system that takes longer does not answer. In ms. */
+/** In ms. A network file system that takes longer counts as unavailable. */
 const answerMs = 500;
 
-/** Reads, at each call, how the last backups ended. Never rejects; a folder that does not answer has no metrics. */
+/** Each call reads the results of the last backups. Never rejects; an unavailable folder has no metrics. */
 export function backupMeter({ dir, maxAgeHours }: BackupOptions): () => Promise<Snapshot> {
   if (dir === undefined) return async () => ({});
-  // A question that is open holds a thread of the pool, so there is at most one.
+  // A pending read holds a thread of libuv's pool, so there is at most one.
   let asked: Promise<LastBackup | undefined> | undefined;
   return async () => {
     asked ??= readLastBackup(dir)

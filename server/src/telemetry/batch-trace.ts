@@ -2,7 +2,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 
 import { ROOT_CONTEXT, SpanStatusCode, trace, type Attributes, type Span, type Tracer } from '@opentelemetry/api';
 
-/** A call that waits for its batch, for a request that is traced. */
+/** A queued call of a traced request. */
 export interface TracedCall {
   readonly request: Span;
   readonly beganMs: number;
@@ -17,8 +17,8 @@ export interface BatchTraceOptions {
 }
 
 /**
- * Spans for the batches of one kind of call. The batch's span is a child of the first traced request in it, and is so
- * recorded whenever one of them is; it links to the other requests, and each of these has a child span that links to it.
+ * Spans of the batches of one kind of call. The batch's span is a child of the first traced request in the batch, so it is
+ * recorded when any of the requests is. It links to the other traced requests; each of those has a child span that links back.
  */
 export class BatchTrace {
   readonly #options: BatchTraceOptions;
@@ -27,13 +27,13 @@ export class BatchTrace {
     this.#options = options;
   }
 
-  /** A call arrives; undefined when its request is not recorded. */
+  /** Adds a call; undefined when its request is not recorded. */
   begin(): TracedCall | undefined {
     const request = this.#options.current.getStore();
     return request?.isRecording() === true ? { request, beganMs: Date.now() } : undefined;
   }
 
-  /** Runs what makes these calls; `size` counts the others, too. */
+  /** Runs `work`, which executes these calls, in the batch's span. `size` includes calls that are not traced. */
   over(calls: readonly TracedCall[], size: number): <T>(work: () => Promise<T>) => Promise<T> {
     const [first, ...others] = calls;
     const { current } = this.#options;
@@ -59,7 +59,7 @@ export class BatchTrace {
     return tracer.startSpan(`batch ${name}`, { links, attributes: told }, trace.setSpan(ROOT_CONTEXT, first.request));
   }
 
-  /** From the call to its result, for a request whose batch is in the trace of another one. */
+  /** From the call to its result, for a request whose batch belongs to another request's trace. */
   #tellOther({ request, beganMs }: TracedCall, batch: Span): void {
     const { tracer, name, attributes } = this.#options;
     const options = { startTime: beganMs, attributes, links: [{ context: batch.spanContext() }] };

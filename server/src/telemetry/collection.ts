@@ -6,19 +6,19 @@ export interface Collection {
   /** Milliseconds since 1970. */
   readonly atMs: number;
   readonly metrics: Snapshot;
-  /** The processes that serve, by their number. */
+  /** The serving processes, by number. */
   readonly workers: readonly ObservedWorker[];
   /** The newest of all workers, newest first. */
   readonly slowStatements: readonly SlowStatement[];
 }
 
-/** What one worker tells of itself. Plain data. */
+/** The report of one worker. Plain data. */
 export interface Measurement {
   readonly metrics: Snapshot;
   readonly slowStatements: readonly SlowStatement[];
 }
 
-/** One worker by itself; its numbers are missing while it does not answer. */
+/** One worker; without numbers while it does not answer. */
 export interface ObservedWorker {
   readonly worker: number;
   readonly pid: number;
@@ -26,7 +26,7 @@ export interface ObservedWorker {
 }
 
 /**
- * Resolves with a collection that is at most `maxAgeMs` old, within about a second also when workers or databases do not
- * answer. Whoever wants one each second asks each second, for one that may be half a second old: then all who ask share it.
+ * Resolves with a collection that is at most `maxAgeMs` old, within about a second even when workers or databases do not answer.
+ * Callers that poll each second pass 500, and so share collections.
  */
 export type Collect = (maxAgeMs?: number) => Promise<Collection>;

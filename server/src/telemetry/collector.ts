@@ -4,20 +4,20 @@ import { mergeSnapshots, onlyCounted } from './merge-snapshots.ts';
 import type { Snapshot } from './metrics.ts';
 import { mostRecent } from './slow-statements.ts';
 
-/** One worker process that serves, and what it has counted; undefined when it did not answer in time. */
+/** A serving worker process and its metrics; undefined when it did not answer in time. */
 export interface MeasuredWorker {
-  /** Of the process: its successor has another one. */
+  /** Of the process: its replacement has another one. */
   readonly id: number;
-  /** Its number, which its successor takes over. */
+  /** Its number, which its replacement gets, too. */
   readonly worker: number;
   readonly pid: number;
   readonly measurement: Measurement | undefined;
 }
 
 export interface CollectorOptions {
-  /** Asks every worker that serves; takes a second at most, and never rejects. */
+  /** Asks every serving worker; resolves within a second, and never rejects. */
   readonly measureWorkers: () => Promise<readonly MeasuredWorker[]>;
-  /** What the supervisor knows, of itself and the workers, of which so many have been silent. */
+  /** The supervisor's own metrics. `silent` workers did not answer. */
   readonly measureSupervisor: (silent: number) => Snapshot;
   readonly measurePostgres: () => Promise<Snapshot>;
   readonly clock: Clock;
@@ -26,8 +26,8 @@ export interface CollectorOptions {
 }
 
 /**
- * Merges the metrics of all processes. Counts of workers that ended or do not answer are kept, so a total never falls. The counts of a
- * killed worker since the last collection are lost, so `LiveWatch` collects all the time.
+ * Merges the metrics of all processes. Counts of workers that ended or do not answer are kept, so a total never decreases. The
+ * counts of a killed worker since the last collection are lost, so `LiveWatch` collects continuously.
  */
 export class Collector {
   readonly #options: CollectorOptions;
@@ -44,7 +44,7 @@ export class Collector {
   readonly collect: Collect = async (maxAgeMs = 0) => {
     const age = this.#options.clock.now() - (this.#newest?.atMs ?? Number.NEGATIVE_INFINITY);
     if (this.#newest !== undefined && maxAgeMs > 0 && age <= maxAgeMs) return this.#newest.collection;
-    // A caller during a collection waits for the next one: this one may lack what the caller has seen.
+    // A caller during a collection waits for the next one: this one may lack what happened before the call.
     this.#next ??= this.#inTurn(async () => {
       this.#next = undefined;
       return await this.#make();
@@ -52,7 +52,7 @@ export class Collector {
     return await this.#next;
   };
 
-  /** One at a time: of two that overlap, the older could add a retired worker again, and count it twice. */
+  /** One at a time: with two, the older could add a retired worker again, and count it twice. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#running.then(work);
     this.#running = turn.catch(() => undefined);

@@ -8,13 +8,13 @@ interface Known {
 }
 
 /**
- * Finds restarts between samples, also those that are over before the next sample. A promotion is no restart; who watches the roles
- * of the servers records it.
+ * Detects restarts between samples, including those shorter than the sample interval. A promotion is not a restart; the watch of
+ * the server roles records it.
  */
 export class DatabaseChanges {
   #known: ReadonlyMap<string, Known> = new Map();
 
-  /** What changed since the sample before, of all servers that answered since. */
+  /** Changes since the previous sample. */
   follow(servers: readonly LiveServer[]): readonly Occurrence[] {
     const before = this.#known;
     const now = new Map(servers.flatMap((server) => knownOf(server)));
@@ -24,7 +24,7 @@ export class DatabaseChanges {
       const known = before.get(name);
       if (known === undefined) return [];
       if (name === 'primary' && timeline < known.timeline) return [restored(known.timeline, timeline)];
-      // A server that has another name since a promotion has not restarted.
+      // A server renamed by a promotion has not restarted.
       return earlierStarts.has(startedSeconds) ? [] : [restart(name)];
     });
   }

@@ -27,7 +27,7 @@ export function countStatements(metrics: Metrics): DbObserver {
   };
 }
 
-/** Finds series by pool and name, without making a key of the two each time. */
+/** Finds series by pool and name without building a combined key for each lookup. */
 function seriesOf(metrics: Metrics, metric: MetricName): (pool: Role, name: string) => Series {
   const known = { read: new Map<string, Series>(), write: new Map<string, Series>() };
   return (pool, name) => {
@@ -37,13 +37,13 @@ function seriesOf(metrics: Metrics, metric: MetricName): (pool: Role, name: stri
   };
 }
 
-/** What is looked at when somebody asks. */
+/** Read at each collection. */
 export interface WatchedDatabases extends Pick<Databases, 'batches'> {
   readonly pools: readonly Pick<Pool, 'role' | 'connections'>[];
   readonly reads: { readonly outcomes: ReadOutcomes };
 }
 
-/** Puts down how the pools are now, and who answered reads so far. */
+/** Sets the current state of the pools, and the reads by server. */
 export function readDatabases(metrics: Metrics, { pools, batches, reads }: WatchedDatabases): void {
   for (const name of ['messenger_db_connections', 'messenger_db_waiting'] as const) metrics.clear(name);
   for (const { role, connections } of pools) {

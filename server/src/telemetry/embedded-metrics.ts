@@ -1,16 +1,16 @@
 import { readDiskSpace } from '../lib/disk-space.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
 
-/** One of the databases that this program runs itself. */
+/** An embedded database server. */
 export interface EmbeddedServer {
   readonly name: string;
-  /** Its data. */
+  /** Its data folder. */
   readonly folder: string;
-  /** What is wrong; undefined while it is well. */
+  /** Its fault; undefined while it is healthy. */
   readonly fault: string | undefined;
 }
 
-/** What is wrong with the embedded databases, and the space on their disks. Never rejects. */
+/** Faults of the embedded databases, and free space on their disks. Never rejects. */
 export async function measureEmbedded(servers: readonly EmbeddedServer[]): Promise<Snapshot> {
   const metrics = new Metrics();
   const measured = servers.map(async ({ name, folder, fault }) => {

@@ -1,4 +1,4 @@
-/** What an event is about. `/ops` shows it as the event's kind. */
+/** The kind of an event, as `/ops` shows it. */
 type EventKind =
   | 'access'
   | 'capacity'
@@ -16,19 +16,19 @@ export type Level = 'info' | 'warn' | 'bad';
 export interface Occurrence {
   readonly kind: EventKind;
   readonly level: Level;
-  /** One sentence for the operator, without a full stop. Never a value that a user typed, and no secret. */
+  /** One sentence for the operator, without a full stop, user data or secrets. */
   readonly text: string;
 }
 
-/** Something that holds for a while, such as a server that is away. */
+/** A problem with a duration, such as an unavailable server. */
 export interface Condition extends Occurrence {
-  /** The same as long as it is the same condition, whatever its numbers are. */
+  /** Identifies the condition, whatever its numbers are. */
   readonly key: string;
-  /** How bad it is. The event keeps the text of the largest. */
+  /** Severity. The event keeps the text with the highest. */
   readonly size?: number | undefined;
 }
 
-/** Plain data. `endedMs` is undefined while a condition holds, and equals `atMs` for what happened at one moment. */
+/** Plain data. `endedMs` is undefined while a condition holds, and equals `atMs` for an event without duration. */
 export interface ServerEvent extends Occurrence {
   readonly id: number;
   /** Milliseconds since 1970. */
@@ -36,7 +36,7 @@ export interface ServerEvent extends Occurrence {
   readonly endedMs: number | undefined;
 }
 
-/** Takes what happened. Given to every service of the supervisor that knows something worth an event. */
+/** Records an event. Passed to the services of the supervisor. */
 export type RecordEvent = (occurrence: Occurrence) => void;
 
 interface Kept extends ServerEvent {
@@ -49,10 +49,10 @@ interface Kept extends ServerEvent {
 
 const mostKept = 200;
 const longestText = 300;
-/** A condition that returns this soon after its end continues its event, so that one that flaps does not fill the list. */
+/** A condition that returns within this time continues its event, so that flapping does not fill the list. */
 const sameAgainMs = 30_000;
 
-/** The newest 200 events of the server, in the memory of the supervisor: about 100 KB at most. */
+/** The newest 200 events, in the supervisor's memory: at most about 100 KB. */
 export class Events {
   readonly #wallMs: () => number;
   #kept: readonly Kept[] = [];
@@ -69,13 +69,13 @@ export class Events {
     return this.#revision;
   }
 
-  /** Adds something that happened at this moment. */
+  /** Adds an event without duration. */
   readonly record: RecordEvent = (occurrence) => {
     const atMs = this.#wallMs();
     this.#add(occurrence, atMs, atMs);
   };
 
-  /** Takes all conditions that hold now: new ones begin an event, and those that are gone end theirs. */
+  /** Takes all conditions that hold now: a new one begins an event, and a missing one ends its event. */
   follow(conditions: readonly Condition[]): void {
     const now = this.#wallMs();
     const holding = new Set(conditions.map(({ key }) => key));

@@ -1,43 +1,43 @@
 import type { LiveSample, LiveServer } from './live-sample.ts';
 
-/** What happened between two samples, or how it was at the second. Durations in seconds, parts from 0 to 1. */
+/** Changes between two samples, or the state at the second one. Durations in seconds, fractions from 0 to 1. */
 export interface Figures {
   /** Milliseconds since 1970. */
   readonly atMs: number;
-  /** Requests of the API, also those that were refused early. */
+  /** API requests, including those that were shed. */
   readonly perSecond: number;
   readonly succeededPerSecond: number;
   /** 4xx. */
   readonly rejectedPerSecond: number;
   /** 5xx. */
   readonly failedPerSecond: number;
-  /** Refused early, to save the others. */
+  /** Requests shed under overload. */
   readonly refusedPerSecond: number;
-  /** Answers that were 5xx, of all. */
+  /** 5xx answers as a fraction of all. */
   readonly errorPart: number;
   readonly inFlight: number;
-  /** Requests that the percentiles are made of. */
+  /** Requests behind the percentiles. */
   readonly timed: number;
-  /** Undefined when nothing ended. */
+  /** Undefined when no request ended. */
   readonly p50: number | undefined;
   readonly p95: number | undefined;
   readonly p99: number | undefined;
-  /** Statements and calls that wait for a connection. */
+  /** Statements and calls waiting for a connection. */
   readonly waiting: number;
-  /** Part of the reads that a standby answered; undefined without reads. */
+  /** Fraction of the reads answered by standbys; undefined without reads. */
   readonly byStandby: number | undefined;
-  /** Of the standby that is furthest behind; undefined without one. */
+  /** The largest replication lag; undefined without a standby. */
   readonly lagSeconds: number | undefined;
-  /** Part of the machine's cores that was busy, with other programs, and by our own Node.js processes alone. */
+  /** Busy fraction of the machine's cores, by all programs and by our Node.js processes. */
   readonly machineCpu: number | undefined;
   readonly ownCpu: number | undefined;
-  /** Of our own Node.js processes. */
+  /** Of our Node.js processes. */
   readonly memoryBytes: number | undefined;
-  /** Part of the machine's memory that is in use. */
+  /** Used fraction of the machine's memory. */
   readonly machineMemory: number | undefined;
-  /** Part of the disk in use, of the embedded server that has least left. */
+  /** Used fraction of the fullest disk of the embedded servers. */
   readonly disk: number | undefined;
-  /** Part of the limit, of the process that is nearest to it. */
+  /** Used fraction of the limit, of the process nearest to it. */
   readonly openFiles: number | undefined;
 }
 
@@ -92,14 +92,14 @@ function machineFigures(before: LiveSample['machine'], now: LiveSample['machine'
   };
 }
 
-/** The counters may begin anew with the server. */
+/** Counters restart with the server. */
 function rise(now: number, before: number | undefined): number {
   return before === undefined || now < before ? now : now - before;
 }
 
 /**
- * As Prometheus' `histogram_quantile`: evenly spread within a bucket; above the last bound nothing is known but the bound. `counts`
- * has one more than `bounds`; `part` is from 0 to 1.
+ * Like Prometheus' `histogram_quantile`: interpolates within a bucket, and returns the last bound for values above it. `counts`
+ * has one more entry than `bounds`; `part` is from 0 to 1.
  */
 export function quantileOf(bounds: readonly number[], counts: readonly number[], part: number): number | undefined {
   const rank = sum(counts) * part;

@@ -22,7 +22,7 @@ export const historyColumns = [
   'disk',
 ] as const satisfies readonly (keyof Figures)[];
 
-/** Values of `historyColumns`; null where nothing was measured. */
+/** Values of `historyColumns`; null: not measured. */
 export type HistoryRow = readonly (number | null)[];
 
 /** The longest span that a page shows: 15 minutes, and one sample each 750 ms. */
@@ -38,7 +38,7 @@ export class History {
     this.#mostRows = mostRows;
   }
 
-  /** How many were added so far. */
+  /** How many were added in total. */
   get count(): number {
     return this.#count;
   }
@@ -48,13 +48,13 @@ export class History {
     this.#count += 1;
   }
 
-  /** Rows that were added after the first `count`, oldest first, as far as they are kept. */
+  /** The kept rows after the first `count`, oldest first. */
   since(count: number): readonly HistoryRow[] {
     return this.#rows.slice(Math.max(0, this.#rows.length - (this.#count - Math.max(0, count))));
   }
 }
 
-/** Four digits are enough for a plot, and half the text. */
+/** Four digits are enough for a plot, and halve the text. */
 function rounded(name: keyof Figures, value: number | undefined): number | null {
   if (value === undefined || name === 'atMs') return value ?? null;
   return Number(value.toPrecision(4));

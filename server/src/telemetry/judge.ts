@@ -1,18 +1,18 @@
-/** Finds what is wrong in samples. */
+/** Derives conditions from samples. */
 import { formatBytes, formatDuration, formatPercent, titleOf } from '../ops-page/format.js';
 import type { Condition } from './events.ts';
 import { figuresOf, type Figures } from './figures.ts';
 import type { LiveSample, LiveServer } from './live-sample.ts';
 
-/** A condition holds for this long, in milliseconds: one that lasts a single sample would be gone before anybody reads it. */
+/** The window of samples, in ms: with the newest sample alone, a short problem would disappear before it can be read. */
 const judgedMs = 10_000;
 
-/** The samples of the last ten seconds, oldest first, with the new one. */
+/** The samples of the last ten seconds, oldest first, including the new one. */
 export function recentWith(recent: readonly LiveSample[], sample: LiveSample): readonly LiveSample[] {
   return [...recent.filter(({ atMs }) => atMs >= sample.atMs - judgedMs && atMs <= sample.atMs), sample];
 }
 
-/** The problems of the newest sample, and those that the samples of `recentWith` show together. */
+/** The conditions of the newest sample, and those of all samples of `recentWith` together. */
 export function conditionsOf(recent: readonly LiveSample[]): readonly Condition[] {
   const [oldest, sample] = [recent[0], recent.at(-1)];
   if (oldest === undefined || sample === undefined) return [];
@@ -35,7 +35,7 @@ function conditionsOfServer(server: LiveServer): readonly Condition[] {
   return [...ofRole, ...numbersOf(server), ...conditionsOfFault(server), ...conditionsOfDisk(server)];
 }
 
-/** The cause is known only of an embedded server, perhaps a moment later: then the event changes its text. */
+/** Only an embedded server has a known cause, possibly later: then the event changes its text. */
 function away({ name, fault }: LiveServer): Condition {
   const isPrimary = name === 'primary';
   const who = isPrimary ? 'The primary' : titleOf(name);
@@ -47,13 +47,13 @@ function away({ name, fault }: LiveServer): Condition {
   return condition(kind, 'bad', key, `${who} is down (${wordsOf(fault)}): ${consequence}`, 1);
 }
 
-/** Of a standby that answers, but cannot store what it receives. */
+/** A standby that answers but cannot write the WAL it receives. */
 function conditionsOfFault({ name, fault }: LiveServer): readonly Condition[] {
   if (fault === undefined) return [];
   return [condition('storage', 'bad', `fault ${name}`, `${titleOf(name)} has a fault: ${wordsOf(fault)}`)];
 }
 
-/** Of the label of `messenger_embedded_fault`: `disk_full`. */
+/** A value of the label of `messenger_embedded_fault`: `disk_full`. */
 function wordsOf(fault: string): string {
   return fault.replaceAll('_', ' ');
 }
@@ -95,7 +95,7 @@ function conditionsOfReceiver({ name, receiver }: LiveServer): readonly Conditio
   return [condition('standby', isOfPrimary ? 'warn' : 'bad', `not following ${name}`, text)];
 }
 
-/** A server that answers may still have no standby, such as when the name of a standby leads to the primary. */
+/** All servers may answer without a standby among them, such as when a standby's name resolves to the primary. */
 function conditionsOfStandbys(servers: readonly LiveServer[]): readonly Condition[] {
   const standbys = servers.filter(({ name }) => name !== 'primary');
   const following = standbys.filter(({ up, receiver }) => up && (receiver === 'streaming' || receiver === 'hidden'));
@@ -127,7 +127,7 @@ function conditionsOfWorkers({ serving, silent, missing }: LiveSample['workers']
   const starting = `${howMany(missing, 'worker is', 'workers are')} starting`;
   const noAnswer = `${howMany(silent, 'worker does', 'workers do')} not answer`;
   return [
-    // A silent worker missed one question for its metrics; it may serve all the same.
+    // A silent worker missed one metrics request; it may still serve.
     ...(serving + silent === 0 ? [condition('worker', 'bad', 'no worker', 'No worker serves')] : []),
     ...(missing > 0 ? [condition('worker', 'warn', 'missing workers', starting, missing)] : []),
     ...(silent > 0 ? [condition('worker', 'warn', 'silent workers', noAnswer, silent)] : []),
@@ -174,9 +174,7 @@ function conditionsOfRequests({ refusedPerSecond, errorPart, timed, p50 = 0, p99
   return found;
 }
 
-/**
- * Under load some calls always wait for a place in a statement, for milliseconds. Too many are more than half a second of requests.
- */
+/** Under load some calls always wait for a batch, for milliseconds. The limit is half a second of requests. */
 function conditionsOfPools(recent: readonly LiveSample[], perSecond: number): readonly Condition[] {
   return (recent.at(-1)?.pools ?? []).flatMap(({ name }) => {
     const counts = recent.map(({ pools }) => pools.find((pool) => pool.name === name)?.waiting ?? 0);

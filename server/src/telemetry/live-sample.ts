@@ -3,21 +3,21 @@ import { metricTable, type MetricName } from './metric-table.ts';
 import type { Series, Snapshot } from './metrics.ts';
 import type { SlowStatement } from './slow-statements.ts';
 
-/** What `/ops` is told again and again: a collection, brought down to what the page shows. Durations in seconds. */
+/** A sample for `/ops`: the parts of a collection that the page shows. Durations in seconds. */
 export interface LiveSample {
   /** Milliseconds since 1970. */
   readonly atMs: number;
   readonly version: string;
   readonly startedAtMs: number;
   readonly http: {
-    /** Requests of the API that have ended so far, by the class of their status (`2xx`); also those that were refused early. */
+    /** Completed API requests in total, by status class (`2xx`), including shed ones. */
     readonly ended: Readonly<Record<string, number>>;
     readonly overloaded: number;
     readonly inFlight: number;
-    /** Requests of the API by duration so far: `counts[n]` took at most `bounds[n]` seconds, the last count more. */
+    /** API requests by duration in total: `counts[n]` took at most `bounds[n]` seconds; the last count is of longer ones. */
     readonly durations: { readonly bounds: readonly number[]; readonly counts: readonly number[] };
   };
-  /** Reads so far, by who answered. */
+  /** Reads in total, by server. */
   readonly reads: Readonly<Record<string, number>>;
   readonly pools: readonly LivePool[];
   readonly servers: readonly LiveServer[];
@@ -25,26 +25,26 @@ export interface LiveSample {
     readonly serving: number;
     readonly silent: number;
     readonly missing: number;
-    /** So far. */
+    /** In total. */
     readonly restarts: number;
     readonly each: readonly LiveWorker[];
   };
-  /** Client connections: how many there are, how many there can be (0 when unknown), and how many were closed for want of room so far. */
+  /** Client connections: open, the limit (0 when unknown), and in total those closed at the limit. */
   readonly clients: { readonly open: number; readonly most: number; readonly shed: number };
   readonly machine: LiveMachine;
   readonly slowStatements: readonly SlowStatement[];
 }
 
-/** Of the machine, or of the container where that has limits. Counters so far; 0 where the system does not tell. */
+/** Of the machine, or of the container if it has limits. Counters in total; 0 when not available. */
 interface LiveMachine {
   readonly totalMemoryBytes: number;
   readonly availableMemoryBytes: number;
   readonly busySeconds: number;
   readonly idleSeconds: number;
-  /** Of our own Node.js processes, as is `memoryBytes`. */
+  /** Of our Node.js processes, as is `memoryBytes`. */
   readonly ownCpuSeconds: number;
   readonly memoryBytes: number;
-  /** Of the worker that has most, and of the supervisor. */
+  /** Of the worker with the most, and of the supervisor. */
   readonly openFiles: readonly {
     readonly process: string;
     readonly open: number;
@@ -57,23 +57,23 @@ interface LivePool {
   readonly open: number;
   readonly idle: number;
   readonly waiting: number;
-  /** So far. */
+  /** In total. */
   readonly waits: number;
   readonly waitSeconds: number;
 }
 
-/** A database server. What it says of itself is missing while it is away. */
+/** A database server. Its own numbers are missing while it is unavailable. */
 export interface LiveServer {
   readonly name: string;
   readonly up: boolean;
-  /** Of an embedded server, also while it is away: what is wrong, and the disk of its data. */
+  /** Of an embedded server, also while it is unavailable: its fault, and the disk of its data folder. */
   readonly fault?: string | undefined;
   readonly diskFreeBytes?: number | undefined;
   readonly diskSizeBytes?: number | undefined;
   /** As measured: `primary`, `standby` or `read_only`. */
   readonly role?: string | undefined;
   readonly timeline?: number | undefined;
-  /** Since 1970, by its own clock. */
+  /** Unix time, by its own clock. */
   readonly startedSeconds?: number | undefined;
   readonly connections?: number | undefined;
   readonly active?: number | undefined;
@@ -81,7 +81,7 @@ export interface LiveServer {
   readonly lockWaits?: number | undefined;
   readonly cacheHitRatio?: number | undefined;
   readonly oldestTransactionSeconds?: number | undefined;
-  /** Commits and rollbacks so far. */
+  /** Commits and rollbacks in total. */
   readonly transactions?: number | undefined;
   readonly deadRows?: number | undefined;
   readonly receiver?: string | undefined;
@@ -89,7 +89,7 @@ export interface LiveServer {
   readonly lagSeconds?: number | undefined;
 }
 
-/** Its numbers are missing while it is silent. */
+/** Without numbers while it does not answer. */
 interface LiveWorker {
   readonly worker: number;
   readonly pid: number;
@@ -99,12 +99,12 @@ interface LiveWorker {
 }
 
 /**
- * Requests of API clients, by the label `route`, as PromQL matches it. Probes, scrapes and pages are excluded: on an idle server they
- * would be all requests.
+ * Requests of API clients: a PromQL pattern for the label `route`. Excludes probes, scrapes and pages, which are all the requests
+ * of an idle server.
  */
 export const apiRoutes = '/api/.+';
 
-/** With requests that have no route: unknown addresses, and those refused before routing (overload). */
+/** Includes requests without a route: unknown paths, and requests shed before routing. */
 export const trafficRoutes = `${apiRoutes}|none`;
 
 const durationMetric = 'messenger_http_request_duration_seconds';
@@ -112,9 +112,9 @@ const durationMetric = 'messenger_http_request_duration_seconds';
 const ofApi = new RegExp(`^(?:${apiRoutes})$`, 'u');
 const ofTraffic = new RegExp(`^(?:${trafficRoutes})$`, 'u');
 
-/** Metrics of requests have the route as their second label. */
+/** `route` is the second label of request metrics. */
 function onRoutes(routes: RegExp, series: readonly Series[] = []): readonly Series[] {
-  // Unknown methods are refused with 501, which is no failure of the server.
+  // 501 is the answer to unknown methods, not a failure of the server.
   return series.filter(({ labels: [method, route = ''] }) => method !== 'other' && routes.test(route));
 }
 
@@ -221,7 +221,7 @@ function workerOf({ worker, pid, metrics }: ObservedWorker): LiveWorker {
   };
 }
 
-/** Series whose labels begin with these. */
+/** Series whose first labels are these. */
 function matching(metrics: Snapshot, name: MetricName, labels: readonly string[]): readonly Series[] {
   return (metrics[name] ?? []).filter((series) => labels.every((label, n) => series.labels[n] === label));
 }
@@ -231,7 +231,7 @@ function sumOf(series: readonly Series[]): number {
   return series.reduce((sum, { values }) => sum + (values[0] ?? 0), 0);
 }
 
-/** Counters or gauges by one of their labels. */
+/** Counters or gauges, by one label. */
 function byLabel(position: number, all: readonly Series[] = []): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const { labels, values } of all) {
@@ -241,7 +241,7 @@ function byLabel(position: number, all: readonly Series[] = []): Record<string, 
   return sums;
 }
 
-/** Histograms as one, without their sums. */
+/** Histograms merged into one, without sums. */
 function countsOf(series: readonly Series[], buckets: number): number[] {
   return Array.from({ length: buckets }, (_, n) => series.reduce((sum, { values }) => sum + (values[n] ?? 0), 0));
 }

@@ -8,12 +8,12 @@ import type { AskLive, Live, Seen, Verdict } from './live.ts';
 import { sampleOf, type LiveSample } from './live-sample.ts';
 import { judge } from './verdict.ts';
 
-/** With the second that a collection may take, what happens shows within two. */
+/** A collection takes up to a second, so a change is visible within two. */
 const everyMs = 750;
 
 /**
- * Samples all processes and databases all the time, in the supervisor: so a page that opens shows the last 15 minutes, whichever
- * worker serves it, and what was wrong while nobody looked is an event.
+ * Samples all processes and databases continuously, in the supervisor. So a page shows the last 15 minutes when it opens,
+ * whichever worker serves it, and the events since the start.
  */
 export class LiveWatch {
   readonly #collect: Collect;
@@ -51,14 +51,14 @@ export class LiveWatch {
     return this.#since(seen, sample);
   };
 
-  /** Takes one sample, unless one is being taken. Never rejects: what only observes must not end the process. */
+  /** Takes one sample, unless one is pending. Never rejects: monitoring must not end the process. */
   async sample(): Promise<void> {
     if (this.#isSampling) return;
     this.#isSampling = true;
     try {
       this.#add(sampleOf(await this.#collect(everyMs / 2)));
     } catch {
-      // The next sample shows how it is then.
+      // The next sample shows the state then.
     }
     this.#isSampling = false;
   }
@@ -67,7 +67,7 @@ export class LiveWatch {
     const previous = this.#recent.at(-1);
     if (previous?.atMs === sample.atMs) return;
     this.#recent = recentWith(this.#recent, sample);
-    // Where the clock was set back, nothing can be said about the time in between.
+    // After the clock was set back, the interval is unknown.
     if (previous !== undefined && sample.atMs > previous.atMs) {
       this.#figures = figuresOf(previous, sample);
       this.#history.add(this.#figures);
@@ -75,7 +75,7 @@ export class LiveWatch {
     for (const change of this.#changes.follow(sample.servers)) this.#events.record(change);
     const conditions = conditionsOf(this.#recent);
     this.#hasServed ||= sample.workers.serving > 0;
-    // What comes up one after another at the start is no event.
+    // Servers that become ready during the start are not events.
     if (this.#hasServed) this.#events.follow(conditions);
     this.#verdict = judge(conditions, this.#events.since(0), sample);
     this.#next.resolve();

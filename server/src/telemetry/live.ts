@@ -4,11 +4,11 @@ import type { HistoryRow } from './history.ts';
 import type { LiveSample } from './live-sample.ts';
 import type { Figures } from './figures.ts';
 
-/** What `/ops` shows, and what is new since the reader last asked. Plain data. */
+/** The data of `/ops`: the current state, and what is new for the reader. Plain data. */
 export interface Live {
   readonly seen: Seen;
   readonly sample: LiveSample;
-  /** Undefined with the first sample. */
+  /** Undefined for the first sample. */
   readonly figures: Figures | undefined;
   readonly verdict: Verdict;
   /** New rows, oldest first. */
@@ -22,7 +22,7 @@ interface HistoryPart {
   readonly rows: readonly HistoryRow[];
 }
 
-/** How much of the history and of the events a reader has. */
+/** A reader's position in the history and the events. */
 export interface Seen {
   readonly rows: number;
   readonly revision: number;
@@ -33,7 +33,7 @@ export const nothingSeen: Seen = { rows: -1, revision: 0 };
 export interface Verdict {
   /** Of the worst finding. */
   readonly level: 'ok' | 'warn' | 'bad';
-  /** The worst first. */
+  /** Most severe first. */
   readonly findings: readonly Finding[];
 }
 
@@ -42,13 +42,16 @@ export interface Finding {
   readonly text: string;
 }
 
-/** Resolves with the next sample that the reader does not have, within about two seconds; at once with the newest for `nothingSeen`. */
+/**
+ * Resolves with the next sample after the reader's position, within about two seconds; for `nothingSeen` at once, with the
+ * newest.
+ */
 export type AskLive = (seen: Seen) => Promise<Live>;
 
-/** What any process can ask for and report; the supervisor knows the answers. */
+/** Requests and reports that any process can send to the supervisor. */
 export interface Watch {
   readonly collect: Collect;
   readonly live: AskLive;
-  /** A wrong METRICS_TOKEN came from this address. */
+  /** Reports a wrong METRICS_TOKEN from this address. */
   readonly wrongToken: (address: string) => void;
 }

@@ -2,16 +2,14 @@ import type { Writable } from 'node:stream';
 
 import type { DestinationStream } from 'pino';
 
-/** Some thousand lines: what a reader that was busy for a moment catches up with. */
+/** A few thousand lines: enough for a reader that is briefly busy. */
 const mostWaitingBytes = 1_048_576;
 
 /**
- * Where a log's lines go: a stream that is written to without waiting. A line is with the system before `write` returns,
- * so that a crash loses nothing that its reader had room for. A reader that stands still stops nobody: up to 1 MiB waits
- * for it, further lines are counted, and the count is told when it reads on. A line that cannot be written (the reader is gone, the
- * disk is full, the terminal has closed) is counted, too: the server goes on without it.
- *
- * Not pino's own destination: on a full pipe that one sleeps until there is room (docs/decisions/0014).
+ * The destination of a log. A line reaches the system before `write` returns, so a crash loses no line for which the pipe had
+ * room. A blocked reader never blocks the process: up to 1 MiB is buffered, further lines are dropped, and their count is written
+ * when the reader continues. Lines that cannot be written (closed pipe, full disk, closed terminal) are counted, too. Pino's own
+ * destination would sleep while a pipe is full (docs/decisions/0014).
  */
 export class LogOutput implements DestinationStream {
   readonly #stream: Writable;
@@ -22,7 +20,7 @@ export class LogOutput implements DestinationStream {
   constructor(stream: Writable, mostBytes = mostWaitingBytes) {
     this.#stream = stream;
     this.#mostWaitingBytes = mostBytes;
-    stream.on('error', () => undefined); // `#written` is told; without a listener it would end the process.
+    stream.on('error', () => undefined); // `#written` gets the error; an 'error' event without a listener would end the process.
     stream.on('drain', () => this.#tellLost());
   }
 
@@ -48,7 +46,7 @@ export class LogOutput implements DestinationStream {
   }
 }
 
-/** Resolves when everything is with the system, or after `mostMs`: a reader that stands still keeps nobody alive. */
+/** Resolves when everything is written, or after `mostMs`: a blocked reader does not keep the process alive. */
 export async function drained(stream: Writable, mostMs: number): Promise<void> {
   if (stream.writableLength === 0 || stream.destroyed) return;
   const { promise, resolve } = Promise.withResolvers<void>();

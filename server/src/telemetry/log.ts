@@ -7,7 +7,7 @@ export type Log = Logger;
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 type LogLevel = (typeof logLevels)[number];
 
-/** What of an error may be written down. PostgreSQL's `detail`, `where` and parameters hold what users typed. */
+/** The fields of an error that may be logged. PostgreSQL's `detail`, `where` and parameters contain user data. */
 function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
   const code = 'code' in error ? { code: error.code } : {};
@@ -17,12 +17,12 @@ function describeError(error: unknown): object {
 
 export interface LogOptions {
   readonly level: LogLevel;
-  /** Says which process speaks. */
+  /** The name of the process. */
   readonly name: string;
   readonly pretty: boolean;
 }
 
-/** Lines of JSON, or lines for a person when `pretty`; to stderr, since stdout is for results. Tests pass a `sink`. */
+/** JSON lines, or readable lines when `pretty`; to stderr, because stdout is for results. Tests pass a `sink`. */
 export function createLog(
   { level, name, pretty }: LogOptions,
   sink: DestinationStream = new LogOutput(process.stderr),

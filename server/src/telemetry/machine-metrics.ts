@@ -2,11 +2,11 @@ import { cpus, totalmem } from 'node:os';
 
 import type { Metrics } from './metrics.ts';
 
-/** Adds memory and CPU time of the machine. What the system does not tell is left out. */
+/** Adds memory and CPU time of the machine, as far as the system reports them. */
 export function readMachine(metrics: Metrics): void {
   try {
     const limit = process.constrainedMemory();
-    // Without a limit, some systems tell one that no machine has.
+    // Without a limit, some systems report a very large one.
     const total = limit > 0 && limit < totalmem() ? limit : totalmem();
     metrics.set('messenger_machine_memory_bytes', total, 'total');
     metrics.set('messenger_machine_memory_bytes', Math.min(total, process.availableMemory()), 'available');
@@ -16,6 +16,6 @@ export function readMachine(metrics: Metrics): void {
     metrics.set('messenger_machine_cpu_seconds_total', busy / 1_000, 'busy');
     metrics.set('messenger_machine_cpu_seconds_total', idle / 1_000, 'idle');
   } catch {
-    // Such as too many open files: a measurement must not end the process.
+    // For example too many open files: a measurement must not end the process.
   }
 }

@@ -5,7 +5,7 @@ export const metricNames: readonly MetricName[] = Object.keys(metricTable).filte
   (name): name is MetricName => name in metricTable,
 );
 
-/** Several processes as one: sums, or the largest where the table says so. In the order of the table. */
+/** Merges the metrics of several processes: sums, or the maximum where the table says so. In the order of the table. */
 export function mergeSnapshots(snapshots: readonly Snapshot[]): Snapshot {
   const merged: Snapshot = {};
   for (const name of metricNames) {
@@ -27,7 +27,7 @@ function mergeSeries(name: MetricName, all: readonly Series[]): Series[] {
   return [...merged.values()];
 }
 
-/** What a process that is gone, or does not answer, leaves behind: what it counted, and not how it was. */
+/** What remains of a process that ended or does not answer: its counters, without its gauges. */
 export function onlyCounted(snapshot: Snapshot): Snapshot {
   const counted = metricNames.filter((name) => declarationOf(name).kind !== 'gauge');
   return Object.fromEntries(counted.flatMap((name) => (snapshot[name] === undefined ? [] : [[name, snapshot[name]]])));

@@ -1,24 +1,24 @@
 import { declarationOf, type MetricName } from './metric-table.ts';
 
-/** The values of one metric for one set of labels. */
+/** One series: a metric with one set of labels. */
 export interface Series {
-  /** In the order of the declaration. */
+  /** In the order of the metric's label names. */
   readonly labels: readonly string[];
-  /** A counter or gauge: its value. A histogram: how many fell into each bucket, into none, and the sum of all. */
+  /** A counter or gauge: its value. A histogram: the count of each bucket, the count above all buckets, and the sum. */
   readonly values: number[];
 }
 
-/** All that one process has counted, or all that several have, put together. Plain data: it travels between processes. */
+/** The metrics of one process, or of several, merged. Plain data that is sent between processes. */
 export type Snapshot = Partial<Record<MetricName, readonly Series[]>>;
 
 /**
- * What one process counts. Plain numbers, because `prom-client` looks labels up anew for each value it is given, which is
- * ten times the cost; it makes the text (`render-metrics.ts`). Who counts in a hot place keeps the series.
+ * The metrics of this process. Plain numbers, because `prom-client` looks labels up for each value, at ten times the cost; it
+ * only renders the text (`render-metrics.ts`). Hot paths keep the series.
  */
 export class Metrics {
   readonly #series = new Map<MetricName, Map<string, Series>>();
 
-  /** The series of these labels, which begins at zero. */
+  /** The series with these labels; a new one starts at zero. */
   series(name: MetricName, ...labels: readonly string[]): Series {
     const known = this.#series.get(name) ?? new Map<string, Series>();
     this.#series.set(name, known);
@@ -28,12 +28,12 @@ export class Metrics {
     return series;
   }
 
-  /** For what is known as a whole: a gauge, or a counter that somebody else counts. */
+  /** Sets a gauge, or a counter whose total is counted elsewhere. */
   set(name: MetricName, value: number, ...labels: readonly string[]): void {
     this.series(name, ...labels).values[0] = value;
   }
 
-  /** Forgets a metric whose labels have changed. */
+  /** Removes all series of a metric. */
   clear(name: MetricName): void {
     this.#series.delete(name);
   }
@@ -48,12 +48,12 @@ function zeros(name: MetricName): number[] {
   return Array.from({ length: buckets === undefined ? 1 : buckets.length + 2 }, () => 0);
 }
 
-/** To a counter or gauge. */
+/** Adds to a counter or gauge. */
 export function add({ values }: Series, amount: number): void {
   values[0] = (values[0] ?? 0) + amount;
 }
 
-/** Into a histogram with these buckets. */
+/** Adds a value to a histogram with these buckets. */
 export function observe({ values }: Series, buckets: readonly number[], value: number): void {
   let bucket = 0;
   while (bucket < buckets.length && value > (buckets[bucket] ?? 0)) bucket += 1;

@@ -8,7 +8,7 @@ import type { ServerStatistics } from '../db/server-statistics.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
 import { ReplicationLag, type Flushed } from './replication-lag.ts';
 
-/** A server by the name that is its label: `primary` first, then the standbys. Host names are no labels. */
+/** A server by its label: `primary`, then the standbys. Host names are not used as labels. */
 export interface NamedServer {
   readonly name: string;
   readonly endpoint: Endpoint;
@@ -20,14 +20,14 @@ interface Watched {
 }
 
 export interface PostgresMetricsOptions extends PoolServices {
-  /** The servers as they are now, `primary` first. Called at each collection: the answer may change. */
+  /** The current servers, `primary` first. Called at each collection, because they may change. */
   readonly servers: () => readonly NamedServer[];
 }
 
-/** However often one asks, the servers are asked no more often than this. The primary's position is asked as often by itself. */
+/** The minimum interval between queries of a server, and the interval of the primary's WAL position. */
 const freshMs = 500;
 
-/** PostgreSQL's own numbers, of all servers; asked by one process, for all. */
+/** The statistics of all PostgreSQL servers, queried by one process. */
 export class PostgresMetrics {
   readonly #options: PostgresMetricsOptions;
   readonly #lag: ReplicationLag;
@@ -42,12 +42,12 @@ export class PostgresMetrics {
     this.#lag = new ReplicationLag(options.clock);
   }
 
-  /** From now on it is known when the primary was where, however rarely somebody asks. */
+  /** Starts to record the primary's WAL positions, for the lag of later collections. */
   start(): void {
     this.#timer = setInterval(() => void this.#samplePrimary(), freshMs).unref();
   }
 
-  /** At most half a second old; never rejects, and takes a second at most. */
+  /** At most half a second old. Resolves within a second, and never rejects. */
   async read(): Promise<Snapshot> {
     const now = this.#options.clock.now();
     if (this.#newest === undefined || now - this.#newest.atMs >= freshMs)
@@ -61,7 +61,7 @@ export class PostgresMetrics {
     await this.#closed;
   }
 
-  /** Observers of the servers as they are now. An endpoint keeps its observer when its server gets another name. */
+  /** Observers of the current servers. An endpoint keeps its observer when its server is renamed. */
   #observers(): readonly (NamedServer & Watched)[] {
     const found: (NamedServer & Watched)[] = [];
     for (const { name, endpoint } of this.#options.servers()) {
@@ -94,7 +94,7 @@ export class PostgresMetrics {
     const [primary, ...standbys] = await Promise.all(
       this.#observers().map(async ({ name, observer }, index) => {
         const statistics = await observer.ask();
-        // Here, and not when all have answered: by then, a newer sample may have come.
+        // Here, because a newer sample may arrive before all servers have answered.
         if (index === 0 && statistics?.inRecovery === false) this.#lag.note(flushedOf(statistics));
         return { name, statistics };
       }),
@@ -126,7 +126,7 @@ export class PostgresMetrics {
   }
 }
 
-/** Undefined of the primary under a second name. Without a primary, a server that takes writes is taken for a promoted one. */
+/** Undefined for the primary under a second name. Without a primary, a writable server counts as a promoted one. */
 function replicationState(read: ServerStatistics, primary: ServerStatistics | undefined): string | undefined {
   if (primary !== undefined && read.systemIdentifier !== primary.systemIdentifier) return 'foreign';
   if (read.inRecovery) return read.receiver;
@@ -137,7 +137,7 @@ function flushedOf({ position, timeline }: ServerStatistics): Flushed | undefine
   return position === null ? undefined : { position, timeline };
 }
 
-/** Measured, whatever the server is called. */
+/** Measured, whatever the server's label is. */
 function roleOf({ inRecovery, readOnly }: ServerStatistics): string {
   if (inRecovery) return 'standby';
   return readOnly ? 'read_only' : 'primary';

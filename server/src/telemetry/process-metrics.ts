@@ -4,15 +4,15 @@ import { OpenFilesCount } from '../process/open-files.ts';
 import type { MetricName } from './metric-table.ts';
 import type { Metrics } from './metrics.ts';
 
-/** What it is counted as. */
+/** Its label. */
 type ProcessKind = 'worker' | 'supervisor';
 
-/** How often the event loop's delay is looked at. */
+/** Sampling interval of the event-loop delay. */
 const resolutionMs = 20;
 
 /**
- * Sets the memory, CPU time and open files of this process. The system can refuse each of them, such as the memory when no file
- * can be opened: that metric is then missing.
+ * Sets memory, CPU time and open files of this process. A metric is missing when the system refuses it, such as memory when no
+ * file can be opened.
  */
 export function readProcess(metrics: Metrics, kind: ProcessKind): void {
   readOrClear(metrics, 'messenger_process_memory_bytes', () => {
@@ -35,7 +35,7 @@ export function readProcess(metrics: Metrics, kind: ProcessKind): void {
 /** Of this process. */
 let openFilesCount: OpenFilesCount | undefined;
 
-/** Node's process statistics throw when the system refuses them. */
+/** Node's process statistics throw when the system refuses access. */
 function readOrClear(metrics: Metrics, name: MetricName, read: () => void): void {
   try {
     read();
@@ -45,12 +45,12 @@ function readOrClear(metrics: Metrics, name: MetricName, read: () => void): void
 }
 
 export interface ProcessWatch {
-  /** Puts down the delays of the event loop since the last time. */
+  /** Adds the event-loop delays since the previous call. */
   read(): void;
   stop(): void;
 }
 
-/** Measures the delay of this process's event loop. */
+/** Measures this process's event-loop delay. */
 export function watchProcess(metrics: Metrics): ProcessWatch {
   const delays = monitorEventLoopDelay({ resolution: resolutionMs });
   delays.enable();

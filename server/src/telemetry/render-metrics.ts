@@ -6,14 +6,14 @@ import type { Series, Snapshot } from './metrics.ts';
 
 type Format = PrometheusContentType | OpenMetricsContentType;
 
-/** As `prom-client` keeps metrics, and takes them from other processes. */
+/** The form in which `prom-client` takes metrics of other processes. */
 interface PromValue {
   readonly metricName?: string;
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
 }
 
-/** OpenMetrics for those who ask for it by name, the older Prometheus text for all others. */
+/** OpenMetrics when the Accept header names it, else the Prometheus text format. */
 export function formatFor(accept: string | undefined): Format {
   return accept?.includes('application/openmetrics-text') === true
     ? Registry.OPENMETRICS_CONTENT_TYPE
@@ -39,8 +39,8 @@ function toProm(name: MetricName, series: readonly Series[], isOpen: boolean): o
       ? bucketsOf(name, declaration, one)
       : { labels: labelsOf(declaration, one), value: first(one) },
   );
-  // In OpenMetrics a counter is declared without its suffix. prom-client 15 cuts it from its own metrics, but not from those
-  // that it was given: their samples would end in `_total_total`.
+  // In OpenMetrics a counter is declared without its suffix. prom-client 15 removes it from its own metrics but not
+  // from these: their samples would end in `_total_total`.
   const declared = isOpen && kind === 'counter' ? name.replace(/_total$/u, '') : name;
   return { name: declared, type: kind, help: help.replaceAll('`', "'"), aggregator: 'first', values };
 }
@@ -53,7 +53,7 @@ function labelsOf({ labels }: MetricDeclaration, series: Series): Record<string,
   return Object.fromEntries(labels.map((label, n) => [label, series.labels[n] ?? '']));
 }
 
-/** Prometheus counts in each bucket what is in those below, too. */
+/** Prometheus' buckets are cumulative. */
 function bucketsOf(name: MetricName, declaration: MetricDeclaration, series: Series): PromValue[] {
   const labels = labelsOf(declaration, series);
   const bounds = [...(declaration.buckets ?? []), '+Inf'];

@@ -1,9 +1,9 @@
 import type { Log } from './log.ts';
 
-/** A line that can be written for one case, or for several with their `count`. */
+/** A log line for one case, or for several with a `count`. */
 export interface RepeatedLine {
   readonly level: 'info' | 'warn' | 'error';
-  /** The same for cases that one line may stand for. Of few values: never text that a user or a server wrote. */
+  /** Cases with the same key share a line. Has few values: never text from a user or a server. */
   readonly key: string;
   readonly one: string;
   readonly many: string;
@@ -11,10 +11,10 @@ export interface RepeatedLine {
 
 interface Recent {
   readonly line: RepeatedLine;
-  /** Of the first case that has no line yet. */
+  /** The line of the first case that was not logged yet. */
   fields: object | undefined;
   untold: number;
-  /** Seconds until the next line may be written, and between the lines after that. */
+  /** Seconds until the second line, and between later lines. */
   waitSeconds: number;
 }
 
@@ -22,8 +22,8 @@ const tickMs = 1_000;
 const laterSeconds = 10;
 
 /**
- * Bounds the lines of what happens again and again, such as the failures of an outage: the first case of a key has a line at once;
- * those that follow share one line with their `count`, after a second and then each ten seconds. `close` writes the rest.
+ * Limits repeated log lines, such as the failures during an outage. The first case of a key is logged at once; later ones share a
+ * line with their `count`, after a second and then every ten seconds. `close` writes the rest.
  */
 export class RepeatLog {
   readonly #log: Log;
@@ -34,7 +34,7 @@ export class RepeatLog {
     this.#log = log;
   }
 
-  /** `describe` is called at once for a case that a line shows, and else not at all. */
+  /** Calls `describe` at once, and only for a case that a line shows. */
   add(line: RepeatedLine, describe: () => object): void {
     const recent = this.#recent.get(line.key);
     if (recent === undefined) {

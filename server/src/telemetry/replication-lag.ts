@@ -1,23 +1,23 @@
 import { PrimaryLog } from '../db/primary-log.ts';
 import type { Clock } from '../lib/clock.ts';
 
-/** A standby that is later than this is told to be so late. */
+/** The reported maximum. */
 const longestMs = 3_600_000;
 
-/** What is on the disk of a primary. */
+/** A flushed WAL position of a primary. */
 export interface Flushed {
-  /** Bytes of log. */
+  /** Bytes of WAL. */
   readonly position: number;
   readonly timeline: number;
 }
 
-/** Positions of standbys are compared with those of the newest primary; whether they follow it is judged elsewhere. */
+/** Standbys are compared with the newest primary; whether they follow it is checked elsewhere. */
 const timeline = 1;
 
 /**
- * How late standbys are, in time, by our own clock (docs/decisions/0013): the age of the oldest sample of the primary's position
- * that a standby does not have. Too low by what passes between two samples, and for a standby that was late before the first
- * sample until it has caught up; never negative, at most an hour.
+ * Replication lag in time, by this process's clock (docs/decisions/0013): the age of the oldest sampled primary position that the
+ * standby has not replayed. Too low by up to one sample interval, and for a standby that lagged before the first sample until it
+ * has caught up. Never negative, at most an hour.
  */
 export class ReplicationLag {
   readonly #clock: Clock;
@@ -29,11 +29,11 @@ export class ReplicationLag {
     this.#log = new PrimaryLog(clock, longestMs);
   }
 
-  /** In the order in which the primary said so; undefined when it did not answer. */
+  /** Samples in order; undefined when the primary did not answer. */
   note(flushed: Flushed | undefined): void {
     if (flushed === undefined) return;
     const { position } = flushed;
-    // Another primary since a promotion, or a restored backup: what the one before had will never be replayed.
+    // Another primary after a promotion, or a restored backup: the old positions will never be replayed.
     if (flushed.timeline !== this.#newest.timeline || position < this.#newest.position)
       this.#log = new PrimaryLog(this.#clock, longestMs);
     this.#newest = flushed;

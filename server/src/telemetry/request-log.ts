@@ -5,20 +5,20 @@ import { SampledLog } from './sampled-log.ts';
 import { requestMessages } from './terminal.ts';
 
 export interface RequestLogOptions {
-  /** Lines a second for requests that went well in time; 0 writes none. */
+  /** Lines per second for requests that are successful and not slow; 0: none. */
   readonly mostPerSecond: number;
-  /** From here on a request is slow. */
+  /** A request that takes at least this long is slow. */
   readonly slowMs: number;
 }
 
 const mostSlowPerSecond = 10;
-/** The answer to a method that nobody knows: a mistake of the client. */
+/** The answer to an unknown method: a client error. */
 const notImplemented = 501;
 
 /**
- * Lines for requests, without anything that a user typed: the route's pattern, never the address that was asked for. Of requests that went
- * well so many a second as is asked for; of slow ones ten a second; those that failed (5xx) share lines by route and status. What is left
- * out is counted. Lines of slow and failed requests have the client's address.
+ * Logs requests without user data: the route's pattern, never the URL. Successful requests up to the configured rate, slow ones
+ * up to ten per second, failed ones (5xx) in shared lines by route and status. Omitted lines are counted. Lines of slow and
+ * failed requests have the client's address.
  */
 export class RequestLog implements Pick<HttpObserver, 'requestEnded'> {
   readonly #log: Log;
@@ -47,7 +47,7 @@ export class RequestLog implements Pick<HttpObserver, 'requestEnded'> {
       this.#log.info(describe(request), requestMessages.one);
   }
 
-  /** Writes what was left out. */
+  /** Writes the counts of omitted lines. */
   close(): void {
     this.#ordinary.close();
     this.#slow.close();
@@ -60,7 +60,7 @@ function failureLine({ method, route, status }: EndedRequest): RepeatedLine {
   return { level: 'warn', key, one: 'a request failed or was slow', many: 'requests failed' };
 }
 
-/** Before its route was looked at, which has to be cheap. The line of refusals has their number. */
+/** Shed before routing, which must be cheap. A line of its own has the count. */
 function isRefusedEarly({ route, status }: EndedRequest): boolean {
   return route === undefined && status === 503;
 }

@@ -4,7 +4,7 @@ import { add, observe, type Metrics, type Series } from './metrics.ts';
 
 const { buckets } = metricTable.messenger_http_request_duration_seconds;
 
-/** Others that Node's parser knows (`PROPFIND`, …) are one, so that nobody can make series by sending them. */
+/** Other methods of Node's parser (`PROPFIND`, …) share one label, so that clients cannot create series. */
 const methods: ReadonlySet<string> = new Set(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE']);
 
 interface RequestSeries {
@@ -13,8 +13,8 @@ interface RequestSeries {
 }
 
 /**
- * Counts requests. The labels of a request are looked up by strings that exist already, one after the other: to make a key of
- * them for each request would cost more than all the rest.
+ * Counts requests. Looks labels up one after the other, by existing strings: building a combined key for each request would cost
+ * more than everything else.
  */
 export function countRequests(metrics: Metrics): HttpObserver {
   const routes = new Map<string | undefined, Map<string, RequestSeries[]>>();

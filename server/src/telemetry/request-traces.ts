@@ -16,10 +16,10 @@ export interface TraceParent {
   readonly isSampled: boolean;
 }
 
-/** What a span of a request says; never its address, which was typed by a user. */
+/** The attributes of a request's span; never its URL, which is user data. */
 interface TracedRequest {
   readonly method: string;
-  /** The pattern of the route; undefined when it met none. */
+  /** The route's pattern; undefined when no route matched. */
   readonly route: string | undefined;
   readonly scheme: string;
   readonly requestId: string;
@@ -35,7 +35,7 @@ export class RequestTraces {
     this.#current = current;
   }
 
-  /** Continues the trace of the client, or begins one. */
+  /** Continues the client's trace, or starts one. */
   begin({ method, route, scheme, requestId }: TracedRequest, parent: TraceParent | undefined): Span {
     const name = route === undefined ? method : `${method} ${route}`;
     const attributes = {
@@ -53,7 +53,7 @@ export class RequestTraces {
     span.end();
   }
 
-  /** What `work` does, and what follows from it, belongs to the span. */
+  /** Runs `work`, and everything it starts, in the span. */
   within<T>(span: Span | undefined, work: () => T): T {
     return this.#current.run(span, work);
   }

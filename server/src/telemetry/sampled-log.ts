@@ -4,13 +4,13 @@ const windowMs = 1_000;
 
 export interface SampledLogOptions {
   readonly mostPerSecond: number;
-  /** The message of the line that tells how many were left out. */
+  /** The message of the line with the number of omitted lines. */
   readonly leftOut: string;
 }
 
 /**
- * Bounds how many lines of one kind a second has, so that what happens often cannot flood the log. What was left out is
- * told in one line with its `count`, at the end of the second; `close` tells the rest. Asking costs next to nothing.
+ * Limits the lines of one kind per second. At the end of the second, one line has the `count` of omitted ones; `close` writes the
+ * rest. Cheap enough for every request.
  */
 export class SampledLog {
   readonly #log: Log;
@@ -24,7 +24,7 @@ export class SampledLog {
     this.#options = options;
   }
 
-  /** Whether one more line may be written now. If not, it counts as left out. */
+  /** Whether one more line may be written now. If not, counts it as omitted. */
   take(): boolean {
     this.#timer ??= setTimeout(() => this.close(), windowMs).unref();
     if (this.#written >= this.#options.mostPerSecond) {

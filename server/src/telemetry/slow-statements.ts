@@ -10,15 +10,15 @@ export interface SlowStatement {
   /** The statement's name. */
   readonly statement: string;
   readonly durationMs: number;
-  /** Calls that it made; 1 when it was not a batch's. */
+  /** Calls in its batch; 1 without a batch. */
   readonly batchSize: number;
-  /** What it had, the wait for a connection not included. */
+  /** Without the wait for a connection. */
   readonly deadlineMs: number;
   readonly failed: boolean;
 }
 
 export interface SlowStatementsOptions {
-  /** From here on a statement is slow. */
+  /** A statement that takes at least this long is slow. */
   readonly slowMs: number;
   /** The wall clock, in milliseconds since 1970. */
   readonly now: () => number;
@@ -56,7 +56,7 @@ export class SlowStatements implements Pick<DbObserver, 'statementEnded'> {
     this.#log.warn({ ...slow, requestId: asker?.requestId, traceId: asker?.traceId }, 'a statement was slow');
   }
 
-  /** Tells what was left out. */
+  /** Writes the count of omitted lines. */
   close(): void {
     this.#sample.close();
   }

@@ -21,7 +21,7 @@ export interface StatementTracesOptions {
   readonly databases: Readonly<Record<Pool, string>>;
 }
 
-/** One span for each statement of a request or batch that is traced; it has the statement's name, never its text. */
+/** A span for each statement of a traced request or batch, with the statement's name, never its text. */
 export class StatementTraces implements Pick<DbObserver, 'statementEnded'> {
   readonly #options: StatementTracesOptions;
 
@@ -37,14 +37,14 @@ export class StatementTraces implements Pick<DbObserver, 'statementEnded'> {
   statementEnded({ pool, name, durationMs, batchSize, failed }: EndedStatement): void {
     const { tracer, current, databases } = this.#options;
     const parent = current.getStore();
-    // What a request has only set going, such as a watch, runs on when it has ended.
+    // Work that a request only started, such as a watch, continues after its end.
     if (parent?.isRecording() !== true) return;
     const attributes = {
       [ATTR_DB_SYSTEM_NAME]: DB_SYSTEM_NAME_VALUE_POSTGRESQL,
       [ATTR_DB_NAMESPACE]: databases[pool],
       [ATTR_DB_QUERY_SUMMARY]: name,
       'messenger.pool': pool,
-      // By the conventions, one is no batch.
+      // By the conventions, a batch has at least two.
       ...(batchSize > 1 ? { [ATTR_DB_OPERATION_BATCH_SIZE]: batchSize } : {}),
     };
     const startTime = Date.now() - durationMs;

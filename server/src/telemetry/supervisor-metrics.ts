@@ -7,12 +7,12 @@ export interface SupervisorFacts {
   readonly version: string;
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
-  /** Whether the workers have processes of their own; else this process is already counted as a worker. */
+  /** Whether workers are separate processes; else this process is already counted as a worker. */
   readonly isAlone: boolean;
   readonly counts: () => WorkerCounts;
 }
 
-/** What the supervisor knows of itself and its workers, of which so many are silent. */
+/** The supervisor's metrics of itself and its workers. `silent` workers do not answer. */
 export function measureSupervisor(facts: SupervisorFacts, silent: number): Snapshot {
   const metrics = new Metrics();
   const { expected, serving, restarts } = facts.counts();

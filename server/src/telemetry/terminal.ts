@@ -1,13 +1,13 @@
 import type { DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 
-/** Messages of successful requests, which a terminal shows in its own way. */
+/** Messages of successful requests, which a terminal may show as a count. */
 export const requestMessages = { one: 'request', leftOut: 'requests were not logged one by one' } as const;
 
-/** Lines a second of one process for requests that went well. Above this rate a terminal shows their number instead. */
+/** Maximum lines per second and process for successful requests. Above it, a terminal shows their count. */
 const mostPerSecond = 2;
 const secondMs = 1_000;
-/** Between two lines with a number. */
+/** Between two lines with a count. */
 const countSeconds = 10;
 
 interface Entry {
@@ -16,8 +16,8 @@ interface Entry {
 }
 
 /**
- * Shows the lines of a log to a person: one short line each, and the stack of an error. Requests that went well have a line each while
- * they are few, and a line with their number every ten seconds while they are many, so that other lines stay in sight.
+ * Formats log lines for a terminal: one short line each, plus the stack of an error. Successful requests have a line each while
+ * they are few, and a line with their count every ten seconds while they are many, so that other lines stay visible.
  */
 export class Terminal implements DestinationStream {
   readonly #sink: DestinationStream;
@@ -29,7 +29,7 @@ export class Terminal implements DestinationStream {
   #timer: NodeJS.Timeout | undefined;
   /** Of this second. */
   #requests = 0;
-  /** Seconds of the time in which requests are counted and not shown; none while each is shown. */
+  /** The seconds so far in which requests were counted; 0 while each has a line. */
   #busySeconds: number | undefined;
   #untold = 0;
 
@@ -88,6 +88,6 @@ function parse(line: string): Entry | undefined {
     const entry: unknown = JSON.parse(line);
     return typeof entry === 'object' && entry !== null ? { ...entry } : undefined;
   } catch {
-    return undefined; // pino writes JSON alone; a line that is none is shown as it is.
+    return undefined; // pino writes only JSON; any other line is shown unchanged.
   }
 }

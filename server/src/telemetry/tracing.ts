@@ -22,7 +22,7 @@ import { RequestTraces } from './request-traces.ts';
 import { StatementTraces, type StatementTracesOptions } from './statement-traces.ts';
 
 export interface TracingOptions {
-  /** Where spans go, whole. */
+  /** The full URL that spans are sent to. */
   readonly url: string;
   /** `name=value`, separated by commas. Secret. */
   readonly headers: string | undefined;
@@ -33,15 +33,15 @@ export interface TracingOptions {
   readonly resourceAttributes: string | undefined;
   /** A name of `OTEL_TRACES_SAMPLER`. */
   readonly sampler: string;
-  /** The part of the requests that is traced, where the sampler takes a part. */
+  /** Traced fraction of the requests, for ratio samplers. */
   readonly ratio: number;
   readonly worker: number;
   readonly databases: StatementTracesOptions['databases'];
 }
 
-/** Spans that wait to be sent; further ones are dropped. A few MiB. */
+/** Maximum of queued spans; further ones are dropped. A few MiB. */
 const maxQueueSize = 2_048;
-/** How long the end of a worker waits for the collector to take the last spans. */
+/** How long a worker waits at its end for the collector to take the last spans. */
 const lastSpansMs = 2_000;
 
 const unsentLine: RepeatedLine = {
@@ -54,13 +54,13 @@ const unsentLine: RepeatedLine = {
 export interface Tracing {
   readonly requests: RequestTraces;
   readonly statements: StatementTraces;
-  /** Sends what is left, within two seconds; never rejects. */
+  /** Sends the queued spans, within two seconds; never rejects. */
   close(): Promise<void>;
 }
 
 /**
- * Makes OpenTelemetry traces and sends them to a collector by OTLP over HTTP, in the background: a collector that is slow or
- * away costs spans, never a request. Imported only where traces are wanted, since the packages take memory and time to load.
+ * Records OpenTelemetry traces and sends them to a collector by OTLP over HTTP, in the background: a slow or unavailable
+ * collector costs spans, never a request. Imported only when traces are on, because the packages cost memory and load time.
  */
 export function startTracing(options: TracingOptions, log: Log): Tracing {
   const failures = new RepeatLog(log);
@@ -114,7 +114,7 @@ function pairsOf(text: string | undefined): Record<string, string> {
   return parseKeyPairsIntoRecord(text);
 }
 
-/** Without the answer of the collector, and what was sent to it. */
+/** Without the collector's answer, and without what was sent. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   return 'code' in error ? `${error.message} (${String(error.code)})` : error.message;

@@ -2,13 +2,13 @@ import { formatDuration } from '../ops-page/format.js';
 import type { Condition, ServerEvent } from './events.ts';
 import type { Finding, Verdict } from './live.ts';
 
-/** How long something that is over is part of the verdict. */
+/** How long a condition that has ended stays in the verdict. */
 const newsMs = 60_000;
-/** Databases and workers come up one after another. What happens meanwhile is an event, and no news. */
+/** Databases and workers become ready one after another: events of this time are not in the verdict. */
 const startMs = 10_000;
 const mostNews = 3;
 
-/** What is wrong now, and what was until a moment ago: after a crash of 0.3 s, not all is well at once. */
+/** The conditions that hold now or have just ended: a crash of 0.3 s stays visible for a while. */
 export function judge(
   conditions: readonly Condition[],
   events: readonly ServerEvent[],
@@ -30,7 +30,7 @@ export function judge(
   return { level: findings[0]?.level ?? 'ok', findings };
 }
 
-/** A slow phase or a standby that was a second late is over when it is over; a wrong token is nothing that is unwell. */
+/** Slowness and lag leave the verdict as soon as they end; a wrong token is not a problem of the server. */
 function isNews({ atMs, endedMs, level, kind }: ServerEvent): boolean {
   if (level === 'info' || kind === 'access' || endedMs === undefined) return false;
   return level === 'bad' || endedMs === atMs || kind === 'database';

@@ -34,7 +34,7 @@ export function createWorkerMetrics(): WorkerMetrics {
   };
 }
 
-/** Sets the current client connections, and how many were closed at a limit so far. */
+/** Sets the open client connections, and the total of those closed at a limit. */
 function readConnections(metrics: Metrics, { counts, limits, shed }: WatchedConnections): void {
   for (const state of ['active', 'idle', 'silent'] as const)
     metrics.set('messenger_http_connections', counts[state], state);

@@ -3,8 +3,8 @@ import type { RecordEvent } from './events.ts';
 const everyMs = 60_000;
 
 /**
- * Tells of wrong tokens for `/ops` and `/metrics`, whichever process they were sent to: of the first at once, of those that follow in one event
- * a minute, with their count.
+ * Records events for wrong tokens for `/ops` and `/metrics` in any process: the first at once, later ones in one event per
+ * minute, with a count.
  */
 export class WrongTokenEvents {
   readonly #record: RecordEvent;
