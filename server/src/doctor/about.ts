@@ -9,46 +9,46 @@ import type { KnownMachine } from './machine.ts';
 
 export type Role = 'primary' | 'standby';
 
-/** What the checks have to know of the configuration, and of all servers together. */
+/** What the checks need of the configuration, and of all servers together. */
 export interface About {
-  /** Beyond it, reads go to the primary (`DB_READ_MAX_LAG_MS`). */
+  /** `DB_READ_MAX_LAG_MS`: above it, reads go to the primary. */
   readonly maxLagMs: number;
   readonly workers: number;
-  /** Of this machine, as `Date.now`. */
+  /** This machine's clock, like `Date.now`. */
   readonly nowMs: number;
-  /** What an acknowledged write must be on (`DURABILITY`). */
+  /** `DURABILITY`. */
   readonly durability: 'disk' | 'standby';
-  /** Our own servers, whose roles and settings the operator does not choose. */
+  /** Whether the servers are embedded, with roles and settings that the operator does not choose. */
   readonly isEmbedded: boolean;
   /**
-   * Most connections that all workers of this instance open to one server, after what does not fit has shrunk; undefined while that
-   * is not known: without the primary, and when the start would refuse the pools.
+   * The most connections that all workers open to one server, after the pools were reduced to fit. Undefined when unknown:
+   * without a primary, or when the start would refuse the pools.
    */
   readonly plannedConnections: Readonly<Record<Role, number | undefined>>;
-  /** Folder of the migrations that this version has. */
+  /** The folder of this version's migrations. */
   readonly migrationsDir: string;
-  /** What they make. */
+  /** The objects that the migrations create. */
   readonly expected: ExpectedObjects;
-  /** How the pools of all workers fit into the servers, as the start counts it. Servers that are away are not counted. */
+  /** How the pools of all workers fit the servers, as the start computes it. Without unavailable servers. */
   readonly planPools: (write: ServerFacts, reads: readonly InspectedRead[]) => ConnectionBudget[];
-  /** What is known of the machine of a server. */
+  /** What is known about a server's machine. */
   readonly machineOf: (endpoint: Endpoint) => KnownMachine;
   readonly limits: DoctorLimits;
 }
 
-/** What is known before the servers are asked. */
+/** What is known before any query. */
 export type Configured = Omit<About, 'plannedConnections'>;
 
 /** A server that answered. */
 export interface Server extends AskedServer {
   readonly where: ServerPlace;
-  /** What the configuration says that it is. */
+  /** Its role in the configuration. */
   readonly role: Role;
   readonly endpoint: Endpoint;
 }
 
-/** Looks at one server. Rejects when it cannot be asked, which becomes a failure of the report. */
+/** Checks one server. Rejects when a query fails, which becomes a failure in the report. */
 export type ServerCheck = (server: Server, about: About) => Promise<Finding[]>;
 
-/** Looks at a standby and the primary that it should follow. */
+/** Checks a standby against the primary that it should follow. */
 export type PairCheck = (primary: Server, standby: Server, about: About) => Promise<Finding[]>;

@@ -11,7 +11,7 @@ const accessSql = `
 
 interface Access {
   readonly seesAll: boolean;
-  /** Whether the server knows what its sessions do. */
+  /** Setting `track_activities`. */
   readonly tracks: boolean;
   readonly role: string;
   readonly database: string;
@@ -20,12 +20,12 @@ interface Access {
   readonly ofDatabase: number;
 }
 
-/** What to do where something is hidden from this role, whose name is quoted. */
+/** The advice when something is hidden from this role, whose name is quoted. */
 export function grantSight(role: string): string {
   return `On the primary: grant pg_monitor to ${role}.`;
 }
 
-/** What our role may see, and how many connections it and the database may have. */
+/** Checks what our role may see, and the connection limits of the role and the database. */
 export const checkAccess: ServerCheck = async (server, { plannedConnections }) => {
   const { where, role } = server;
   const access = await askOne<Access>(server, accessSql);

@@ -4,13 +4,16 @@ import type { Endpoint } from '../db/endpoint.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import { ok, warn, type Finding } from './finding.ts';
 
-/** As `dns.lookup` with `all`. */
+/** Like `dns.lookup` with `all`. */
 export type Lookup = (host: string) => Promise<readonly { readonly address: string; readonly family: number }[]>;
 
-/** After this long without an answer, nothing is said: a server that cannot be reached is told elsewhere. In ms. */
+/** In ms. Without an answer in this time, reports nothing: another check reports unreachable servers. */
 const lookupTimeoutMs = 2_000;
 
-/** Behind a name with several addresses, each connection may reach another server. One of each family is one machine. */
+/**
+ * With several addresses behind a name, each connection may reach a different server. One IPv4 and one IPv6 address count as one
+ * machine.
+ */
 export async function checkAddresses(endpoints: readonly Endpoint[], lookup: Lookup): Promise<Finding> {
   const subject = { check: 'addresses', where: 'here' } as const;
   const hosts = [...new Set(endpoints.map(({ host }) => host))].filter(

@@ -2,7 +2,7 @@ import { changeSetting } from './change-setting.ts';
 import type { PairCheck, Server } from './about.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
-/** A standby with less of one than its primary pauses replay, and does not start again (manual, "Hot Standby"). */
+/** With a lower value than its primary, a standby pauses replay and cannot restart (manual, "Hot Standby"). */
 const least = [
   'max_connections',
   'max_worker_processes',
@@ -11,7 +11,7 @@ const least = [
   'max_locks_per_transaction',
 ] as const;
 
-/** What would change with a promotion, and that no other line judges on a standby. */
+/** Settings whose difference matters after a promotion, and that no other check covers on a standby. */
 const equal = [
   'synchronous_standby_names',
   'fsync',
@@ -26,7 +26,7 @@ const equal = [
   'default_transaction_read_only',
 ] as const;
 
-/** As the file has them: our sessions ask for some of them themselves. */
+/** The values of the configuration file: our sessions set some of them themselves. */
 const settingsSql = `select name, reset_val as value from pg_settings where name = any($1)`;
 
 async function read({ ask }: Server): Promise<Map<string, string>> {
@@ -34,13 +34,13 @@ async function read({ ask }: Server): Promise<Map<string, string>> {
   return new Map(rows.map(({ name, value }) => [name, value]));
 }
 
-/** The first of the settings that the standby has less of, because of which it cannot replay. */
+/** The first setting with a lower value on the standby, which stops replay. */
 export async function findShort(primary: Server, standby: Server): Promise<string | undefined> {
   const [needed, has] = [await read(primary), await read(standby)];
   return least.find((name) => Number(has.get(name) ?? 0) < Number(needed.get(name) ?? 0));
 }
 
-/** Whether the standby can follow this primary, and would be as good a one. */
+/** Checks that the standby can follow this primary, and could replace it. */
 export const checkAlike: PairCheck = async (primary, standby) => {
   const subject = { check: 'settings of both', where: standby.where } as const;
   const [ofPrimary, ofStandby] = [await read(primary), await read(standby)];

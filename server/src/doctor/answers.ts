@@ -3,7 +3,7 @@ import type { Endpoint } from '../db/endpoint.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { fail, type Finding, type ServerPlace } from './finding.ts';
 
-/** What to do about a server that does not let us in: by SQLSTATE, by the code of the socket or of TLS, by the driver's words. */
+/** Advice for a failed connection: by SQLSTATE, by the error code of the socket or of TLS, by the driver's message. */
 const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
   [
     /28P01/u,
@@ -81,7 +81,7 @@ const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
   ],
 ];
 
-/** The line of a server that could not be connected to. */
+/** The finding for a failed connection. */
 export function explainNoAnswer(where: ServerPlace, { host, port, user, database }: Endpoint, error: unknown): Finding {
   const failure = describeFailure(error);
   const said = `${errorCode(error) ?? ''} ${failure}`;

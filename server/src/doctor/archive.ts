@@ -11,11 +11,11 @@ const archiveSql = `
          has_function_privilege('pg_ls_archive_statusdir()', 'execute') as "mayCount"
   from pg_stat_archiver`;
 
-/** The command itself is not printed: it may have a password in it. */
+/** The command is not printed: it may contain a password. */
 interface Archive {
   readonly mode: 'off' | 'on' | 'always';
   readonly hasCommand: boolean;
-  /** Whether the last attempt failed. */
+  /** Whether the newest attempt failed. */
   readonly failing: boolean;
   readonly failures: number;
   readonly failed: string | null;
@@ -25,10 +25,10 @@ interface Archive {
 
 const waitingSql = `select count(*)::int as value from pg_ls_archive_statusdir() where name like '%.ready'`;
 
-/** So many segments of 16 MB wait when the archive is slower than the writes, or hangs. */
+/** Pending segments of 16 MB: a sign that the archive is slower than the writes, or hangs. */
 const manyWaiting = 32;
 
-/** WAL that is not archived is kept on the disk of the primary, without a limit. */
+/** The primary keeps WAL that is not archived, without a limit. */
 export const checkArchive: ServerCheck = async (server) => {
   const { where } = server;
   const archive = await askOne<Archive>(server, archiveSql);

@@ -2,7 +2,7 @@ import type { Server } from './about.ts';
 
 type Asked = Pick<Server, 'ask'>;
 
-/** The row of a question that always has one. */
+/** The row of a query that always returns one. */
 export async function askOne<Row extends object>(
   { ask }: Asked,
   sql: string,
@@ -13,7 +13,7 @@ export async function askOne<Row extends object>(
   return row;
 }
 
-/** The column `value` of the one row. */
+/** The column `value` of the only row. */
 export async function askNumber(server: Asked, sql: string): Promise<number> {
   return (await askOne<{ value: number }>(server, sql)).value;
 }

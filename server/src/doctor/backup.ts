@@ -7,7 +7,7 @@ export interface BackupSetup {
   /** BACKUP_DIR. */
   readonly dir: string | undefined;
   readonly maxAgeHours: number;
-  /** The embedded primary; undefined with servers of the operator. */
+  /** The embedded primary; undefined with external servers. */
   readonly primaryDir: string | undefined;
 }
 
@@ -16,7 +16,7 @@ const subject = { check: 'backup', where: 'here' } as const;
 const advice =
   'Take one: `messenger backup`; a schedule is in docs/operations.md. Name the folder of the backups with BACKUP_DIR.';
 
-/** Whether there is a backup that is young enough. Databases that are younger themselves need none yet. */
+/** Checks that there is a recent backup. Databases that are newer need none yet. */
 export async function checkBackup({ dir, maxAgeHours, primaryDir }: BackupSetup, nowMs: number): Promise<Finding> {
   if (dir === undefined && primaryDir === undefined) return ok(subject, 'not watched: BACKUP_DIR is not set');
   const last = dir === undefined ? {} : await readLastBackup(dir).catch(() => undefined);
@@ -41,7 +41,7 @@ function hoursSince(thenMs: number | undefined, nowMs: number): number {
   return thenMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, nowMs - thenMs) / 3_600_000;
 }
 
-/** When the files of the primary were made; undefined when that is not known. */
+/** The creation time of the primary's files; undefined when unknown. */
 async function createdMs(primaryDir: string | undefined): Promise<number | undefined> {
   if (primaryDir === undefined) return undefined;
   return await stat(`${primaryDir}/PG_VERSION`).then(

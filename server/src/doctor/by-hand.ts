@@ -2,7 +2,7 @@ import type { ServerCheck } from './about.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 import { areHidden, findOwnTables } from './own-tables.ts';
 
-/** What no migration makes; keys in constraints use triggers that are internal. */
+/** Objects that no migration creates. The triggers of foreign keys are internal. */
 const oddSql = `
   with own as (select oid, oid::regclass::text as name from pg_class
                where relname = any($1) and relkind in ('r', 'p') and pg_table_is_visible(oid))
@@ -62,7 +62,7 @@ const explanations = {
   ],
 } as const satisfies Readonly<Record<string, (odd: Odd) => readonly [typeof fail, string, string]>>;
 
-/** Whether our tables are as the migrations left them. */
+/** Checks that nobody has added objects to our tables. */
 export const checkByHand: ServerCheck = async (server, about) => {
   const subject = { check: 'changed by hand', where: server.where } as const;
   const own = await findOwnTables(server, about);

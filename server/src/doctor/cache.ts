@@ -8,7 +8,7 @@ const leastRatio = 0.99;
 const cacheSql = `select coalesce(sum(heap_blks_hit), 0)::float8 as hit, coalesce(sum(heap_blks_read), 0)::float8 as read
   from pg_statio_user_tables`;
 
-/** Whether the tables' pages are found in `shared_buffers`. */
+/** Checks the cache hit ratio of the tables' pages. */
 export const checkCache: ServerCheck = async ({ where, ask }, { limits: { leastPages } }) => {
   const [{ hit, read } = { hit: 0, read: 0 }] = await ask<{ hit: number; read: number }>(cacheSql);
   const subject = { check: 'cache hit ratio', where } as const;

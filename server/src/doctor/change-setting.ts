@@ -1,12 +1,12 @@
 import type { Server } from './about.ts';
 
-/** A setting as our sessions have it. Names are quoted. */
+/** A setting as our sessions see it. Names are quoted. */
 export interface Setting {
   readonly name: string;
   /** In `unit`. */
   readonly value: string;
   readonly unit: string | null;
-  /** Where the value comes from, as in `pg_settings.source`. */
+  /** The origin of the value, as in `pg_settings.source`. */
   readonly source: string;
   readonly needsRestart: boolean;
   readonly role: string;
@@ -17,19 +17,19 @@ const settingsSql = `select name, setting as value, unit, source, context = 'pos
     quote_ident(current_user) as "role", quote_ident(current_database()) as "database"
   from pg_settings where name = any($1) order by name`;
 
-/** Those of the settings that the server has. */
+/** Reads these settings, as far as the server has them. */
 export async function readSettings({ ask }: Pick<Server, 'ask'>, names: readonly string[]): Promise<Setting[]> {
   return await ask<Setting>(settingsSql, [names]);
 }
 
-/** The command that gives a setting this value in our sessions, for where its present value comes from. */
+/** The command that changes a setting for our sessions; depends on the origin of its present value. */
 export async function changeSetting({ ask }: Pick<Server, 'ask'>, name: string, value: string): Promise<string> {
   const [setting] = await readSettings({ ask }, [name]);
   if (setting === undefined) throw new Error(`the server does not know the setting ${name}`);
   return commandFor(setting, value);
 }
 
-/** A value of a role, a database or the command line outranks `alter system`. Ends without a full stop. */
+/** A value of a role, a database or the command line overrides `alter system`. Without a full stop. */
 export function commandFor({ name, source, needsRestart, role, database }: Setting, value: string): string {
   switch (source) {
     case 'user':
@@ -47,7 +47,7 @@ export function commandFor({ name, source, needsRestart, role, database }: Setti
   }
 }
 
-/** A standby takes no `alter role`. Open sessions keep the old value. */
+/** A standby cannot execute `alter role`. Open sessions keep the old value. */
 function onPrimary(command: string): string {
   return `On the primary: ${command}; new sessions have it`;
 }

@@ -1,7 +1,4 @@
-/**
- * Every line that a report can have. The names are part of `--json`, and docs/operations.md explains each (a test
- * compares).
- */
+/** All checks of a report. The names are part of `--json`, and docs/operations.md explains each (a test compares). */
 export const checkNames = [
   'answers',
   'fit for Messenger',

@@ -36,7 +36,7 @@ import { checkUnlogged } from './tables.ts';
 import { checkText } from './text.ts';
 import { checkPrepared, checkVacuum } from './vacuum.ts';
 
-/** By the first of its lines, which stands for all of them when the check cannot be made. */
+/** By the first of its names, which is used when the check itself fails. */
 type Named<Check> = readonly (readonly [CheckName, Check])[];
 
 const ofAll: Named<ServerCheck> = [
@@ -73,7 +73,7 @@ const ofRole: Readonly<Record<Role, Named<ServerCheck>>> = {
   standby: [['cancelled reads', checkConflicts]],
 };
 
-/** What a standby cannot say, not even one that is named as the primary. */
+/** Checks that a standby cannot answer, even when it is configured as the primary. */
 const ofWriter: Named<ServerCheck> = [
   ['replication slots', checkSlots],
   ['room for standbys', checkSenders],
@@ -89,19 +89,19 @@ const ofPair: Named<PairCheck> = [
   ['clock skew', checkClocks],
 ];
 
-/** All that one server can be asked alone. */
+/** The checks of a single server. */
 export async function lookAtServer(server: Server, facts: ServerFacts, about: About): Promise<Finding[]> {
   const isWriter = server.role === 'primary' && !facts.inRecovery;
   const checks = [...ofAll, ...ofRole[server.role], ...(isWriter ? ofWriter : [])];
   return await runAll(checks, server.where, [server], async (check) => check(server, about));
 }
 
-/** How a standby follows its primary. */
+/** The checks of a standby and its primary. */
 export async function lookAtPair(primary: Server, standby: Server, about: About): Promise<Finding[]> {
   return await runAll(ofPair, standby.where, [primary, standby], async (check) => check(primary, standby, about));
 }
 
-/** A check that cannot be made is a failure, and the others go on, unless a server does not answer any more. */
+/** A check that fails to run is a failure in the report. The others continue, unless a server no longer answers. */
 async function runAll<Check>(
   checks: Named<Check>,
   where: Finding['where'],

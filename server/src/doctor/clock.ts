@@ -4,7 +4,7 @@ import { grade } from './finding.ts';
 
 const clockSql = `select extract(epoch from clock_timestamp())::float8 * 1000 as value`;
 
-/** Whether the two servers agree about the time. What the network takes is not counted as a difference. */
+/** Checks that the clocks of the two servers agree, apart from network latency. */
 export const checkClocks: PairCheck = async (primary, standby, { limits }) => {
   const before = await askNumber(primary, clockSql);
   const between = await askNumber(standby, clockSql);

@@ -9,16 +9,16 @@ const conflictsSql = `
   from pg_stat_database_conflicts where datname = current_database()`;
 
 interface Conflicts {
-  /** Reads that needed rows which vacuum has removed. */
+  /** Reads that needed rows removed by vacuum. */
   readonly rows: number;
-  /** Reads in the way of a lock of the primary, such as that of a migration. */
+  /** Reads that blocked a lock of the primary, such as that of a migration. */
   readonly locks: number;
   readonly others: number;
   readonly feedback: boolean;
   readonly patience: string;
 }
 
-/** Reads that replay has cancelled since the statistics began. */
+/** Checks for reads cancelled by replay since the statistics reset. */
 export const checkConflicts = async (server: Server): Promise<Finding[]> => {
   const [row] = await server.ask<Conflicts>(conflictsSql);
   const subject = { check: 'cancelled reads', where: server.where } as const;
@@ -33,7 +33,7 @@ export const checkConflicts = async (server: Server): Promise<Finding[]> => {
   return [warn(subject, `since the statistics began: ${counts.join(', ')}`, advice)];
 };
 
-/** Feedback keeps rows for reads. Against locks it does nothing. */
+/** Feedback keeps rows for reads; it does not help against locks. */
 async function explain(server: Server, { rows, feedback, patience }: Conflicts): Promise<string> {
   if (rows > 0 && !feedback) return `On the standby: ${await changeSetting(server, 'hot_standby_feedback', 'on')}`;
   if (rows > 0) return 'Feedback is on; it has no effect while the standby is away: give it a slot (primary_slot_name)';

@@ -1,17 +1,17 @@
 import type { ServerCheck } from './about.ts';
 import { grade, ok, warn, type Limits } from './finding.ts';
 
-/** Shares of what PostgreSQL gives to ordinary roles. */
+/** Fractions of the connections for ordinary roles. */
 const inUse: Limits = { warn: 0.8, fail: 0.95 };
 
-/** Of the sessions of others, a role without `pg_monitor` is told that they are there, and no more. */
+/** Without `pg_monitor`, a role sees only that sessions of other roles exist. */
 const clients = `from pg_stat_activity
   where datid is not null and coalesce(backend_type, 'client backend') = 'client backend' and pid <> pg_backend_pid()`;
 
 /** The guide's query by state. */
 const byStateSql = `select coalesce(state, 'hidden') as name, count(*)::int as count ${clients} group by 1 order by 2 desc, 1`;
 
-/** The guide's query by application. Names are clipped: a client may choose any. */
+/** The guide's query by application. Names are truncated: a client may choose any. */
 const byApplicationSql = `select left(coalesce(nullif(application_name, ''), 'unnamed'), 30) as name, count(*)::int as count
   ${clients} group by 1 order by 2 desc, 1 limit 8`;
 
@@ -26,7 +26,7 @@ interface Count {
   readonly count: number;
 }
 
-/** How many connections there are, in which state, and whose. */
+/** Checks the number of connections, by state and by application. */
 export const checkConnections: ServerCheck = async ({ where, role, ask }) => {
   const states = await ask<Count>(byStateSql);
   const applications = await ask<Count>(byApplicationSql);

@@ -3,9 +3,9 @@ import { askOne } from './ask.ts';
 import { grantSight } from './access.ts';
 import { changeSetting } from './change-setting.ts';
 
-/** Why a standby is late. */
+/** Why a standby lags. */
 interface Delay {
-  /** As the end of a line. */
+  /** The end of a line. */
   readonly cause: string;
   /** Without a full stop. */
   readonly remedy: string;
@@ -26,16 +26,16 @@ interface Standing {
   readonly paused: boolean;
   /** `max_standby_streaming_delay`. */
   readonly patience: string;
-  /** Null before anything was received. */
+  /** Null until WAL was received. */
   readonly received: number | null;
   readonly hasReceiver: boolean;
-  /** Whether replay waits for a read; null when hidden from our role. */
+  /** Whether replay waits for a read; null when our role cannot see it. */
   readonly waits: boolean | null;
   readonly seesAll: boolean;
   readonly role: string;
 }
 
-/** The first of the causes that holds. `flushed` is how far the primary's log was on its disk when we asked. */
+/** The first cause that applies. `flushed` is the primary's flushed WAL position at the query. */
 export async function explainDelay(standby: Server, flushed: number): Promise<Delay> {
   const now = await askOne<Standing>(standby, delaySql);
   if (now.intended !== '0')
@@ -62,7 +62,7 @@ function explainSlowReplay({ seesAll, role }: Standing): Delay {
   return { cause, remedy: seesAll ? remedy : `${grantSight(role)} It shows whether a read holds replay up. ${remedy}` };
 }
 
-/** Without the text of its statement. */
+/** Without the text of the statement. */
 const readerSql = `
   select pid, left(coalesce(nullif(application_name, ''), 'unnamed'), 30) as application,
          extract(epoch from clock_timestamp() - xact_start)::float8 as seconds

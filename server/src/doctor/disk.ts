@@ -4,12 +4,12 @@ import { readDiskSpace } from '../lib/disk-space.ts';
 import { errorCode } from '../lib/error-code.ts';
 import { fail, grade, warn, type Finding } from './finding.ts';
 
-/** Parts of the disk that are in use. The alert `DiskLow` calls at the first. */
+/** Used fractions of the disk. The alert `DiskLow` has the first. */
 const limits = { warn: 0.9, fail: 0.97 };
 
 const MiB = 1_048_576;
 
-/** The room on the disk of an embedded database: without any, PostgreSQL ends until there is some. */
+/** Checks the free space of an embedded database: on a full disk PostgreSQL stops until there is space. */
 export async function checkDisk(where: 'primary' | 'standby', folder: string): Promise<Finding> {
   const subject = { check: 'disk space', where } as const;
   const space = await readDiskSpace(folder);
@@ -26,7 +26,7 @@ export async function checkDisk(where: 'primary' | 'standby', folder: string): P
   return grade(subject, 1 - freeBytes / Math.max(1, sizeBytes), limits, found, advice);
 }
 
-/** Whoever asks: the kernel looks at the file system before it looks at rights. */
+/** For any user: the kernel checks the file system before permissions. */
 async function isReadOnly(folder: string): Promise<boolean> {
   return await access(folder, constants.W_OK).then(
     () => false,

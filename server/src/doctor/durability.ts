@@ -16,14 +16,14 @@ interface Durability {
   readonly pages: string;
   /** Standbys that commits wait for; empty for none. */
   readonly names: string;
-  /** Those of them that stream. */
+  /** The synchronous standbys that stream. */
   readonly confirming: number;
-  /** Standbys that stream, and of which our role may not know more. */
+  /** Streaming standbys whose details our role cannot see. */
   readonly hidden: number;
   readonly role: string;
 }
 
-/** Values of `alter role` and `alter database` that reach our role in our database; sessions of Messenger ask for their own. */
+/** Values set by `alter role` and `alter database` for our role in our database. Messenger's sessions override them. */
 const carriedSql = `
   select format('alter %s', case when setrole = 0 then format('database %I', current_database())
            when setdatabase = 0 then format('role %I', current_user)
@@ -35,12 +35,12 @@ const carriedSql = `
   order by 1`;
 
 interface Carried {
-  /** The statement that changes it, without its end; names are quoted. */
+  /** The beginning of the statement that changes it; names are quoted. */
   readonly carrier: string;
   readonly value: string;
 }
 
-/** When a write is acknowledged, in sessions like those of the server. */
+/** Checks what a commit waits for, in sessions like those of the server. */
 export const checkDurability: ServerCheck = async (server, { durability }) => {
   const row = await askOne<Durability>(server, settingsSql);
   const carried = await server.ask<Carried>(carriedSql);
@@ -75,7 +75,7 @@ function tellCarried({ where }: Server, { carrier, value }: Carried): Finding {
   return warn(subject, `${carrier} set synchronous_commit = ${value}`, advice);
 }
 
-/** A commit that waits for more standbys than stream waits for ever. */
+/** A commit that waits for more standbys than are streaming waits forever. */
 async function gradeConfirming(server: Server, row: Durability, durability: About['durability']): Promise<Finding> {
   const { names, commit, confirming, hidden, role } = row;
   const subject = { check: 'synchronous standbys', where: server.where } as const;

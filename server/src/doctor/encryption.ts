@@ -4,7 +4,7 @@ import { placeOf } from '../db/endpoint.ts';
 import type { Server, ServerCheck } from './about.ts';
 import { ok, warn, type Finding } from './finding.ts';
 
-/** Loopback, and what RFC 1918, 3927 and 4193 set aside: packets with these addresses do not leave the site by themselves. */
+/** Loopback, and the private addresses of RFC 1918, 3927 and 4193: packets with these are not routed to the internet. */
 const near = new BlockList();
 for (const [net, bits] of [
   ['127.0.0.0', 8],
@@ -19,11 +19,11 @@ near.addAddress('::1', 'ipv6');
 near.addSubnet('fc00::', 7, 'ipv6');
 near.addSubnet('fe80::', 10, 'ipv6');
 
-/** So early that somebody can act. */
+/** Early enough to act. */
 const daysBefore = 30;
 const dayMs = 86_400_000;
 
-/** Whether passwords and rows can be read on the way, and for how long the certificate is valid. */
+/** Checks whether the connection is encrypted, and how long the certificate is valid. */
 export const checkEncryption: ServerCheck = async (server, { nowMs }) => {
   const { tls } = server.channel;
   const days = tls?.endsMs === undefined ? undefined : (tls.endsMs - nowMs) / dayMs;
@@ -47,7 +47,7 @@ function gradeChannel({ where, role, endpoint, channel: { address, tls } }: Serv
   );
 }
 
-/** One that has expired is accepted unless `verify-full` looks at it. */
+/** An expired one is accepted without `verify-full`. */
 function gradeCertificate({ where, endpoint }: Server, days: number): Finding {
   const subject = { check: 'certificate', where } as const;
   const found = days < 0 ? 'has expired' : `valid for ${Math.floor(days)} days`;

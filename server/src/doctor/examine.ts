@@ -18,7 +18,7 @@ export interface Examined {
   readonly standbys: readonly Endpoint[];
 }
 
-/** A server that answered, is new enough, and is no other one under a second name. */
+/** A server that answered, has a supported release, and is not another one under a second name. */
 interface Present extends Known {
   readonly where: ServerPlace;
   readonly server: Server;
@@ -26,13 +26,13 @@ interface Present extends Known {
 
 interface Visit {
   readonly findings: readonly Finding[];
-  /** Undefined when there is nothing more to ask it. */
+  /** Undefined when no further query is possible. */
   readonly present: Present | undefined;
 }
 
 /**
- * Looks at all servers. Never rejects: what cannot be reached or asked is a failure in the report. Bounded in time also
- * against servers that are frozen: each has `connectTimeoutMs` once, and `answerTimeoutMs` for the first question that it leaves open.
+ * Checks all servers. Never rejects: an unreachable server or a failed query is a failure in the report. Bounded in time even
+ * with frozen servers: each costs at most `connectTimeoutMs` and one `answerTimeoutMs`.
  */
 export async function examine(servers: Examined, session: SessionOptions, configured: Configured): Promise<Finding[]> {
   const { standbys } = servers;
@@ -69,7 +69,7 @@ async function identify(server: Server): Promise<Visit> {
   return { findings: [answers, judgeUnfit(where, endpoint, facts)], present: undefined };
 }
 
-/** Each server alone, at the same time; then what concerns several, one after the other: a session takes one question at a time. */
+/** Single servers in parallel, then pairs in sequence, because a session runs one query at a time. */
 async function examineVisited(visits: readonly Visit[], configured: Configured): Promise<Finding[]> {
   const present = visits.flatMap((one) => one.present ?? []);
   const different = present.filter((one) => firstLike(one, present) === one);
@@ -91,14 +91,14 @@ async function examineVisited(visits: readonly Visit[], configured: Configured):
   return findings.toSorted((one, other) => places.indexOf(one.where) - places.indexOf(other.where));
 }
 
-/** The first of these that is the same running server. */
+/** The first of these that is the same server. */
 function firstLike(one: Present, present: readonly Present[]): Present | undefined {
   return present.find((other) => areOneServer(one.facts, other.facts));
 }
 
 const noStandby = ok({ check: 'replication', where: 'primary' }, 'no standby: reads go to the primary (DB_READ_HOST)');
 
-/** Without a primary to compare with, nothing is said of the standbys. */
+/** Without a primary, standbys are not compared. */
 function judgeFit(present: readonly Present[], primary: Present | undefined): Finding[] {
   if (primary === undefined) return [];
   return present.map((one) => {
@@ -118,7 +118,7 @@ function againNamed(where: ServerPlace, first: ServerPlace): Finding {
   );
 }
 
-/** Only of standbys that can be of this primary, and of a primary that is one. */
+/** Only standbys that may belong to this primary, and only if it is a primary. */
 async function lookAtPairs(primary: Present, different: readonly Present[], about: About): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const one of different) {
@@ -128,7 +128,7 @@ async function lookAtPairs(primary: Present, different: readonly Present[], abou
   return findings;
 }
 
-/** The first plan is that of the primary, which may have reads, too. The pools of all standbys are alike. */
+/** The first plan is the primary's, which may include reads. The pools of all standbys are equal. */
 function countAll(plans: readonly ConnectionBudget[], workers: number): About['plannedConnections'] {
   const [ofPrimary] = plans;
   if (ofPrimary === undefined || plans.some(({ problems }) => problems.length > 0))

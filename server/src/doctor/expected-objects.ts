@@ -1,12 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What the migrations leave behind. */
+/** The objects that the migrations create. */
 export interface ExpectedObjects {
   readonly tables: readonly string[];
-  /** By name, with the statement that makes it. */
+  /** By name, with the creating statement. */
   readonly indexes: ReadonlyMap<string, string>;
-  /** Named ones, of tables. */
+  /** Named constraints of tables. */
   readonly constraints: readonly string[];
 }
 
@@ -15,7 +15,7 @@ const indexPattern =
   /\b(create|drop)\s+(?:unique\s+)?index\s+(?:concurrently\s+)?(?:if\s+(?:not\s+)?exists\s+)?"?(\w+)"?[^;]*/giu;
 const constraintPattern = /\b(?:(drop)\s+)?constraint\s+(?:if\s+exists\s+)?"?(\w+)"?/giu;
 
-/** Reads the migrations of a folder: their `create`, `drop` and `constraint`. */
+/** Parses the `create`, `drop` and `constraint` clauses of a folder's migrations. */
 export async function listExpectedObjects(migrationsDir: string): Promise<ExpectedObjects> {
   const files = (await readdir(migrationsDir)).filter((file) => file.endsWith('.sql')).toSorted();
   const texts = await Promise.all(files.map(async (file) => readFile(join(migrationsDir, file), 'utf8')));
@@ -27,7 +27,7 @@ export async function listExpectedObjects(migrationsDir: string): Promise<Expect
   };
 }
 
-/** What is made and not dropped later, with its statement in one line. */
+/** What is created and not dropped later, with its statement in one line. */
 function collect(text: string, pattern: RegExp): Map<string, string> {
   const found = new Map<string, string>();
   for (const [statement, verb = '', name = ''] of text.matchAll(pattern)) {

@@ -1,7 +1,7 @@
 import { isLoopback } from '../lib/loopback.ts';
 import { ok, warn, type Finding } from './finding.ts';
 
-/** The options that say where the server listens. */
+/** The options for the addresses of the server. */
 export interface Listening {
   readonly server: { readonly host: string };
   readonly metrics: {
@@ -14,7 +14,7 @@ export interface Listening {
 
 const subject = { check: 'access from other machines', where: 'here' } as const;
 
-/** What other machines may do without a password, a sentence each. */
+/** What other machines can do without a password, one sentence each. */
 export function findExposure({ server: { host }, metrics }: Listening): string[] {
   const api = `HOST=${host}: every machine that reaches this port can read and change all data, because there are no accounts`;
   const ops = `METRICS_HOST=${metrics.host}: every machine that reaches this port can read /metrics and /ops, because METRICS_TOKEN is not set`;

@@ -2,10 +2,10 @@ import type { CheckName } from './check-names.ts';
 
 export type Status = 'ok' | 'warn' | 'fail';
 
-/** A server; several standbys have numbers, in the order of the configuration. */
+/** A server. Several standbys are numbered in the order of the configuration. */
 export type ServerPlace = 'primary' | 'standby' | `standby ${number}`;
 
-/** What a line is about: one server, all of them, or this machine and its configuration. */
+/** The subject of a line: one server, all servers, or this machine and its configuration. */
 export type Place = ServerPlace | 'all' | 'here';
 
 /** One line of the report. */
@@ -13,9 +13,9 @@ export interface Finding {
   readonly check: CheckName;
   readonly where: Place;
   readonly status: Status;
-  /** What was seen; never what users typed. */
+  /** The observation, without user data. */
   readonly found: string;
-  /** What to do; undefined when there is nothing to do. */
+  /** The advice; undefined when nothing needs to be done. */
   readonly advice?: string;
 }
 
@@ -33,7 +33,7 @@ export function fail(subject: Subject, found: string, advice: string): Finding {
   return { ...subject, status: 'fail', found, advice };
 }
 
-/** From how much on a number is a warning, and from how much on a failure. */
+/** The lowest values that are a warning and a failure. */
 export interface Limits {
   readonly warn: number;
   readonly fail: number;

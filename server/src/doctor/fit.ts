@@ -3,21 +3,21 @@ import { areOneServer } from '../db/identity.ts';
 import { explainUnfit, findServerProblems, type ServerFacts, type UnfitServer } from '../db/server-facts.ts';
 import { fail, ok, type Finding } from './finding.ts';
 
-/** What is known of a server that answered. */
+/** What is known about a server that answered. */
 export interface Known {
   readonly where: Finding['where'];
   readonly endpoint: Endpoint;
   readonly facts: ServerFacts;
 }
 
-/** Whether a primary can be one. */
+/** Checks that a primary can take writes. */
 export function judgePrimary({ where, endpoint, facts }: Known): Finding {
   const problems = findServerProblems({ write: endpoint, read: endpoint }, facts, facts);
   if (facts.inRecovery) return fail({ check: 'fit for Messenger', where }, problems.join(' '), noPrimary);
   return judge(where, problems, `takes writes, database ${facts.database}, PostgreSQL ${showVersion(facts.version)}`);
 }
 
-/** Whether a standby is one of this primary; what is wrong with the primary itself is told there. */
+/** Checks that a standby belongs to this primary. Other checks report problems of the primary itself. */
 export function judgeStandby(primary: Known, { where, endpoint, facts }: Known): Finding {
   if (takesOwnWrites(primary.facts, facts)) {
     const found = `takes writes of its own, beside the primary ${placeOf(primary.endpoint)}`;
@@ -39,7 +39,7 @@ const noPrimary =
 const stopIt =
   'After a failover it is the old primary: what is written there is lost when it follows again. Stop it at once, then make it a standby anew (docs/operations.md).';
 
-/** A promoted copy, or the primary of before a failover. */
+/** A promoted copy, or the former primary after a failover. */
 function takesOwnWrites(primary: ServerFacts, other: ServerFacts): boolean {
   return (
     primary.systemIdentifier === other.systemIdentifier &&
@@ -49,7 +49,7 @@ function takesOwnWrites(primary: ServerFacts, other: ServerFacts): boolean {
   );
 }
 
-/** The line of a server before PostgreSQL 18, or behind a pooler without transactions. */
+/** The finding for a server before PostgreSQL 18, or behind a pooler in statement mode. */
 export function judgeUnfit(where: Finding['where'], endpoint: Endpoint, unfit: UnfitServer): Finding {
   return judge(where, [explainUnfit(where === 'primary' ? 'write' : 'read', endpoint, unfit)], '');
 }

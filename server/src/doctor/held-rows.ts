@@ -1,7 +1,10 @@
 import type { ServerCheck } from './about.ts';
 import { grade, ok } from './finding.ts';
 
-/** Ages in transactions. A standby with feedback holds rows for its reads; a slot keeps that while the standby is away. */
+/**
+ * Ages in transactions. A standby with feedback holds rows for its reads; a slot holds them even while the standby is
+ * disconnected.
+ */
 const heldSql = `
   select case when active then 'a read on the standby of the slot ' else 'the slot ' end || slot_name as holder,
          greatest(age(xmin), age(catalog_xmin))::float8 as age, case when active then 'standby' else 'slot' end as kind
@@ -17,7 +20,7 @@ interface Holder {
   readonly kind: 'slot' | 'standby';
 }
 
-/** Who, other than a session of the primary, keeps vacuum from removing rows. */
+/** Checks what other than a session of the primary prevents vacuum from removing rows. */
 export const checkHeldRows: ServerCheck = async ({ where, ask }, { limits }) => {
   const subject = { check: 'rows held for others', where } as const;
   const [held] = await ask<Holder>(heldSql);

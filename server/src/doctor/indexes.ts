@@ -8,7 +8,7 @@ import { areHidden, findOwnTables } from './own-tables.ts';
 const missingSql = `select name from unnest($1::text[]) as wanted (name)
   where not exists (select from pg_class where relname = name and relkind = 'i' and pg_table_is_visible(oid)) order by 1`;
 
-/** Not those that are being built now. */
+/** Without those being built now. */
 const invalidSql = `select i.indexrelid::regclass::text as name from pg_index i where not (indisvalid and indisready)
   and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid) order by 1`;
 
@@ -22,13 +22,13 @@ const unusedSql = `select s.indexrelid::regclass::text as name from pg_stat_user
                                      pg_postmaster_start_time()) > $1 * interval '1 hour'
   order by 1`;
 
-/** The guide's query, for tables whose scans cost something. Its column `tablename` is called `relname`. */
+/** The guide's query, for tables with expensive scans. Its column `tablename` is now `relname`. */
 const scannedSql = `select relname || ' (' || seq_scan || ' of ' || seq_scan + coalesce(idx_scan, 0) || ' scans)' as name
   from pg_stat_user_tables
   where n_live_tup > 10000 and seq_scan > 100 and coalesce(idx_scan, 0)::float8 / (coalesce(idx_scan, 0) + seq_scan + 1) < 0.9
   order by seq_scan desc limit 5`;
 
-/** Whether the indexes are there, sound, and used. Those of the standby are those of the primary; only their use differs. */
+/** Checks that the indexes exist, are valid and are used. A standby has the same indexes; only their use differs. */
 export const checkIndexes: ServerCheck = async (server, about) => {
   const { where, role } = server;
   const line = (check: CheckName, names: readonly string[], otherwise: typeof fail, advice: string): Finding =>
@@ -58,7 +58,7 @@ export const checkIndexes: ServerCheck = async (server, about) => {
   ];
 };
 
-/** The migrations of this version make them. Not looked for where our names lead elsewhere: see `search path`. */
+/** Created by the migrations. Skipped when our names resolve to other tables: see `search path`. */
 async function findMissing(server: Server, about: About): Promise<Finding[]> {
   if (areHidden(await findOwnTables(server, about))) return [];
   const { indexes } = about.expected;
@@ -72,7 +72,7 @@ async function findMissing(server: Server, about: About): Promise<Finding[]> {
   return [fail(subject, missing.join(', '), advice)];
 }
 
-/** Indexes, other than those of our migrations, that no server has used: a scan on one of them is use. Statistics are each server's own. */
+/** Indexes that no migration creates and that no server has scanned. Each server has its own statistics. */
 export async function findUnusedIndexes(
   servers: readonly Server[],
   { expected, limits: { unusedAfterHours: hours } }: About,

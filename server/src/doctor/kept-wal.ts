@@ -7,11 +7,11 @@ const standbySql = `select current_setting('primary_slot_name') as slot, current
 interface Source {
   /** Empty for none. */
   readonly slot: string;
-  /** Whether it can read WAL from an archive. */
+  /** Whether it can restore WAL from an archive. */
   readonly restores: boolean;
 }
 
-/** A standby behind another standby depends on what that one keeps, so the primary has no sender without a slot. */
+/** A cascading standby depends on the WAL of its upstream standby, so the primary has no sender without a slot. */
 const primarySql = `
   select current_setting('wal_keep_size') as kept, (select setting = '0' from pg_settings where name = 'wal_keep_size') as "keepsNone",
          exists (select from pg_stat_replication r
@@ -24,7 +24,7 @@ interface Kept {
   readonly hasFollower: boolean;
 }
 
-/** Whether the primary keeps the WAL of a standby that is away. */
+/** Checks that the primary keeps WAL for a disconnected standby. */
 export const checkKeptWal: PairCheck = async (primary, standby) => {
   const source = await askOne<Source>(standby, standbySql);
   const sender = await askOne<Kept>(primary, primarySql);

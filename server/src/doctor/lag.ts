@@ -5,13 +5,13 @@ import { askNumber } from './ask.ts';
 import { explainDelay } from './delay.ts';
 import { fail, grade } from './finding.ts';
 
-/** How often the standby is asked whether it has caught up, and for how long at most. In ms. */
+/** In ms: interval and timeout of the check that the standby has caught up. */
 const askEveryMs = 20;
 const mostPatienceMs = 5_000;
 
 /**
- * How late the standby is: how long it takes to replay what the primary had flushed when we asked. So it needs no clock of
- * theirs, and is 0 where nothing is written, unless the standby is told to be late.
+ * Replication lag: how long the standby takes to replay what the primary had flushed at our query. So it needs no server clock,
+ * and is 0 without writes, unless the standby has a configured delay.
  */
 export const checkLag: PairCheck = async (primary, standby, { maxLagMs, limits }) => {
   const flushed = await askNumber(primary, flushedSql);
@@ -50,5 +50,5 @@ async function catchesUp(standby: Server, flushed: number, deadlineMs: number): 
 const flushedSql = `select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::float8 as value`;
 const replayedSql = `select coalesce(pg_last_wal_replay_lsn() - '0/0'::pg_lsn, 0)::float8 as value`;
 
-/** Each commit is replayed so much later, in ms. */
+/** The configured delay of each commit's replay, in ms. */
 const intendedSql = `select setting::float8 as value from pg_settings where name = 'recovery_min_apply_delay'`;

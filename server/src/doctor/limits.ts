@@ -1,26 +1,26 @@
 import type { Limits } from './finding.ts';
 
-/** From where on something is wrong. Tests have others, to see each line without waiting for hours. */
+/** The limits of the checks. Tests have others, to see each line without waiting for hours. */
 export interface DoctorLimits {
   /** In seconds. PostgreSQL ends our own idle transactions after 30 s. */
   readonly idleSeconds: Limits;
-  /** In seconds. Vacuum removes nothing that the oldest transaction may still see. */
+  /** In seconds. Vacuum removes no row that the oldest transaction may still see. */
   readonly transactionSeconds: Limits;
-  /** Transactions since the oldest row was frozen; at about 2.1 billion, PostgreSQL takes no more writes. */
+  /** Transactions since the oldest row was frozen. At about 2.1 billion, PostgreSQL refuses writes. */
   readonly rowAge: Limits;
-  /** In ms. Times of rows are the primary's, and a promoted standby goes on with its own. */
+  /** In ms. Row timestamps come from the primary's clock, and after a promotion from the standby's. */
   readonly clockSkewMs: Limits;
-  /** In ms; from `About.maxLagMs` on it is a failure. Below, nobody notices: a read with a token waits 20 ms. */
+  /** In ms. `About.maxLagMs` is the failure limit. Less is invisible: a read with a token waits up to 20 ms. */
   readonly warnLagMs: number;
-  /** Before so many pages were asked for, the first reads of each page are most of what there is. */
+  /** With fewer page requests, first reads of each page dominate. */
   readonly leastPages: number;
-  /** In transactions that have begun since; vacuum keeps all rows that died in them. */
+  /** In transactions started since; vacuum keeps all rows deleted by them. */
   readonly heldTransactions: Limits;
-  /** Of temporary files, in MB, since the statistics began. */
+  /** Temporary files in MB since the statistics reset. */
   readonly tempMegabytes: number;
-  /** Before so many were requested, a base backup or a start explains them. */
+  /** With fewer requested checkpoints, a base backup or a start explains them. */
   readonly requestedCheckpoints: number;
-  /** An index without a scan in this time is called unused. */
+  /** An index without a scan in this time counts as unused. */
   readonly unusedAfterHours: number;
 }
 

@@ -2,7 +2,7 @@ import type { ServerCheck } from './about.ts';
 import { commandFor, readSettings, type Setting } from './change-setting.ts';
 import { ok, warn, type Finding } from './finding.ts';
 
-/** Statements that are logged have their parameters with them, unless those are cut to length 0. */
+/** Logged statements include their parameters, unless the maximum parameter length is 0. */
 const lengthOf: Readonly<Record<string, readonly string[]>> = {
   log_parameter_max_length: ['log_statement', 'log_min_duration_statement', 'log_min_duration_sample'],
   'auto_explain.log_parameter_max_length': ['auto_explain.log_min_duration'],
@@ -12,7 +12,7 @@ function logs({ name, value }: Setting): boolean {
   return name === 'log_statement' ? ['mod', 'all'].includes(value) : Number(value) >= 0;
 }
 
-/** Whether PostgreSQL's own log gets what users typed: parameters of ours are names of people. */
+/** Checks whether PostgreSQL's log gets user data: our parameters are names of people. */
 export const checkLogContent: ServerCheck = async (server) => {
   const subject = { check: 'values in the log', where: server.where } as const;
   const names = [...Object.keys(lengthOf), ...Object.values(lengthOf).flat(), 'log_parameter_max_length_on_error'];

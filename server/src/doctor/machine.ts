@@ -4,27 +4,27 @@ import { guideMemoryBytes } from '../tuning/memory.ts';
 import type { Machine } from '../tuning/machine.ts';
 import type { Storage } from '../tuning/profile.ts';
 
-/** What is known of the machine of a database server. What is not known is not judged. */
+/** What is known about a database server's machine. Unknown values are not judged. */
 export interface KnownMachine {
   readonly memoryBytes?: number | undefined;
-  /** Whether its part of the memory is a guess of ours: then half of what it asks for will do. */
+  /** Whether its share of the memory is estimated: then half the recommended value is accepted. */
   readonly isGuess?: boolean;
   readonly cpus?: number | undefined;
   readonly storage?: Storage | undefined;
 }
 
 export interface MachineFacts {
-  /** What the operator says, which counts more than what is seen. */
+  /** Given by the operator; overrides what is detected. */
   readonly given: KnownMachine;
   /** The machine that doctor runs on. */
   readonly detected: Machine;
-  /** Our own servers: they have the settings of the table, for any machine. */
+  /** Embedded servers have the settings of the table, on any machine. */
   readonly isEmbedded: boolean;
   /** All database servers of the configuration. */
   readonly endpoints: readonly Endpoint[];
 }
 
-/** Of a server that is elsewhere, only what was given is known. Those that are here share the memory with each other and us. */
+/** Of a remote server, only given values are known. Local ones share the memory with each other and with Messenger. */
 export function machineOf(endpoint: Endpoint, { given, detected, isEmbedded, endpoints }: MachineFacts): KnownMachine {
   if (isEmbedded) return { memoryBytes: guideMemoryBytes, storage: 'ssd', ...given };
   if (!isHere(endpoint)) return given;
@@ -37,7 +37,7 @@ export function machineOf(endpoint: Endpoint, { given, detected, isEmbedded, end
   };
 }
 
-/** Reached by a Unix socket, or over the loopback. So is a tunnel to another machine: the flags are for that. */
+/** Reached by a Unix socket or over the loopback. For a tunnel to another machine there are the flags. */
 function isHere({ host }: Endpoint): boolean {
   return host.startsWith('/') || isLoopback(host);
 }

@@ -3,7 +3,7 @@ import type { ServerCheck } from './about.ts';
 import { askOne } from './ask.ts';
 import { ok, warn } from './finding.ts';
 
-/** A session without its sorts, and the factor of a hash, as in tuning/memory.ts. */
+/** The memory of a session without sorts, and the factor for hashes, as in tuning/memory.ts. */
 const memorySql = `
   select pg_size_bytes(current_setting('shared_buffers'))::float8 as buffers,
          current_setting('max_connections')::float8 * (2 * 2 ^ 20 + 2 * pg_size_bytes(current_setting('work_mem'))) as sessions,
@@ -16,7 +16,7 @@ interface Memory {
   readonly workMem: string;
 }
 
-/** Whether the machine has the memory that all sessions together may take. Where it is only guessed, nothing is said. */
+/** Checks that the machine has the memory that all sessions together may use. Skipped when the memory is only estimated. */
 export const checkMemory: ServerCheck = async (server, { machineOf, isEmbedded }) => {
   const { where, endpoint } = server;
   const subject = { check: 'memory', where } as const;

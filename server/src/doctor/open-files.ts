@@ -1,19 +1,19 @@
 import { fail, ok, warn, type Finding } from './finding.ts';
 
-/** Beside sockets: the program's own files, the log, the listeners. */
+/** Descriptors that are not connections: files of the program, the log, the listeners. */
 const ownFiles = 300;
 
-/** Below it, a server that is reachable from anywhere is easily full. */
+/** With fewer, a public server is easily full. */
 const leastFiles = 1_024;
 
 export interface WantedFiles {
   /** Connections of one worker to the databases. */
   readonly pools: number;
-  /** Client connections of one worker that the operator asked for; undefined when MAX_CONNECTIONS is only the default. */
+  /** Client connections of one worker; undefined when MAX_CONNECTIONS has its default. */
   readonly clients: number | undefined;
 }
 
-/** Whether the system lets a worker open a file for each connection. `limit` undefined is none. */
+/** Checks that a worker may open a descriptor for each connection. An undefined `limit` is no limit. */
 export function checkOpenFiles(limit: number | undefined, { pools, clients }: WantedFiles): Finding {
   const subject = { check: 'open files', where: 'here' } as const;
   if (limit === undefined) return ok(subject, 'no limit');

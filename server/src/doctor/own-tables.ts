@@ -5,7 +5,7 @@ import { fail, ok, type Finding } from './finding.ts';
 export interface OwnTable {
   readonly name: string;
   readonly schema: string;
-  /** Whether statements find it without its schema. */
+  /** Whether its unqualified name resolves to it. */
   readonly isVisible: boolean;
   /** Whether our role may use its schema. */
   readonly isUsable: boolean;
@@ -17,17 +17,17 @@ const ownSql = `
   from pg_class c join pg_namespace n on n.oid = relnamespace
   where relname = any($1) and relkind in ('r', 'p') and nspname !~ '^pg_' order by 2, 1`;
 
-/** Our tables, and the one that lists the migrations, in whatever schema they are. */
+/** Finds our tables and the table of migrations, in any schema. */
 export async function findOwnTables({ ask }: Server, { expected }: About): Promise<readonly OwnTable[]> {
   return await ask<OwnTable>(ownSql, [[...expected.tables, 'migrations']]);
 }
 
-/** Tables that are there and that statements of our role do not find: what else is said of them would be wrong. */
+/** Tables that exist but that our unqualified names do not find: other checks of them would be wrong. */
 export function areHidden(tables: readonly OwnTable[]): boolean {
   return tables.length > 0 && tables.every(({ isVisible }) => !isVisible);
 }
 
-/** Whether the names in our statements lead to our tables. */
+/** Checks that the names in our statements resolve to our tables. */
 export const checkSearchPath: ServerCheck = async (server, about) => {
   const tables = await findOwnTables(server, about);
   const subject = { check: 'search path', where: server.where } as const;

@@ -4,7 +4,7 @@ import { fail, ok, warn, type Finding } from './finding.ts';
 
 const subject = { check: 'pool budget', where: 'all' } as const;
 
-/** Whether the pools of all workers fit into the servers, as the start counts it. */
+/** Checks that the pools of all workers fit the servers, as the start computes it. */
 export function checkPools(plans: readonly ConnectionBudget[], workers: number): Finding[] {
   const problems = [...new Set(plans.flatMap((plan) => plan.problems))];
   const notes = [...new Set(plans.flatMap((plan) => plan.notes))];
@@ -21,7 +21,7 @@ export function checkPools(plans: readonly ConnectionBudget[], workers: number):
   return [ok(subject, `${[...new Set(sizes)].join(', ')} connections for each of ${workers} workers${shrunk}`)];
 }
 
-/** Whether requests share statements. */
+/** Whether batching is on. */
 export function checkBatching(batching: boolean): Finding {
   const shared = { check: 'batching', where: 'here' } as const;
   if (batching) return ok(shared, 'on');

@@ -4,14 +4,14 @@ import { ok, warn, type Finding } from './finding.ts';
 import { showVersion } from './fit.ts';
 
 interface Fault {
-  /** The first release without it, as in `server_version_num`; its major has it from the beginning. */
+  /** The first release with the fix, as in `server_version_num`. All earlier releases of the major have the bug. */
   readonly fixedIn: number;
   readonly harm: string;
   /** Release notes that describe it. */
   readonly source: string;
 }
 
-/** Faults that can stop a standby or lose rows, of the majors that Messenger supports. Newest first. */
+/** Bugs that can stop a standby or lose rows, in the supported majors. Newest first. */
 const faults: readonly Fault[] = [
   {
     fixedIn: 180_004,
@@ -24,7 +24,7 @@ const versionSql = `select current_setting('server_version_num')::int as value`;
 
 const majorOf = (version: number): number => Math.floor(version / 10_000);
 
-/** Whether the release has a fault that is known to stop or spoil servers. */
+/** Checks the release for known bugs that stop servers or corrupt data. */
 export const checkRelease: ServerCheck = async (server) => [
   judgeRelease(server.where, await askNumber(server, versionSql)),
 ];
@@ -37,7 +37,9 @@ export function judgeRelease(where: Finding['where'], version: number): Finding 
   return warn(subject, `PostgreSQL ${showVersion(version)}, before ${showVersion(fault.fixedIn)}`, advice);
 }
 
-/** The manual advises to keep both at one release, and to update standbys first ("Log-Shipping Standby Servers", "Planning"). */
+/**
+ * The manual advises to run the same release on both, and to update standbys first ("Log-Shipping Standby Servers", "Planning").
+ */
 export const checkReleases: PairCheck = async (primary, standby) => [
   judgeReleases(standby.where, await askNumber(primary, versionSql), await askNumber(standby, versionSql)),
 ];

@@ -11,14 +11,11 @@ const primarySql = `
 
 interface Primary {
   readonly timeline: number;
-  /** Names under which standbys stream from it. */
+  /** The application names of its standbys. */
   readonly followers: readonly string[];
 }
 
-/**
- * One row, also when no receiver runs. Of one that runs, a role without `pg_monitor` is told the pid alone. The name is in the
- * connection string, the primary's own last word first.
- */
+/** Returns a row even without a WAL receiver. Without `pg_monitor`, a role sees only its pid. The names are in the connection string. */
 const receiverSql = `
   select status, pid is not null as "isThere", quote_ident(current_user) as "role",
          sender_host || ':' || sender_port as sender, received_tli as timeline,
@@ -28,7 +25,7 @@ const receiverSql = `
   from (values (1)) as one left join pg_stat_wal_receiver on true`;
 
 interface Receiver {
-  /** Null when it does not run, and when it is hidden from our role. */
+  /** Null when it does not run, or when our role cannot see it. */
   readonly status: string | null;
   readonly isThere: boolean;
   readonly role: string;
@@ -39,7 +36,7 @@ interface Receiver {
   readonly paused: boolean;
 }
 
-/** Whether the standby follows this primary, directly or through another standby. */
+/** Checks that the standby follows this primary, directly or through another standby. */
 export const checkReplication: PairCheck = async (primary, standby) => {
   const receiver = await askOne<Receiver>(standby, receiverSql);
   const sender = await askOne<Primary>(primary, primarySql);
@@ -76,7 +73,7 @@ function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, f
   );
 }
 
-/** A standby with less room than its primary pauses by itself, and must not be resumed: it would end. */
+/** A standby with lower limits than its primary pauses by itself. Resuming would shut it down. */
 async function explainPause(primary: Server, standby: Server): Promise<string> {
   const short = await findShort(primary, standby);
   if (short === undefined) return 'On the standby: select pg_wal_replay_resume().';

@@ -1,8 +1,8 @@
 import type { Finding, Place, Status } from './finding.ts';
 
-/** What `--json` prints. Its shape is documented in docs/operations.md: fields may be added, none goes. */
+/** The output of `--json`, documented in docs/operations.md. Fields may be added, never removed. */
 export interface Report {
-  /** The worst of all findings. */
+  /** The most severe status of all findings. */
   readonly status: Status;
   readonly findings: readonly Finding[];
 }
@@ -12,14 +12,14 @@ export function makeReport(findings: readonly Finding[]): Report {
   return { status: has('fail') ? 'fail' : has('warn') ? 'warn' : 'ok', findings };
 }
 
-/** Columns of a line; what has no space in it may be longer. */
+/** Line width; a word without spaces may exceed it. */
 const lineWidth = 80;
 const indent = 8;
 
-/** Puts colour around a status, or does not. */
+/** Colours a status, or returns it unchanged. */
 export type Paint = (text: string, status: Status) => string;
 
-/** A table for each place, with the advice below its line. */
+/** A table for each place, with advice below the lines. */
 export function renderReport({ findings }: Report, paint: Paint): string {
   const places = [...new Set(findings.map(({ where }) => where))];
   const checkWidth = Math.max(0, ...findings.map(({ check }) => check.length));
@@ -48,7 +48,7 @@ function renderFinding({ status, check, found, advice }: Finding, checkWidth: nu
   ];
 }
 
-/** Lines of whole words. */
+/** Wraps at spaces. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(/\s+/u)) {

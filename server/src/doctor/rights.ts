@@ -2,13 +2,13 @@ import type { Role, ServerCheck } from './about.ts';
 import { askNames } from './ask.ts';
 import { fail, ok, type Finding } from './finding.ts';
 
-/** What our statements do to our tables, there. */
+/** The privileges that our statements need, by server role. */
 const needed: Readonly<Record<Role, readonly string[]>> = {
   primary: ['select', 'insert', 'update', 'delete'],
   standby: ['select'],
 };
 
-/** Tables by what our role lacks; sequences that fill their columns are used by inserts. Names are quoted. */
+/** Tables by missing privilege. Inserts need the sequences of their columns. Names are quoted. */
 const lackingSql = `
   with own as (
     select c.oid, format('%I.%I', nspname, relname) as name from pg_class c join pg_namespace n on n.oid = relnamespace
@@ -30,11 +30,11 @@ interface Lacking {
   readonly role: string;
 }
 
-/** Row security that applies to us makes rows disappear without an error. */
+/** Row security that applies to our role hides rows without an error. */
 const hidingSql = `select oid::regclass::text as name from pg_class
   where relname = any($1) and relkind in ('r', 'p') and pg_table_is_visible(oid) and row_security_active(oid) order by 1`;
 
-/** Whether our role may do to our tables what our statements do. */
+/** Checks that our role has the privileges that our statements need. */
 export const checkRights: ServerCheck = async (server, { expected: { tables } }) => {
   const { where, role } = server;
   const subject = { check: 'rights', where } as const;

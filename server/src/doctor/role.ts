@@ -11,20 +11,20 @@ const roleSql = `
 interface Role {
   readonly role: string;
   readonly isSuperuser: boolean;
-  /** Made by initdb: it cannot be anything but a superuser. */
+  /** Created by initdb; always a superuser. */
   readonly isFirst: boolean;
   readonly database: string;
-  /** Whether it may do what Messenger never does. */
+  /** Whether it has privileges that Messenger never needs. */
   readonly hasMore: boolean;
   /** Until its password expires; null for never, infinite for `infinity`. */
   readonly days: number | null;
   readonly encryption: string;
 }
 
-/** So early that somebody can act. */
+/** Early enough to act. */
 const daysBefore = 30;
 
-/** Whether our role can do too much, and for how long it can log in. */
+/** Checks for excessive privileges of our role, and for an expiring password. */
 export const checkRole: ServerCheck = async (server, { isEmbedded, expected }) => {
   const { where } = server;
   const subject = { check: 'role', where } as const;

@@ -3,10 +3,10 @@ import type { ServerCheck } from './about.ts';
 import { fail, ok } from './finding.ts';
 import { areHidden, findOwnTables } from './own-tables.ts';
 
-/** Whether the database has the schema of this version. */
+/** Checks that the database has the schema of this version. */
 export const checkSchema: ServerCheck = async (server, about) => {
   const subject = { check: 'schema', where: server.where } as const;
-  if (areHidden(await findOwnTables(server, about))) return []; // `search path` tells what to do; a migration would do harm.
+  if (areHidden(await findOwnTables(server, about))) return []; // The check `search path` has the advice; a migration would do harm.
   try {
     const all = await server.migrations(about.migrationsDir);
     const pending = all.filter(({ applied }) => !applied).map(({ name }) => name);

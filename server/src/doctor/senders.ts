@@ -17,7 +17,7 @@ interface Senders {
   readonly usedSlots: number;
 }
 
-/** Whether another standby, or a backup, could begin to read the log of the primary. */
+/** Checks that another standby or a backup could start to stream from the primary. */
 export const checkSenders: ServerCheck = async (server) => {
   const row = await askOne<Senders>(server, sendersSql);
   const subject = { check: 'room for standbys', where: server.where } as const;

@@ -5,9 +5,9 @@ import { fail, ok, warn, type Status } from './finding.ts';
 interface Wanted {
   readonly value: string;
   readonly status: Exclude<Status, 'ok'>;
-  /** What another value does. */
+  /** The effect of another value. */
   readonly harm: string;
-  /** A standby takes no writes in any case. */
+  /** A standby is read-only anyway. */
   readonly ofPrimary?: boolean;
 }
 
@@ -18,7 +18,7 @@ const noPlan = {
   harm: 'The planner cannot take the cheap plans of our statements',
 } as const;
 
-/** What sessions of ours do not ask for themselves (db/session.ts), and may inherit from the server, the database or the role. */
+/** Settings that our sessions do not set themselves (db/session.ts), and so inherit from the server, the database or the role. */
 const wanted: Readonly<Record<string, Wanted>> = {
   zero_damaged_pages: corrupt,
   ignore_checksum_failure: corrupt,
@@ -34,7 +34,7 @@ const wanted: Readonly<Record<string, Wanted>> = {
   enable_hashjoin: noPlan,
 };
 
-/** Settings under which our statements are slow, fail, or read what is damaged. */
+/** Checks for settings that make our statements slow, fail or read damaged pages. */
 export const checkSessionSettings: ServerCheck = async (server) => {
   const subject = { check: 'session settings', where: server.where } as const;
   const settings = await readSettings(server, Object.keys(wanted));

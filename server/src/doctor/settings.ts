@@ -8,13 +8,13 @@ import { commandFor, readSettings, type Setting } from './change-setting.ts';
 import { ok, warn, type Finding } from './finding.ts';
 import type { KnownMachine } from './machine.ts';
 
-/** How a server's value may differ from the profile's. */
+/** How a server's value may deviate from the profile. */
 type Fit = (value: number, wanted: number) => boolean;
 const atLeast: Fit = (value, wanted) => value >= wanted;
 /** 0 turns the limit off. */
 const atMost: Fit = (value, wanted) => value > 0 && value <= wanted;
 
-/** What is not here has to be equal, or is looked at by another check. */
+/** Other settings must be equal, or have a check of their own. */
 const relations: Readonly<Record<string, Fit>> = {
   shared_buffers: atLeast,
   work_mem: atLeast,
@@ -34,7 +34,7 @@ const relations: Readonly<Record<string, Fit>> = {
   wal_retrieve_retry_interval: atMost,
 };
 
-/** Durability, connections, slots and replication have checks of their own, which know more than the value; other values of the rest do no harm. */
+/** Durability, connections, slots and replication have their own checks; other values of the rest are harmless. */
 const elsewhere = new Set([
   'synchronous_commit',
   'max_connections',
@@ -50,7 +50,7 @@ const elsewhere = new Set([
   'hot_standby',
 ]);
 
-/** What is only known with the machine. */
+/** Settings that depend on the machine. */
 const ofMachine: Readonly<Record<string, 'memoryBytes' | 'cpus' | 'storage'>> = {
   shared_buffers: 'memoryBytes',
   work_mem: 'memoryBytes',
@@ -60,12 +60,14 @@ const ofMachine: Readonly<Record<string, 'memoryBytes' | 'cpus' | 'storage'>> = 
   random_page_cost: 'storage',
 };
 
-/** With the fewest workers: whether the pools of ours fit is the line `pool budget`. What is not known stands for nothing. */
+/** With the fewest workers: the check `pool budget` covers our pools. Unknown values are ignored. */
 function profileFor({ memoryBytes = guideMemoryBytes, cpus = 8, storage = 'ssd' }: KnownMachine): Profile {
   return { memoryBytes, cpus, storage, workers: 1, instances: 1, durability: 'on' };
 }
 
-/** The server's settings against the profile for its machine. Settings that only sessions see (`alter role … set`) count, too. */
+/**
+ * Compares the server's settings with the profile for its machine, including values that only sessions see (`alter role … set`).
+ */
 export const checkSettings: ServerCheck = async (server, about) => {
   const { where } = server;
   const machine = about.machineOf(server.endpoint);
@@ -95,7 +97,7 @@ function fits(where: Server['where'], { memoryBytes, cpus, storage }: KnownMachi
   return ok({ check: 'settings', where }, `as in the tuned profile, or more${left}`);
 }
 
-/** Settings of the file that are not in force yet. */
+/** Settings of the file that need a restart. */
 const pendingSql = `select name from pg_settings where pending_restart order by 1`;
 
 async function findPending(server: Server): Promise<Finding> {
@@ -144,7 +146,7 @@ const factors: Readonly<Record<string, number>> = {
   min: 60_000,
 };
 
-/** `256MB`, or a number in the setting's own unit, as bytes or ms; undefined for words. */
+/** `256MB`, or a number in the setting's unit, as bytes or ms; undefined for words. */
 function toNumber(text: string, unit: string | null): number | undefined {
   const [, amount, own = ''] = /^(-?[\d.]+)([a-zA-Z]*)$/u.exec(text) ?? [];
   const factor = factors[own === '' ? (unit ?? '') : own];

@@ -1,12 +1,12 @@
 import type { Server } from './about.ts';
 
-/** Why a standby does not receive, as far as the two servers know. */
+/** Why a standby does not stream, as far as the two servers know. */
 const standbySql = `
   select coalesce((select setting = '' from pg_settings where name = 'primary_conninfo'), false) as "isAlone",
          current_setting('primary_slot_name') as slot`;
 
 interface Following {
-  /** No server is named that it should follow. */
+  /** `primary_conninfo` is empty. */
   readonly isAlone: boolean;
   /** `primary_slot_name`; empty for none. */
   readonly slot: string;
@@ -25,7 +25,7 @@ interface Sending {
   readonly isFull: boolean;
 }
 
-/** The advice for a standby that does not stream. */
+/** Advice for a standby that does not stream. */
 export async function explainSilence(primary: Server, standby: Server): Promise<string> {
   const [following] = await standby.ask<Following>(standbySql);
   if (following?.isAlone === true)

@@ -10,7 +10,7 @@ interface Slot {
   readonly name: string;
   readonly active: boolean;
   readonly type: 'physical' | 'logical';
-  /** Why it cannot be used any more; null while it can. */
+  /** Why it is invalid; null while it is valid. */
   readonly reason: string | null;
   readonly walStatus: string | null;
   readonly heldBytes: number;
@@ -18,7 +18,7 @@ interface Slot {
   readonly most: string;
 }
 
-/** Slots keep WAL for who follows; one that nobody uses fills the disk. */
+/** Slots keep WAL for standbys; an unused one fills the disk. */
 export const checkSlots: ServerCheck = async (server) => {
   const slots = await server.ask<Slot>(slotsSql);
   const isEndless = slots.some(({ most }) => most === '-1');

@@ -1,7 +1,7 @@
 import type { Server, ServerCheck } from './about.ts';
 import { grade, ok, warn, type Finding } from './finding.ts';
 
-/** The guide calls a statement long after 5 s, which is also the deadline of our writes: it is surely not ours. */
+/** The guide's limit for a long statement is 5 s. That is also the deadline of our writes, so a longer one is not ours. */
 const longSeconds = 5;
 
 interface Session {
@@ -10,7 +10,7 @@ interface Session {
   readonly seconds: number;
 }
 
-/** Without the text of the statement: it may hold what users typed. */
+/** Without the text of the statement: it may contain user data. */
 const sessionsSql = (since: string, condition: string): string => `
   select pid, left(coalesce(nullif(application_name, ''), 'unnamed'), 30) as application,
          extract(epoch from clock_timestamp() - ${since})::float8 as seconds
@@ -18,7 +18,7 @@ const sessionsSql = (since: string, condition: string): string => `
   where backend_type = 'client backend' and pid <> pg_backend_pid() and ${condition}
   order by ${since} limit 5`;
 
-/** The guide's query, without sessions that have long been done with their last statement. */
+/** The guide's query, without idle sessions. */
 const longSql = sessionsSql(
   'query_start',
   `state = 'active' and clock_timestamp() - query_start > interval '${longSeconds} seconds'`,
@@ -27,13 +27,13 @@ const idleSql = sessionsSql('state_change', `state like 'idle in transaction%'`)
 const oldestSql = sessionsSql('xact_start', 'xact_start is not null');
 const waitingSql = sessionsSql('state_change', `wait_event_type = 'Lock'`);
 
-/** Those who hold others up, and wait for nobody themselves. */
+/** Sessions that block others and wait for no lock themselves. */
 const holdersSql = sessionsSql(
   'xact_start',
   `wait_event_type is distinct from 'Lock' and pid in (select unnest(pg_blocking_pids(pid)) from pg_stat_activity where wait_event_type = 'Lock')`,
 );
 
-/** Who keeps locks, rows and connections longer than anybody should. */
+/** Checks for sessions that hold locks, rows or connections too long. */
 export const checkStatements: ServerCheck = async ({ where, ask }, { limits }) => {
   const long = await ask<Session>(longSql);
   const idle = await ask<Session>(idleSql);

@@ -20,7 +20,7 @@ interface Counted {
 
 const again = 'The count begins anew with select pg_stat_reset()';
 
-/** What this server has counted in our database since its statistics began. */
+/** This server's counters of our database since the statistics reset. */
 export const checkCounts: ServerCheck = async (server, { limits }) => {
   const { where } = server;
   const counted = await askOne<Counted>(server, databaseSql);
@@ -63,7 +63,7 @@ function gradeDeadlocks(where: Finding['where'], deadlocks: number): Finding {
 const checkpointsSql = `select num_timed::int as timed, num_requested::int as requested, current_setting('max_wal_size') as "most"
   from pg_stat_checkpointer`;
 
-/** Checkpoints that come before their time write pages again that were written a moment ago, and whole pages into the log. */
+/** Checkpoints before their time rewrite recently written pages, and add full-page images to the WAL. */
 export const checkCheckpoints: ServerCheck = async (server, { limits }) => {
   const row = await askOne<{ timed: number; requested: number; most: string }>(server, checkpointsSql);
   const { timed, requested, most } = row;

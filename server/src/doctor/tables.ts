@@ -5,7 +5,7 @@ import { fail, ok } from './finding.ts';
 const unloggedSql = `select oid::regclass::text as name from pg_class
   where relpersistence = 'u' and relkind in ('r', 'm', 'S') and relnamespace::regnamespace::text !~ '^pg_' order by 1`;
 
-/** A crash empties them, and a standby has none of their rows. */
+/** A crash truncates them, and a standby has none of their rows. */
 export const checkUnlogged: ServerCheck = async (server) => {
   const names = await askNames(server, unloggedSql);
   const subject = { check: 'unlogged tables', where: server.where } as const;

@@ -12,16 +12,16 @@ const textSql = `
 
 interface Text {
   readonly encoding: string;
-  /** Of the collation that indexes were made with; null where it has none. */
+  /** Collation version at the creation of the indexes; null for a collation without versions. */
   readonly version: string | null;
-  /** Of the collation that the server has now. */
+  /** Current collation version of the server. */
   readonly actual: string | null;
   readonly database: string;
-  /** Extensions with the version that is installed and the one that could be. */
+  /** Extensions with their installed and available versions. */
   readonly outdated: readonly string[];
 }
 
-/** Whether texts are stored and ordered as they were when the indexes were made, and extensions are of this server. */
+/** Checks the encoding, the collation versions of the indexes, and the versions of extensions. */
 export const checkText: ServerCheck = async (server) => {
   const { where } = server;
   const row = await askOne<Text>(server, textSql);

@@ -12,13 +12,13 @@ const autovacuumSql = `select name from unnest(array['autovacuum', 'track_counts
 const disabledSql = `select oid::regclass::text as name from pg_class
   where relkind = 'r' and reloptions && array['autovacuum_enabled=false', 'autovacuum_enabled=off'] order by 1`;
 
-/** A table's dead rows, when they are more than autovacuum would leave. */
+/** A table with more dead rows than autovacuum would leave. */
 const deadSql = `select relid::regclass::text as name, n_dead_tup::int as dead, n_live_tup::int as live from pg_stat_user_tables
   where n_dead_tup > 10000 and n_dead_tup > n_live_tup * 0.2 order by n_dead_tup desc limit 5`;
 
 /**
- * Pages that a table has beyond what its rows need, from the planner's statistics: 28 bytes for each row's header and
- * pointer, 8168 for rows in a page. An estimate, as good as the last analyze (PostgreSQL wiki, "Show database bloat").
+ * Bloat: pages beyond what the rows need, estimated from the planner's statistics, with 28 bytes for each row's header and
+ * pointer, and 8168 bytes for rows in a page. As good as the last analyze (PostgreSQL wiki, "Show database bloat").
  */
 const bloatSql = `
   select oid::regclass::text as name, (relpages - needed)::float8 * 8192 / 2 ^ 20 as "wastedMegabytes",
@@ -31,7 +31,7 @@ const bloatSql = `
   where relpages > needed and (relpages - needed) * 8192 > 10 * 2 ^ 20
   order by 2 desc limit 5`;
 
-/** Of all databases: the oldest one stops the whole server. */
+/** Of all databases: the oldest stops the whole server. */
 const ageSql = `select datname as name, greatest(age(datfrozenxid), mxid_age(datminmxid))::float8 as age,
     mxid_age(datminmxid) > age(datfrozenxid) as "isMulti", datallowconn as "mayConnect", datname = current_database() as "isOurs"
   from pg_database order by 2 desc, datname = current_database() desc limit 1`;
@@ -40,7 +40,7 @@ interface Age {
   /** Of the database. */
   readonly name: string;
   readonly age: number;
-  /** Whether it counts shared row locks, not transactions. */
+  /** Whether the age is of multixacts (shared row locks), not of transactions. */
   readonly isMulti: boolean;
   readonly mayConnect: boolean;
   readonly isOurs: boolean;
@@ -52,7 +52,7 @@ interface Bloat {
   readonly share: number;
 }
 
-/** Two-phase transactions hold locks and rows until somebody ends them, beyond every restart. */
+/** Prepared transactions hold locks and rows until someone ends them, even across restarts. */
 const preparedSql = `select extract(epoch from clock_timestamp() - prepared)::float8 as seconds from pg_prepared_xacts
   order by prepared limit 5`;
 
@@ -66,7 +66,7 @@ interface Dead {
   readonly live: number;
 }
 
-/** Whether vacuum runs, and keeps up. On the primary: the standby has the same files. */
+/** Checks that vacuum runs and keeps up. Only on the primary: the standby has the same files. */
 export const checkVacuum: ServerCheck = async (server, { limits }) => {
   const { ask } = server;
   const off = await askNames(server, autovacuumSql);
@@ -86,7 +86,7 @@ function gradeAge({ name, age, isMulti, mayConnect, isOurs }: Age, { rowAge }: D
   return grade(subjectOf('age of the oldest row'), age, rowAge, found, advice);
 }
 
-/** Ours has none. On the primary: a standby knows them only after its promotion. */
+/** Ours uses none. Only on the primary: a standby knows them only after a promotion. */
 export const checkPrepared: ServerCheck = async ({ ask }, { limits }) => {
   const prepared = await ask<Prepared>(preparedSql);
   const [oldest] = prepared;
