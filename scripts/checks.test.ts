@@ -1,4 +1,4 @@
-/** The checks of package.json: `npm run lint` runs a single one. */
+/** The checks of package.json. Each has its own script, such as `npm run lint`. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,12 +1,12 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** What the tests of PostgreSQL read first, of a checkout. */
+/** The first paths that tests of PostgreSQL read in a checkout. */
 const needed = ['package.json', 'node_modules', 'server'];
 
 /**
- * One line with the command that lets every user read the checkout, or undefined when every user can. PostgreSQL does not run as
- * root, so tests of it, started as root, become `messenger` or `nobody`.
+ * The command that makes the checkout readable for every user, as one line; undefined when it is. PostgreSQL does not
+ * run as root, so its tests, started as root, become `messenger` or `nobody`.
  */
 export function explainClosedCheckout(checkout: string): string | undefined {
   const root = realpathSync(checkout);

@@ -92,7 +92,7 @@ async function renderTuned(): Promise<string> {
   return text;
 }
 
-/** The files that are generated from the code, by path. `npm run docs` writes them; a test compares. */
+/** Files that are generated from the code, by path. `npm run docs` writes them; a test compares them. */
 export async function renderGeneratedFiles(): Promise<Readonly<Record<string, string>>> {
   return {
     'docs/configuration.md': renderConfigurationPage(optionTable),

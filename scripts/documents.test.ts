@@ -11,7 +11,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- npm has read the same file.
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Readonly<Record<string, string>> };
 
-/** Commands of a page that cannot be run: `npm run` of no script, `node` of no file. */
+/** Commands of a page that cannot run: `npm run` without the script, `node` without the file. */
 function missingCommands(page: string): string[] {
   const runs = [...page.matchAll(/\bnpm run (?<name>[\w:]+)/gu)].map(({ groups }) => groups?.['name'] ?? '');
   const files = [...page.matchAll(/\bnode (?<path>[\w./-]+\.m?[jt]s)\b/gu)].map(({ groups }) => groups?.['path'] ?? '');
@@ -44,7 +44,7 @@ function anchorsOf(page: string): ReadonlySet<string> {
   );
 }
 
-/** Targets, relative to the page's folder, that lead to no file or no heading. */
+/** Link targets, relative to the page's folder, without the file or heading. */
 function deadTargets(targets: readonly string[], folder: string, itself: string): readonly string[] {
   return targets.filter((target) => {
     const [path = '', anchor] = target.split('#');

@@ -3,8 +3,8 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { Writable } from 'node:stream';
 
 /**
- * Each line of input lists the running children. At its end, resumes what a test has frozen below them, so that it notices
- * the end of its parent, and kills them.
+ * Each line of input lists the running children. At the end of input, resumes what a test has frozen below them, so
+ * that it notices the end of its parent, and kills them.
  */
 const script = `
 while read -r line; do children=$line; done
@@ -13,8 +13,8 @@ for child in $children; do resume "$child"; kill -KILL "$child"; done
 `;
 
 /**
- * Call before the first child is started. Kills the children of this process when it ends, however that happens. Leaves out
- * the children whose stdin is our pipe: they see the end of their input, and may have to clean up.
+ * Call it before the first child starts. Kills the children of this process when it ends in any way. Spares children
+ * whose stdin is our pipe: they see the end of their input, and may have to clean up.
  */
 export function endChildrenWithUs(): void {
   const children = new Set<number>();
@@ -39,7 +39,9 @@ export function endChildrenWithUs(): void {
   });
 }
 
-/** In a session of its own, which Ctrl-C and a kill of our process group do not reach. It does not keep us alive. */
+/**
+ * In its own session, so that Ctrl-C and a kill of our process group do not reach it. Does not keep the process alive.
+ */
 function startGuardian(): Writable {
   const child = spawn('/bin/sh', ['-c', script, 'end-children'], {
     cwd: '/',

@@ -1,4 +1,7 @@
-/** One install at a time per checkout: `npm ci` empties node_modules first, so two at once destroy each other's work. */
+/**
+ * One install at a time per checkout: `npm ci` empties node_modules first, so concurrent installs would destroy each
+ * other's work.
+ */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const pollMs = 200;
 const waitMs = 10 * 60_000;
 
-/** Runs `work` when no other process installs into `root`. Waits for at most ten minutes. */
+/** Runs `work` while no other process installs into `root`. Waits for at most ten minutes. */
 export async function withInstallLock(root, work) {
-  // Not among the temporary files, where another user could put a link in its place for root to follow.
+  // Not in the temporary folder, where another user could place a link for root to follow.
   const file = join(root, '.installing');
   await take(file);
   try {
@@ -33,8 +36,8 @@ async function take(file) {
 }
 
 /**
- * The process that holds the lock after the attempt: we, another one, or undefined when it has just been released.
- * A link appears with its content; a file that is created and then written could be seen empty, and taken for stale.
+ * The holder of the lock after the attempt: this process, another one, or undefined when it was just released. A link
+ * appears together with its content; a file that is created and then written could be seen empty, and taken for stale.
  */
 function tryTake(file) {
   const mine = `${file}.${process.pid}`;
@@ -68,7 +71,9 @@ function isAlive(pid) {
   }
 }
 
-/** Renaming is atomic: of several that find the same dead holder, one gets the file; a fresh lock is put back. */
+/**
+ * Renaming is atomic: of several processes that find the same dead holder, one gets the file; a fresh lock is put back.
+ */
 function removeStale(file, deadHolder) {
   const aside = `${file}.${process.pid}`;
   try {

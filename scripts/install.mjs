@@ -1,4 +1,4 @@
-/** Installs the packages of the lock file when node_modules does not hold them. */
+/** Installs the packages of the lock file if node_modules lacks them. */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
@@ -6,8 +6,8 @@ import { nodePackage, runChild } from '../server/bin/node26.mjs';
 import { withInstallLock } from './install-lock.mjs';
 
 /**
- * Takes about 2 ms and prints nothing when nothing is missing. `needsDev`: development packages count, too; without it, a folder
- * installed with `npm ci --omit=dev` is complete and stays without them.
+ * Takes about 2 ms, and prints nothing, when nothing is missing. `needsDev`: development packages count, too; without
+ * it, a folder installed with `npm ci --omit=dev` is complete and stays so.
  */
 export async function installWhatIsMissing(root, { needsDev }) {
   const whyInstall = () => findMissing(root, needsDev);
@@ -32,9 +32,9 @@ async function install(root, reason, withDev) {
 }
 
 /**
- * Why node_modules is not what the lock file asks for, or undefined when it is. npm writes
- * node_modules/.package-lock.json as the last step of an install, so an interrupted one leaves none.
- * Optional packages count only where they are installed: most of them are for other platforms. But for this platform's Node.
+ * Why node_modules does not match the lock file; undefined when it does. npm writes node_modules/.package-lock.json as
+ * the last step of an install, so an interrupted one has none. Optional packages count only if they are installed,
+ * because most are for other platforms; this platform's Node always counts.
  */
 function findMissing(root, needsDev) {
   const wanted = readPackages(join(root, 'package-lock.json'));
@@ -52,7 +52,7 @@ function findMissing(root, needsDev) {
   return undefined;
 }
 
-/** Whether the last install left development packages out. */
+/** Whether the last install omitted development packages. */
 function omitsDev(root) {
   const found = readPackages(join(root, 'node_modules/.package-lock.json'));
   return found !== undefined && !Object.values(found).some(({ dev }) => dev === true);
@@ -76,12 +76,12 @@ function isWritable(folder) {
 }
 
 /**
- * Explicit, because NODE_ENV=production changes npm's defaults. Packages may ask for a newer Node than the one that runs npm: they get
- * Node 26, so npm must not refuse; .npmrc silences its warnings.
+ * Explicit, because NODE_ENV=production changes npm's defaults. Packages may require a newer Node than the one that
+ * runs npm, but they run on Node 26, so npm must not refuse; .npmrc silences its warnings.
  */
 const ciOptions = ['--include=optional', '--engine-strict=false'];
 
-/** Resolves with what went wrong, or undefined. */
+/** Resolves with the error, or undefined. */
 async function npmCi(root, withDev) {
   const [command, ...first] = findNpm();
   const options = [withDev ? '--include=dev' : '--omit=dev', ...ciOptions];
@@ -94,7 +94,7 @@ async function npmCi(root, withDev) {
   }
 }
 
-/** The npm that started us, on the Node that started us; pnpm and yarn set the same variable, and have no `ci`. */
+/** The npm that started us, on its Node; pnpm and yarn set the same variable, but have no `ci`. */
 function findNpm() {
   const starter = process.env.npm_execpath;
   const isNpm = starter !== undefined && basename(starter) === 'npm-cli.js';

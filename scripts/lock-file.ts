@@ -23,8 +23,8 @@ const platform =
   /(?<os>android|darwin|freebsd|linux|openharmony|win32)-(?<cpu>arm64|arm|ia32|ppc64|riscv64|s390x|x64)(?:-(?<abi>\w+))?$/u;
 
 /**
- * The optional packages for other platforms that a lock file lacks, as entries for it. npm leaves out those that its
- * registry does not have just then, and `npm ci` of npm 11 refuses a lock file without them.
+ * Entries for optional packages of other platforms that a lock file lacks. npm omits those that its registry does not
+ * have at the time, and `npm ci` of npm 11 refuses such a lock file.
  */
 export function findMissingPlatforms({ packages }: LockFile): Record<string, object> {
   const missing: Record<string, object> = {};

@@ -13,7 +13,7 @@ const commands = {
   'bench:tuning': [pathOf('../loadtest/src/main.ts'), 'tuning'],
 };
 
-/** Sets the exit code; says on stderr what went wrong. */
+/** Sets the exit code; reports errors on stderr. */
 export async function runCommand(name, args) {
   if (!Object.hasOwn(commands, name)) {
     console.error(`usage: node scripts/run.mjs ${Object.keys(commands).join('|')} [arguments]`);

@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { waitFor } from '../server/test/wait-for.ts';
 
-/** A checkout of our scripts and the test files of a test. */
+/** A checkout with our scripts and test files. */
 let root: string;
 
 const passing = `import { test } from 'node:test'; test('holds', () => {});`;
@@ -42,7 +42,7 @@ function write(name: string, source: string): void {
   writeFileSync(file, source);
 }
 
-/** node:test runs no tests in a process that believes to be a test file itself. */
+/** node:test runs no tests in a process that looks like a test file's. */
 function spawnNode(args: readonly string[]): ChildProcessByStdio<null, Readable, null> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   return spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -56,7 +56,7 @@ async function runNode(args: readonly string[]): Promise<Run> {
   return { code: child.exitCode, output, lastLine: output.trimEnd().split('\n').at(-1) ?? '' };
 }
 
-/** Runs one test file with limits that a test can wait for. Several may run at a time. */
+/** Runs one test file with short limits. May run concurrently. */
 async function runWithLimits(name: string, source: string): Promise<string> {
   write(`limited/${name}.test.ts`, source);
   const driver = `
@@ -68,7 +68,7 @@ async function runWithLimits(name: string, source: string): Promise<string> {
   return (await runNode([join(root, `limited/${name}.driver.ts`)])).output;
 }
 
-/** Files that fail, and why. */
+/** Files that fail, with the expected reason. */
 const failing: Readonly<Record<string, readonly [source: string, reason: RegExp]>> = {
   assertion: [
     `import assert from 'node:assert/strict'; import { describe, test } from 'node:test';
@@ -150,7 +150,7 @@ describe('npm test', () => {
   });
 });
 
-/** Starts a server that ends with its supervisor, and freezes it; then does not end. */
+/** Starts a server that ends with its supervisor, and freezes it; then hangs. */
 const startsServers = `
   import { spawn } from 'node:child_process'; import { once } from 'node:events'; import { test } from 'node:test';
   import { mkdtempSync, renameSync, writeFileSync } from 'node:fs'; import { tmpdir } from 'node:os'; import { join } from 'node:path';
@@ -180,7 +180,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Kills a run whose test has started servers, and waits until nothing is left of it. */
+/** Kills a run whose test has started servers, and waits until all of them are gone. */
 async function killRun(signal: NodeJS.Signals): Promise<void> {
   const startedFile = join(root, 'started.json');
   rmSync(startedFile, { force: true });

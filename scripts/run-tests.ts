@@ -1,6 +1,6 @@
 /**
- * `npm test`: runs all test files, each in a process of its own, and prints a line per file. A pattern is a part of the path:
- * `npm test -- users` runs the files that match, `npm test -- '!.e2e.'` the others.
+ * `npm test`: runs all test files, each in its own process, and prints a line per file. A pattern is a part of the
+ * path: `npm test -- users` runs the files that match, `npm test -- '!.e2e.'` the others.
  */
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -17,13 +17,13 @@ const limits = { testMs: 60_000, fileMs: 180_000 };
 
 /** Many files mostly wait for databases. */
 const lanes = Math.min(4, availableParallelism() + 1);
-/** Whole servers are many processes each. */
+/** Whole servers have many processes. */
 const serverLanes = 2;
 
-/** These run first: the last one would run alone. */
+/** Started first, so that no long file runs last, without others beside it. */
 const longFiles = ['answers.e2e', 'backup.e2e', 'ops.e2e', 'unbatched.pg', 'checks.test', 'doctor.pg'];
 
-/** Exports globalSetup and globalTeardown, as node's --test-global-setup, which would call them for each file. */
+/** Exports globalSetup and globalTeardown, like node's --test-global-setup, which would call them for each file. */
 const globalSetupFile = join(root, 'server/test/global-setup.ts');
 const setupMs = 120_000;
 
@@ -61,7 +61,7 @@ async function runAll(files: readonly string[], concurrency: number): Promise<vo
   await Promise.all(Array.from({ length: concurrency }, runLane));
 }
 
-/** One line; below it the failures with the output of the file, and the skipped tests. */
+/** One line, followed by the failures with the file's output, and the skipped tests. */
 function printFile(file: string, ms: number, result: FileResult): void {
   const isOk = result.failures.length === 0;
   const count = result.passed + result.failures.length + result.skips.length;
@@ -77,14 +77,14 @@ function printFile(file: string, ms: number, result: FileResult): void {
   failures.push(...result.failures.map(({ name }) => name));
 }
 
-/** Machines read the last line. */
+/** The last line, for programs. */
 function printSum(): void {
   if (failures.length > 0) console.log(`\nFailed:\n${failures.map((name) => `    ${name}`).join('\n')}`);
   console.log(`\n${passed} passed, ${failures.length} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   process.exitCode = failures.length > 0 || passed === 0 ? 1 : 0;
 }
 
-/** test-guard.ts ends the processes of the files. */
+/** test-guard.ts ends the processes of the test files. */
 function stop(signal: NodeJS.Signals): void {
   failures.push(`interrupted by ${signal}`);
   printSum();
@@ -131,5 +131,5 @@ if (files.length === 0)
 process.env['MESSENGER_TEST_SHARED'] = makeTemporaryFolder(); // See server/test/prepared-data.ts.
 await runGroups(files);
 printSum();
-// A file that was given up may still run.
+// A file that timed out may still run.
 process.exit();

@@ -1,6 +1,6 @@
 /**
- * `npm start` and `npm test` (see package.json): installs what is missing, then starts the server or the checks.
- * Old Nodes must be able to read this file to be told that they are too old: nothing newer than Node 14 in here.
+ * `npm start` and `npm test` (see package.json): installs what is missing, then starts the server or the tests. An old
+ * Node must be able to parse this file, to report that it is too old: no syntax newer than Node 14.
  */
 const wanted = 20;
 

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { nodePackage } from '../server/bin/node26.mjs';
 
-/** A checkout with our launchers, a main.ts that says what it got, and an npm that writes down its calls. */
+/** A checkout with our launchers, a main.ts that prints its arguments, and an npm that records its calls. */
 let root: string;
 let temporary: string;
 
@@ -171,7 +171,7 @@ describe('a launcher without a Node 26 that runs', () => {
 describe('messenger, launched by another Node', () => {
   const announces = `process.on('SIGTERM', () => { console.log('asked to stop'); setTimeout(() => process.exit(7), 200); });`;
 
-  /** Starts, and resolves when main.ts is ready for signals. */
+  /** Starts it, and resolves when main.ts handles signals. */
   async function launchReady(source: string): Promise<ChildProcess> {
     installNode(otherNode);
     write('server/src/main.ts', `${source} setInterval(() => {}, 1000); process.stderr.write('ready');`);

@@ -6,14 +6,14 @@ import { inspect } from 'node:util';
 export interface Limits {
   /** Of one test. */
   readonly testMs: number;
-  /** Of a file. node:test has no such limit: a file that spins, or hangs outside of its tests, would never end. */
+  /** Per file. node:test has no such limit: a file that loops, or hangs outside of its tests, would never end. */
   readonly fileMs: number;
 }
 
 export interface FileResult {
   passed: number;
   readonly failures: { readonly name: string; readonly reason: string }[];
-  /** Names, each with its reason. */
+  /** Names with reasons. */
   readonly skips: string[];
   readonly output: string[];
 }
@@ -24,12 +24,12 @@ type Result = Failure | Extract<TestEvent, { type: 'test:pass' }>;
 const guard = import.meta.resolve('./test-guard.ts');
 const dyingMs = 3_000;
 
-/** Runs a test file in a process of its own. */
+/** Runs a test file in its own process. */
 export async function runTestFile(file: string, { testMs, fileMs }: Limits): Promise<FileResult> {
   const record = new FileRecord(file);
   const signal = AbortSignal.timeout(fileMs);
   const { promise: dead, resolve } = Promise.withResolvers<void>();
-  // The process gets SIGTERM, which it may have caught.
+  // The process gets SIGTERM, which it may handle.
   signal.addEventListener('abort', () => setTimeout(resolve, dyingMs), { once: true });
   const listen = async (): Promise<void> => {
     const events: AsyncIterable<TestEvent> = run({
@@ -50,7 +50,7 @@ class FileRecord {
   readonly #result: FileResult = { passed: 0, failures: [], skips: [], output: [] };
   /** The suites around the current test, and the test. */
   readonly #path: string[] = [];
-  /** Counted by the file at its end; undefined when it ended before. */
+  /** Counted by the file at its end; undefined when it ended early. */
   #tests: number | undefined;
 
   constructor(file: string) {
@@ -69,7 +69,7 @@ class FileRecord {
     this.#path.splice(nesting, Number.POSITIVE_INFINITY, name);
   }
 
-  /** The exit code does not tell whether a file has run all of its tests, or any. */
+  /** The exit code does not show whether all tests of a file ran. */
   close(killed: string | undefined): FileResult {
     if (killed !== undefined) this.#fail(this.#title, killed);
     else if (this.#result.failures.length > 0) return this.#result;
@@ -105,7 +105,7 @@ class FileRecord {
   }
 }
 
-/** The message of a failed assertion contains what `inspect` would repeat. */
+/** The message of a failed assertion already contains what `inspect` would print. */
 function describe(error: unknown): string {
   const isAssertion = error instanceof Error && 'code' in error && error.code === 'ERR_ASSERTION';
   const description = isAssertion ? (error.stack ?? error.message) : inspect(error);

@@ -1,7 +1,7 @@
 /**
- * Loaded into the process of every test file (`--import`). A process that has run its tests and does not end has
- * leaked something: a timer, a socket, a child. node:test would wait for it for ever, and its --test-force-exit would
- * hide it; we say what it is and fail the file. The process ends when the run ends, and its children end when it ends.
+ * Loaded into the process of every test file (`--import`). A process that does not end after its tests has a leak: a
+ * timer, a socket, a child. node:test would wait for ever, and its --test-force-exit would hide the leak; this reports
+ * it and fails the file. The process ends with the run, and its children with it.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { fstatSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { after } from 'node:test';
 
 import { endChildrenWithUs } from './end-children.ts';
 
-/** What may still be closing when the last hook has run: a socket's FIN, a child's exit. */
+/** Time for what still closes after the last hook: a socket's FIN, a child's exit. */
 const graceMs = 3_000;
 
 /** stdin, stdout and stderr, when they are pipes. */
@@ -21,17 +21,17 @@ function failIfStillAlive(): void {
     process.stderr.write(`Leaked: the tests are over, and the process lives on because of: ${left.join(', ')}\n`);
     process.exit(1);
   }, graceMs);
-  timer.unref(); // Alone, it keeps nothing alive: it only ever fires when something else does.
+  timer.unref(); // Keeps nothing alive: it fires only if something else does.
 }
 
-// Hooks run in the order of their registration. This one registers the real one, in the context of the whole file,
-// when the file has registered all of its own: so a slow clean-up is not taken for a leak.
+// Hooks run in the order of registration. This one registers the real one, in the context of the whole file, after the
+// file has registered its own: so a slow clean-up does not count as a leak.
 const registerLast = AsyncResource.bind(() => after(failIfStillAlive));
 after(() => registerLast());
 
 endChildrenWithUs();
-// node:test holds the other end of our stdin, and never writes: the end of input is the end of the run. Forks whose stdin is
-// /dev/null load this file, too.
+// node:test holds the other end of our stdin, and never writes: the end of input is the end of the run. Forks with
+// stdin from /dev/null load this file, too.
 if (fstatSync(0).isSocket()) {
   process.stdin.once('end', () => process.kill(process.pid, 'SIGKILL')).resume();
   process.stdin.unref();

@@ -1,18 +1,21 @@
 const endOfHead = Buffer.from('\r\n\r\n');
-/** Of `Content-Length`, in any of its spellings. */
+/** Of `Content-Length`, in any case. */
 const lengthName = Buffer.from('ength: ');
 
 /**
- * Finds the end of each answer in what one connection receives, when no request is sent before the last answer is whole.
- * Knows only what our servers send: HTTP/1.1 answers with a Content-Length, or without a body. Throws for anything else.
+ * Finds the end of each answer on one connection without pipelining. Supports only what our servers send: HTTP/1.1
+ * answers with a Content-Length, or without a body. Throws for anything else.
  */
 export class AnswerReader {
-  /** What has come of a head that is not whole yet. */
+  /** The received part of an incomplete head. */
   #start: Buffer | undefined;
   #missing = 0;
   #status = 0;
 
-  /** The status of the answer that these bytes complete; undefined while it is not whole. Keeps no reference to `chunk`. */
+  /**
+   * The status of the answer that these bytes complete; undefined while it is incomplete. Keeps no reference to
+   * `chunk`.
+   */
   push(chunk: Buffer): number | undefined {
     const missing = this.#missing > 0 ? this.#missing - chunk.length : this.#readHead(chunk);
     if (missing === undefined) return undefined;
@@ -21,7 +24,7 @@ export class AnswerReader {
     return missing === 0 ? this.#status : undefined;
   }
 
-  /** The number of bytes of the answer that are still to come; undefined while its head is not whole. */
+  /** The number of bytes still missing; undefined while the head is incomplete. */
   #readHead(chunk: Buffer): number | undefined {
     const bytes = this.#start === undefined ? chunk : Buffer.concat([this.#start, chunk]);
     const end = bytes.indexOf(endOfHead);

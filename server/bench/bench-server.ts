@@ -11,7 +11,7 @@ import { cpuUsOf } from './process-cpu.ts';
 
 const startMs = 60_000;
 
-/** A whole server, started as an operator starts it, on a data folder that goes with it. */
+/** A whole server, started as by an operator, on a temporary data folder. */
 export class BenchServer {
   readonly endpoints: EndpointPair;
   readonly port: number;
@@ -25,10 +25,13 @@ export class BenchServer {
     this.port = Number(new URL(server.url).port);
   }
 
-  /** Resolves when it serves. `env` are its options beside the defaults, `program` that of another checkout. Leaves nothing behind when it fails. */
+  /**
+   * Resolves when it serves. `env` are options beside the defaults, `program` that of another checkout. Leaves nothing
+   * behind on failure.
+   */
   static async start(env: Readonly<Record<string, string>>, program = main): Promise<BenchServer> {
     const folder = await mkdtemp(join(tmpdir(), 'messenger-bench-'));
-    await chmod(folder, 0o755); // As root, the databases run as somebody else, who must get through.
+    await chmod(folder, 0o755); // As root, the databases run as another user, who needs access.
     const dataDir = join(folder, 'data');
     const server = await run({
       program,
@@ -45,12 +48,12 @@ export class BenchServer {
     }
   }
 
-  /** Runs statements on the primary as superuser, then waits until the standby has them. */
+  /** Runs statements on the primary as superuser, then waits until the standby has replayed them. */
   async prepare(...statements: readonly string[]): Promise<void> {
     await prepare(this.endpoints, ...statements);
   }
 
-  /** Fills a new server; see `calls.ts` for the ids. */
+  /** Fills a new server; `calls.ts` has the ids. */
   async settle(): Promise<void> {
     await this.prepare(...settle);
   }

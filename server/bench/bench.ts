@@ -1,4 +1,7 @@
-/** `npm run bench`: the reach table, or with `--only` the cost of requests, or the guide's stress run. Exit code 0 when it was measured, whatever it says. */
+/**
+ * `npm run bench`: the reach table, or with `--only` the cost of requests, or the guide's stress run. Exit code 0 if
+ * the measurement completed, whatever its result.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { benchCost } from './cost/cost.ts';
@@ -13,7 +16,7 @@ import { judge, putIntoPage, renderResults, renderSamples } from './table.ts';
 
 const page = new URL('../../docs/performance.md', import.meta.url);
 
-/** Each source once, in the order of the lines; those of one call stand together. */
+/** Each source once, in the order of the lines; those of one call are adjacent. */
 function sourcesOf(wanted: readonly Line[], hasPgbench: boolean): Source[] {
   const all = wanted.flatMap(({ left, right }) => [left, right]).filter(({ on }) => on !== 'pgbench' || hasPgbench);
   const byKey = new Map(all.map((source) => [keyOf(source), source]));

@@ -3,29 +3,29 @@ import { createHash } from 'node:crypto';
 export const callNames = ['get', 'list', 'post', 'put', 'delete'] as const;
 export type CallName = (typeof callNames)[number];
 
-/** Users who stay through all rounds. */
+/** Users who exist in all rounds. */
 export const settledUsers = 100_000;
 
-/** One request as it is sent, and the status that means success. */
+/** A request, and the status of success. */
 export interface Question {
   readonly text: string;
   readonly status: number;
 }
 
 export interface Spread {
-  /** Reads and updates spread at random over this many of the settled users. */
+  /** Reads and updates are spread at random over this many of the settled users. */
   readonly users: number;
-  /** Users who were made for `delete` alone, as `doomed 1` and so on; each is deleted once. */
+  /** Users created only for `delete`, as `doomed 1` and so on; each is deleted once. */
   readonly doomed: number;
 }
 
-/** What a user of the open loop asks on one connection. */
+/** The calls of a user in the open loop, on one connection. */
 export const visit: readonly CallName[] = ['post', 'get', 'list', 'put', 'get'];
 
-/** Enough that random users repeat seldom, few enough that they are made in no time. */
+/** Few repetitions among random users, and fast to create. */
 const most = 20_000;
 
-/** Ids that both sides of the wire can make from a number: no list of them has to travel. In SQL: `md5(name)::uuid`. */
+/** Both client and server derive ids from a number, so no list has to be sent. In SQL: `md5(name)::uuid`. */
 function idOf(name: string): string {
   return createHash('md5')
     .update(name)
@@ -33,7 +33,7 @@ function idOf(name: string): string {
     .replace(/^(.{8})(.{4})(.{4})(.{4})/u, '$1-$2-$3-$4-');
 }
 
-/** One of the first `users` of those who stay. */
+/** One of the first `users` settled users. */
 export function anySettledId(users = settledUsers): string {
   return idOf(`settled ${1 + Math.floor(Math.random() * users)}`);
 }
@@ -64,7 +64,7 @@ function question(call: CallName, number: number, { users }: Spread): Question {
   }
 }
 
-/** Questions made before they are asked, so that making them costs nothing meanwhile: `calls` in turn, in a cycle. */
+/** Creates requests in advance, so that this costs nothing during the measurement: `calls` in rotation. */
 export function makeQuestions(calls: readonly CallName[], spread: Spread): () => Question | undefined {
   const isDelete = calls.includes('delete');
   const made = Array.from({ length: isDelete ? spread.doomed : most }, (_, index) =>

@@ -1,7 +1,7 @@
 /**
- * The floor: the least that does the job of the users API on Fastify, pg and batches, with nothing else: no lifetimes, tokens,
- * limits, metrics, logs. What a server costs beyond this is what its features cost. Started by fork with a `FloorOrder` as JSON;
- * tells its port when it serves. Its processes share the port (`SO_REUSEPORT`).
+ * The floor: the minimum that implements the users API on Fastify, pg and batches, without lifetimes, tokens, limits,
+ * metrics and logs. Any further cost of a server is that of its features. Started by fork with a `FloorOrder` as JSON;
+ * reports its port when it serves. Its processes share the port (`SO_REUSEPORT`).
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +28,10 @@ interface Waiting<Call, Answer> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Calls of one turn of the event loop share one run; at most two runs at a time. `run` answers in the order of the calls. */
+/**
+ * Calls of one event-loop turn share one run; at most two runs at a time. `run` returns results in the order of the
+ * calls.
+ */
 function batch<Call, Answer>(run: (calls: Call[]) => Promise<Answer[]>): (call: Call) => Promise<Answer> {
   const waiting: Waiting<Call, Answer>[] = [];
   let running = 0;
@@ -43,7 +46,7 @@ function batch<Call, Answer>(run: (calls: Call[]) => Promise<Answer[]>): (call: 
   const settle = async (taken: readonly Waiting<Call, Answer>[]): Promise<void> => {
     try {
       const answers: readonly unknown[] = await run(taken.map(({ call }) => call));
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- One answer for each call; `undefined` is one, too.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- One result per call; it may be `undefined`.
       for (const [index, { resolve }] of taken.entries()) resolve(answers[index] as Answer);
     } catch (error) {
       for (const { reject } of taken) reject(error);
@@ -62,7 +65,10 @@ function batch<Call, Answer>(run: (calls: Call[]) => Promise<Answer[]>): (call: 
   };
 }
 
-/** Ids in ascending order: statements that lock rows in one order do not deadlock. Of two calls for one id, the later counts. */
+/**
+ * Ids in ascending order, so that statements lock rows in one order and do not deadlock. Of two calls for one id, the
+ * later counts.
+ */
 function byId<Call extends { readonly id: string }>(calls: readonly Call[]): Call[] {
   return [...new Map(calls.map((call) => [call.id, call])).values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
@@ -159,7 +165,7 @@ async function serveTogether({ processes, endpoints }: FloorOrder): Promise<numb
 }
 
 process.once('disconnect', () => process.exit());
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- What `fork` passes.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Passed by `fork`.
 const order = JSON.parse(process.argv[2] ?? '') as FloorOrder | { port: number; endpoints: EndpointPair };
 if ('port' in order) {
   await serve(order.port, order.endpoints);

@@ -3,8 +3,9 @@ import { CommanderError } from 'commander';
 import { endChildrenWithUs } from '../../scripts/end-children.ts';
 
 /**
- * Runs a whole program. A signal aborts what `main` was given; `main` ends everything it has started and rejects, and the
- * exit code is 130. Options that cannot be used have been explained by commander.
+ * Runs a whole program. A signal aborts the argument of `main`; `main` ends everything that it started and rejects, and
+ * the exit code is
+ * 130. commander has already reported bad options.
  */
 export async function runInterruptibly(main: (signal: AbortSignal) => Promise<void>): Promise<void> {
   endChildrenWithUs();

@@ -1,6 +1,6 @@
 import { callNames, type CallName } from './calls.ts';
 
-/** Servers that are compared: their options beside the defaults. */
+/** The compared servers: their options beside the defaults. */
 export const sides = {
   batched: { DB_BATCHING: 'on' },
   unbatched: { DB_BATCHING: 'off' },
@@ -8,7 +8,7 @@ export const sides = {
 } as const;
 export type Side = keyof typeof sides;
 
-/** What is measured of a call: over HTTP on a side, or with pgbench on the databases of `batched`. */
+/** A measurement of a call: over HTTP on a side, or with pgbench on the databases of `batched`. */
 export interface Source {
   readonly call: CallName;
   readonly on: Side | 'pgbench';
@@ -18,7 +18,7 @@ export type Figure = 'perSecond' | 'p99Ms' | 'databaseUs';
 
 /** A line of the table: a figure of the left, divided by that of the right. */
 export interface Line {
-  /** What `--only` knows it by. */
+  /** The name for `--only`. */
   readonly group: string;
   readonly title: string;
   readonly figure: Figure;

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:lists`: what a page of 20 users costs, in shared buffers, before, while and after a million users come
- * and go; with the settings that keep lists flat, and with PostgreSQL's defaults. See docs/decisions/0009.
+ * `npm run bench:lists`: the cost of a page of 20 users in shared buffers, before, during and after a million users
+ * come and go; with the settings that keep lists flat, and with PostgreSQL's defaults. See docs/decisions/0009.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -15,13 +15,13 @@ import { median, quantile } from './statistics.ts';
 const users = 1_000_000;
 const batch = 500;
 
-/** As fast as a busy server lets its users come and go: creates a second, and as many deletes. */
+/** Creates per second, and as many deletes: those of a busy server. */
 const perSecond = 10_000;
 
-/** Between two looks at the pages, in batches. */
+/** Batches between two measurements. */
 const lookEvery = 20;
 
-/** An idle session tells what it deleted only after 10 s; then autovacuum comes within a second or two. */
+/** An idle session reports its deletes only after 10 s; then autovacuum runs within a second or two. */
 const settleMs = 15_000;
 
 const session = { applicationName: 'bench lists', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };
@@ -77,7 +77,7 @@ async function churn(clients: Clients, signal: AbortSignal): Promise<Costs> {
   return { before, during, after: await look(clients) };
 }
 
-/** What PostgreSQL does when nobody tells it otherwise; the index stays as it is. */
+/** PostgreSQL's defaults; the index stays as it is. */
 async function useDefaults({ primary, standby }: Clients): Promise<void> {
   await primary.query(`alter table users reset (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold,
     vacuum_index_cleanup, autovacuum_vacuum_cost_delay, vacuum_truncate)`);

@@ -1,4 +1,4 @@
-/** Started by load.ts. Sockets without streams for what they receive: twice as many requests per second of CPU. */
+/** Started by load.ts. Uses sockets without streams for receiving: twice as many requests per second of CPU. */
 import { connect, type Socket } from 'node:net';
 
 import { AnswerReader } from './answer-reader.ts';
@@ -6,14 +6,14 @@ import { makeQuestions, settledUsers, type Question } from './calls.ts';
 import type { Load, LoadReport } from './load.ts';
 import { quantileOf } from './statistics.ts';
 
-/** Longer than the server lets any request live. */
+/** Longer than the server's deadline of any request. */
 const patienceMs = 15_000;
 const loopback = '127.0.0.1';
 
-/** What is received is read at once and not kept, so that one buffer is enough for all. */
+/** Received data is processed at once and not kept, so one buffer is enough. */
 const buffer = Buffer.allocUnsafeSlow(65_536);
 
-/** What the connections of one load share. */
+/** Shared by the connections of one load. */
 class Progress {
   readonly latencies: number[] = [];
   readonly sockets = new Set<Socket>();
@@ -32,7 +32,7 @@ class Progress {
   }
 }
 
-/** One connection; the next request is sent when the answer to the last one is there. */
+/** One connection; it sends the next request after the last answer. */
 class Visitor {
   readonly #progress: Progress;
   readonly #socket: Socket;
@@ -58,7 +58,9 @@ class Visitor {
     await this.#opened.promise;
   }
 
-  /** Resolves when there is nothing left to ask, or when the connection has ended. `askedAt`: when it wanted to ask first. */
+  /**
+   * Resolves when all requests are sent, or when the connection has ended. `askedAt`: when it wanted to send the first.
+   */
   async askAll(askedAt: number): Promise<void> {
     this.#ask(askedAt);
     await this.#done.promise;
@@ -113,7 +115,9 @@ async function visitAgainAndAgain(port: number, progress: Progress, requests: nu
   }
 }
 
-/** Timers are exact to a millisecond: latency counts from when a visitor comes, and how late they come is reported. */
+/**
+ * Timers are exact to a millisecond: latency counts from the arrival of a visitor, and delays of arrivals are reported.
+ */
 async function arrive({ port, seconds }: Load, perSecond: number, requests: number, progress: Progress): Promise<void> {
   const began = performance.now();
   const visits: Promise<void>[] = [];
@@ -132,7 +136,7 @@ async function arrive({ port, seconds }: Load, perSecond: number, requests: numb
   await Promise.all(visits);
 }
 
-/** Opens what can be opened before; the returned function asks. */
+/** Opens connections in advance; the returned function sends requests. */
 async function prepare(load: Load, progress: Progress): Promise<() => Promise<unknown>> {
   const { port, connections, requestsPerConnection } = load;
   if (typeof connections === 'object') {
@@ -150,7 +154,7 @@ async function prepare(load: Load, progress: Progress): Promise<() => Promise<un
 async function drive(load: Load, ask: () => Promise<unknown>, progress: Progress): Promise<LoadReport> {
   const before = process.cpuUsage();
   const began = performance.now();
-  // Arrivals end by themselves, and their requests are asked to the end.
+  // Arrivals end by themselves, and their requests complete.
   if (typeof load.connections === 'number') progress.until = began + load.seconds * 1_000;
   const impatience = setTimeout(() => cut(progress), load.seconds * 1_000 + patienceMs);
   await ask();

@@ -5,14 +5,14 @@ import type { CallName } from './calls.ts';
 export interface Load {
   readonly port: number;
   readonly seconds: number;
-  /** Asked in turn. */
+  /** Sent in rotation. */
   readonly calls: readonly CallName[];
   /**
-   * A closed loop: as many at any time, each asks again as soon as it is answered. Or an open one: as many new ones per
-   * second, however long answers take.
+   * A closed loop: this many connections, each sends again as soon as it is answered. Or an open one: this many new
+   * ones per second, however long answers take.
    */
   readonly connections: number | { readonly perSecond: number };
-  /** After as many, a connection is closed, and a closed loop opens another. Default: they stay. */
+  /** After this many, a connection is closed, and a closed loop opens another. Default: connections stay. */
   readonly requestsPerConnection?: number | undefined;
   /** See `Spread`. */
   readonly users?: number | undefined;
@@ -20,23 +20,26 @@ export interface Load {
 }
 
 export interface LoadReport {
-  /** Those that were answered as they should be; all figures are of these, so that refusals count for nothing. */
+  /** Successful ones; all figures are of these, so refusals do not count. */
   readonly requests: number;
-  /** Answers with another status than the one that means success, and requests without an answer. */
+  /** Answers with another status, and requests without an answer. */
   readonly failures: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Received, heads included. */
+  /** Received bytes, heads included. */
   readonly bytes: number;
   readonly clientCpuUs: number;
-  /** The part of the time in which the generator used its core: near 1, it and not the server is the limit. */
+  /** The generator's use of its core: near 1, it is the limit, not the server. */
   readonly clientUse: number;
-  /** The most by which an arrival of the open loop was late. */
+  /** The maximum delay of an arrival in the open loop. */
   readonly latestMs: number;
 }
 
-/** A process that loads servers: its CPU is not theirs and can be counted, and what it runs is compiled after the first load. */
+/**
+ * A separate process for load: its CPU is not the server's and can be counted, and its code is compiled after the first
+ * load.
+ */
 export class LoadGenerator {
   readonly #process: ChildProcess;
 
@@ -51,7 +54,7 @@ export class LoadGenerator {
     return new LoadGenerator(child);
   }
 
-  /** Resolves when connections are open and nothing has been asked; `go` asks. */
+  /** Resolves when connections are open and nothing has been sent; `go` starts. */
   async open(load: Load): Promise<{ readonly go: () => Promise<LoadReport> }> {
     this.#process.send(load);
     await this.#hear();
@@ -78,7 +81,7 @@ export class LoadGenerator {
   }
 }
 
-/** One load, from a process of its own. */
+/** One load, from its own process. */
 export async function runLoad(load: Load, signal: AbortSignal): Promise<LoadReport> {
   const generator = LoadGenerator.start(signal);
   try {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 
-/** Where, when and on what was measured, in one line. */
+/** The machine, time and place of a measurement, in one line. */
 export function describeRun(now: Date): string {
   const [first] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);

@@ -1,10 +1,10 @@
 /**
- * What counting and collecting cost: CPU of the workers per request, and requests per second of the whole server, with
- * `METRICS_ENABLED` and without. `node server/bench/metrics-cost.ts`: three minutes, both cores; `--rounds`, `--seconds`;
- * `--control` has both sides without, to see what the machine alone makes of it.
+ * The cost of metrics: CPU of the workers per request, and requests per second of the whole server, with
+ * `METRICS_ENABLED` and without. `node server/bench/metrics-cost.ts`: three minutes, both cores; `--rounds`,
+ * `--seconds`; `--control` runs both sides without, to show the noise of the machine.
  *
- * Both servers run all the time and are loaded in turn; the one that counts is scraped once a second, which is fifteen times as
- * often as Prometheus does by default. The median of the ratios of pairs counts.
+ * Both servers run all the time and are loaded alternately; the one with metrics is scraped once a second, fifteen
+ * times as often as by Prometheus's default. The result is the median of the ratios of pairs.
  */
 import { parseArgs } from 'node:util';
 
@@ -53,7 +53,7 @@ async function measure(server: BenchServer, side: Side, call: CallName): Promise
 
 async function compare(servers: Readonly<Record<Side, BenchServer>>, call: CallName): Promise<void> {
   const samples: Record<Side, Sample[]> = { without: [], with: [] };
-  // Round 0 warms up. Who comes first takes turns.
+  // Round 0 warms up. The order alternates.
   for (let round = 0; round <= rounds; round += 1) {
     const order: readonly Side[] = round % 2 === 0 ? ['with', 'without'] : ['without', 'with'];
     for (const side of order) {

@@ -1,26 +1,26 @@
-/** Sends requests when they are due, whether or not earlier ones were answered: what overload is made of. */
+/** Sends requests when they are due, regardless of earlier answers: this creates overload. */
 import { connect, type Socket } from 'node:net';
 
 export interface LoadOptions {
   readonly port: number;
-  /** The bytes of one request. Its answer must end with `}` and come in one piece. */
+  /** The bytes of one request. Its answer must end with `}` and arrive in one piece. */
   readonly request: string;
   readonly perSecond: number;
-  /** How long the load lasts before it is measured: the first queue has to be seen before it can be cut. */
+  /** The load before the measurement: the first queue must be detected before it can be reduced. */
   readonly onsetSeconds: number;
   readonly seconds: number;
-  /** Each user sends once a second, and after a 503 not before it is told to; else users do not listen. */
+  /** Each user sends once a second, and waits for `Retry-After` after a 503; else users ignore it. */
   readonly honourRetryAfter: boolean;
 }
 
 export interface Outcome {
-  /** By status: milliseconds from when each request was due to when its answer was there. */
+  /** By status: milliseconds from when each request was due to its answer. */
   readonly latencies: ReadonlyMap<number, readonly number[]>;
-  /** The same of the requests that were due in the first `onsetSeconds`, which are in no other figure. */
+  /** The same for requests due in the first `onsetSeconds`, which are in no other figure. */
   readonly onset: ReadonlyMap<number, readonly number[]>;
-  /** Requests that were due after the onset, those without an answer included. */
+  /** Requests due after the onset, including those without an answer. */
   readonly sent: number;
-  /** The most by which this process was late to send: beyond some milliseconds the figures are its own. */
+  /** The maximum delay of this process: beyond some milliseconds the figures are its own. */
   readonly latestMs: number;
 }
 
@@ -30,7 +30,7 @@ interface Connection {
   user: number;
 }
 
-/** All of them are under way at once before a request has to wait here, unseen by the server: longer than any queue there. */
+/** More requests than any server queue holds are in flight before one has to wait here. */
 const connectionsForMs = 300;
 const fewestConnections = 1_000;
 const answersWithinMs = 15_000;
@@ -42,9 +42,9 @@ export class OpenLoop {
   readonly #latencies = new Map<number, number[]>();
   readonly #onset = new Map<number, number[]>();
   #onsetEnds = 0;
-  /** The first that waits is the one at `#nextWaiting`. */
+  /** `#nextWaiting` is the index of the first. */
   #nextWaiting = 0;
-  /** By user: the moment before which it sends nothing. */
+  /** By user: when it may send again. */
   readonly #notBefore: number[] = [];
   #sent = 0;
   #answered = 0;
@@ -111,7 +111,7 @@ export class OpenLoop {
     }
   }
 
-  /** A few at a time: a server's queue of new connections is short. */
+  /** A few at a time: a server's accept queue is short. */
   async #openAll(count: number): Promise<Connection[]> {
     const all: Connection[] = [];
     while (all.length < count) {

@@ -25,7 +25,7 @@ function whole(max: number): (text: string) => number {
   };
 }
 
-/** Numbers between commas; the empty text is none. */
+/** Numbers separated by commas; empty text is no number. */
 function wholes(max: number): (text: string) => number[] {
   return (text) => (text === '' ? [] : text.split(',').map(whole(max)));
 }
@@ -40,7 +40,7 @@ function someCalls(text: string): CallName[] {
       });
 }
 
-/** Throws commander's error for what cannot be used; `--help` is one, too, with exit code 0. */
+/** Throws commander's error for bad options, and for `--help`, with exit code 0. */
 export function readOptions(args: readonly string[]): BenchOptions {
   const program = new Command('npm run bench --')
     .description('Measures the lines of the reach table, and writes them into docs/performance.md.')

@@ -1,6 +1,6 @@
 /**
- * A server that waits instead of computing: eight places in which each request stays 4 ms, like a database with eight
- * connections. Started by fork with `maxQueueMs`; tells its port.
+ * A server that waits instead of computing: eight slots in which each request stays 4 ms, like a database with eight
+ * connections. Started by fork with `maxQueueMs`; reports its port.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 

@@ -1,9 +1,9 @@
 /**
- * What becomes of a server that is offered three times what it can do: `node server/bench/overload.ts`, two minutes. It
- * finds the capacity by asking without pause, then the normal latency at 60 % of that, then offers three times as much:
- * to users who come when they are due, whatever they are told, and to users who come back when they are told to.
- * Twice: against a stub that waits, so that the machine's load matters little, and against a whole server of one worker
- * with its databases, which creates users and shares the cores with them and with this. `--max-queue-ms 0` shows both without admission.
+ * A server at three times its capacity: `node server/bench/overload.ts`, two minutes. It finds the capacity with a
+ * closed loop, then the normal latency at 60 % of that, then offers three times as much: to users who ignore
+ * `Retry-After`, and to users who obey it. Twice: with a stub that waits, so that other load on the machine matters
+ * little, and with a whole one-worker server that creates users and shares the cores with its databases and this
+ * program. `--max-queue-ms 0` shows both without admission control.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ const { values: flags } = parseArgs({
 const seconds = Number(flags.seconds);
 const onsetSeconds = 2;
 
-/** Requests per second of 48 connections that ask again as soon as they are answered. */
+/** Requests per second of 48 connections in a closed loop. */
 async function findCapacity(port: number, call: CallName): Promise<number> {
   const generator = LoadGenerator.start(new AbortController().signal);
   const ask = async (forSeconds: number): Promise<number> => {
@@ -43,7 +43,7 @@ function percentile(values: readonly number[], part: number): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
 }
 
-/** An answer that comes later than this is no good to anyone. */
+/** A later answer is useless. */
 const goodWithinMs = 1_000;
 
 function report(name: string, status: number, { latencies, onset, sent, latestMs }: Outcome, capacity: number): void {

@@ -10,7 +10,7 @@ import { settledUsers } from './calls.ts';
 
 const execute = promisify(execFile);
 
-/** The statements of user-reader.ts and user-writer.ts. The md5 is what it takes to ask for a random user. */
+/** The statements of user-reader.ts and user-writer.ts. The md5 makes the id of a random user. */
 export const pgbenchScripts = {
   get: `\\set n random(1, ${settledUsers})
 select id, first_name, last_name, created_at, updated_at from users where id = md5('settled ' || :n)::uuid;`,
@@ -51,7 +51,7 @@ export async function runPgbench(
   }
 }
 
-/** Throws when there is none, or when transactions failed. */
+/** Throws when the output has none, or when transactions failed. */
 export function readTps(output: string): number {
   const tps = /^tps = ([\d.]+)/mu.exec(output)?.[1];
   if (tps === undefined || !/^number of failed transactions: 0 /mu.test(output))

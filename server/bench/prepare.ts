@@ -7,7 +7,7 @@ import { settledUsers } from './calls.ts';
 const session = { applicationName: 'bench', connectTimeoutMs: 5_000, statementTimeoutMs: 0 };
 const catchUpMs = 60_000;
 
-/** Runs statements as superuser; resolves with the first column of the first row of the last. */
+/** Runs statements as superuser; resolves with the first column of the first row of the last one. */
 export async function runStatements(endpoint: Endpoint, ...statements: readonly string[]): Promise<unknown> {
   return withClient({ ...endpoint, user: roles.superuser }, session, async (client) => {
     let first: unknown;
@@ -19,7 +19,7 @@ export async function runStatements(endpoint: Endpoint, ...statements: readonly 
   });
 }
 
-/** Runs statements on the primary as superuser, then waits until the standby has them. */
+/** Runs statements on the primary as superuser, then waits until the standby has replayed them. */
 export async function prepare({ write, read }: EndpointPair, ...statements: readonly string[]): Promise<void> {
   const position = await runStatements(write, ...statements, 'select pg_current_wal_flush_lsn()::text');
   const hasIt = `select pg_last_wal_replay_lsn() >= '${String(position)}'::pg_lsn`;
@@ -33,9 +33,9 @@ export function insertUsers(name: string, count: number): string {
       from generate_series(1, ${count}) n`;
 }
 
-/** What fills a new database; see `calls.ts` for the ids. */
+/** Fills a new database; `calls.ts` has the ids. */
 export const settle = [insertUsers('settled', settledUsers), 'vacuum analyze users', 'checkpoint'];
 
-/** Deletes everybody but the settled users, whatever they are called now. */
+/** Deletes all but the settled users, whatever their names are now. */
 export const deletePassing = `delete from users
   where id not in (select md5('settled ' || n)::uuid from generate_series(1, ${settledUsers}) n)`;

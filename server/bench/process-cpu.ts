@@ -7,11 +7,11 @@ interface ProcessTimes {
   readonly parent: number;
   /** In clock ticks. */
   readonly own: number;
-  /** Of children that have ended and were waited for. */
+  /** Of children that have ended and were reaped. */
   readonly ended: number;
 }
 
-/** The fields after the command's name, which may hold spaces; see proc_pid_stat(5). */
+/** The fields after the command's name, which may contain spaces; see proc_pid_stat(5). */
 export function parseStat(stat: string): ProcessTimes {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [parent, user, system, endedUser, endedSystem] = [1, 11, 12, 13, 14].map((index) => Number(fields[index]));
@@ -22,7 +22,7 @@ function toUs(ticks: number): number {
   return (ticks * 1_000_000) / ticksPerSecond;
 }
 
-/** By its threads, to the nanosecond where the kernel tells it; else in clock ticks, which are 10 ms. */
+/** From its threads, in nanoseconds if the kernel provides them; else in clock ticks of 10 ms. */
 function ownUs(pid: string, ticks: number): number {
   try {
     const threads = readdirSync(`/proc/${pid}/task`);
@@ -41,11 +41,11 @@ function usOf(pid: string, roots: ReadonlySet<number>): number {
     if (roots.has(Number(pid))) return ownUs(pid, own) + toUs(ended);
     return roots.has(parent) ? ownUs(pid, own) : 0;
   } catch {
-    return 0; // It has ended meanwhile.
+    return 0; // It has ended in the meantime.
   }
 }
 
-/** CPU microseconds of these processes and their children so far, ended children included. */
+/** CPU microseconds of these processes and their children so far, including ended children. */
 export function cpuUsOf(roots: readonly number[]): number {
   const wanted = new Set(roots);
   return readdirSync('/proc')
@@ -53,7 +53,7 @@ export function cpuUsOf(roots: readonly number[]): number {
     .reduce((sum, pid) => sum + usOf(pid, wanted), 0);
 }
 
-/** CPU microseconds of the whole machine so far, time stolen by its host included. */
+/** CPU microseconds of the whole machine so far, including time stolen by its host. */
 export function machineBusyUs(): number {
   const [total = ''] = readFileSync('/proc/stat', 'latin1').split('\n', 1);
   const [, user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] = total.split(/ +/u).map(Number);

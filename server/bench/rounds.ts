@@ -7,13 +7,13 @@ import { deletePassing, insertUsers } from './prepare.ts';
 
 const connections = 64;
 
-/** More than this machine's kind deletes in a second; a load that has deleted them all ends early. */
+/** More than a machine of this kind deletes in a second; a load that has deleted all of them ends early. */
 const doomedPerSecond = 15_000;
 
-/** One measurement of a source; pgbench knows only `perSecond`. CPU is per request. */
+/** One measurement of a source; pgbench has only `perSecond`. CPU is per request. */
 export type Sample = Readonly<Partial<Record<Figure | 'workerUs' | 'clientUs' | 'failures', number>>>;
 
-/** By `keyOf`, one sample a round. */
+/** By `keyOf`, one sample per round. */
 export type Samples = ReadonlyMap<string, readonly Sample[]>;
 
 export function keyOf({ call, on }: Source): string {
@@ -23,15 +23,15 @@ export function keyOf({ call, on }: Source): string {
 export interface RoundsOptions {
   readonly rounds: number;
   readonly seconds: number;
-  /** Where it is; then sources on pgbench are measured, too. */
+  /** The path of pgbench; if set, its sources are measured, too. */
   readonly pgbench: string | undefined;
   readonly signal: AbortSignal;
   readonly tell: (progress: string) => void;
 }
 
 /**
- * Measures every source once a round, all sides after one another before the next call. The servers of all sides run all
- * the time, and only one has something to do. Leaves nothing running, also when the signal aborts; then it rejects.
+ * Measures every source once per round, all sides of a call in succession. All servers run all the time, but only one
+ * is loaded. Leaves nothing running, also when the signal aborts; then it rejects.
  */
 export async function measureRounds(sources: readonly Source[], options: RoundsOptions): Promise<Samples> {
   const servers = new Map<Side, BenchServer>();
@@ -43,9 +43,9 @@ export async function measureRounds(sources: readonly Source[], options: RoundsO
       servers.set(side, server);
       await server.settle();
     }
-    // Round 0 does not count: workers compile what is hot, connections open, plans are cached.
+    // Round 0 does not count: it warms up code, connections and plans.
     for (let round = 0; round <= options.rounds; round += 1) {
-      // Who comes first takes turns, so that being first is nobody's advantage.
+      // The order alternates, so that no side has an advantage.
       for (const source of round % 2 === 1 ? sources : sources.toReversed()) {
         options.signal.throwIfAborted();
         options.tell(`round ${round} of ${options.rounds}: ${keyOf(source)}`);
@@ -72,7 +72,7 @@ async function measure(
 
 async function overHttp(call: CallName, server: BenchServer, { seconds, signal }: RoundsOptions): Promise<Sample> {
   const doomed = call === 'delete' ? doomedPerSecond * seconds : 0;
-  // What the last measurement of this server left to write and to clean up is not this one's.
+  // Pending writes and clean-up of the last measurement must not count in this one.
   await server.prepare(deletePassing, insertUsers('doomed', doomed), 'vacuum users', 'checkpoint');
   const before = server.cpuUs();
   const { requests, failures, perSecond, p99Ms, clientCpuUs } = await runLoad(
@@ -92,7 +92,7 @@ async function overHttp(call: CallName, server: BenchServer, { seconds, signal }
 
 async function withPgbench(call: CallName, server: BenchServer, options: RoundsOptions): Promise<Sample> {
   if (options.pgbench === undefined || !(call in pgbenchScripts)) throw new Error(`pgbench cannot ${call}`);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The line above has looked.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Checked in the line above.
   const script = pgbenchScripts[call as keyof typeof pgbenchScripts];
   const endpoint = server.endpoints[call === 'post' ? 'write' : 'read'];
   return { perSecond: await runPgbench(options.pgbench, script, endpoint, options.seconds, options.signal) };

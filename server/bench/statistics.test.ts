@@ -18,7 +18,7 @@ test('a quantile is a value that was measured, which that share of them does not
 });
 
 test('a ratio compares what was measured in the same round', () => {
-  // The machine was five times as slow in the second round; the medians alone would say 10 ÷ 5.
+  // The machine was five times as slow in the second round; the medians alone would give 10 ÷ 5.
   assert.equal(medianRatio([20, 4, 10], [5, 1, 10]), 4);
   assert.throws(() => medianRatio([1, 2], [1]), /2 rounds on one side, 1 on the other/u);
 });

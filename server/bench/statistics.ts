@@ -1,4 +1,4 @@
-/** The middle of the values, or the mean of the two middle ones. Throws when there is none. */
+/** The median. Throws without values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
@@ -7,7 +7,7 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** The smallest value that at least `share` (0 to 1) of the values do not exceed. Throws when there is none. */
+/** The smallest value that at least `share` (0 to 1) of the values do not exceed. Throws without values. */
 export function quantile(values: readonly number[], share: number): number {
   return quantileOf(
     values.toSorted((a, b) => a - b),
@@ -15,17 +15,14 @@ export function quantile(values: readonly number[], share: number): number {
   );
 }
 
-/** The same of values that are sorted. */
+/** The same for sorted values. */
 export function quantileOf(sorted: ArrayLike<number>, share: number): number {
   const value = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
   if (value === undefined) throw new RangeError('there is no quantile of nothing');
   return value;
 }
 
-/**
- * The median of the ratios of values that were measured in the same round: what a noisy neighbour does to a whole round
- * falls out of each ratio.
- */
+/** The median of the ratios within rounds: noise that affects a whole round cancels out. */
 export function medianRatio(left: readonly number[], right: readonly number[]): number {
   if (left.length !== right.length)
     throw new RangeError(`${left.length} rounds on one side, ${right.length} on the other`);

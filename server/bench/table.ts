@@ -6,12 +6,12 @@ type Verdict = 'reached' | 'missed' | 'void: requests failed' | 'skipped: pgbenc
 
 export interface Result {
   readonly line: Line;
-  /** Undefined when there is nothing that counts. */
+  /** Undefined without valid samples. */
   readonly ratio: number | undefined;
   readonly verdict: Verdict;
 }
 
-/** What the rounds say about a line. One failed request in one round makes it void. */
+/** The result of a line over all rounds. One failed request in one round invalidates it. */
 export function judge(line: Line, samples: Samples): Result {
   const [left, right] = [samples.get(keyOf(line.left)), samples.get(keyOf(line.right))];
   if (left === undefined || right === undefined) {
@@ -64,7 +64,7 @@ const columns = [
   ['failures', 'failed', 0],
 ] as const;
 
-/** The medians of all that was measured over HTTP, per request, as Markdown. */
+/** The medians of all HTTP measurements, per request, as Markdown. */
 export function renderSamples(samples: Samples): string {
   const overHttp = [...samples].filter(([, [first]]) => first?.failures !== undefined);
   return [
@@ -78,7 +78,7 @@ export function renderSamples(samples: Samples): string {
 
 const [begin, end] = ['<!-- bench -->', '<!-- /bench -->'];
 
-/** The page with the text between its markers; they are added at the end where there are none. */
+/** The page with the text between its markers, which are appended if missing. */
 export function putIntoPage(page: string, text: string): string {
   const block = `${begin}\n\n${text}\n\n${end}`;
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
