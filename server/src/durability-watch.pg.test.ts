@@ -1,4 +1,4 @@
-/** What is told of DURABILITY=standby while the server runs, on a pair of its own. */
+/** Reports about DURABILITY=standby while the server runs, on its own pair. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 

@@ -10,7 +10,7 @@ import { listenForMetrics } from './metrics-listener.ts';
 import { findPort } from './process/port.ts';
 import { createLog } from './telemetry/log.ts';
 
-/** Resolves with the status of an answer of the operator's own port. */
+/** Resolves with the status of an answer on the operator's port. */
 type Ask = (path: string, headers?: OutgoingHttpHeaders) => Promise<number | undefined>;
 
 async function listenOn(context: TestContext, host: string): Promise<Ask> {

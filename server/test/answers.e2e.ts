@@ -11,9 +11,9 @@ import { causesLasting, type Cause } from './chaos/causes.ts';
 import { runInTest } from './chaos/part.ts';
 import { System } from './chaos/system.ts';
 
-/** Of a read and of a write, so that a frozen primary need not be waited for long. */
+/** Deadlines of a read and of a write; short, so that a frozen primary causes only short waits. */
 const promisedMs = { read: 1_500, write: 1_500 };
-/** What a busy machine may add; a second deadline behind the first, or a second of grace, is more. */
+/** Allowance for a busy machine; less than a second deadline after the first, or a second of grace. */
 const machineMs = 750;
 const causes = causesLasting({ exhaustedMs: 1_500, frozenPrimaryMs: 3_000 });
 
@@ -40,7 +40,7 @@ for (const cause of causes)
   test(`every request is answered in time, and all works again by itself, when ${cause.name}`, async () =>
     assertAnswers(cause));
 
-/** One after the other on a connection of its own, for as long as the primary is frozen. */
+/** Sequential requests on one connection, while the primary is frozen. */
 async function askUntil(isOver: () => boolean, request: HttpRequest): Promise<Outcome[]> {
   assert(system);
   const client = system.client(1, runInTest().run.random);

@@ -18,7 +18,7 @@ export interface TestAppOptions {
   readonly tracing?: Tracing;
 }
 
-/** `DB_BATCHING=off npm test` runs everything without batches, but for the tests that are about them; so with names. */
+/** `DB_BATCHING=off npm test` runs everything without batches, except the tests about them; so do other options. */
 function testConfig(env: Readonly<Record<string, string>>): Config {
   const { DB_BATCHING = 'on', DB_PREPARED_STATEMENTS = 'on' } = process.env;
   return loadConfig({ flags: {}, env: { DB_BATCHING, DB_PREPARED_STATEMENTS, ...env }, file: undefined }).config;
@@ -48,7 +48,7 @@ export async function createTestApp(
   );
 }
 
-/** One app for the tests of a file. `listen` gives it a port of its own, for what `inject` cannot show. */
+/** One app for the tests of a file. `listen` gives it a port, for tests that `inject` cannot do. */
 export function useApp(
   database: DatabaseFixture,
   options: TestAppOptions & { readonly listen?: boolean } = {},

@@ -15,11 +15,11 @@ let dataDir = '';
 let archive = '';
 let backup = '';
 let server: Run;
-/** Between the creation of Ada and the loss of everything. */
+/** Between the creation of Ada and the total loss. */
 let timeOfAda = '';
 let counted: { readonly before: number; readonly after: number };
 
-/** Runs a command that ends, and returns what it said when it failed. */
+/** Runs a command to its end, and returns its error output if it failed. */
 async function messenger(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
   const command = await run({ args, env: { MESSENGER_ARCHIVE_DIR: archive, ...env } });
   const code = await command.ended();
@@ -146,6 +146,6 @@ test('a backup alone is restored, on a timeline that the archive does not have y
   const to = join(folder, 'alone');
   assert.equal(await messenger(['restore', backup, '--data-dir', to]), '');
   assert.match(await readFile(join(to, 'primary', 'PG_VERSION'), 'utf8'), /^18/u);
-  // The archive has timeline 2 already.
+  // The archive already has timeline 2.
   assert.ok((await readdir(join(to, 'primary', 'pg_wal'))).includes('00000003.history'));
 });

@@ -1,6 +1,6 @@
 /**
- * The lint rules hold the directions of ARCHITECTURE.md. Here each of them is broken once, in a folder tree of the same
- * layout, and seen to be refused with its reason; what stands beside it is allowed.
+ * The lint rules enforce the import directions of ARCHITECTURE.md. Each is violated once here, in a folder tree of the
+ * same layout, and refused with its reason; the allowed imports beside it pass.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -134,7 +134,7 @@ const cases: readonly Case[] = [
     allowed: from('../db/pool.ts', '../lib/clock.ts', './page-cursor.ts', '@messenger/protocol/user'),
   })),
   {
-    // A new domain is named in oxlint.config.ts before it imports anything.
+    // A new domain must be named in oxlint.config.ts before it can import anything.
     file: 'server/src/later-domain/later-domain.ts',
     refused: {
       ...refuse(oneWay, ...from('../users/user-reader.ts', '../db/pool.ts')),
@@ -218,14 +218,14 @@ const cases: readonly Case[] = [
   },
 ];
 
-/** One file per line, so that each diagnostic belongs to one. Their names keep the pattern of the case's file. */
+/** One file per line, so that each diagnostic belongs to one line. Names keep the pattern of the case's file. */
 let tree: string;
 let complaints: ReadonlyMap<string, readonly string[]>;
 
 before(() => {
   tree = mkdtempSync(join(tmpdir(), 'messenger-boundaries-'));
   const config = JSON.stringify(join(root, 'oxlint.config.ts'));
-  // Without types: they would ask for the packages, and the boundaries need none.
+  // Without type information: it would need the packages, and the boundaries do not.
   write('oxlint.config.ts', `import config from ${config};\nexport default { ...config, options: {} };`);
   for (const { file, refused, allowed } of cases)
     write(file, `${[...Object.keys(refused), ...allowed].join('\n')}\nexport {};\n`);
@@ -246,7 +246,7 @@ interface Diagnostic {
   readonly labels: readonly { readonly span: { readonly line: number } }[];
 }
 
-/** What oxlint says about boundaries, by `file:line`. */
+/** oxlint's diagnostics about boundaries, by `file:line`. */
 function lint(): Map<string, string[]> {
   const bin = join(root, 'node_modules/oxlint/bin/oxlint');
   const { stdout } = spawnSync(process.execPath, [bin, '-f', 'json'], {
@@ -254,7 +254,7 @@ function lint(): Map<string, string[]> {
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
   });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, no complaint would be found.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- With another shape, no diagnostic would be found.
   const { diagnostics } = JSON.parse(stdout) as { diagnostics: readonly Diagnostic[] };
   const found = new Map<string, string[]>();
   for (const { code, help, filename, labels } of diagnostics) {

@@ -8,10 +8,10 @@ const executablePath = '/usr/bin/chromium';
 /** Why there is no browser, for `skip`; false when there is one. */
 export const noBrowser = !existsSync(executablePath) && 'no /usr/bin/chromium: scripts/install-chromium.sh installs it';
 
-/** A browser for the tests of a file. `open` resolves with a page that shows the address. */
+/** A browser for the tests of a file. `open` resolves with a page at the address. */
 export function useBrowser(): {
   readonly open: (url: string, options?: BrowserContextOptions) => Promise<Page>;
-  /** What went wrong in the pages so far, blocked and failed loads included. */
+  /** Errors of the pages so far, including blocked and failed loads. */
   readonly errors: readonly string[];
 } {
   const errors: string[] = [];

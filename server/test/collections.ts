@@ -3,7 +3,7 @@ import { historyColumns } from '../src/telemetry/history.ts';
 import type { Live, Watch } from '../src/telemetry/live.ts';
 import { sampleOf } from '../src/telemetry/live-sample.ts';
 
-/** Of a server that has done nothing. */
+/** Of an idle server. */
 export const noCollection: Collection = { atMs: 0, metrics: {}, workers: [], slowStatements: [] };
 
 /** Of the same server, at this moment: one more row each. */

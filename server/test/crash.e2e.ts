@@ -99,7 +99,7 @@ test('databases that outlived their killed supervisor are stopped by the next st
   assert.equal(await post(server, 'Ada'), 201);
   const orphan = postmaster(dataDir, 'primary');
   assert(orphan !== undefined);
-  // The guardians first, so that nothing else ends the databases.
+  // The guardians first, so that they do not end the databases.
   const guardians = processesOf(dataDir).filter(
     ({ command }) => command.startsWith('sh ') || command.startsWith('/bin/sh '),
   );
@@ -131,7 +131,7 @@ test('a second signal stops at once, and nothing that was acknowledged is lost',
   const { server, dataDir } = await start();
   assert.equal(await post(server, 'Ada'), 201);
   const workers = workersOf(server.pid);
-  for (const pid of workers) process.kill(pid, 'SIGSTOP'); // They would hold the drain up for 30 s.
+  for (const pid of workers) process.kill(pid, 'SIGSTOP'); // Frozen workers would delay the drain by 30 s.
   server.kill('SIGTERM');
   await waitFor('the first signal to be heard', () => /SIGTERM: stopping;/u.test(server.stderr));
   const began = performance.now();

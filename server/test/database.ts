@@ -9,39 +9,39 @@ import { withClient } from '../src/db/session.ts';
 import { roles } from '../src/embedded/settings.ts';
 import { waitFor } from './wait-for.ts';
 
-/** Set by global-setup.ts: the two servers of this run, as JSON. */
+/** Set by global-setup.ts: this run's two servers, as JSON. */
 export const serversVariable = 'MESSENGER_TEST_SERVERS';
-/** Set by tests through a pooler: where it listens for each server, as JSON. */
+/** Set by tests through a pooler: its address for each server, as JSON. */
 export const poolerVariable = 'MESSENGER_TEST_POOLER';
-/** Migrated, empty, and connected to by nobody. */
+/** Migrated, empty, and without connections. */
 export const templateDatabase = 'messenger';
 
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
 
-/** A database of one's own on the primary and the standby, gone after the file's tests. */
+/** A separate database on primary and standby, dropped after the file's tests. */
 export interface TestDatabase {
   /** Of the two servers, or of the poolers before them. */
   readonly endpoints: EndpointPair;
-  /** Of the two servers in any case. */
+  /** Always of the two servers. */
   readonly direct: EndpointPair;
-  /** Runs one statement on the primary as superuser, in a session of its own. */
+  /** Runs one statement on the primary as superuser, in its own session. */
   sql<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** The same on the standby. */
   sqlOnStandby<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
-  /** Resolves when the standby has everything that is committed on the primary now. */
+  /** Resolves when the standby has replayed everything committed on the primary so far. */
   replicated(): Promise<void>;
 }
 
-/** The database, for as long as tests run. Hooks of one level do not wait for one another, hence the two others. */
+/** The database, while tests run. Hooks of one level do not wait for one another, hence the two others. */
 export type DatabaseFixture = (() => TestDatabase) & {
   readonly created: Promise<TestDatabase>;
-  /** What holds sessions must be closed before the database can go. */
+  /** For what holds sessions: it must be closed before the database can be dropped. */
   readonly beforeDrop: (cleanUp: () => Promise<void>) => void;
 };
 
 /**
- * Copies the template for the tests of this file, and drops the copy after them. Sessions that a test left open make
- * the file fail: they are leaks.
+ * Copies the template for the tests of this file, and drops the copy after them. Sessions that a test left open fail
+ * the file: they are leaks.
  */
 export function useDatabase(): DatabaseFixture {
   let database: TestDatabase | undefined;
@@ -129,7 +129,7 @@ async function drop(name: string): Promise<void> {
       open = await query(maintenance, 'select application_name from pg_stat_activity where datname = $1', [name]);
       return open.length === 0;
     };
-    // A pooler keeps its sessions; they are none of ours.
+    // A pooler's sessions are not leaks.
     if (process.env[poolerVariable] !== undefined) break;
     await waitFor('sessions to close', closed, 2_000).catch(() => {
       assert.fail(`these sessions were left open: ${open.map((one) => one.application_name).join(', ')}`);

@@ -1,4 +1,4 @@
-/** What a server does while its disk is full, and once there is room again. */
+/** A server while its disk is full, and after space was freed. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -16,7 +16,7 @@ const MiB = 1_048_576;
 let disk: SmallDisk | undefined;
 after(async () => disk?.remove());
 
-/** Users whose creation was acknowledged, and the statuses of everything else. */
+/** Users whose creation was acknowledged, and the statuses of all other answers. */
 class Load {
   readonly acknowledged: string[] = [];
   readonly statuses = new Map<string, number>();
@@ -47,7 +47,7 @@ class Load {
     while (!this.#over.signal.aborted) {
       const body = JSON.stringify({ first_name: 'x'.repeat(60), last_name: 'y'.repeat(60) });
       const answer = await fetch(`${this.#url}/api/v1/users`, { method: 'POST', headers, body });
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the comparison would fail.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- With another shape, the comparison fails.
       const { id } = (await answer.json()) as { id?: string };
       this.#note(`POST ${answer.status}`);
       if (answer.status === 201) this.acknowledged.push(id ?? 'no id');
@@ -71,7 +71,7 @@ async function idsOn(dataDir: string, role: 'write' | 'read'): Promise<Set<strin
   return new Set(rows.rows.map(({ id }) => id));
 }
 
-/** Writes log until the disk is full and the primary ends. */
+/** Writes WAL until the disk is full and the primary ends. */
 async function fillWithLog(dataDir: string): Promise<void> {
   const { write } = await embeddedEndpoints(dataDir);
   const emit = `select pg_logical_emit_message(false, 'fill', repeat('x', ${MiB}))`;

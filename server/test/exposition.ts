@@ -7,17 +7,17 @@ interface Sample {
   readonly value: number;
 }
 
-/** A scrape, read by strict rules; anything that Prometheus might take amiss throws. */
+/** A scrape, parsed strictly; throws for anything that Prometheus might reject. */
 export interface Exposition {
   readonly samples: readonly Sample[];
-  /** By the name that is declared. */
+  /** By declared name. */
   readonly types: ReadonlyMap<string, string>;
 }
 
 const sampleLine = /^(?<name>[a-z_][a-z0-9_]*)(?:\{(?<labels>.*)\})? (?<value>\S+)$/u;
 const labelPair = /^(?<name>[a-z_][a-z0-9_]*)="(?<value>(?:[^"\\\n]|\\["\\n])*)"(?:,|$)/u;
 
-/** Text of Prometheus (0.0.4) or, with `isOpen`, of OpenMetrics (1.0.0). */
+/** The text format of Prometheus (0.0.4) or, with `isOpen`, of OpenMetrics (1.0.0). */
 export function parseExposition(text: string, isOpen = false): Exposition {
   const lines = text.split('\n');
   assert.equal(lines.pop(), '', 'it ends with a line feed');
@@ -76,7 +76,7 @@ function familyOf(name: string, type: string | undefined, isOpen: boolean): stri
   return isOpen ? name.replace(/_total$/u, '') : name;
 }
 
-/** Buckets rise, and the last one has everything. */
+/** Buckets are cumulative, and the last one contains everything. */
 function assertHistograms(samples: readonly Sample[], types: ReadonlyMap<string, string>): void {
   for (const [name, type] of types) {
     if (type !== 'histogram') continue;

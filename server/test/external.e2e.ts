@@ -12,7 +12,7 @@ import { waitFor } from './wait-for.ts';
 
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
 
-/** One server's embedded pair plays the operator's own servers for the others. */
+/** The embedded pair of one server acts as the operator's own servers for the others. */
 const servers = useServers();
 let dataDir = '';
 let host = '';
@@ -22,7 +22,7 @@ before(async () => {
   await servers.start(dataDir, { args: ['--workers', '1'] });
   const { write } = await embeddedEndpoints(dataDir);
   host = write.host;
-  // Servers of an operator say whom they do not know, where the embedded ones ask the system first.
+  // An operator's servers report unknown roles themselves; the embedded ones check the system's user first.
   await writeFile(join(dataDir, 'primary', 'pg_hba.conf'), 'local all all trust\nlocal replication all trust\n');
   await withClient({ ...write, user: roles.superuser }, session, async (client) =>
     client.query('select pg_reload_conf()'),
@@ -44,7 +44,7 @@ function external(database = 'messenger'): Settings {
   return { ...role('WRITE', 5432, database), ...role('READ', 5433, database) };
 }
 
-/** Serves from the operator's databases; nothing is embedded, so the data folder stays untouched. */
+/** Serves from the operator's databases; nothing is embedded, so the data folder stays unchanged. */
 async function serve(env: Settings, args: readonly string[] = []): Promise<Run> {
   return await servers.start('/nonexistent', { env, args });
 }
@@ -113,7 +113,7 @@ test('a worker whose supervisor is killed answers what it has taken, and ends', 
     });
     server.kill('SIGKILL');
     await waitFor('the worker to drain', async () => (await fetch(`${server.url}/readyz`)).status === 503);
-    // It asks the supervisor, who is not there.
+    // It queries the supervisor, which is frozen.
     const metrics = fetch(`${server.url}/metrics`);
     await holder.query('commit');
     assert.equal((await renaming).status, 200);

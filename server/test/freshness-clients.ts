@@ -4,11 +4,11 @@ import type { Caller } from '../src/db/caller.ts';
 import type { Position } from '../src/db/position.ts';
 import type { Users } from '../src/users/users.ts';
 
-/** Without batches every call keeps a connection busy: with more clients they would wait for one another, not for replay. */
+/** Without batches every call occupies a connection: more clients would wait for one another, not for replay. */
 const isBatched = process.env['DB_BATCHING'] !== 'off';
 const clients = isBatched ? 256 : 32;
 const readsPerWrite = 12;
-/** Fewer would say little, however many reads there were meanwhile. */
+/** With fewer pauses, the result would mean little. */
 const leastPauses = 5;
 const patient = new AbortController().signal;
 
@@ -24,12 +24,12 @@ export function noCounts(): Counts {
   return { reads: 0, stale: 0, back: 0, pauses: 0 };
 }
 
-/** What is asked of a run, or a twentieth of it without batches: each of those reads costs as much as twenty. */
+/** The required reads, or a twentieth without batches: each of those reads costs as much as twenty. */
 export function scaled(reads: number): number {
   return isBatched ? reads : reads / 20;
 }
 
-/** A client that counts upwards in a name of its own, and reads the names of others. */
+/** A client that counts upwards in its own name, and reads the names of others. */
 class Client {
   readonly #users: Users;
   readonly #counts: Counts;
@@ -70,7 +70,7 @@ function nameOf(number: number): { first_name: string; last_name: string } {
   return { first_name: 'count', last_name: String(number) };
 }
 
-/** Stops and resumes the replay of a standby for random times, until it is told to end. */
+/** Pauses and resumes the replay of a standby for random times, until it is aborted. */
 export async function disturbReplay(
   sql: (statement: string) => Promise<unknown>,
   longestMs: number,
@@ -86,7 +86,7 @@ export async function disturbReplay(
   }
 }
 
-/** Every client writes and reads in its own time, until there are enough reads, and were enough pauses. */
+/** Every client writes and reads independently, until there were enough reads and pauses. */
 export async function runClients(users: Users, counts: Counts, wantedReads: number): Promise<void> {
   const all = Array.from({ length: clients }, () => new Client(users, counts));
   const ids = await Promise.all(all.map(async (client) => client.create()));

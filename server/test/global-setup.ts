@@ -11,7 +11,7 @@ let databases: ChildProcess | undefined;
 
 /** One primary and one standby for all `*.pg.test.ts` of a run, with a migrated database that each file copies. */
 export async function globalSetup(): Promise<void> {
-  // In a session of its own: Ctrl-C ends the tests before their databases.
+  // In its own session: Ctrl-C ends the tests before their databases.
   const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
   databases = child;
   const line = Promise.withResolvers<string>();

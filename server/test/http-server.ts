@@ -9,7 +9,7 @@ import { createHttpServer, type HttpOptions, type HttpServer } from '../src/http
 import { monotonicClock } from '../src/lib/clock.ts';
 import { createLog } from '../src/telemetry/log.ts';
 
-/** An HTTP server without routes, with limits that are small enough to be met in a test. */
+/** An HTTP server without routes, with limits small enough to reach in a test. */
 export async function createTestServer(
   options: Partial<HttpOptions> & Partial<ConnectionLimits> = {},
 ): Promise<HttpServer> {
@@ -43,7 +43,7 @@ export function portOf(app: HttpServer): number {
 }
 
 export interface RawAnswer {
-  /** All that came back until the connection closed. */
+  /** Everything received until the connection closed. */
   readonly text: string;
   readonly head: string;
   readonly statusCode: number;
@@ -51,7 +51,7 @@ export interface RawAnswer {
   readonly tookMs: number;
 }
 
-/** Sends bytes as they are, and resolves with what comes back when the connection closes. */
+/** Sends bytes unchanged, and resolves with everything received when the connection closes. */
 export async function sendRaw(port: number, ...parts: readonly string[]): Promise<RawAnswer> {
   const began = performance.now();
   const socket = connect(port, '127.0.0.1');
@@ -68,7 +68,7 @@ export async function sendRaw(port: number, ...parts: readonly string[]): Promis
   return { text, head, body, statusCode: Number(head.split(' ')[1]), tookMs: performance.now() - began };
 }
 
-/** The code of a problem, which must be one. */
+/** The code of a problem; fails for other answers. */
 export function codeOf(answer: { readonly statusCode: number; readonly body: string }): string {
   const problem: unknown = JSON.parse(answer.body);
   const { code, status } = Value.Parse(Problem, problem);

@@ -1,4 +1,6 @@
-/** A start while the primary is down and the standby is well: reads are served at once, writes once the primary is prepared. */
+/**
+ * A start without the primary, with a healthy standby: reads are served at once, writes once the primary is prepared.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { rename, rm, symlink } from 'node:fs/promises';
@@ -34,7 +36,7 @@ async function create({ url }: Run): Promise<{ readonly status: number; readonly
   const headers = { 'content-type': 'application/json' };
   const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
   const answer = await fetch(`${url}/api/v1/users`, { method: 'POST', headers, body });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the comparison would fail.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- With another shape, the comparison fails.
   const { id = '' } = (await answer.json()) as { id?: string };
   return { status: answer.status, id };
 }
@@ -50,7 +52,7 @@ async function stop(server: Run): Promise<void> {
   assert.equal(await server.ended(), 0);
 }
 
-/** Starts, and expects that all can be read and nothing can be written. */
+/** Starts a server, and asserts that reads succeed and writes are refused. */
 async function startWithoutPrimary(folder: string, options?: RunOptions): Promise<Run> {
   const server = await servers.start(folder, options);
   assert.match(server.stdout, /writes +none while the primary does not answer/u);
@@ -62,7 +64,7 @@ async function startWithoutPrimary(folder: string, options?: RunOptions): Promis
   return server;
 }
 
-/** Resolves when writes are served, and the standby follows. */
+/** Resolves when writes succeed and the standby follows. */
 async function isWhole(server: Run): Promise<void> {
   let id = '';
   await waitFor(

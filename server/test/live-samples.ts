@@ -27,7 +27,7 @@ export const standby: LiveServer = {
   lagSeconds: 0,
 };
 
-/** Of a server that is well and has nothing to do. */
+/** Of a healthy, idle server. */
 export function sample(changes: Partial<LiveSample> = {}, http: Partial<LiveSample['http']> = {}): LiveSample {
   const durations = { bounds: [0.01, 0.1, 1], counts: [0, 0, 0, 0] };
   return {

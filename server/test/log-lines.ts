@@ -13,7 +13,7 @@ export function recordLog(): {
   return { log, text: () => written.join(''), lines: (msg) => parseLines(written.join(''), msg) };
 }
 
-/** The lines of JSON in a text, or those with this message. */
+/** The JSON lines of a text, or those with this message. */
 export function parseLines(text: string, msg?: string): Line[] {
   const lines = text
     .split('\n')

@@ -7,7 +7,7 @@ import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
 
-/** More lines than a pipe or a socket holds. */
+/** More lines than a pipe or a socket buffers. */
 const manyRequests = 6_000;
 
 async function ask({ url }: Run, count: number): Promise<void> {

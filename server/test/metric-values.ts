@@ -1,7 +1,9 @@
 import type { MetricName } from '../src/telemetry/metric-table.ts';
 import type { Metrics } from '../src/telemetry/metrics.ts';
 
-/** The values of one series: of a counter or gauge its value, of a histogram its buckets and the sum; undefined when there is none. */
+/**
+ * The values of one series: a counter's or gauge's value, a histogram's buckets and sum; undefined when there is none.
+ */
 export function valuesOf(
   metrics: Metrics,
   name: MetricName,

@@ -20,7 +20,7 @@ async function start(options?: RunOptions): Promise<{ server: Run; dataDir: stri
   return { server: await servers.start(dataDir, options), dataDir };
 }
 
-/** On a connection of its own, so that the kernel may choose any worker. */
+/** On a new connection, so that the kernel may choose any worker. */
 async function get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
   return await fetch(url, { headers: { ...headers, connection: 'close' } });
 }
@@ -74,7 +74,7 @@ test('one scrape of any worker tells what all of them have done, and totals surv
   assert.equal(usersRead(await scrape(server)), 50);
 });
 
-/** PostgreSQL counts for itself, and starts anew when it does. */
+/** PostgreSQL has its own counters, which restart with it. */
 function assertNothingFell(before: Exposition, after: Exposition): void {
   for (const { name, labels, value } of before.samples) {
     const isCounted = name.endsWith('_total') || /_(?:bucket|count|sum)$/u.test(name);
@@ -89,7 +89,7 @@ test('a worker that is stopped holds no scrape up, is told of, and takes nothing
   const victim = workersOf(server.pid)[0] ?? 0;
   process.kill(victim, 'SIGSTOP');
   try {
-    // The kernel gives the stopped worker its part of the connections; those wait.
+    // The kernel assigns some connections to the stopped worker; those wait.
     const answers = Array.from({ length: 6 }, async () => scrape(server).catch(() => undefined));
     const answer = await Promise.any(answers.map(async (one) => (await one) ?? Promise.reject(new Error('none'))));
     assert.equal(totalOf(answer, 'messenger_workers', { state: 'silent' }), 1);
@@ -141,7 +141,7 @@ test('without processes of their own the workers are told of just the same, and 
   await (await get(`${server.url}/nowhere`)).text();
   const scraped = await scrape(server);
   assert.equal(usersRead(scraped), 40);
-  // What was not waited for and did not fail has no series; see database-metrics.pg.test.ts and disk-full.e2e.ts.
+  // Without waits or failures there are no such series; see database-metrics.pg.test.ts and disk-full.e2e.ts.
   const quiet = new Set<string>([
     'messenger_db_waits_total',
     'messenger_db_wait_seconds_total',

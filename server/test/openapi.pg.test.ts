@@ -125,7 +125,7 @@ const calls: Readonly<Record<string, Call>> = {
   'an unknown user to delete': { operation: 'delete_user', method: 'DELETE', url: user },
 };
 
-/** Each header that the document names for the answer, but for those of some answers only. */
+/** Checks each header that the document declares for the answer, except those of some answers only. */
 function assertHeaders(answer: LightMyRequestResponse, { headers = {} }: Static<typeof Response>): void {
   const named = Object.keys(headers);
   for (const name of named.filter(
@@ -134,7 +134,7 @@ function assertHeaders(answer: LightMyRequestResponse, { headers = {} }: Static<
     assert.ok(answer.headers[name.toLowerCase()] !== undefined, `${name} of ${answer.statusCode}`);
 }
 
-/** The answer is one that the document describes: its status, its type, and the code of a refusal. */
+/** The document describes the answer: its status, its type, and the code of a refusal. */
 async function assertDescribed(answer: LightMyRequestResponse, operation: string): Promise<void> {
   const operations = await listOperations();
   const described = operations.find(({ operationId }) => operationId === operation)?.responses[answer.statusCode];

@@ -10,18 +10,18 @@ import { waitFor } from './wait-for.ts';
 const servers = useServers();
 const browser = useBrowser();
 
-/** The page shows a change within 2 s on a quiet machine; the tests allow for a busy one. */
+/** The page shows a change within 2 s on a quiet machine; tests allow for a busy one. */
 const seenMs = 10_000;
 const phone = { width: 360, height: 740 };
 
 const chooseSpan = "document.querySelector('#span').dispatchEvent(new Event('change'))";
 
-/** What the browser says of a stream whose worker was killed. */
+/** The browser's message about a stream whose worker was killed. */
 const cutStream = 'Failed to load resource: net::ERR_INCOMPLETE_CHUNKED_ENCODING';
 
 const headline = async (page: Page): Promise<string> => page.locator('#headline').innerText();
 
-/** The value below this name among the figures. */
+/** The figure with this name. */
 async function figure(page: Page, name: string): Promise<number> {
   const text = await page.locator('#figures > div', { hasText: name }).locator('dd').innerText();
   return Number.parseFloat(text.replaceAll(',', ''));
@@ -31,7 +31,7 @@ async function untilWell(page: Page): Promise<void> {
   await waitFor('all to be well', async () => (await headline(page)) === 'All is well', 15_000);
 }
 
-/** Everything that is said to be wrong. */
+/** All reported problems. */
 async function verdict(page: Page): Promise<string> {
   return await page.locator('#verdict').innerText();
 }
@@ -48,7 +48,7 @@ async function untilListedWithout(page: Page, victim: number): Promise<void> {
   });
 }
 
-/** To a browser, another name of this machine is another site. */
+/** A browser treats another name of this machine as another site. */
 function otherSite({ url }: Run): string {
   return url.replace('127.0.0.1', 'localhost');
 }
@@ -58,7 +58,7 @@ async function followLink(page: Page, { url }: Run): Promise<void> {
   await page.waitForURL(`${url}/ops`);
 }
 
-/** Resolves when the page was sent three more samples. */
+/** Resolves when the page has received three more samples. */
 async function threeSamples(page: Page): Promise<void> {
   await page.evaluate(`new Promise((done) => {
     let left = 4; // The first is the newest that there was.
@@ -67,12 +67,12 @@ async function threeSamples(page: Page): Promise<void> {
   })`);
 }
 
-/** What the page says right after this, before it looks at its connection again. */
+/** The page's text right after this, before it checks its connection again. */
 async function saidAfter(page: Page, script: string): Promise<unknown> {
   return await page.evaluate(`${script}; document.querySelector('#headline').textContent`);
 }
 
-/** How many samples from before it was opened a page gets. */
+/** How many samples from before its opening a page gets. */
 async function rowsOfPast(page: Page): Promise<unknown> {
   return await page.evaluate(`new Promise((done) => {
     const stream = new EventSource('/ops/stream');
@@ -80,7 +80,7 @@ async function rowsOfPast(page: Page): Promise<unknown> {
   })`);
 }
 
-/** Names of the elements that are wider than their place. */
+/** Names of the elements that are wider than their container. */
 const cutElements = `[...document.querySelectorAll('main *')]
   .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1 && !one.closest('.unseen, .uplot'))
   .concat([...document.querySelectorAll('.uplot')].filter((one) => one.getBoundingClientRect().right > innerWidth))
@@ -90,7 +90,7 @@ async function untilSaid(page: Page, pattern: RegExp): Promise<void> {
   await waitFor(`the page to say ${pattern}`, async () => pattern.test(await verdict(page)), seenMs);
 }
 
-/** Asks for users as fast as the server answers, twenty at a time, for half a minute at most. */
+/** Reads users as fast as the server answers, twenty at a time, for at most half a minute. */
 async function readUsers({ url }: Run, stop: AbortSignal): Promise<void> {
   const end = performance.now() + 30_000;
   const readOne = async (): Promise<string> => (await fetch(`${url}/api/v1/users`)).text();
@@ -219,7 +219,7 @@ describe('the live page', { skip: noBrowser }, () => {
     const late = await browser.open(`${server.url}/ops`);
     await waitFor('the verdict', async () => /Primary was restarted/u.test(await verdict(late)));
     assert.notEqual(await headline(late), 'All is well');
-    // The standby may be back some samples after the primary.
+    // The standby may return some samples after the primary.
     for (const event of [/Primary was restarted/u, /Standby was restarted/u, /Worker \d ended by SIGKILL/u])
       await waitFor(`the event ${event}`, async () => event.test(await late.locator('#events').innerText()), 15_000);
     assert.ok(Number(await rowsOfPast(late)) > 20, 'the plots begin before the page was opened');

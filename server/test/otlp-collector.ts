@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after } from 'node:test';
 
-/** What a collector was sent. */
+/** What a collector received. */
 export interface Collector {
   readonly url: string;
   readonly headers: () => IncomingHttpHeaders;
@@ -19,11 +19,11 @@ export interface ReceivedSpan {
   /** Span ids. */
   readonly links: readonly string[];
   readonly isError: boolean;
-  /** Without those that are no text: they are empty. */
+  /** Those that are not text are empty. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** Takes OTLP over HTTP (protobuf) until the tests of the file end; `answers` false never answers. */
+/** Accepts OTLP over HTTP (protobuf) until the tests of the file end; without `answers` it never answers. */
 export async function startCollector({ answers }: { readonly answers: boolean }): Promise<Collector> {
   const bodies: Buffer[] = [];
   let headers: IncomingHttpHeaders = {};
@@ -72,7 +72,7 @@ function spansOf(body: Buffer): ReceivedSpan[] {
     });
 }
 
-/** Of opentelemetry/proto/common/v1/common.proto: a key, and a value of which we read the text. */
+/** Of opentelemetry/proto/common/v1/common.proto: a key, and a value, of which we read text. */
 function attributeOf(pair: Buffer): [string, string] {
   const [key, value] = [bytesAt(pair, 1)[0], bytesAt(pair, 2)[0]];
   return [key?.toString() ?? '', (value && bytesAt(value, 1)[0]?.toString()) ?? ''];

@@ -14,13 +14,13 @@ import { waitFor } from './wait-for.ts';
 
 const deployed = join(import.meta.dirname, '../../deploy/pgbouncer');
 
-/** The first that keeps names of statements. 1.18 ends when a statement is cancelled: pgbouncer/pgbouncer#801. */
+/** The first with prepared statements. 1.18 crashes when a statement is cancelled: pgbouncer/pgbouncer#801. */
 const oldest = '1.21.0';
 
-/** A word that needs quoting in PgBouncer's list of users. */
+/** Needs quoting in PgBouncer's list of users. */
 const password = 'say "please"';
 
-/** Why the tests that need it cannot run here, or undefined. */
+/** Why tests that need it cannot run, or undefined. */
 export function missingPgBouncer(): string | undefined {
   const program = findPgBouncer();
   const advice = `these tests need PgBouncer ${oldest} or newer: scripts/install-pgbouncer.sh, as root`;
@@ -29,7 +29,7 @@ export function missingPgBouncer(): string | undefined {
   return version.localeCompare(oldest, 'en', { numeric: true }) < 0 ? `${version} is installed; ${advice}` : undefined;
 }
 
-/** Where a pooler listens, for every database of the server behind it. */
+/** The address of a pooler, for every database of the server behind it. */
 type Place = Required<Pick<Endpoint, 'host' | 'port' | 'password'>>;
 
 export interface Poolers {
@@ -38,9 +38,9 @@ export interface Poolers {
 }
 
 export interface PoolerOptions {
-  /** Whether it keeps names of statements, as the deployed one does. */
+  /** Whether it supports prepared statements, like the deployed one. */
   readonly names: boolean;
-  /** When a connection to a server is given to another client. Default: as deployed, after a transaction. */
+  /** When a server connection returns to the pool. Default: as deployed, after a transaction. */
   readonly mode?: 'transaction' | 'statement';
 }
 
@@ -85,7 +85,7 @@ async function start(
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
-  // Not the template database: nobody may be in it when it is copied.
+  // Not the template database: it must have no connections while it is copied.
   const session = { applicationName: 'test', connectTimeoutMs: 1_000, statementTimeoutMs: 1_000 };
   await waitFor('PgBouncer to serve', async () => {
     if (child.exitCode !== null) throw new Error(`PgBouncer ended: ${said}`);
@@ -94,7 +94,7 @@ async function start(
   return { place, stop };
 }
 
-/** The deployed file, but for places: where it listens, where the server is, where its list of users is. */
+/** The deployed file with other addresses: its own, the server's, and its list of users. */
 function placeSettings(
   folder: string,
   role: Role,
@@ -115,7 +115,7 @@ function placeSettings(
   return names ? placed : placed.replace(/^max_prepared_statements = .*$/mu, 'max_prepared_statements = 0');
 }
 
-/** Debian has it among the programs of administrators; what our script installed comes first. */
+/** Debian installs it among administrators' programs; our script's installation comes first. */
 const programPath = (): string => ['/usr/local/sbin', process.env['PATH'] ?? '', '/usr/sbin'].join(delimiter);
 
 function findPgBouncer(): string | undefined {

@@ -1,4 +1,7 @@
-/** Sessions through a pooler: deadlines, cancelling, time zone, and the lock of the migrations. Imported by a test file. */
+/**
+ * Sessions through a pooler: deadlines, cancellation, time zone, and the lock of the migrations. Imported by a test
+ * file.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 

@@ -3,7 +3,7 @@ import { after } from 'node:test';
 import { poolerVariable } from './database.ts';
 import { startPgBouncers, type PoolerOptions } from './pgbouncer.ts';
 
-/** What must hold behind PgBouncer: all that the API promises, and what only a pooler could break. */
+/** What must hold behind PgBouncer: all promises of the API, and everything that only a pooler could break. */
 export async function importPooledSuite(options: PoolerOptions): Promise<void> {
   const poolers = await startPgBouncers(options);
   after(async () => poolers.stop());

@@ -1,4 +1,4 @@
-/** The API through a pooler that keeps no names of statements, with DB_PREPARED_STATEMENTS=off. */
+/** The API through a pooler without prepared statements, with DB_PREPARED_STATEMENTS=off. */
 import { test } from 'node:test';
 
 import { missingPgBouncer } from './pgbouncer.ts';

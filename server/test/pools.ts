@@ -23,7 +23,7 @@ export type OpenPool = <R extends Role>(
   services?: Partial<PoolServices>,
 ) => Pool<R>;
 
-/** Opens pools to the file's database; each is closed after the test that opened it. */
+/** Opens pools to the file's database; each is closed after its test. */
 export function usePools(database: () => Pick<TestDatabase, 'endpoints'>): OpenPool {
   const log = createLog({ level: 'silent', name: 'test', pretty: false });
   const pools: Pool[] = [];

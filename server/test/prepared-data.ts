@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Names a folder that scripts/run-tests.ts makes and removes: test files of one run keep there what they can share. */
+/** Names a folder that scripts/run-tests.ts makes and removes: the test files of a run share prepared data there. */
 const sharedVariable = 'MESSENGER_TEST_SHARED';
 
 const execute = promisify(execFile);
@@ -13,8 +13,9 @@ const execute = promisify(execFile);
 export type MakeData = (dataDir: string) => Promise<void>;
 
 /**
- * Copies new, empty databases to `dataDir`, which must not exist: 0.1 s instead of the 1.6 s of making them. The first caller
- * of a run makes them. Every copy has the same system identifier. Without a run it makes new databases.
+ * Copies new, empty databases to `dataDir`, which must not exist: 0.1 s instead of the 1.6 s of creating them. The
+ * first caller of a run creates them. Every copy has the same system identifier. Without a run it creates new
+ * databases.
  */
 export async function copyPreparedData(dataDir: string, make: MakeData): Promise<void> {
   const shared = process.env[sharedVariable];
@@ -27,7 +28,7 @@ export async function copyPreparedData(dataDir: string, make: MakeData): Promise
   await execute('cp', ['-a', join(prepared, 'data'), dataDir]);
 }
 
-/** Two test files may do so at once: the first one counts. */
+/** Two test files may do this concurrently: the first one counts. */
 async function prepare(shared: string, prepared: string, make: MakeData): Promise<void> {
   const own = await mkdtemp(join(shared, 'new-'));
   await chmod(own, 0o755);
@@ -35,7 +36,7 @@ async function prepare(shared: string, prepared: string, make: MakeData): Promis
   await rename(own, prepared).catch(async () => rm(own, { recursive: true }));
 }
 
-/** Environment of servers: Node keeps compiled code of each user there. */
+/** Environment of servers: Node stores each user's compiled code there. */
 export function compileCache(): Readonly<Record<string, string>> {
   const shared = process.env[sharedVariable];
   if (shared === undefined) return {};

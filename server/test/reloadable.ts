@@ -13,13 +13,13 @@ import { waitFor } from './wait-for.ts';
 
 const log = createLog({ level: 'silent', name: 'test', pretty: false });
 
-/** Roles that log in with a password, with the rights of the application. */
+/** Roles with a password and the rights of the application. */
 export const [firstRole, secondRole] = ['reload_first', 'reload_second'];
 
 /** METRICS_TOKEN of the start. */
 export const firstToken = 'the-first-token-of-the-operator';
 
-/** How `messenger reload` ended. */
+/** The result of `messenger reload`. */
 export interface ReloadOutcome {
   readonly code: number | string;
   readonly text: string;
@@ -27,11 +27,11 @@ export interface ReloadOutcome {
 
 export interface ReloadableOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Adds to the configuration file of the start. */
+  /** Appended to the configuration file of the start. */
   readonly yaml?: string;
 }
 
-/** A server of two workers on an operator's primary and standby, with the files that a reload reads. */
+/** A server with two workers on an operator's primary and standby, with the files that a reload reads. */
 export class Reloadable {
   readonly primary: TestServer;
   readonly standby: TestServer;
@@ -44,7 +44,7 @@ export class Reloadable {
     this.#folder = folder;
   }
 
-  /** Resolves when it serves, as the first role. Whoever calls this calls `destroy`. */
+  /** Resolves when it serves, as the first role. The caller must call `destroy`. */
   static async create({ env = {}, yaml = '' }: ReloadableOptions = {}): Promise<Reloadable> {
     await becomeTestUser();
     const primary = await TestServer.createPrimary();
@@ -69,7 +69,7 @@ export class Reloadable {
     return server;
   }
 
-  /** The part of the configuration that says where the databases are, and who we are there. */
+  /** The configuration of the databases' addresses and our user. */
   hosts(writes: readonly TestServer[], reads: readonly TestServer[], user = firstRole): string {
     const of = (name: string, servers: readonly TestServer[]): string => {
       const [hosts, ports] = [
@@ -85,12 +85,12 @@ export class Reloadable {
     await writeFile(this.#path('messenger.yaml'), yaml);
   }
 
-  /** Writes the file of the password; the databases keep theirs. */
+  /** Writes the password file; the databases keep their password. */
   async writePassword(password: string): Promise<void> {
     await writeFile(this.#path('password'), password);
   }
 
-  /** The databases take another password for a role from now on; the file keeps its own. */
+  /** Changes a role's password in the databases; the file keeps its own. */
   async alterPassword(role: string, password: string): Promise<void> {
     await this.primary.sql(`alter role ${role} password '${password}'`);
     await this.replicated();
@@ -108,7 +108,7 @@ export class Reloadable {
     return { code, text: `${command.stdout}${command.stderr}` };
   }
 
-  /** Starts one more server on the same databases and files, with a run folder of its own. Resolves when it serves. */
+  /** Starts another server on the same databases and files, with its own run folder. Resolves when it serves. */
   async start(env: Readonly<Record<string, string>>): Promise<Run> {
     const number = this.#servers.length;
     const files = {
@@ -126,7 +126,7 @@ export class Reloadable {
     return server;
   }
 
-  /** Resolves when the standby has everything that is on the primary now. */
+  /** Resolves when the standby has replayed everything that is on the primary now. */
   async replicated(): Promise<void> {
     const [position] = await this.primary.sql<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
     await waitFor('the standby to have it all', async () => {
@@ -149,7 +149,7 @@ export class Reloadable {
     return join(this.#folder, name);
   }
 
-  /** Lets the two roles in by their passwords alone, as an operator's servers do. */
+  /** Requires passwords for the two roles, like an operator's servers. */
   async #askForPasswords(): Promise<void> {
     for (const server of [this.primary, this.standby]) {
       const [row] = await server.sql<{ file: string }>(`select current_setting('hba_file') as file`);

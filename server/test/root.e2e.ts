@@ -1,4 +1,7 @@
-/** Started as root: who runs what, and what other users of the machine get. `games` is the attacker, `daemon` serves. */
+/**
+ * Started as root: which user runs what, and what other users of the machine can do. `games` is the attacker, `daemon`
+ * serves.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -44,7 +47,7 @@ async function uidsOf(pid: number): Promise<number[] | undefined> {
   return line === undefined ? undefined : [...new Set(line.split('\t').map(Number))];
 }
 
-/** All processes below this one. */
+/** All descendants of this process. */
 function descendantsOf(pid: number): number[] {
   const table = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' });
   const pairs = Array.from(table.matchAll(/(\d+) +(\d+)/gu), ([, child, parent]) => [Number(child), Number(parent)]);
@@ -53,7 +56,7 @@ function descendantsOf(pid: number): number[] {
   return below(pid);
 }
 
-/** What a shell command of another user says. */
+/** The output of a shell command run by another user. */
 async function as(name: string, command: string): Promise<string> {
   const user = await findUser(name);
   assert(user !== undefined, name);
@@ -62,7 +65,7 @@ async function as(name: string, command: string): Promise<string> {
   return stdout + stderr;
 }
 
-/** A connection attempt of another user of the machine. */
+/** A connection attempt by another user of the machine. */
 async function connectAs(user: string, socketFolder: string, role: string): Promise<string> {
   const program = `
     const { Client } = (await import('${import.meta.resolve('pg')}')).default;
@@ -94,7 +97,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
 
   before(async () => {
     parent = await servers.folder();
-    // As `mktemp -d` makes it: there, empty, and root's alone.
+    // As made by `mktemp -d`: existing, empty, and only root's.
     dataDir = await mkdtemp(join(parent, 'data-'));
     await writeFile(join(parent, 'token'), 'a-secret-of-root', { mode: 0o600 });
     const env = { ...asDaemon, METRICS_TOKEN_FILE: join(parent, 'token') };
@@ -278,7 +281,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
   });
 });
 
-/** Makes of a data folder what version 0.1 left: root's folder, files of nobody, one superuser, access for all. */
+/** Changes a data folder to the state of version 0.1: root's folder, files of nobody, one superuser, access for all. */
 async function makeLegacy(dataDir: string): Promise<void> {
   const server = await run({ args: ['start', '--port', '0', '--workers', '1', '--data-dir', dataDir] });
   await waitFor('the server to start', () => server.hasEnded || server.isServing, 30_000);

@@ -13,15 +13,15 @@ import { migrationsDir } from '../src/prepare-databases.ts';
 import { templateDatabase } from './database.ts';
 
 /**
- * The databases of a test run, as a process of its own because PostgreSQL does not run as root: prints the endpoints of a
- * primary with a migrated database and of its standby, and ends them when its input ends.
+ * The databases of a test run, in a separate process because PostgreSQL does not run as root: prints the endpoints of a
+ * primary with a migrated database and of its standby, and ends them at the end of its input.
  */
 const log = createLog({ level: 'error', name: 'test databases', pretty: true });
 
-/** Nothing here outlives the run, so nothing waits for the disk, unless `durable` is the first argument. */
+/** Nothing here outlives the run, so nothing is flushed to disk, unless `durable` is the first argument. */
 const careless = process.argv[2] === 'durable' ? {} : { fsync: 'off', shared_buffers: '64MB' };
 
-/** Statements are counted; the rest is as in production. */
+/** With counted statements; otherwise as in production. */
 const folder = await makeTestFolder();
 const forTests = {
   ...careless,
@@ -42,7 +42,7 @@ try {
   const { write, read } = pair.endpoints;
   if (write.database !== templateDatabase) throw new Error(`tests copy ${templateDatabase}, not ${write.database}`);
   await migrateUp({ endpoint: write, dir: migrationsDir, connectTimeoutMs: 5_000, log });
-  // What tests create as superuser is for the application, too.
+  // The application may use what tests create as superuser.
   const share = (kind: string): string => `alter default privileges grant all on ${kind} to ${roles.application}`;
   await withSession(
     write,

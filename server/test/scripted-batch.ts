@@ -4,7 +4,7 @@ import type { Lifetime } from '../src/lib/lifetime.ts';
 import { Turn } from '../src/lib/turn.ts';
 import { type alone, Batch, type BatchLimits, type BatchOptions, type Sending } from '../src/db/batch.ts';
 
-/** A statement that a batch has sent, and that the test ends. */
+/** A statement sent by a batch; the test ends it. */
 export interface SentStatement {
   readonly calls: readonly string[];
   readonly interrupt: Lifetime;
@@ -14,19 +14,19 @@ export interface SentStatement {
   readonly fail: (error: unknown) => void;
 }
 
-/** What a statement throws because of one of its calls. */
+/** The error of a statement caused by one of its calls. */
 export class Poison extends Error {}
 
 export interface ScriptedBatch {
   readonly batch: Batch<string, string>;
-  /** Every statement since the start, in the order in which they were sent. */
+  /** Every statement since the start, in order. */
   readonly sent: readonly SentStatement[];
   readonly clock: { nowMs: number };
 }
 
 const generous: BatchLimits = { maxInFlight: 1, maxSize: 100, maxWaiting: 100, maxWaitMs: 1_000 };
 
-/** A batch of calls that are letters, to a server whose every answer the test gives. */
+/** A batch whose calls are letters, with a server that answers as the test says. */
 export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {}): ScriptedBatch {
   const sent: SentStatement[] = [];
   const clock = { nowMs: 0 };
@@ -60,7 +60,7 @@ export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {})
   return { batch, sent, clock };
 }
 
-/** Resolves when all that was called in this turn is sent, and all that was answered has arrived. */
+/** Resolves when all calls of this turn are sent, and all answers have arrived. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await nextTurn();
 }

@@ -11,12 +11,12 @@ import type { Clock } from '../src/lib/clock.ts';
 import { Turn } from '../src/lib/turn.ts';
 import { AppError } from '../src/lib/app-error.ts';
 
-/** How long it may be silent until it counts as away. */
+/** After this long without an answer, it counts as unavailable. */
 const answerMs = 50;
 
 const limits = { maxInFlight: 2, maxSize: 10, maxWaiting: 100, maxWaitMs: 5_000 };
 
-/** A server that is what the test says: a pool to it, whose statements answer from here. */
+/** A server controlled by the test: a pool to it, with scripted answers. */
 export class ScriptedServer {
   readonly role = 'read';
   lsn = 0n;
@@ -26,13 +26,13 @@ export class ScriptedServer {
   startedAt = 'first start';
   inRecovery = true;
   readOnly = true;
-  /** `silent` takes statements and says nothing. */
+  /** `silent` accepts statements and does not answer. */
   health: 'well' | 'away' | 'silent' = 'well';
-  /** What every statement that does not ask for positions fails with. */
+  /** The error of every statement except position queries. */
   failure: Error | undefined;
-  /** Names of the statements that came. */
+  /** Names of the received statements. */
   readonly asked: string[] = [];
-  /** How long each batch may take. */
+  /** The deadline of each batch. */
   readonly timeoutsMs: (number | undefined)[] = [];
   readonly #name: string;
 
@@ -48,7 +48,7 @@ export class ScriptedServer {
     return { timeline: this.timeline, lsn: this.lsn };
   }
 
-  /** As those see it who watch it. */
+  /** As its watchers see it. */
   watched(): Server {
     const endpoint: Endpoint = { host: this.#name, port: 5433, user: 'test', database: 'test' };
     return new Server(endpoint, {
@@ -74,7 +74,7 @@ export class ScriptedServer {
     if (this.health === 'away') throw new AppError('database_unavailable');
     if (this.health === 'silent') return await abortOf(signal);
     if (this.failure !== undefined && !/^(position|server)\./u.test(wanted.name)) throw this.failure;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The tests ask for positions and for these names.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The tests query positions and these names.
     return [{ ...this.#row(), name: this.#name }] as unknown as Row[];
   }
 

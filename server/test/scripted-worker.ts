@@ -16,7 +16,7 @@ export interface Script {
     | 'hang when stopped'
     | 'wait for the others when stopped'
     | 'ask what all have counted';
-  /** Where it answers every connection with its greeting. */
+  /** If set, it answers every connection on it with its greeting. */
   readonly port?: number;
   readonly greeting?: string;
 }

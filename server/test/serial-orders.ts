@@ -1,13 +1,13 @@
-/** One user's names, as far as they can be told apart. */
+/** The distinguishable names of one user. */
 export interface Names {
   readonly first: string;
   readonly last: string;
 }
 
-/** A call for one user, and what its client was told: names, `deleted`, the code of an error, or `left`. */
+/** A call for one user, and its client's result: names, `deleted`, an error code, or `left`. */
 export interface Answered {
   readonly kind: 'get' | 'rename' | 'delete';
-  /** Of a rename; those that are absent stay. */
+  /** The names of a rename; absent ones stay. */
   readonly names: Partial<Names>;
   readonly answer: Names | string;
 }
@@ -20,8 +20,8 @@ interface Step {
 }
 
 /**
- * Whether there is an order in which these calls, made at the same time for one user, one after the other give these answers
- * and this end. Who left was served, or was not. Tries all orders: for few calls.
+ * Whether these concurrent calls for one user are linearisable: some sequential order gives these results and this
+ * final state. A call whose client left may have been served or not. Tries all orders: for few calls.
  */
 export function isExplained(calls: readonly Answered[], begin: State, end: State): boolean {
   const isRead = ({ kind }: Answered): boolean => kind === 'get';
@@ -30,7 +30,7 @@ export function isExplained(calls: readonly Answered[], begin: State, end: State
   return isEnd(writes, [begin], reads, end);
 }
 
-/** `passed` are the states so far, the present one last. A read may have seen any of them. */
+/** `passed` are the states so far, the current one last. A read may have seen any of them. */
 function isEnd(
   left: readonly Answered[],
   passed: readonly State[],
@@ -47,7 +47,9 @@ function isEnd(
   });
 }
 
-/** What the database makes of a write. Only a text that cannot be sent is refused whether there is such a user or not. */
+/**
+ * The effect of a write in the database. Only text that cannot be sent is refused regardless of the user's existence.
+ */
 function apply({ kind, names }: Answered, state: State): Step {
   const given = Object.values(names);
   if (given.some((name) => name.includes('\u0000'))) return { answer: '22021', next: state };

@@ -10,7 +10,7 @@ const servers = useServers();
 
 interface Outcome {
   readonly status: number | undefined;
-  /** Why it failed; the code of Node's error. */
+  /** Why it failed; Node's error code. */
   readonly error: string | undefined;
 }
 
@@ -28,7 +28,7 @@ async function send(url: string, agent: Agent): Promise<Outcome> {
   return await promise;
 }
 
-/** Sends one request after the other until a connection is refused, which is how a server that stopped looks. */
+/** Sends sequential requests until a connection is refused, which means that the server has stopped. */
 async function client(url: string, outcomes: Outcome[]): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   for (;;) {

@@ -1,6 +1,6 @@
 import type { Lifetime } from '../src/lib/lifetime.ts';
 
-/** For what takes signals only. */
+/** For APIs that accept only signals. */
 export function signalOf(lifetime: Lifetime): AbortSignal {
   const controller = new AbortController();
   lifetime.addEventListener('abort', () => controller.abort(lifetime.reason));

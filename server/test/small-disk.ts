@@ -4,19 +4,19 @@ import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A file system of its own in memory, of some megabytes. */
+/** A separate file system in memory, of some megabytes. */
 export interface SmallDisk {
   readonly folder: string;
-  /** Leaves this much room, whatever there was before. */
+  /** Fills it, so that this much room is left. */
   leave(bytes: number): Promise<void>;
-  /** Gives back what `leave` took. */
+  /** Frees what `leave` filled. */
   free(): Promise<void>;
-  /** Resolves when it is so; `ro` waits until no file is open for writing. */
+  /** Resolves when it is done; `ro` waits until no file is open for writing. */
   remount(mode: 'ro' | 'rw'): Promise<void>;
   remove(): Promise<void>;
 }
 
-/** Why this machine does not let us mount one, for a skip; false when it does. */
+/** Why this machine does not allow mounting one, for a skip; false when it does. */
 export const cannotMount = mountable() ? false : 'mounting a small file system needs root';
 
 function mountable(): boolean {
@@ -29,11 +29,13 @@ function mountable(): boolean {
   }
 }
 
-/** Mounts one that everybody may write. Only for root; may be used, and removed, when this process is no longer root. */
+/**
+ * Mounts one that everybody may write to. Only for root; it can be used and removed after this process has left root.
+ */
 export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
   const folder = await mkdtemp(join(tmpdir(), 'messenger-disk-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=777`, 'tmpfs', folder]);
-  // Root still, so that it can mount; it unmounts when our end of the pipe is closed, however that happens.
+  // Keeps root, to mount; unmounts when our end of the pipe is closed in any way.
   const keep =
     'while read -r mode; do until mount -o remount,"$mode" "$0" 2>/dev/null; do sleep 0.01; done; echo; done; umount --lazy "$0"; rmdir "$0"';
   const keeper = spawn('sh', ['-c', keep, folder], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });

@@ -1,4 +1,4 @@
-/** What DURABILITY=standby promises: a failover to the standby loses nothing that was acknowledged. */
+/** The promise of DURABILITY=standby: a failover to the standby loses no acknowledged write. */
 import assert from 'node:assert/strict';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const seed = Date.now() % 1_000_000;
 let system: System | undefined;
 after(async () => system?.destroy());
 
-/** Creates users until it is told to stop: the names that were acknowledged, and the statuses of all answers. */
+/** Creates users until stopped: the acknowledged names, and the statuses of all answers. */
 function writeTo(target: System): { readonly names: string[]; readonly statuses: number[]; stop(): Promise<void> } {
   const [names, statuses]: [string[], number[]] = [[], []];
   const over = new AbortController();
@@ -48,7 +48,8 @@ test('a write is acknowledged only when the standby has it, so that a failover l
 
   const thaw = server.freeze('read');
   const alone = writeTo(server);
-  // PostgreSQL answers a commit whose wait was cancelled with success: long before the deadline, and no acknowledgement either.
+  // PostgreSQL answers a commit whose wait was cancelled with success: long before the deadline, yet it is no
+  // acknowledgement.
   const cancel = `select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'`;
   await waitFor('a waiting commit to be cancelled', async () => (await server.sql('write', cancel)).length > 0);
   await waitFor('the primary to give writes up', () => alone.statuses.filter((status) => status === 504).length > 8);

@@ -18,13 +18,13 @@ export interface RunOptions {
   readonly program?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Of the user who runs it; default: whoever runs the tests. */
+  /** The user who runs it; default: the user of the tests. */
   readonly uid?: number;
-  /** Files that the system lets each process open; default: as many as for the tests. */
+  /** The limit of open files of each process; default: that of the tests. */
   readonly openFiles?: number | undefined;
 }
 
-/** A `messenger` process and what it has said so far. */
+/** A `messenger` process and its output so far. */
 export class Run {
   readonly child: ChildProcess;
   stdout = '';
@@ -49,7 +49,7 @@ export class Run {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
-  /** It has told all that it tells when it serves. */
+  /** Its start summary is complete. */
   get isServing(): boolean {
     return /^ +stop /mu.test(this.stdout);
   }
@@ -85,7 +85,7 @@ export async function run({ program: script = main, args = [], env = {}, uid, op
   return new Run(child);
 }
 
-/** Makes the databases of a data folder, by a server that starts and stops. */
+/** Creates the databases of a data folder, with a server that starts and stops. */
 export async function makeDatabases(dataDir: string): Promise<void> {
   const server = await run({ args: ['start', '--port', '0', '--workers', '1', '--data-dir', dataDir] });
   await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
@@ -93,10 +93,10 @@ export async function makeDatabases(dataDir: string): Promise<void> {
   assert.equal(await server.ended(), 0, server.stderr);
 }
 
-/** Folders and servers of a test file; whatever is left of them at the end is removed and ended. */
+/** Folders and servers of a test file; remaining ones are removed and ended at its end. */
 export function useServers(): {
   readonly folder: () => Promise<string>;
-  /** A data folder whose databases were made before; for what is not about their making. */
+  /** A data folder with prepared databases; for tests that are not about their creation. */
   readonly data: () => Promise<string>;
   /** Resolves when the server serves. */
   readonly start: (dataDir: string, options?: RunOptions) => Promise<Run>;
@@ -163,7 +163,7 @@ function processes(): Process[] {
   });
 }
 
-/** Processes that name this folder on their command line. */
+/** Processes with this folder on their command line. */
 export function processesOf(folder: string): Process[] {
   return processes().filter(({ command, pid }) => command.includes(folder) && pid !== process.pid);
 }

@@ -66,7 +66,7 @@ test('a second server on the same data folder is refused and told who has it; th
   assert.match(second.stderr, new RegExp(`in use by the server with pid ${first.pid} \\(${first.url}\\)`, 'u'));
   await createUser(first, 'Ada');
 
-  // Two terminals more: the schema is looked at, and psql is told where to go, while the server runs.
+  // In two other terminals, while the server runs: the schema is shown, and psql gets its address.
   const status = await run({ args: ['migrate', 'status', '--data-dir', dataDir] });
   assert.equal(await status.ended(), 0, status.stderr);
   assert.match(status.stdout, /^applied +0001_users$/mu);

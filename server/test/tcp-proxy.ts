@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Leads to one port of the loopback, and after a move to another; connections that are open stay where they are. */
+/** Forwards to one port of the loopback, and after a move to another; open connections stay where they are. */
 export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();

@@ -1,6 +1,6 @@
 /**
- * All that the API promises holds with one statement per request, too: its tests, once more, without batches. Of several
- * standbys, only the order differs then: db/standbys.test.ts.
+ * All promises of the API hold with one statement per request, too: its tests again, without batches. With several
+ * standbys only the order differs: db/standbys.test.ts.
  */
 process.env['DB_BATCHING'] = 'off';
 

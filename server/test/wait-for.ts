@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const everyMs = 20;
 
-/** Asks again and again until the answer is yes; fails after `timeoutMs` with what was waited for. */
+/** Repeats the question until the answer is true; fails after `timeoutMs` with the description. */
 export async function waitFor(
   what: string,
   isDone: () => Promise<boolean> | boolean,

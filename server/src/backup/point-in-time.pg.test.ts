@@ -1,4 +1,6 @@
-/** The commands of docs/operations.md, "Point in time", for a server of the operator: only the places and the time are this test's. */
+/**
+ * The commands of docs/operations.md, "Point in time", for an operator's server, with the test's own paths and time.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
@@ -28,7 +30,7 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The first block of this language behind the title of the part for servers of the operator. */
+/** The first block of this language below the title of the part for operators' servers. */
 function block(language: string): string {
   const page = read('docs/operations.md');
   const part = page.slice(page.indexOf('**Your own servers.** As superuser on the primary'));

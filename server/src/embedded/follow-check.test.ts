@@ -9,7 +9,7 @@ function receiverSays(text: string): Parameters<FollowCheck['hear']>[0] {
   return { severity: 'FATAL', backend: 'walreceiver', sqlstate: 'XX000', text };
 }
 
-/** What is found after each of `checks` checks between which the standby's receiver says `text`. */
+/** The results of `checks` checks, between which the standby's receiver reports `text`. */
 function judge(text: string, checks: number, slot = cutOff): (string | undefined)[] {
   const check = new FollowCheck();
   return Array.from({ length: checks }, () => {

@@ -16,7 +16,7 @@ function fakeServer(pid: number): Fake {
   return { pid, ended, die: resolve, stop: async () => resolve('stopped') };
 }
 
-/** A kept server whose launches are `launch`, its clock, and the failures that it reported. */
+/** A kept server whose launches are `launch`, its clock, and its reported failures. */
 function keep(launch: (n: number) => Promise<PostgresProcess>): {
   kept: KeptPostgres;
   failures: Failure[];

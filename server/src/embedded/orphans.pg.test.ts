@@ -72,7 +72,7 @@ test('after kill -9 of everything at once the next start recovers by itself', as
   await pair.stop(soon());
 });
 
-/** A postmaster that nobody looks after. */
+/** A postmaster without a guardian. */
 async function startOrphan(): Promise<ChildProcess> {
   const { postgres } = await findBinaries(undefined);
   const orphan = spawn(postgres, ['-D', primaryDir], { ...spawnOptions, stdio: 'ignore' });
@@ -91,7 +91,7 @@ test('a postmaster that an earlier run left on the data is stopped in order, and
   assert.ok(site.lines.some((line) => line.includes(`stopping PostgreSQL (pid ${orphan.pid})`)));
 });
 
-/** A backend that is told nothing any more: stopped, as one that waits for a lock of the dead is for ever. */
+/** A stopped backend: like one that waits for a lock of a dead process, it never notices anything. */
 async function stopBackend(): Promise<{ pid: number; close: () => Promise<void> }> {
   const session = await openSession(
     forMaintenance((await embeddedEndpoints(site.options.dataDir)).write),
@@ -137,7 +137,7 @@ test('a running pair whose primary is killed without one of its processes is who
   await pair.stop(soon());
 });
 
-/** Leaves the files of a postmaster that was killed, with the number of a process that has nothing to do with it. */
+/** Leaves the files of a killed postmaster, with the pid of an unrelated process. */
 async function leavePidOf(pid: number, template: string): Promise<void> {
   const path = join(primaryDir, 'postmaster.pid');
   await writeFile(path, [pid, ...template.split('\n').slice(1)].join('\n'), { mode: 0o600 });

@@ -121,7 +121,7 @@ test('data outlives a restart, and the standby ends with all that the primary ha
   await replicates(pair, 'kept');
 });
 
-/** Where the standby's copy of the WAL ends, read from a standby that is all alone. */
+/** The end of the standby's WAL, read from a standby without its primary. */
 async function endOfStandby(): Promise<string> {
   const binaries = await findBinaries(undefined);
   const { dataDir, log } = site.options;

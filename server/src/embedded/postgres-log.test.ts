@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { RepeatLog } from '../telemetry/repeat-log.ts';
 import { parseLogLine, relayLogLine } from './postgres-log.ts';
 
-/** What our log holds after the server has said `raw`. */
+/** Our log after the server has printed `raw`. */
 function relayed(raw: string): string {
   let written = '';
   const sink = new Writable({ write: (chunk, _encoding, done) => done(void (written = String(chunk))) });

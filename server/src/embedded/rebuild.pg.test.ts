@@ -10,10 +10,10 @@ import { ask, eventually, makeTestSite, replicates, soon, type TestSite } from '
 
 let site: TestSite;
 let pair: EmbeddedPair;
-/** How many lines of the log belong to earlier tests. */
+/** The number of log lines of earlier tests. */
 let heard = 0;
 
-/** So little WAL is kept that a standby loses its place after a moment's absence. */
+/** So little WAL is retained that a short absence invalidates the standby's slot. */
 const forgetful = { max_slot_wal_keep_size: '32MB', min_wal_size: '32MB', max_wal_size: '32MB' };
 
 before(async () => {
@@ -63,7 +63,7 @@ test('a standby whose WAL is gone is rebuilt from the primary, and the log says 
 });
 
 test('a standby whose slot was dropped while serving is rebuilt, and the log gives its own words', async () => {
-  // The standby comes back at once and takes the slot again, so both until it works.
+  // The standby reconnects at once and takes the slot again, so both are repeated until it works.
   await eventually(async () => {
     await ask(pair, 'write', 'select pg_terminate_backend(active_pid) from pg_replication_slots where active');
     await ask(pair, 'write', 'select pg_drop_replication_slot(slot_name) from pg_replication_slots');

@@ -1,4 +1,4 @@
-/** Folders of one server that fill up, vanish, or cannot be written, while the other server is well. */
+/** Folders of one server that fill up, vanish, or become unwritable, while the other server is healthy. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmod, readlink, rename, rm, symlink } from 'node:fs/promises';
@@ -63,7 +63,7 @@ async function moveBack(folder: string): Promise<void> {
   await rm(target, { recursive: true });
 }
 
-/** Resolves when the primary takes writes, and the standby has them. */
+/** Resolves when the primary accepts writes, and the standby has replayed them. */
 async function isBack(): Promise<void> {
   await eventually(() => pair.pids.primary !== undefined);
   assert.equal(faultOf('primary'), undefined);
@@ -117,7 +117,10 @@ test('while the disk of the primary is full at the start, the standby can be rea
   await isBack();
 });
 
-/** Resolves when the file system is read-only: as the kernel makes it after errors, which PostgreSQL does not survive for long. */
+/**
+ * Resolves when the file system is read-only, as the kernel makes it after errors; PostgreSQL does not survive that for
+ * long.
+ */
 async function makeReadOnly(small: SmallDisk, role: 'primary' | 'standby'): Promise<void> {
   let isDone = false;
   const remounted = small.remount('ro').then(() => (isDone = true));

@@ -6,15 +6,18 @@ import { assertReachable, becomeUser, isRoot } from '../process/os-user.ts';
 import { findBinaries } from './binaries.ts';
 import { defaultUser } from './give-data-folder.ts';
 
-/** PostgreSQL does not run as root: a process of root that tests it becomes the user that the server would be, for good. */
+/**
+ * PostgreSQL does not run as root: a root process that tests it irrevocably becomes the user that the server would
+ * become.
+ */
 export async function becomeTestUser(): Promise<void> {
-  await findBinaries(undefined); // Makes its links, which that user cannot.
+  await findBinaries(undefined); // Makes its links, which that user cannot make.
   const user = await defaultUser();
   if (isRoot()) becomeUser(user);
   await assertReachable(import.meta.filename, constants.R_OK);
 }
 
-/** An empty folder among the temporary files, for a test that runs PostgreSQL. The caller removes it. */
+/** An empty temporary folder, for a test that runs PostgreSQL. The caller removes it. */
 export async function makeTestFolder(): Promise<string> {
   await becomeTestUser();
   const folder = await mkdtemp(join(tmpdir(), 'messenger-test-'));
@@ -22,7 +25,7 @@ export async function makeTestFolder(): Promise<string> {
   return folder;
 }
 
-/** Settings of databases that let in every role, without a password: for tests that create roles of their own. */
+/** Settings of databases that admit every role without a password: for tests that create roles. */
 export async function letInEveryRole(folder: string): Promise<Readonly<Record<string, string>>> {
   const path = join(folder, 'pg_hba.conf');
   await writeFile(path, 'local all all trust\nlocal replication all trust\n');

@@ -16,10 +16,10 @@ import { poll } from './wait.ts';
 
 const run = promisify(execFile);
 
-/** Small and careless, so that a pair of a test costs little; the rest is as in production. */
+/** Small and without fsync, for speed; the rest is as in production. */
 const forTests = { shared_buffers: '16MB', fsync: 'off' };
 
-/** A data folder for one test file, and what was logged about it. */
+/** A data folder for one test file, and its log. */
 export interface TestSite {
   readonly options: EmbeddedOptions;
   readonly lines: readonly string[];
@@ -57,12 +57,12 @@ export async function makeTestSite(): Promise<TestSite> {
   };
 }
 
-/** Long enough for a busy machine; a test that needs it has failed. */
+/** Enough for a busy machine; a test that exceeds it has failed. */
 export function soon(): AbortSignal {
   return AbortSignal.timeout(20_000);
 }
 
-/** Waits until `isTrue` says yes; an error counts as no. */
+/** Waits until `isTrue` returns true; an error counts as false. */
 export async function eventually(isTrue: () => Promise<boolean> | boolean): Promise<void> {
   const answer = async (): Promise<true | undefined> => {
     try {
@@ -82,7 +82,7 @@ export async function ask(pair: EmbeddedPair, role: 'write' | 'read', statement:
   });
 }
 
-/** Resolves when the standby knows what was just written on the primary. */
+/** Resolves when the standby has replayed the latest writes of the primary. */
 export async function replicates(pair: EmbeddedPair, table: string): Promise<void> {
   const written = await ask(pair, 'write', `insert into ${table} values (default) returning id`);
   await eventually(async () => (await ask(pair, 'read', `select id from ${table}`)).includes(written[0]));
@@ -96,7 +96,7 @@ export async function processFact(pid: number, keyword: 'stat' | 'pgid'): Promis
   );
 }
 
-/** Whether a process runs; one that has ended but that nobody has asked about yet (a zombie) does not. */
+/** Whether a process runs; an ended one that was not reaped yet (a zombie) does not. */
 export async function isAlive(pid: number): Promise<boolean> {
   const state = await processFact(pid, 'stat');
   return state !== undefined && !state.startsWith('Z');

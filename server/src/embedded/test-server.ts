@@ -22,7 +22,7 @@ const startMs = 20_000;
 const slot = 'test_standby';
 const session = { applicationName: 'test', connectTimeoutMs: 2_000, statementTimeoutMs: 15_000 };
 
-/** A PostgreSQL server as operators have them: on a port of the loopback, started, stopped and promoted by hand. */
+/** A PostgreSQL server as operators have them: on a port of the loopback; tests start, stop and promote it. */
 export class TestServer {
   readonly endpoint: Endpoint;
   readonly #binaries: Binaries;
@@ -36,7 +36,7 @@ export class TestServer {
     this.endpoint = { host: '127.0.0.1', port, user: roles.superuser, database: databaseName };
   }
 
-  /** A new primary with an empty database. Whoever calls this calls `remove`. */
+  /** A new primary with an empty database. The caller must call `remove`. */
   static async createPrimary(): Promise<TestServer> {
     const server = await TestServer.#create();
     server.#dir = await makeUnfinished(join(server.#folder, 'primary'));
@@ -47,14 +47,14 @@ export class TestServer {
     return server;
   }
 
-  /** A new standby. Whoever calls this calls `remove`. */
+  /** A new standby. The caller must call `remove`. */
   static async createStandby(primary: TestServer): Promise<TestServer> {
     const server = await TestServer.#create();
     await server.follow(primary);
     return server;
   }
 
-  /** A primary on the data directory that `make` makes. Whoever calls this calls `remove`. */
+  /** A primary on the data directory that `make` makes. The caller must call `remove`. */
   static async onFiles(make: (dir: string) => Promise<void>): Promise<TestServer> {
     const server = await TestServer.#create();
     server.#dir = join(server.#folder, 'primary');
@@ -76,13 +76,13 @@ export class TestServer {
   async start(): Promise<void> {
     const launch = { binaries: this.#binaries, role: 'primary', dir: this.#dir, log } as const;
     const signal = AbortSignal.timeout(startMs);
-    // After a kill it refuses until the last of its old processes has ended.
+    // After a kill it refuses to start until the last of its old processes has ended.
     const attempt = async (): Promise<PostgresProcess | undefined> =>
       startPostgres(launch, signal).catch(() => undefined);
     this.#process = await poll(attempt, { everyMs: 50, signal });
   }
 
-  /** At once, as by a power failure; also when it is frozen. */
+  /** Immediate, like a power failure; works on a frozen server, too. */
   async kill(): Promise<void> {
     const killed = this.#process;
     if (killed === undefined) return;
@@ -91,7 +91,7 @@ export class TestServer {
     await killed.ended;
   }
 
-  /** Makes its files anew from this primary, and starts it as its standby. */
+  /** Replaces its files with a copy of this primary, and starts it as its standby. */
   async follow(primary: TestServer): Promise<void> {
     await this.kill();
     if (this.#dir !== '') await rm(this.#dir, { recursive: true, force: true });
@@ -99,7 +99,7 @@ export class TestServer {
     await withSession(primary.endpoint, async (client) => {
       await backUp(primary.#dir, this.#dir, client, AbortSignal.timeout(startMs), slot);
     });
-    await rm(join(this.#dir, 'postgresql.auto.conf'), { force: true }); // What was set on the primary stays there.
+    await rm(join(this.#dir, 'postgresql.auto.conf'), { force: true }); // Settings made on the primary stay there.
     await markStandby(this.#dir);
     await this.#configure('standby', {
       primary_conninfo: `host=127.0.0.1 port=${primary.endpoint.port} user=${roles.superuser}`,
@@ -108,7 +108,7 @@ export class TestServer {
     await this.start();
   }
 
-  /** Runs one statement in a session of its own. */
+  /** Runs one statement in its own session. */
   async sql<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return await withClient(
       this.endpoint,
@@ -117,7 +117,7 @@ export class TestServer {
     );
   }
 
-  /** Resolves when it takes writes. */
+  /** Resolves when it accepts writes. */
   async promote(): Promise<void> {
     await this.sql('select pg_promote(true, 10)');
   }

@@ -18,7 +18,7 @@ import { poll } from './wait.ts';
 const log = pino({ level: 'silent' });
 const startMs = 20_000;
 
-/** One more standby of a running embedded primary, with a slot and a folder of its own. */
+/** An additional standby of a running embedded primary, with its own slot and folder. */
 export class TestStandby {
   readonly endpoint: Endpoint;
   readonly #primary: Endpoint;
@@ -37,7 +37,7 @@ export class TestStandby {
     this.#slot = `test_${randomBytes(6).toString('hex')}`;
   }
 
-  /** Resolves when it can be read; its database and user are those of `primary`. Whoever calls this calls `remove`. */
+  /** Resolves when it accepts reads; its database and user are those of `primary`. The caller must call `remove`. */
   static async create(primary: Endpoint): Promise<TestStandby> {
     const binaries = await findBinaries(undefined);
     const folder = await makeTestFolder();
@@ -58,13 +58,13 @@ export class TestStandby {
   async start(): Promise<void> {
     const launch = { binaries: this.#binaries, role: 'standby', dir: this.#dir, log } as const;
     const signal = AbortSignal.timeout(startMs);
-    // After a kill it refuses until the last of its old processes has ended.
+    // After a kill it refuses to start until the last of its old processes has ended.
     const attempt = async (): Promise<PostgresProcess | undefined> =>
       startPostgres(launch, signal).catch(() => undefined);
     this.#process = await poll(attempt, { everyMs: 50, signal });
   }
 
-  /** Without a word, as by `kill -9`. */
+  /** Immediate, like `kill -9`. */
   async kill(): Promise<void> {
     process.kill(this.pid, 'SIGKILL');
     await this.#process?.ended;

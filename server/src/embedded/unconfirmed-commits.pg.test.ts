@@ -12,7 +12,7 @@ let pair: EmbeddedPair;
 before(async () => {
   site = await makeTestSite();
   const { primary = {}, standby = {} } = site.options.overrides ?? {};
-  // Commits wait for a standby that never comes, whatever the real one confirms.
+  // Commits wait for a standby that does not exist, whatever the real one confirms.
   const waiting = { ...primary, synchronous_standby_names: 'absent' };
   pair = site.pair({ durability: 'standby', overrides: { primary: waiting, standby } });
   await pair.start(soon());
@@ -31,7 +31,7 @@ const open = usePools(() => ({
 const keep = statement<never, [name: string]>('test.keep', 'insert into kept values ($1)');
 const waiting = `from pg_stat_activity where wait_event = 'SyncRep'`;
 
-/** Cancels whatever waits for the standby. */
+/** Cancels the waits for the standby. */
 async function cancelWaiting(): Promise<void> {
   await eventually(async () => (await ask(pair, 'write', `select 1 ${waiting}`)).length > 0);
   await ask(pair, 'write', `select pg_cancel_backend(pid) ${waiting}`);
@@ -46,7 +46,7 @@ test('a commit that was cancelled while it waited for the standby is not acknowl
   const together = assert.rejects(transaction, refusedWith('outcome_unknown'));
   await cancelWaiting();
   await together;
-  // PostgreSQL has committed both all the same.
+  // PostgreSQL has committed both anyway.
   assert.deepEqual(await ask(pair, 'write', 'select name from kept'), ['alone', 'together']);
 });
 

@@ -17,7 +17,7 @@ const holder = `
   setInterval(() => {}, 60_000);
 `;
 
-/** Another process that tries to take the lock and says how that went. */
+/** Another process that tries to take the lock and reports the result. */
 async function contend(path: string): Promise<{ child: ChildProcess; said: string }> {
   const module = new URL('./file-lock.ts', import.meta.url).href;
   const child = spawn(process.execPath, ['--input-type=module', '-e', holder, module, path], {

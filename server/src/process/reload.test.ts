@@ -41,7 +41,7 @@ interface Outcomes {
   readonly failures: string[];
 }
 
-/** Asks again and again, each time over a new connection, until told to end. */
+/** Sends requests repeatedly, each over a new connection, until aborted. */
 async function askUntil(end: AbortSignal, url: string, { answers, failures }: Outcomes): Promise<void> {
   while (!end.aborted) {
     try {

@@ -7,7 +7,7 @@ import { runWorkerProcess, type Served, type WorkerChannel, type WorkerProcess }
 
 interface Life {
   readonly worker: WorkerProcess;
-  /** What it told its supervisor, and with which codes it ended. */
+  /** Its messages to the supervisor, and its exit codes. */
   readonly told: (WorkerMessage | { readonly exit: number })[];
   readonly tell: (message: SupervisorMessage<string>) => void;
   readonly disconnect: () => void;
@@ -51,7 +51,7 @@ function serving(stop: Served['stop'] = async () => undefined): Served {
   };
 }
 
-/** Everything that is already settled has been handled. */
+/** All settled promises have been handled. */
 async function settled(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   setImmediate(resolve);

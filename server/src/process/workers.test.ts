@@ -26,7 +26,7 @@ afterEach(async () => {
 
 const collectNothing: Collect = async () => noCollection;
 
-/** Two workers, unless told otherwise; `act` says what the worker of each launch does, in order. */
+/** Two workers by default; `act` determines the behaviour of each launch, in order. */
 function create(act: (launch: number) => Script['do'], count = 2, collect = collectNothing): Workers<Script> {
   let launches = 0;
   workers = new Workers<Script>({
@@ -46,7 +46,7 @@ function create(act: (launch: number) => Script['do'], count = 2, collect = coll
   return workers;
 }
 
-/** The ends of workers that were logged so far. */
+/** The worker ends logged so far. */
 const crashes = (): ReturnType<typeof parseLines> => parseLines(lines.join(''), 'a worker ended');
 
 function pidOf(group: Workers<Script>, n: number): number {
@@ -187,7 +187,7 @@ test('workers that stop hear when none takes connections any more, also when one
   await stopping;
 });
 
-/** Until it is undone, no process can be born: the program is not there. */
+/** Until undone, no process can start: the program is missing. */
 function forbidForks(): () => void {
   const { execPath } = process;
   process.execPath = '/nonexistent';

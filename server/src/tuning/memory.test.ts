@@ -22,13 +22,13 @@ const machines = fc.record({
   durability: fc.constantFrom('on', 'off', 'standby'),
 });
 
-/** With the workers that `tune` takes when it is not told: one for each core, as far as their connections fit. */
+/** With the default number of workers: one per core, as far as their connections fit. */
 const profiles = machines.map((machine): Profile => ({
   ...machine,
   workers: Math.min(machine.cpus, maxWorkers(machine)),
 }));
 
-/** What is printed, as numbers; sizes in bytes. */
+/** The printed values as numbers; sizes in bytes. */
 function numbersOf(profile: Profile): Readonly<Record<string, number>> {
   const all = [...tunePostgres(profile), ...tunePools(profile)];
   return Object.fromEntries(all.map(({ name, value }) => [name, parseMemorySize(value) ?? Number(value)]));

@@ -29,13 +29,13 @@ function print(profile: Profile, settings: readonly Tuned[], format: AdviceForma
   );
 }
 
-/** Settings whose value in force is another one than the printed one. PostgreSQL itself compares `1GB` with `1024MB`. */
+/** Settings whose effective value differs from the printed one. PostgreSQL itself compares `1GB` with `1024MB`. */
 async function findDifferent(
   pair: EmbeddedPair,
   role: 'write' | 'read',
   settings: readonly Tuned[],
 ): Promise<unknown[]> {
-  // Housekeeping has its own synchronous_commit.
+  // Maintenance sessions have their own synchronous_commit.
   const printed = settings.filter(({ name }) => name !== 'synchronous_commit');
   const wanted = printed.map(({ name, value }) => `('${name}', '${value === '30000' ? '30s' : value}')`).join(', ');
   return await ask(
@@ -48,7 +48,7 @@ async function findDifferent(
   );
 }
 
-/** Starts a pair with further lines of postgresql.conf, and compares what is in force on both servers. */
+/** Starts a pair with additional lines of postgresql.conf, and checks the effective values on both servers. */
 async function assertInForce(changes: Readonly<Record<string, string>>, settings: readonly Tuned[]): Promise<void> {
   const pair = site.pair({ overrides: { primary: changes, standby: changes } });
   await pair.start(AbortSignal.timeout(50_000));

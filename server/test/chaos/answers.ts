@@ -10,33 +10,34 @@ import type { System } from './system.ts';
 export interface AnswersOptions {
   readonly causes: readonly Cause[];
   readonly clients: number;
-  /** What the server promises for a read and a write, waiting included. */
+  /** The promised time of a read and a write, including queueing. */
   readonly promisedMs: { readonly [role in Role]: number };
-  /** For tests: goes on as soon as all works again, and is patient, because the machine does other things as well. */
+  /** For tests: continues as soon as all works again, and tolerates a busy machine. */
   readonly isShort: boolean;
 }
 
-/** From the end of the cause until everything works again. */
+/** From the end of the fault until everything works again. */
 const wholeMs = 5_000;
 const patientMs = 10_000;
-/** How long it is watched after that. */
+/** The observation time after that. */
 const watchedMs = 1_500;
-/** So long everybody was answered well: all works again. */
+/** After this long without failures, everything works again. */
 const calmMs = 700;
-/** What a busy machine may add to the promised time: turns of a worker and of this process last for hundreds of ms. */
+/** Allowance for a busy machine: event-loop turns of a worker and of this process last hundreds of ms. */
 const machineMs = 1_000;
-/** A worker's end, as seen by who was connected to it. */
+/** How long clients may see the end of a worker. */
 const cutMs = 1_000;
 
-/** What is kept of an outcome. */
+/** The stored part of an outcome. */
 type Record = Pick<Outcome, 'startedAt' | 'ms' | 'status' | 'failure' | 'worker'> & {
   readonly method: string;
   readonly by: 'reader' | 'writer';
 };
 
 /**
- * Under load, lets one cause after the other happen: every request is answered in time and never wrongly, reads go on while
- * only the standby suffers, and from five seconds after the end of the cause on everything works, by itself.
+ * Causes one fault after the other under load: every request is answered in time and correctly, reads continue while
+ * only the standby is at fault, and five seconds after the end of the fault everything works again without
+ * intervention.
  */
 export async function proveAnswers(
   system: System,
@@ -56,7 +57,7 @@ export async function proveAnswers(
   return { figures: `${lines.length} causes, ${violations.length} violations`, violations };
 }
 
-/** A user whom nobody changes, and who is on both servers. */
+/** A user that nobody changes, and that both servers have. */
 interface Steady {
   readonly id: string;
   readonly token: string | undefined;
@@ -103,7 +104,7 @@ class Trial {
     const living = Promise.all(
       Array.from({ length: clients }, async (_, n) => (n % 3 === 0 ? this.#look() : this.#live())),
     ).finally(() => this.#over.abort());
-    living.catch(() => undefined); // Told below, also when it fails before it is waited for.
+    living.catch(() => undefined); // Reported below, even if it fails before it is awaited.
     try {
       await waitFor('the load', () => this.#records.length > clients * 5);
       const beganAt = performance.now();
@@ -121,7 +122,7 @@ class Trial {
     }
   }
 
-  /** Resolves when all works again; what still fails when it should work is told as it is found. */
+  /** Resolves when everything works again; reports what still fails after that. */
   async #becomeCalm(endedAt: number): Promise<void> {
     const isCalm = async (): Promise<boolean> => {
       const since = Math.max(endedAt, performance.now() - calmMs);
@@ -135,7 +136,7 @@ class Trial {
     );
   }
 
-  /** One user of all five calls, again and again. */
+  /** A client that makes all five calls repeatedly. */
   async #live(): Promise<void> {
     const client = this.#system.client(2, this.#run.random);
     while (!this.#over.signal.aborted) {
@@ -145,7 +146,7 @@ class Trial {
     client.close();
   }
 
-  /** One who only reads, with what it was told long ago: the standby alone has all that it needs. */
+  /** A client that only reads, with an old token: the standby alone can answer. */
   async #look(): Promise<void> {
     const client = this.#system.client(2, this.#run.random);
     const { id, token } = this.#steady;
@@ -175,11 +176,11 @@ class Trial {
     return outcome;
   }
 
-  /** Why not every worker says that it is ready. */
+  /** Why some workers report that they are not ready. */
   async #findUnready(): Promise<string[]> {
     const unready: string[] = [];
     const workers = new Set<string>();
-    await sleep(1_100); // A worker asks its primary once a second at most.
+    await sleep(1_100); // A worker checks its primary at most once a second.
     for (let round = 0; round < 40 && workers.size < 2; round += 1) {
       const client = this.#system.client(1, this.#run.random);
       const { status, worker = '' } = await client.call({ method: 'GET', path: '/readyz' });
@@ -190,14 +191,14 @@ class Trial {
     return workers.size < 2 ? [...unready, 'a worker is missing'] : unready;
   }
 
-  /** While the standby suffers, no read fails; while the primary does, none of those who look at what is long known. */
+  /** No read fails while only the standby is at fault; while the primary is, no read of long-known users fails. */
   #checkReads(failed: readonly Record[]): void {
     const { touches } = this.#cause;
     const spared = failed.filter(({ by }) => touches === 'standby' || (touches === 'primary' && by === 'reader'));
     if (spared.length > 0) this.#violations.push(`${spared.length} reads failed (${describe(spared)})`);
   }
 
-  /** What the server has answered, well or not, came in the promised time. */
+  /** Every answer, successful or not, arrived within the promised time. */
   #checkTimes(records: readonly Record[]): void {
     for (const [role, promisedMs] of Object.entries(this.#promisedMs)) {
       const late = records.filter(
@@ -246,7 +247,7 @@ interface Circumstances extends Aftermath {
   readonly wholeAt: number;
 }
 
-/** Why a failed request should not have failed like this; undefined when it could. */
+/** Why this failure violates a promise; undefined when it does not. */
 function objection(record: Record, { beganAt, endedAt, wholeAt, killedWorker }: Circumstances): string | undefined {
   const { method, startedAt, ms, status, failure, worker } = record;
   const what = `${method} on worker ${worker ?? 'unknown'}, ${seconds(startedAt - beganAt)} after its begin`;

@@ -8,26 +8,26 @@ import { waitFor } from '../wait-for.ts';
 import type { Random } from './random.ts';
 import type { System } from './system.ts';
 
-/** Something that happens to a server under load. */
+/** A fault of a server under load. */
 export interface Cause {
   readonly name: string;
-  /** Resolves when it is over: what follows is the server's own business. */
+  /** Resolves when the fault is over; then the server must recover by itself. */
   readonly happen: (system: System, random: Random) => Promise<Aftermath | void>;
   readonly touches: 'primary' | 'standby' | 'worker';
 }
 
 export interface Aftermath {
-  /** The number of the worker that was killed: its connections may be cut. */
+  /** The number of the killed worker: its connections may be reset. */
   readonly killedWorker?: string;
 }
 
-/** All connections are taken within this, also on a machine that has much to do. */
+/** All connections are taken within this time, even on a busy machine. */
 const crowdMs = 10_000;
 
 export interface Durations {
-  /** From when there is no connection left. */
+  /** Counted from when no connection is left. */
   readonly exhaustedMs: number;
-  /** More than the deadline of a write, so that writes meet it. */
+  /** Longer than the deadline of a write, so that writes reach it. */
   readonly frozenPrimaryMs: number;
 }
 
@@ -92,7 +92,7 @@ async function killWorker(system: System, random: Random): Promise<Aftermath> {
   return { killedWorker: ended() ?? '' };
 }
 
-/** Ends the server's own sessions, and is faster than it to take their places. */
+/** Terminates the server's sessions, and takes their places before it can reconnect. */
 async function takeAllConnections(system: System, role: Role, exhaustedMs: number): Promise<void> {
   const held: Session[] = [];
   let until = performance.now() + crowdMs;
@@ -102,7 +102,7 @@ async function takeAllConnections(system: System, role: Role, exhaustedMs: numbe
     const session = new Session(
       clientConfig(endpoint, { applicationName: 'crowd', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 }),
     );
-    session.on('error', () => undefined); // Its end is not what this is about.
+    session.on('error', () => undefined); // Errors of these sessions do not matter.
     const isIn = await session.connect().then(
       () => true,
       () => false,

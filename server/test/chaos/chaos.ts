@@ -15,10 +15,12 @@ import { proveReload } from './reload.ts';
 import { Random } from './random.ts';
 import { withSystem } from './system.ts';
 
-/** The defaults of the server. */
+/** The server's defaults. */
 const promisedMs = { read: optionTable.readDb.timeoutMs.default, write: optionTable.writeDb.timeoutMs.default };
 
-/** `npm run chaos`: docs/decisions/0011-chaos.md says what it proves. The same seed makes the same plan of causes. */
+/**
+ * `npm run chaos`: docs/decisions/0011-chaos.md describes what it proves. The same seed gives the same plan of faults.
+ */
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
@@ -54,9 +56,9 @@ const unknown = chosen.filter((name) => !Object.hasOwn(parts, name));
 if (unknown.length > 0)
   throw new Error(`no part is called ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}`);
 
-endChildrenWithUs(); // Also when we are killed.
+endChildrenWithUs(); // Also when this process is killed.
 
-/** Parts hear of it, end what they started, and still tell what they found. */
+/** Parts observe it, end what they started, and still report their findings. */
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
 

@@ -2,10 +2,10 @@ import { withDeadline } from '../../src/lib/with-deadline.ts';
 import { CutError, HttpConnection, type Answer, type HttpRequest } from './http-connection.ts';
 import type { Random } from './random.ts';
 
-/** The server's own deadline for a request, and one second for the machine. */
+/** The server's deadline of a request, and a second of allowance. */
 export const answerMs = 11_000;
 
-/** What became of a request. */
+/** The result of a request. */
 export interface Outcome {
   readonly request: HttpRequest;
   /** By `performance.now()`. */
@@ -15,20 +15,20 @@ export interface Outcome {
   readonly status: number;
   readonly body: string;
   readonly token: string | undefined;
-  /** Why there was no answer: nobody took the connection, it was cut, or the deadline was over. */
+  /** Why there was no answer: connection refused, connection closed, or time-out. */
   readonly failure: 'refused' | 'cut' | 'late' | undefined;
-  /** The process that was asked; undefined when no connection came about. */
+  /** The process that was asked; undefined without a connection. */
   readonly worker: string | undefined;
 }
 
 export interface ClientOptions {
   readonly url: string;
-  /** Requests go over any of so many, one at a time each, so that they meet different workers. */
+  /** Requests use any of this many connections, one at a time each, so that they reach different workers. */
   readonly connections: number;
   readonly random: Random;
 }
 
-/** Somebody who uses the API, over several connections that are opened again when they are lost. */
+/** An API client with several connections, which it reopens when they are lost. */
 export class Client {
   readonly #options: ClientOptions;
   readonly #url: URL;
@@ -63,7 +63,7 @@ export class Client {
     for (const connection of this.#connections) connection?.close();
   }
 
-  /** A new connection asks who is there before it is used, so that it is known whose end may cut it. */
+  /** A new connection first finds out its worker, to know whose end may close it. */
   async #open(place: number): Promise<HttpConnection> {
     this.#connections[place]?.close();
     const connection = await HttpConnection.open(this.#url);
@@ -82,7 +82,7 @@ export function isOk({ status }: Pick<Answer, 'status'>): boolean {
   return status >= 200 && status < 300;
 }
 
-/** Whether it was refused in a way that promises that nothing was written. */
+/** Whether the refusal promises that nothing was written. */
 export function isRefused({ status, body }: Pick<Outcome, 'status' | 'body'>): boolean {
   return status >= 400 && status !== 500 && !body.includes('"outcome_unknown"');
 }

@@ -9,20 +9,20 @@ import { percentile, type Finding, type Run } from './part.ts';
 import type { System } from './system.ts';
 
 export interface CrowdOptions {
-  /** Connections that say nothing; they come back when they are closed. */
+  /** Silent connections; they reconnect when they are closed. */
   readonly silent: number;
   readonly perSecond: number;
-  /** With all of them there. */
+  /** With all of them connected. */
   readonly seconds: number;
 }
 
 const program = fileURLToPath(new URL('silent-clients.ts', import.meta.url));
 
-/** A process of clients has so many at most: it has a limit of open files, too. */
+/** Maximum per client process, which has its own limit of open files. */
 const mostPerProcess = 15_000;
 const askEveryMs = 25;
 
-/** Silent connections, more than the server can have: whoever asks is served all the while, and no process ends. */
+/** More silent connections than the server allows: other clients are served throughout, and no process ends. */
 export async function proveCrowd(system: System, options: CrowdOptions, run: Run): Promise<Finding> {
   const workers = new Set(system.workers);
   const crowd = new Crowd(system.url, options);
@@ -79,7 +79,7 @@ class Crowd {
   }
 }
 
-/** A client that asks again and again, and what became of it. */
+/** A client that sends requests repeatedly, and their results. */
 class Asking {
   readonly #client: Client;
   readonly latencies: number[] = [];
@@ -101,7 +101,7 @@ class Asking {
   }
 }
 
-/** Silent connections that were closed for new ones so far. */
+/** Silent connections evicted for new ones so far. */
 async function shedOf({ url }: System): Promise<number> {
   const answer = await fetch(`${url}/metrics`, { headers: { connection: 'close' } });
   const { samples } = parseExposition(await answer.text());

@@ -8,27 +8,27 @@ import type { Random } from './random.ts';
 import { System } from './system.ts';
 
 export interface DurabilityOptions {
-  /** Killed one after the other. */
+  /** Killed in this order. */
   readonly victims: readonly Victim[];
   readonly clients: number;
 }
 
 /**
- * What is killed: the primary with all its processes, one of its sessions (PostgreSQL then throws away all shared memory and
- * recovers), or everything at once, supervisor and guardians included.
+ * What is killed: the primary with all its processes, one of its sessions (PostgreSQL then discards all shared memory
+ * and recovers), or everything at once, including supervisor and guardians.
  */
 const allVictims = ['primary', 'session', 'everything'] as const;
 type Victim = (typeof allVictims)[number];
 
-/** At random, so that a crash of the primary happens to a server that has lived for a while, and to a new one. */
+/** At random, so that crashes hit primaries that have run for a while, and new ones. */
 export function pickVictims(count: number, random: Random): Victim[] {
   return Array.from({ length: count }, () => random.pick(allVictims));
 }
 
 /**
- * Kills without a word, at random moments, under write load; after recovery compares every row on the primary with what was
- * acknowledged, and the standby with the primary. A kill leaves the page cache: this proves that commits leave the
- * server before they are acknowledged, not that the disk keeps what it was told to keep.
+ * Kills at random moments under write load; after recovery, compares every row on the primary with the acknowledged
+ * writes, and the standby with the primary. A kill keeps the page cache: this proves that commits leave the server
+ * before they are acknowledged, not that the disk keeps them.
  */
 export async function proveDurability({ victims, clients }: DurabilityOptions, run: Run): Promise<Finding> {
   const system = await System.create();
@@ -65,7 +65,7 @@ async function killUnderLoad(system: System, victim: Victim, load: Load): Promis
   const over = new AbortController();
   const before = load.ledger.counts.acknowledged;
   const writing = Promise.all(Array.from({ length: load.clients }, async () => write(system, load, over.signal)));
-  writing.catch(() => undefined); // Told below, also when it fails before it is waited for.
+  writing.catch(() => undefined); // Reported below, even if it fails before it is awaited.
   await waitFor('writes', () => load.ledger.counts.acknowledged > before);
   const strike = await aim(system, victim, load.run);
   await sleep(load.run.random.between(300, 2_000));
@@ -79,7 +79,7 @@ async function killUnderLoad(system: System, victim: Victim, load: Load): Promis
   return [...found, ...load.ledger.compare(await rowsOn(system, 'read')).map((text) => `on the standby: ${text}`)];
 }
 
-/** Looks for the processes first: that takes a while, in which the load would come to rest. Returns what kills them. */
+/** Finds the processes in advance: during the search, the load would stop. Returns a function that kills them. */
 async function aim(system: System, victim: Victim, { random }: Run): Promise<() => void> {
   if (victim === 'session') {
     const sessions = await system.sql<{ pid: number }>(
@@ -93,7 +93,7 @@ async function aim(system: System, victim: Victim, { random }: Run): Promise<() 
   return () => system.kill(pids);
 }
 
-/** Asks again while the server recovers: readiness may be the result of a check from before the kill, up to a second old. */
+/** Retries while the server recovers: readiness may come from a check before the kill, up to a second old. */
 async function rowsOn(system: System, role: 'write' | 'read'): Promise<Row[]> {
   const found: Row[][] = [];
   const ask = async (): Promise<number> =>
@@ -110,7 +110,10 @@ async function rowsOn(system: System, role: 'write' | 'read'): Promise<Row[]> {
   return found.flat();
 }
 
-/** One client, until the server fails it or the time is over. What failed without a refusal may have happened, and is left alone after. */
+/**
+ * One client, until the server fails it or time is up. A write that failed without a refusal may have happened; its
+ * user is not changed again.
+ */
 async function write(system: System, { ledger, run }: Load, over: AbortSignal): Promise<void> {
   const client = system.client(2, run.random);
   const own: string[] = [];

@@ -9,16 +9,19 @@ export interface Moments {
   readonly foundAt: number;
 }
 
-/** The promise: writes are back so soon after the promotion. After a name has moved, none fails for longer than `nameMs`. */
+/**
+ * The promise: writes resume within this time after the promotion. After a name has moved, none fails for longer than
+ * `nameMs`.
+ */
 const backMs = 5_000;
 const nameMs = 2_000;
 
-/** The deadline of a read, and a second for a machine that others use, too. */
+/** The deadline of a read, and a second of allowance. */
 const readMs = 4_000;
 
 const isGood = (status: number): boolean => status >= 200 && status < 300;
 
-/** Compares what clients were told with the promises and with the users that the new primary has. */
+/** Compares the clients' results with the promises, and with the users on the new primary. */
 export function judgeFailover(
   { writes, reads, created, stale }: FailoverLoad,
   kept: ReadonlySet<string>,

@@ -15,7 +15,7 @@ export interface Created {
   readonly acknowledgedAt: number;
 }
 
-/** What a read of somebody's own user brought that it must not. */
+/** A wrong result of reading one's own user. */
 interface Stale {
   readonly id: string;
   readonly at: number;
@@ -32,8 +32,8 @@ export interface LoadOptions {
 const pauseMs = 15;
 
 /**
- * Writers create users and read them back at once, with their token and without one, over connections to any worker.
- * Readers read users that are there all the time, with an old token and without one.
+ * Writers create users and read them back at once, with and without their token, over connections to any worker.
+ * Readers read users that always exist, with and without an old token.
  */
 export class FailoverLoad {
   readonly writes: Call[] = [];
@@ -48,7 +48,7 @@ export class FailoverLoad {
     this.#options = options;
   }
 
-  /** Resolves when the users are there that readers read. */
+  /** Resolves when the users for readers exist. */
   async start(): Promise<void> {
     const { newClient, readers, writers } = this.#options;
     const client = newClient();

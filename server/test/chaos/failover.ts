@@ -18,9 +18,9 @@ const beforeMs = 1_000;
 const afterMs = 4_000;
 
 /**
- * A primary and its standby as operators have them, and a server of two workers on both. Under load, the standby is
- * promoted: writes are back within 5 s, reads never stop, nothing is stale, and nothing is restarted. Then the old primary
- * is made a standby of the new one, and the next drill goes the other way.
+ * A primary and its standby as operators have them, and a server with two workers. Under load, the standby is promoted:
+ * writes resume within 5 s, reads continue, nothing is stale, and nothing restarts. Then the old primary becomes a
+ * standby of the new one, and the next drill goes the other way.
  */
 export async function proveFailover(wanted: readonly Drill[], run: Run): Promise<Finding> {
   const pair = await Pair.create(run);
@@ -65,7 +65,7 @@ class Pair {
     this.#say(`drill: the old primary is ${drill === 'name moves' ? 'alive, and the name moves' : drill}`);
     const [old, next] = [this.#primary, this.#standby];
     const url = await this.#serve(drill !== 'name moves');
-    // Without a second copy of each write, a failover may lose some, which is no fault of the server that is tried here.
+    // With asynchronous replication, a failover may lose writes, which is not the fault of the tested server.
     const isSynchronous = drill !== 'alive' && drill !== 'name moves';
     if (isSynchronous) await this.#reload(old, `synchronous_standby_names = '*'`);
     const newClient = (): Client => new Client({ url, connections: 4, random: this.#run.random });
@@ -137,7 +137,7 @@ class Pair {
     }
   }
 
-  /** The old primary becomes a standby of the new one, and is read from, without a restart of the server. */
+  /** The old primary becomes a standby of the new one and serves reads, without a restart of the server. */
   async #takeBack(old: TestServer, next: TestServer, url: string): Promise<void> {
     this.#thaw();
     await old.follow(next);
@@ -155,7 +155,7 @@ class Pair {
     this.#say(`${old.endpoint.port} follows ${next.endpoint.port}, and is read from`);
   }
 
-  /** A server for all drills that find the primary among several hosts, and another one for a single name. */
+  /** One server for all drills with several hosts, and another one for a single name. */
   async #serve(knowsAll: boolean): Promise<string> {
     if (this.#server !== undefined && knowsAll === this.#knowsAll) return this.#server.url;
     if (this.#server !== undefined) {
@@ -189,7 +189,10 @@ class Pair {
   }
 }
 
-/** The postmaster first, so that no more children come. Returns what ends the children, which do not notice its death. */
+/**
+ * The postmaster first, so that it starts no more children. Returns a function that kills the children, which do not
+ * notice its death.
+ */
 function freeze({ pid }: TestServer): () => void {
   if (pid === undefined) throw new Error('the server does not run');
   process.kill(pid, 'SIGSTOP');

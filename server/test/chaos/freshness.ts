@@ -8,26 +8,29 @@ import { TwoStandbys } from './two-standbys.ts';
 
 export interface FreshnessOptions {
   readonly reads: number;
-  /** Where time is short: it ends after this, if there were at least so many reads. Without it, it takes what it takes. */
+  /**
+   * For tests: ends after this time, if there were at least this many reads. Without it, it runs until all reads are
+   * done.
+   */
   readonly limit?: { readonly seconds: number; readonly leastReads: number };
   readonly clients: number;
-  /** Whether PostgreSQL is to count where reads were answered; takes a restart at the begin. */
+  /** Whether PostgreSQL counts where reads were answered; takes a restart at the start. */
   readonly countsShare: boolean;
-  /** With two, each is paused in its own time, and clients are answered by both. Their share is not counted. */
+  /** Two standbys are paused independently, and both serve clients. Their share is not counted. */
   readonly standbys: 1 | 2;
 }
 
-/** Rows that one client writes and all read: whoever has seen a version must never see an older one. */
+/** Rows with one writer that all read: after one version was seen, no older one may appear. */
 const sharedRows = 64;
 
-/** What one client knows. Versions count from 1; 0 is a row that it knows nothing of. */
+/** The knowledge of one client. Versions count from 1; 0 means unknown. */
 interface Reader {
   readonly number: number;
   readonly client: Client;
   token: string | undefined;
-  /** Its own rows by id; nobody else writes them. */
+  /** Its own rows by id, which only it writes. */
   readonly own: Map<string, { version: number; readonly createdAt: string }>;
-  /** Own rows that are gone, the latest last. */
+  /** Own deleted rows, the latest last. */
   readonly gone: string[];
   readonly seen: Uint32Array;
 }
@@ -41,7 +44,7 @@ interface User {
 interface Counts {
   reads: number;
   writes: number;
-  /** Early, because the machine had too much to do. */
+  /** Early refusals, because the machine was overloaded. */
   refused: number;
   pauses: number;
   longestMs: number;
@@ -49,8 +52,8 @@ interface Counts {
 
 /**
  * Clients write and read back through the standby, whose replay is paused and resumed at random, over connections to
- * different workers. With its token a client sees its own last write exactly, never an older version than it has seen of
- * anybody's row, also with the token of a friend; without one it is at least never told that its own row does not exist.
+ * different workers. With its token a client sees its own last write exactly, and never an older version than before of
+ * any row, also with another client's token; without one, at least its own row exists.
  */
 export async function proveFreshness(options: FreshnessOptions, run: Run): Promise<Finding> {
   const system = await System.create();
@@ -158,7 +161,7 @@ class Freshness {
     if (reader.gone.length > 4) reader.gone.shift();
   }
 
-  /** Each shared row has one writer, so that its versions are in order. */
+  /** Each shared row has one writer, so its versions are in order. */
   async #renameShared(reader: Reader): Promise<void> {
     const { number, seen } = reader;
     if (number >= sharedRows) return;
@@ -211,7 +214,7 @@ class Freshness {
     reader.seen[index] = Math.max(known, found);
   }
 
-  /** The friend says "look at this", and hands over what it carries. */
+  /** Another client shares a row and its token. */
   async #readWithFriendsToken(reader: Reader): Promise<void> {
     const friend = this.#random.pick(this.#readers);
     const index = this.#random.between(0, sharedRows - 1);
@@ -222,11 +225,11 @@ class Freshness {
     if (found < known) this.#violate(reader, outcome, `shared row ${index}, ${known} of a friend, got ${found}`);
   }
 
-  /** Own rows that are newer than the last of the page are on it; deleted ones never. */
+  /** Own rows newer than the page's last are on it; deleted ones never. */
   async #readList(reader: Reader): Promise<void> {
     const outcome = await this.#call(reader, calls.list(20, reader.token));
     if (outcome === undefined) return;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- A wrong list is found by what is checked below.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The checks below find a wrong list.
     const page = JSON.parse(outcome.body) as User[];
     const ids = new Set(page.map(({ id }) => id));
     const end = page.at(-1)?.created_at ?? '';
@@ -245,7 +248,7 @@ class Freshness {
     return outcome;
   }
 
-  /** Undefined when it was refused for too much load, which it may be, or failed, which is a violation. */
+  /** Undefined when it was refused for load, which is allowed, or failed, which is a violation. */
   async #ask(
     reader: Reader,
     request: Outcome['request'],
@@ -299,7 +302,7 @@ class Freshness {
     );
   }
 
-  /** Rows that reads by id found, on each server; those that several asked for in one batch are found once. */
+  /** Rows found by reads by id, on each server; rows requested several times in one batch count once. */
   async #standbyShare(): Promise<number> {
     const asked = `select coalesce(sum(rows), 0)::int as found from pg_stat_statements
       where query like 'select id, first_name, last_name, created_at, updated_at from users where id = %'`;
@@ -313,7 +316,7 @@ class Freshness {
 }
 
 function parseUser(body: string): User {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Asked only of 2xx answers; wrong ones fail below.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Only for 2xx answers; wrong ones fail below.
   return JSON.parse(body) as User;
 }
 

@@ -21,15 +21,15 @@ export class CutError extends Error {
 }
 
 /**
- * One keep-alive connection, one request at a time, ASCII only. Node's own client takes more processor time than the
- * server that it is to drive, and hides which connection a request went over.
+ * One keep-alive connection, one request at a time, ASCII only. Node's own client takes more CPU than the server under
+ * test, and hides which connection a request used.
  */
 export class HttpConnection {
   readonly #socket: Socket;
   #text = '';
   #waiting: PromiseWithResolvers<Answer> | undefined;
   #end: CutError | undefined;
-  /** The process at the other end, as its request ids tell; undefined before the first answer. */
+  /** The process at the other end, from its request ids; undefined before the first answer. */
   worker: string | undefined;
 
   private constructor(socket: Socket) {
@@ -40,7 +40,7 @@ export class HttpConnection {
     socket.on('close', () => this.#fail(new CutError('closed')));
   }
 
-  /** Rejects as a socket does when nobody listens. */
+  /** Rejects with the socket's error. */
   static async open({ hostname, port }: URL): Promise<HttpConnection> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const socket = connect(Number(port), hostname, resolve);
@@ -54,7 +54,7 @@ export class HttpConnection {
     return this.#end === undefined;
   }
 
-  /** Rejects with `CutError` when the connection ends before the answer does. */
+  /** Rejects with `CutError` when the connection ends before the answer. */
   async send(request: HttpRequest): Promise<Answer> {
     if (this.#end !== undefined) throw this.#end;
     this.#waiting = Promise.withResolvers<Answer>();

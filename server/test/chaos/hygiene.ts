@@ -9,7 +9,7 @@ import type { System } from './system.ts';
 
 export interface HygieneOptions {
   readonly minutes: number;
-  /** Looks at everything that is watched; a third of them makes a median. */
+  /** Number of samples; a third of them gives a median. */
   readonly samples: number;
   readonly clients: number;
 }
@@ -19,8 +19,8 @@ const pageBytes = 4_096;
 const mib = 1024 * 1024;
 
 /**
- * What is watched, and how much more of it the last third of the time may have than the middle one, by medians. The first
- * third is for warming up. The slack is what a pool or a garbage collector may do by chance.
+ * The measured values, and their allowed growth from the middle third to the last one, by medians. The first third is
+ * the warm-up. The slack covers random effects of pools and garbage collection.
  */
 const watched = {
   'memory of the workers (MiB)': { factor: 1.1, slack: 16 },
@@ -36,7 +36,7 @@ const watched = {
 type Watched = keyof typeof watched;
 type Sample = Readonly<Record<Watched, number>>;
 
-/** Mixed load with churn: users and connections come and go, some in the middle of a request. Nothing may keep growing. */
+/** Mixed load with churn: users and connections come and go, some during a request. Nothing may keep growing. */
 export async function proveHygiene(system: System, options: HygieneOptions, run: Run): Promise<Finding> {
   return await new Hygiene(system, options, run).prove();
 }
@@ -61,7 +61,7 @@ class Hygiene {
   async prove(): Promise<Finding> {
     const users = Array.from({ length: this.#options.clients }, async () => this.#live());
     const living = Promise.all([...users, this.#probe()]).finally(() => this.#over.abort());
-    living.catch(() => undefined); // Told below, also when it fails before it is waited for.
+    living.catch(() => undefined); // Reported below, even if it fails before it is awaited.
     try {
       const { minutes, samples } = this.#options;
       const everyMs = (minutes * 60_000) / samples;
@@ -82,7 +82,7 @@ class Hygiene {
       const client = this.#system.client(random.between(1, 3), random);
       this.#connections += 1;
       for (let left = random.between(1, 20); left > 0; left -= 1) await this.#useOnce(client);
-      // Some hang up in the middle of a request.
+      // Some disconnect during a request.
       const last = random.chance(0.3) ? client.call(calls.list(100)) : undefined;
       if (last !== undefined) await sleep(random.between(0, 3));
       client.close();
@@ -111,7 +111,7 @@ class Hygiene {
     this.#failures.set(kind, (this.#failures.get(kind) ?? 0) + 1);
   }
 
-  /** How late the server says that it lives: what a client sees of a held event loop. */
+  /** The latency of `/livez`: a client's view of a blocked event loop. */
   async #probe(): Promise<void> {
     const client = this.#system.client(6, this.#run.random);
     while (!this.#over.signal.aborted) {
@@ -140,7 +140,7 @@ class Hygiene {
     this.#run.say(`hygiene: ${this.#requests} requests; ${Object.values(sample).map(Math.round).join(', ')}`);
   }
 
-  /** Since the last sample, of the worker where it is worst. */
+  /** Since the last sample, of the worst worker. */
   async #eventLoopDelayMs(): Promise<number> {
     const answer = await fetch(`${this.#system.url}/metrics`, { headers: { connection: 'close' } });
     const { samples } = parseExposition(await answer.text());

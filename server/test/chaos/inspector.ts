@@ -2,15 +2,15 @@ import { withDeadline } from '../../src/lib/with-deadline.ts';
 
 const answerMs = 10_000;
 
-/** To be set for a server whose processes are to be asked for their heaps: each opens an inspector on a free port. */
+/** Environment of a server whose heaps are to be measured: each process opens an inspector on a free port. */
 export const inspectable = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
-/** Where the inspectors of a server's processes listen, as it tells on stderr. */
+/** The addresses of the processes' inspectors, from stderr. */
 export function inspectorsIn(log: string): string[] {
   return [...log.matchAll(/Debugger listening on (ws:\S+)/gu)].map(([, url = '']) => url);
 }
 
-/** Bytes in use on the heap of a process after a full garbage collection; undefined when it is gone. */
+/** Bytes in use on a process's heap after a full garbage collection; undefined when it has exited. */
 export async function heapAfterCollection(url: string): Promise<number | undefined> {
   const socket = new WebSocket(url);
   try {
@@ -35,7 +35,7 @@ async function opened(socket: WebSocket): Promise<void> {
 async function ask(socket: WebSocket, id: number, method: string): Promise<unknown> {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   const onMessage = ({ data }: MessageEvent): void => {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The inspector's protocol says so.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- According to the inspector's protocol.
     const message = JSON.parse(String(data)) as { id?: number; result?: unknown };
     if (message.id === id) resolve(message.result);
   };

@@ -4,12 +4,12 @@ export interface Row {
   readonly last_name: string;
 }
 
-/** What is known of one user that a client wrote, or began to write. */
+/** The state of one user that a client wrote, or began to write. */
 interface Entry {
   readonly key: string;
   /** Undefined until the create is acknowledged. */
   id: string | undefined;
-  /** How often it was renamed, acknowledged; and begun, which may be one more. */
+  /** Numbers of acknowledged and of started renames; the latter may be one more. */
   version: number;
   begun: number;
   removal: 'none' | 'begun' | 'acknowledged';
@@ -18,8 +18,8 @@ interface Entry {
 }
 
 /**
- * Every write that was begun, and whether it was acknowledged. The first and the last name of a user are the same text,
- * its key and version, so that half a write shows.
+ * Every started write, and whether it was acknowledged. First and last name of a user are the same text, with its key
+ * and version, so that a partial write is visible.
  */
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
@@ -42,7 +42,7 @@ export class Ledger {
   }
 
   created({ key }: { readonly key: string }, body: string): void {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- A wrong answer is found by the comparison.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The comparison finds a wrong answer.
     this.#get(key).id = (JSON.parse(body) as Row).id;
     this.#acknowledged += 1;
   }
@@ -59,7 +59,7 @@ export class Ledger {
     this.#acknowledged += 1;
   }
 
-  /** Returns the id of whom to remove. */
+  /** Returns the id of the user to delete. */
   beginRemoval(key: string): string {
     const entry = this.#get(key);
     entry.removal = 'begun';
@@ -71,7 +71,7 @@ export class Ledger {
     this.#acknowledged += 1;
   }
 
-  /** What was begun last has not happened, and must not show. */
+  /** The last started write has not happened, and must not appear. */
   refused(key: string): void {
     const entry = this.#get(key);
     if (entry.id === undefined) entry.isRefused = true;
@@ -79,7 +79,7 @@ export class Ledger {
     entry.begun = entry.version;
   }
 
-  /** What a server holds, against what it must and may hold: a sentence for each difference. */
+  /** Compares a server's rows with the writes: a sentence for each difference. */
   compare(rows: readonly Row[]): string[] {
     const found = Map.groupBy(rows, ({ first_name: name }) => name.split(' ')[0] ?? '');
     const strangers = [...found.keys()].filter((key) => !this.#entries.has(key));

@@ -1,29 +1,29 @@
 import { Random } from './random.ts';
 
-/** What every part is given. */
+/** The common arguments of all parts. */
 export interface Run {
   readonly random: Random;
-  /** Aborts when the person at the keyboard has enough: parts end soon, and end what they started. */
+  /** Aborts on Ctrl-C: parts end soon, and end what they started. */
   readonly signal: AbortSignal;
-  /** Tells how far it has come. */
+  /** Reports progress. */
   readonly say: (line: string) => void;
 }
 
-/** A run in a test: it says nothing, and another one each time; the seed is to be told when it fails. */
+/** A run in a test: silent, with a new seed each time, which a failure reports. */
 export function runInTest(): { readonly run: Run; readonly seed: number } {
   const seed = Date.now() % 1_000_000;
   return { run: { random: new Random(seed), signal: new AbortController().signal, say: () => undefined }, seed };
 }
 
-/** What a part found. It holds when there is no violation. */
+/** The result of a part. It passes without violations. */
 export interface Finding {
-  /** One line for a person. */
+  /** One line. */
   readonly figures: string;
-  /** Sentences; the first few of each part are enough to look for the defect. */
+  /** Sentences; the first few of each part are enough to find the defect. */
   readonly violations: readonly string[];
 }
 
-/** The value below which this share of the values lies; 0 of none. */
+/** The value at this share of the sorted values; 0 for none. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((one, other) => one - other);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;

@@ -11,7 +11,10 @@ export interface ReloadOptions {
 
 const clients = 100;
 
-/** Reloads one after the other under a steady load, each with a new password of the same role and a changed option: no request may fail. */
+/**
+ * Successive reloads under a steady load, each with a new password of the same role and a changed option: no request
+ * may fail.
+ */
 export async function proveReload({ reloads, perSecond }: ReloadOptions, { signal, say }: Run): Promise<Finding> {
   const system = await Reloadable.create();
   try {
@@ -43,7 +46,7 @@ export async function proveReload({ reloads, perSecond }: ReloadOptions, { signa
   }
 }
 
-/** Resolves with what `messenger reload` says. */
+/** Resolves with the output of `messenger reload`. */
 async function reloadOnce(system: Reloadable, reload: number): Promise<string> {
   const password = `password ${reload}`;
   await system.configure(

@@ -1,6 +1,6 @@
 /**
- * A process of clients that connect, say nothing, and come back when they are closed: `node silent-clients.ts <port> <count>
- * <per second>`. Every second it tells its parent how many connections it holds.
+ * A process of silent clients that reconnect when they are closed: `node silent-clients.ts <port> <count> <per
+ * second>`. Every second it reports the number of its connections to its parent.
  */
 import { connect } from 'node:net';
 

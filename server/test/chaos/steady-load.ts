@@ -11,12 +11,12 @@ export interface SteadyLoadOptions {
   readonly perSecond: number;
 }
 
-/** A user of the guide makes so many requests. */
+/** Requests of one user of the guide. */
 const callsPerUser = 5;
 
 /**
- * Requests at a steady rate. Every second client opens a new connection for each user, as the guide's load does; the others
- * keep theirs until the server ends it. Nothing is tried twice.
+ * Requests at a steady rate. Every second client opens a new connection for each user, like the guide's load; the
+ * others keep theirs until the server closes it. Nothing is retried.
  */
 export class SteadyLoad {
   readonly #options: SteadyLoadOptions;

@@ -30,12 +30,12 @@ const session = { applicationName: 'chaos', connectTimeoutMs: 5_000, statementTi
 
 const databaseOf = { write: 'primary', read: 'standby' } as const;
 
-/** A whole server as a user starts it, two workers and both databases, on a folder of its own. */
+/** A whole server as a user starts it, with two workers and both databases, on a temporary folder. */
 export class System {
   readonly #folder: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #openFiles: number | undefined;
-  /** Stopped by us, so they cannot end by themselves, nor can their ids become somebody else's. */
+  /** Frozen by us: they cannot exit by themselves, so their ids cannot be reused. */
   readonly #frozen = new Set<number>();
   #run: Run | undefined;
 
@@ -45,9 +45,9 @@ export class System {
     this.#openFiles = openFiles;
   }
 
-  /** Resolves when it serves. Whoever calls this calls `destroy`. */
+  /** Resolves when it serves. The caller must call `destroy`. */
   static async create(env: Readonly<Record<string, string>> = {}, openFiles?: number): Promise<System> {
-    await becomeTestUser(); // Tests add standbys of their own to the system's databases.
+    await becomeTestUser(); // Tests add their own standbys to the system's databases.
     const folder = await mkdtemp(join(tmpdir(), 'messenger-chaos-'));
     await chmod(folder, 0o755);
     const system = new System(folder, env, openFiles);
@@ -65,7 +65,7 @@ export class System {
     return join(this.#folder, 'data');
   }
 
-  /** Of the server, empty unless a test writes it. */
+  /** The server's configuration file, empty unless a test writes it. */
   get configFile(): string {
     return join(this.#folder, 'messenger.yaml');
   }
@@ -74,7 +74,7 @@ export class System {
     return this.#running.url;
   }
 
-  /** What the server has said since its last start. */
+  /** The server's output since its last start. */
   get log(): string {
     return this.#running.stderr;
   }
@@ -87,7 +87,7 @@ export class System {
     return workersOf(this.supervisor);
   }
 
-  /** The postmaster of this role first, then its children. Empty while it is down. */
+  /** The postmaster of this role, followed by its children. Empty while it is down. */
   databaseProcesses(role: Role): number[] {
     const parent = postmaster(this.dataDir, databaseOf[role]);
     return parent === undefined ? [] : [parent, ...childrenOf(parent)];
@@ -103,7 +103,7 @@ export class System {
     await this.ready();
   }
 
-  /** Resolves when a worker finds it ready. */
+  /** Resolves when a worker is ready. */
   async ready(): Promise<void> {
     await waitFor(
       'readiness',
@@ -116,13 +116,13 @@ export class System {
     );
   }
 
-  /** After a kill of everything: ends what was born in that instant, and starts anew. */
+  /** After a kill of everything: kills processes born in that instant, and restarts. */
   async startAgain(): Promise<void> {
     await this.#end();
     await this.start();
   }
 
-  /** All of it, the databases first: their guardians must not find time to stop them in good order. */
+  /** All processes, the databases first: their guardians must not have time for a graceful stop. */
   processes(): number[] {
     const { pid } = this.#running;
     const databases = [...this.databaseProcesses('write'), ...this.databaseProcesses('read')];
@@ -130,12 +130,14 @@ export class System {
     return [...new Set([...databases, ...rest, ...workersOf(pid), ...(this.#running.hasEnded ? [] : [pid])])];
   }
 
-  /** These, all in the same instant, without a word. */
+  /** Kills all of these at once. */
   kill(pids: readonly number[]): void {
     for (const pid of pids) kill(pid, 'SIGKILL');
   }
 
-  /** Freezes a database: first its postmaster, so that no more children come. Returns what wakes it up. */
+  /**
+   * Freezes a database: first its postmaster, so that it starts no more children. Returns a function that resumes it.
+   */
   freeze(role: Role): () => void {
     const parents = this.databaseProcesses(role).slice(0, 1);
     for (const pid of parents) this.#stop(pid);
@@ -149,12 +151,12 @@ export class System {
     };
   }
 
-  /** Of this server, or of another one on its databases. */
+  /** A client of this server, or of another one on its databases. */
   client(connections: number, random: Random, url: string = this.url): Client {
     return new Client({ url, connections, random });
   }
 
-  /** Starts it anew with `pg_stat_statements` on both servers. */
+  /** Restarts it with `pg_stat_statements` on both servers. */
   async countStatements(): Promise<void> {
     const load = `alter system set shared_preload_libraries = 'pg_stat_statements'`;
     await Promise.all([this.sql('write', load), this.sql('read', load)]);
@@ -167,7 +169,7 @@ export class System {
     return (await embeddedEndpoints(this.dataDir))[role];
   }
 
-  /** Runs one statement as superuser, in a session of its own. */
+  /** Runs one statement as superuser, in its own session. */
   async sql<Row extends QueryResultRow>(role: Role, text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return await withClient(
       { ...(await this.endpoint(role)), user: roles.superuser },
@@ -176,7 +178,7 @@ export class System {
     );
   }
 
-  /** Resolves when the standby has everything that is on the primary now. */
+  /** Resolves when the standby has replayed everything that is on the primary now. */
   async replicated(): Promise<void> {
     const [position] = await this.sql<{ lsn: string }>('write', 'select pg_current_wal_flush_lsn()::text as lsn');
     const asked = `select coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false) as done`;
@@ -190,7 +192,7 @@ export class System {
     );
   }
 
-  /** Ends it by force, whatever state it is in, and removes its files. */
+  /** Kills it in whatever state it is, and removes its files. */
   async destroy(): Promise<void> {
     if (this.#run !== undefined) await this.#end();
     await rm(this.#folder, { recursive: true, force: true });
@@ -219,11 +221,11 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It ended by itself meanwhile.
+    // It has ended by itself in the meantime.
   }
 }
 
-/** Gives `use` a server, and ends it whatever happens. `openFiles` is what the system lets each of its processes open. */
+/** Gives `use` a server, and always ends it. `openFiles` limits the open files of each process. */
 export async function withSystem<T>(
   use: (system: System) => Promise<T>,
   env: Readonly<Record<string, string>> = {},

@@ -11,7 +11,7 @@ import type { System } from './system.ts';
 const startMs = 60_000;
 const session = { applicationName: 'chaos', connectTimeoutMs: 5_000, statementTimeoutMs: 60_000 };
 
-/** One more standby for the databases of a system, and a server on them that reads from both standbys. */
+/** An additional standby for a system's databases, and a server that reads from both standbys. */
 export class TwoStandbys {
   readonly #second: TestStandby;
   readonly #server: Run;
@@ -21,7 +21,7 @@ export class TwoStandbys {
     this.#server = server;
   }
 
-  /** Resolves when it serves. Whoever calls this calls `destroy`, before the system's. */
+  /** Resolves when it serves. The caller must call `destroy`, before the system's. */
   static async add(system: System): Promise<TwoStandbys> {
     const [write, read] = await Promise.all([system.endpoint('write'), system.endpoint('read')]);
     const second = await TestStandby.create(write);

@@ -1,4 +1,4 @@
-/** deploy/prometheus, read and run by Prometheus' own promtool: each alert on made-up series. */
+/** deploy/prometheus, checked by Prometheus' own promtool: each alert with synthetic series. */
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ const request = 'method="GET",route="/api/v1/users"';
 const durations = 'messenger_http_request_duration_seconds';
 const succeeded = `${request},status="2xx"`;
 
-/** A server with its pair that does its work: by series, without the labels that a scrape adds. */
+/** A healthy server with its pair: by series, without the labels that a scrape adds. */
 const healthy: Series = {
   'up{}': always(1),
   [`messenger_http_requests_total{${request},status="2xx"}`]: rising(1_000),
@@ -63,10 +63,10 @@ const healthy: Series = {
   'messenger_machine_memory_bytes{kind="available"}': always(2 ** 32),
 };
 
-/** Its address is another one since its replacement. */
+/** It has a new address since its replacement. */
 const replaced: Series = { 'up{}': '1x80 stale', 'up{replacement="yes"}': '_x80 1x160' };
 
-/** What is otherwise when an alert has to call. */
+/** What differs when an alert must fire. */
 const sick: Readonly<Record<string, Series>> = {
   MessengerDown: { 'up{}': always(0) },
   MessengerInstanceLost: { 'up{}': '1x80 stale' },
@@ -114,7 +114,9 @@ function scraped(series: Series, instance: string): readonly object[] {
   }));
 }
 
-/** A test of promtool: how many alerts of this kind call after 40 minutes, and of which instance; beside another one that is well. */
+/**
+ * A test of promtool: how many alerts of this name fire after 40 minutes, and for which instance, beside a healthy one.
+ */
 function callsOf(name: string, series: Series, which: string, calls: 0 | 1): object {
   const expr = `count by (instance) (ALERTS{alertname=~"${which}",alertstate="firing"}) > bool 0`;
   const samples = calls === 0 ? [] : [{ labels: `{instance="${sickInstance}"}`, value: 1 }];

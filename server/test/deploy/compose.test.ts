@@ -1,4 +1,4 @@
-/** deploy/compose.yaml, without a Docker engine: what can be known by reading it. */
+/** deploy/compose.yaml, without a Docker engine: static checks. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ function serviceOf(name: string): Service {
   return service;
 }
 
-/** A folder with the secrets that make-secrets.sh makes; removed after `use`. */
+/** A folder with the secrets of make-secrets.sh; removed after `use`. */
 function withSecrets(use: (folder: string, make: () => void) => void): void {
   const folder = mkdtempSync(join(tmpdir(), 'messenger-secrets-'));
   try {

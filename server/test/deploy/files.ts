@@ -14,7 +14,7 @@ export function exists(path: string): boolean {
   return existsSync(join(root, path));
 }
 
-/** As much of a compose file as is looked at. */
+/** The checked part of a compose file. */
 export interface Service {
   readonly image?: string;
   readonly build?: string | { readonly dockerfile: string; readonly target: string };
@@ -42,6 +42,6 @@ export interface Compose {
 }
 
 export function readCompose(path: string): Compose {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- With another shape, the assertions fail.
   return parse(read(path), { merge: true }) as Compose;
 }

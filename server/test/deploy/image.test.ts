@@ -1,4 +1,4 @@
-/** deploy/Dockerfile, without a Docker engine: what can be known by reading it. */
+/** deploy/Dockerfile, without a Docker engine: static checks. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ const execute = promisify(execFile);
 interface Stage {
   readonly name: string;
   readonly from: string;
-  /** In order: the word, and the rest of the line. */
+  /** In order: the instruction, and the rest of the line. */
   readonly instructions: readonly (readonly [word: string, rest: string])[];
 }
 

@@ -1,4 +1,4 @@
-/** The alerts and the dashboard: they know the metrics that there are, and alerts say what to do. */
+/** Alerts and dashboard: they use existing metrics, and alerts have remedies. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -28,7 +28,7 @@ interface Dashboard {
   }[];
 }
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- With another shape, the assertions fail.
 const alerts = parse(read('deploy/prometheus/alerts.yml')) as { groups: { rules: Rule[] }[] };
 const rules = alerts.groups.flatMap((group) => group.rules);
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- As above: the assertions would fail.
@@ -38,14 +38,14 @@ const graphs = panels.filter(({ type }) => type === 'timeseries');
 const table: Readonly<Record<string, MetricDeclaration>> = metricTable;
 const ofPrometheus = new Set(['le', 'instance', 'job']);
 
-/** The metric that a name in a query stands for: a histogram has three. */
+/** The metric of a name in a query: a histogram has three names. */
 function declarationOf(name: string): MetricDeclaration | undefined {
   const series = /^(?<base>.+)_(?:bucket|sum|count)$/u.exec(name)?.groups?.['base'];
   const histogram = series === undefined ? undefined : table[series];
   return histogram?.kind === 'histogram' ? histogram : table[name];
 }
 
-/** What is wrong with the metrics and labels of a query. */
+/** Problems with the metrics and labels of a query. */
 function problemsOf(query: string): string[] {
   const names = [...query.matchAll(/\bmessenger_\w+/gu)].map(([name]) => name);
   const declared = names.map((name) => declarationOf(name));
@@ -178,7 +178,7 @@ test('no two graphs lie upon one another, and none leaves the page', () => {
 });
 
 test('Prometheus scrapes the port that the server listens on, with the token that it has', () => {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- With another shape, the assertions fail.
   const { scrape_configs: jobs } = parse(read('deploy/prometheus/prometheus.yml')) as {
     scrape_configs: {
       dns_sd_configs: { names: string[]; port: number }[];

@@ -1,6 +1,7 @@
 /**
- * A new primary as the image makes it, from deploy/compose.yaml, deploy/postgres and deploy/tuned.yaml, on a real PostgreSQL:
- * only the places of secrets, sockets and the port are those of this test, and who we are for the server while it is made.
+ * A new primary as the image makes it, from deploy/compose.yaml, deploy/postgres and deploy/tuned.yaml, on a real
+ * PostgreSQL. The test replaces only the paths of secrets and sockets, the port, and the system user during
+ * initialisation.
  */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -50,7 +51,7 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** What the image does with an empty volume: a cluster, a server that only its own machine reaches, the scripts, an end. */
+/** The image's steps for an empty volume: a cluster, a local server, the scripts, a stop. */
 async function initialise(): Promise<void> {
   const flags = ['--username=postgres', `--pwfile=${join(folder, 'postgres_password')}`, ...initdbArguments()];
   const initdb = spawn(binaries.initdb, ['-D', join(folder, 'data'), ...flags], {
@@ -71,7 +72,7 @@ async function initialise(): Promise<void> {
   await stop();
 }
 
-/** As in compose.yaml. In the container the scripts run as the system's `postgres`, which this test is not. */
+/** As in compose.yaml. In the container the scripts run as the system's `postgres`, unlike this test. */
 function initdbArguments(): string[] {
   const flags = String(environment['POSTGRES_INITDB_ARGS']).split(' ');
   assert.ok(flags.includes('--auth-local=peer'), flags.join(' '));

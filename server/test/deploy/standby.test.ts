@@ -1,4 +1,7 @@
-/** deploy/postgres/standby.sh, run for real; only pg_basebackup and the image's entry are stand-ins that say how they were called. */
+/**
+ * deploy/postgres/standby.sh, run for real; only pg_basebackup and the image's entry are replaced by scripts that
+ * record their arguments.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -11,7 +14,7 @@ import { root } from './files.ts';
 let folder = '';
 let data = '';
 
-/** Writes down its arguments, makes what the real one makes, and fails when it is told to. */
+/** Records its arguments, creates what the real one creates, and fails on demand. */
 const basebackup = `#!/bin/bash
 printf '%s\\n' "$@" > "$CALLS/pg_basebackup"
 for argument; do case $argument in --pgdata=*) to=\${argument#--pgdata=} ;; esac; done

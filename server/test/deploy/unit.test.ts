@@ -1,4 +1,4 @@
-/** deploy/messenger.service, read as systemd would. */
+/** deploy/messenger.service, parsed as by systemd. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -87,7 +87,7 @@ test('systemd itself understands every line, with the project in this folder', {
   const folder = mkdtempSync(join(tmpdir(), 'messenger-unit-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const unit = join(folder, 'messenger.service');
-  /** It loads what the unit is ordered after, too: only what it says of ours counts. */
+  /** It also loads units that ours depends on: only its messages about ours count. */
   const complaintsOf = (text: string): string[] => {
     writeFileSync(unit, text.replaceAll('/opt/messenger', root));
     const { stderr } = spawnSync(analyzer, ['verify', '--man=no', unit], { encoding: 'utf8' });
