@@ -2,6 +2,8 @@ import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 
 import { describeRefusals, refusalsOf } from './documented-refusals.ts';
+import { compressTexts, Representation, sendRepresentation } from './representation.ts';
+import { jsonType } from './security-headers.ts';
 import type { HttpServer } from './server.ts';
 import { shareSchemas } from './shared-schemas.ts';
 
@@ -30,17 +32,20 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
     hideUntagged: true,
     transform: ({ schema, url, route }) => ({ url, schema: withRefusals(schema, route) }),
   });
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    transformSpecification: shareSchemas,
-    transformSpecificationClone: false,
-    uiConfig: { layout: 'BaseLayout', validatorUrl: null, tryItOutEnabled: true },
-    theme: { title: `${info.title} API`, js: [{ filename: 'page.js', content: pageScript }] },
+  await app.register(async (pages) => {
+    compressTexts(pages);
+    await pages.register(swaggerUi, {
+      routePrefix: '/docs',
+      transformSpecification: shareSchemas,
+      transformSpecificationClone: false,
+      uiConfig: { layout: 'BaseLayout', validatorUrl: null, tryItOutEnabled: true },
+      theme: { title: `${info.title} API`, js: [{ filename: 'page.js', content: pageScript }] },
+    });
   });
-  let document: string | undefined;
-  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
-    document ??= JSON.stringify(shareSchemas(app.swagger()));
-    return await reply.type('application/json; charset=utf-8').send(document);
+  let document: Representation | undefined;
+  app.get('/openapi.json', { schema: { hide: true } }, async (request, reply) => {
+    document ??= new Representation(jsonType, JSON.stringify(shareSchemas(app.swagger())), 'file');
+    return await sendRepresentation(request, reply, document);
   });
 }
 

@@ -1,3 +1,4 @@
+import { Representation, sendRepresentation } from './representation.ts';
 import type { HttpServer } from './server.ts';
 
 export interface HomePage {
@@ -45,8 +46,6 @@ function render({ version, url, hasOps }: HomePage): string {
 
 /** `GET /` in a browser: what runs here, and where to go on. */
 export function homePage(app: HttpServer, page: HomePage): void {
-  const html = render(page);
-  app.get('/', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type('text/html; charset=utf-8').send(html),
-  );
+  const html = new Representation('text/html; charset=utf-8', render(page), 'file');
+  app.get('/', { schema: { hide: true } }, async (request, reply) => sendRepresentation(request, reply, html));
 }

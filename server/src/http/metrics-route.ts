@@ -2,6 +2,7 @@ import { AppError } from '../lib/app-error.ts';
 import type { Collect, Collection } from '../telemetry/collection.ts';
 import { formatFor, renderMetrics } from '../telemetry/render-metrics.ts';
 import { onlyOperator, type OperatorGuardOptions } from './operator-guard.ts';
+import { addVary } from './representation.ts';
 import type { HttpServer } from './server.ts';
 
 export interface MetricsRouteOptions {
@@ -14,10 +15,8 @@ export function metricsRoute(app: HttpServer, { collect, guard }: MetricsRouteOp
   app.get('/metrics', { schema: { hide: true }, onRequest: onlyOperator(guard) }, async (request, reply) => {
     const { metrics } = await orNotReady(collect());
     const format = formatFor(request.headers.accept);
-    return await reply
-      .type(format)
-      .header('vary', 'accept')
-      .send(await renderMetrics(metrics, format));
+    addVary(reply, 'accept');
+    return await reply.type(format).send(await renderMetrics(metrics, format));
   });
 }
 

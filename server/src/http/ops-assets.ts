@@ -1,12 +1,7 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 
-export interface OpsAsset {
-  readonly type: string;
-  readonly text: string;
-  readonly etag: string;
-}
+import { Representation } from './representation.ts';
 
 /** By their addresses below `/ops/`. The page loads nothing else, so that it works where there is no other network. */
 const files: Readonly<Record<string, string>> = {
@@ -27,14 +22,13 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** The files of the live page. Rejects when one is missing: then the server is not whole. */
-export async function loadOpsAssets(): Promise<ReadonlyMap<string, OpsAsset>> {
+export async function loadOpsAssets(): Promise<ReadonlyMap<string, Representation>> {
   return new Map(
     await Promise.all(Object.entries(files).map(async ([name, file]) => [name, await load(file)] as const)),
   );
 }
 
-async function load(file: string): Promise<OpsAsset> {
+async function load(file: string): Promise<Representation> {
   const text = await readFile(new URL(file, import.meta.url), 'utf8');
-  const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 20)}"`;
-  return { type: types[extname(file)] ?? 'text/plain; charset=utf-8', text, etag };
+  return new Representation(types[extname(file)] ?? 'text/plain; charset=utf-8', text, 'file');
 }

@@ -4,7 +4,8 @@ import { AppError } from '../lib/app-error.ts';
 import { LiveFeed, type LiveFeedOptions } from './live-feed.ts';
 import { exchangeOf } from './exchange.ts';
 import { mayOpen, onlyOperator, type OperatorGuardOptions } from './operator-guard.ts';
-import { loadOpsAssets, type OpsAsset } from './ops-assets.ts';
+import { loadOpsAssets } from './ops-assets.ts';
+import { addVary, sendRepresentation, type Representation } from './representation.ts';
 import type { HttpServer } from './server.ts';
 
 export interface OpsRoutesOptions extends LiveFeedOptions {
@@ -36,7 +37,7 @@ export async function opsRoutes(app: HttpServer, { guard, ...options }: OpsRoute
 /** A browser that has not sent the token yet is asked for it; it then sends it with each request to this server. */
 const challenge = 'Basic realm="Messenger: METRICS_TOKEN is the password", charset="UTF-8"';
 
-function pageRoutes(app: HttpServer, assets: ReadonlyMap<string, OpsAsset>, guard: OperatorGuardOptions): void {
+function pageRoutes(app: HttpServer, assets: ReadonlyMap<string, Representation>, guard: OperatorGuardOptions): void {
   app.get('/ops', hidden, async (request, reply) => {
     if (mayOpen(request, guard)) return await sendAsset(request, reply, assets.get('index.html'));
     if (guard.token === undefined) throw new AppError('not_found');
@@ -54,11 +55,11 @@ function pageRoutes(app: HttpServer, assets: ReadonlyMap<string, OpsAsset>, guar
 async function sendAsset(
   request: FastifyRequest,
   reply: FastifyReply,
-  asset: OpsAsset | undefined,
+  asset: Representation | undefined,
 ): Promise<FastifyReply> {
   if (asset === undefined) throw new AppError('not_found');
   // Looked at anew each time, so that nobody sees the page of the version before.
-  reply.header('cache-control', 'no-cache').header('etag', asset.etag).header('vary', 'authorization').type(asset.type);
-  if (request.headers['if-none-match'] === asset.etag) return await reply.code(304).send();
-  return await reply.send(asset.text);
+  reply.header('cache-control', 'no-cache');
+  addVary(reply, 'Authorization');
+  return await sendRepresentation(request, reply, asset);
 }

@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 import { readIdempotencyKey, repeatHeader } from '../http/idempotency-key.ts';
 import { isUnchanged, readTags, refuseConditions } from '../http/preconditions.ts';
+import { Representation, sendRepresentation } from '../http/representation.ts';
 import { jsonType } from '../http/security-headers.ts';
 import type { HttpServer } from '../http/server.ts';
 import { createUser, deleteUser, listUsers, readUser, replaceUser, updateUser } from './user-schemas.ts';
@@ -13,21 +14,17 @@ import type { Users } from './users.ts';
 
 const prefix = '/api/v1/users';
 
-const serialised = new WeakMap<object, Buffer>();
+const represented = new WeakMap<object, Representation>();
 
-/** A list that several clients get at once is the same array, and becomes JSON, and bytes, once. */
-function serialiseOnce(value: object, serialise: () => string | ArrayBuffer | Buffer): Buffer {
-  let bytes = serialised.get(value);
-  if (bytes === undefined) {
+/** Concurrent clients of one list get the same array: it becomes JSON, and is compressed, once. */
+function representOnce(rows: object, serialise: () => string | ArrayBuffer | Buffer): Representation {
+  let body = represented.get(rows);
+  if (body === undefined) {
     const json = serialise();
-    serialised.set(value, (bytes = typeof json === 'string' ? Buffer.from(json) : Buffer.from(new Uint8Array(json))));
+    const text = json instanceof ArrayBuffer ? Buffer.from(json) : json;
+    represented.set(rows, (body = new Representation(jsonType, text, 'list')));
   }
-  return bytes;
-}
-
-/** JSON that fits the schema of the answer. `never`, because the answer is sent and the handler returns none. */
-async function sendBytes(reply: FastifyReply, bytes: Buffer): Promise<never> {
-  return await reply.type(jsonType).send(bytes);
+  return body;
 }
 
 /** The users API of the guide, and what it lacks: PATCH, pages by key, and errors that say what is wrong. */
@@ -47,9 +44,9 @@ export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): vo
   app.get(prefix, listUsers, async (request, reply) => {
     const { limit = pageLimitDefault } = request.query;
     const { users: rows, next } = await users.list(request.query, request.caller);
-    const json = serialiseOnce(rows, () => reply.serialize(rows));
+    const body = representOnce(rows, () => reply.serialize(rows));
     if (next !== undefined) reply.header('link', `<${prefix}?limit=${limit}&after=${next}>; rel="next"`);
-    return await sendBytes(reply, json);
+    return await sendRepresentation(request, reply, body);
   });
 
   app.get(`${prefix}/:id`, readUser, async (request, reply) => {

@@ -20,7 +20,9 @@ const Created = withHeaders(User, {
   Location: 'The address of the new user',
   'Idempotent-Replayed': '`true` when the answer repeats that to an earlier request with the same `Idempotency-Key`',
 });
+const pageTag = 'The state of the page, for `If-None-Match`';
 const Page = withHeaders(Type.Array(User, { title: 'UserPage', description: 'Users, newest first' }), {
+  ETag: pageTag,
   Link: 'On a full page, the address of the next one: `<…>; rel="next"`',
 });
 const Deleted = withHeaders(Type.Null({ description: 'The user is gone' }));
@@ -32,7 +34,7 @@ function unchanged(tag: string) {
 
 const ifMatch = Type.Optional(
   Type.String({
-    description: 'Entity tags: refused with `precondition_failed` unless the user has one of these versions',
+    description: 'Entity tags: refused with `precondition_failed` unless one of them is current',
   }),
 );
 const ifNoneMatch = Type.Optional(
@@ -74,14 +76,15 @@ export const createUser = {
 };
 
 export const listUsers = {
+  config: { refusals: ['precondition_failed'] as const },
   schema: {
     ...shared,
-    headers: TokenHeaders,
+    headers: ReadingHeaders,
     operationId: 'list_users',
     summary: 'List users, newest first',
     description: 'Follow the `Link` header for further pages: each costs the same, however deep.',
     querystring: UserPageQuery,
-    response: { 200: Page },
+    response: { 200: Page, 304: unchanged(pageTag) },
   },
 };
 
