@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 import { explainClosedCheckout } from './closed-checkout.ts';
 
-test('a checkout that only its owner can read is told with the command that opens it, and no more than it', (t) => {
+test('a checkout that only its owner can read is reported with the command that opens it', (t) => {
   const above = realpathSync(mkdtempSync(join(tmpdir(), 'messenger-closed-')));
   t.after(() => rmSync(above, { recursive: true }));
   const checkout = join(above, 'checkout');

@@ -18,11 +18,11 @@ function missingCommands(page: string): string[] {
   return [...runs.filter((name) => !(name in scripts)), ...files.filter((path) => !existsSync(join(root, path)))];
 }
 
-test('generated files are up to date; `npm run docs` writes them anew', async () => {
+test('generated files are up to date; `npm run docs` writes them', async () => {
   for (const [path, content] of Object.entries(await renderGeneratedFiles())) assert.equal(read(path), content, path);
 });
 
-test('every command that a page tells to run is there', () => {
+test('every command on a page exists', () => {
   for (const page of ['docs/performance.md', 'docs/operations.md', 'README.md', 'CONTRIBUTING.md'])
     assert.deepEqual(missingCommands(read(page)), [], page);
   assert.deepEqual(
@@ -54,7 +54,7 @@ function deadTargets(targets: readonly string[], folder: string, itself: string)
   });
 }
 
-test('every link between pages leads to a file and a heading', () => {
+test('every link between pages has its file and heading', () => {
   const pages = globSync(['*.md', 'docs/**/*.md', 'deploy/*.md', 'loadtest/*.md'], { cwd: root });
   assert.ok(pages.length > 10);
   for (const page of pages) {
@@ -66,7 +66,7 @@ test('every link between pages leads to a file and a heading', () => {
   assert.deepEqual(deadTargets(['no-such.md', 'README.md#no-such', '#no-such'], '.', 'README.md').length, 3);
 });
 
-test('every heading of a page that a message of the server or a file of deploy/ names is there', () => {
+test('every heading that a server message or a deploy file links to exists', () => {
   const files = globSync(['server/src/**/*.ts', 'deploy/**/*.{yml,yaml,ini,service}'], { cwd: root });
   const named = files.flatMap((file) => [...read(file).matchAll(/\bdocs\/\w+\.md#[\w-]+/gu)].map(([target]) => target));
   assert.ok(named.length > 20);

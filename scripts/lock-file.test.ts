@@ -15,11 +15,11 @@ test('the lock file names no registry', () => {
   );
 });
 
-test('the lock file holds the packages of all platforms; `npm run lock` completes it', () => {
+test('the lock file contains the packages of all platforms; `npm run lock` completes it', () => {
   assert.deepEqual(findMissingPlatforms(lock), {});
 });
 
-test('what a server runs is in the lock file with its hash, Node itself included', () => {
+test('everything that a server runs is in the lock file with its hash, including Node', () => {
   const installed = Object.entries(lock.packages).filter(
     ([path, { dev }]) => /node_modules/u.test(path) && dev !== true,
   );
@@ -31,6 +31,6 @@ test('what a server runs is in the lock file with its hash, Node itself included
   assert.ok(installed.some(([path]) => path === `node_modules/${nodePackage}`));
 });
 
-test('no package runs a script when it is installed', () => {
+test('no package runs a script during installation', () => {
   assert.match(readFileSync(new URL('../.npmrc', import.meta.url), 'utf8'), /^ignore-scripts=true$/mu);
 });

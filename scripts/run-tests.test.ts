@@ -99,7 +99,7 @@ describe('npm test', () => {
     assert.match(run.output, /skipped: server\/test\/b\.e2e\.ts › later: needs root/u);
   });
 
-  test('shows why each file failed, lists the failures, and runs the other files', async () => {
+  test('reports why each file failed, lists the failures, and runs the other files', async () => {
     const files: Record<string, string> = { 'server/z.test.ts': passing };
     for (const [name, [source]] of Object.entries(failing)) files[`server/${name}.test.ts`] = source;
     const run = await runTests(files);
@@ -112,7 +112,7 @@ describe('npm test', () => {
     assert.match(run.lastLine, /^\d passed, \d failed$/u);
   });
 
-  test('given a pattern, runs only the files that match, and fails when there is none', async () => {
+  test('runs only files that match a pattern, and fails without any', async () => {
     const tests = { 'server/a.test.ts': passing, 'server/b.test.ts': passing, 'server/test/b.e2e.ts': passing };
     const runs = [
       [['server/b'], '1 passed, 0 failed'],
@@ -127,7 +127,7 @@ describe('npm test', () => {
   });
 
   const rootOnly = process.geteuid?.() === 0 ? false : 'only root runs tests as another user';
-  test('ends at once, as root, when the user of the tests cannot read the checkout', { skip: rootOnly }, async () => {
+  test('as root, fails at once when the test user cannot read the checkout', { skip: rootOnly }, async () => {
     chmodSync(root, 0o700);
     const run = await runTests({ 'server/a.pg.test.ts': passing }).finally(() => chmodSync(root, 0o755));
     assert.deepEqual([run.code, run.output], [1, '']);
@@ -198,9 +198,9 @@ async function killRun(signal: NodeJS.Signals): Promise<void> {
   await waitFor('the files of the run to go', () => !existsSync(folder), 20_000);
 }
 
-test('a run that is ended by SIGTERM leaves neither processes nor files', async () => killRun('SIGTERM'));
+test('a run ended by SIGTERM leaves no processes and no files', async () => killRun('SIGTERM'));
 
-test('a run that is killed leaves neither processes nor files', async () => killRun('SIGKILL'));
+test('a killed run leaves no processes and no files', async () => killRun('SIGKILL'));
 
 describe('a test file', { concurrency: true }, () => {
   const cases: readonly (readonly [name: string, source: string, result: RegExp])[] = [

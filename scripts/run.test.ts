@@ -90,7 +90,7 @@ function npmCalls(): string[] {
 }
 
 describe('npm start', () => {
-  test('installs what is missing, once, and says why; then it is silent', async () => {
+  test('installs missing packages once, with the reason, and is silent afterwards', async () => {
     const first = await start();
     assert.equal(first.out, 'main got start --port 1\n');
     assert.match(first.err, /^Installing the packages, because node_modules is missing or was not finished …\n$/u);
@@ -99,14 +99,14 @@ describe('npm start', () => {
     assert.equal(npmCalls().length, 1);
   });
 
-  test('installs again when the lock file asks for another version', async () => {
+  test('installs again when the lock file has another version', async () => {
     writeLock({ 'node_modules/fastify': { version: '4.0.0' } }, 'node_modules/.');
     const { err } = await start();
     assert.match(err, /because node_modules\/fastify is 4\.0\.0, and package-lock\.json asks for 5\.0\.0/u);
     assert.equal(npmCalls().length, 1);
   });
 
-  test('leaves a folder without development packages as it is, also when it installs a new version', async () => {
+  test('keeps a folder without development packages that way, also after a new version', async () => {
     const fastify = { version: '5.0.0' };
     writeLock({ 'node_modules/fastify': fastify, 'node_modules/knip': { version: '6.0.0', dev: true } });
     writeLock({ 'node_modules/fastify': fastify }, 'node_modules/.');
@@ -144,7 +144,7 @@ describe('npm start', () => {
   });
 });
 
-describe('a launcher without a Node 26 that runs', () => {
+describe('a launcher without a working Node 26', () => {
   test('installs when this platform’s Node is missing, although it is optional', async () => {
     writeLock({ [`node_modules/${nodePackage}`]: { version: '26.0.0', optional: true } });
     writeLock({}, 'node_modules/.');
@@ -153,14 +153,14 @@ describe('a launcher without a Node 26 that runs', () => {
     assert.equal(npmCalls().length, 1);
   });
 
-  test('says that the package has no executable', async () => {
+  test('reports a package without an executable', async () => {
     write(`node_modules/${nodePackage}/package.json`, '{ "version": "26.0.0" }');
     const { code, err } = await finish(launch(['server/bin/messenger.mjs']));
     assert.equal(code, 1);
     assert.match(err, /does not run on this machine[^]*ENOENT[^]*npm ci/u);
   });
 
-  test('says that the binary is not for this machine', async () => {
+  test('reports a binary for another machine', async () => {
     installNode('echo not a program >&2; exit 2');
     const { code, err } = await finish(launch(['server/bin/messenger.mjs']));
     assert.equal(code, 1);
@@ -181,20 +181,20 @@ describe('messenger, launched by another Node', () => {
     return child;
   }
 
-  test('gets the arguments, and gives its exit code', async () => {
+  test('gets the arguments and returns its exit code', async () => {
     installNode(otherNode);
     write('server/src/main.ts', `${main} process.exitCode = 78;`);
     const run = await finish(launch(['server/bin/messenger.mjs', 'migrate', 'status']));
     assert.deepEqual(run, { code: 78, out: 'main got migrate status\n', err: '' });
   });
 
-  test('is asked to stop by a signal to the launcher, which waits for it', async () => {
+  test('gets the launcher’s signal, and the launcher waits for it', async () => {
     const child = await launchReady(announces);
     child.kill('SIGTERM');
     assert.deepEqual(await finish(child), { code: 7, out: 'asked to stop\n', err: '' });
   });
 
-  test('that dies of a signal takes the launcher along', async () => {
+  test('killed by a signal ends the launcher with the same signal', async () => {
     const child = await launchReady(`setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50);`);
     await finish(child);
     assert.equal(child.signalCode, 'SIGKILL');

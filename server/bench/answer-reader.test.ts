@@ -5,7 +5,7 @@ import { AnswerReader } from './answer-reader.ts';
 
 const answer = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello');
 
-test('an answer is over at its last byte, wherever the network cuts it', () => {
+test('an answer ends at its last byte, however the network splits it', () => {
   for (let cut = 1; cut < answer.length; cut += 1) {
     const reader = new AnswerReader();
     assert.equal(reader.push(answer.subarray(0, cut)), undefined);
@@ -14,14 +14,14 @@ test('an answer is over at its last byte, wherever the network cuts it', () => {
   }
 });
 
-test('an answer without a body is over after its head', () => {
+test('an answer without a body ends after its head', () => {
   assert.equal(new AnswerReader().push(Buffer.from('HTTP/1.1 204 No Content\r\n\r\n')), 204);
 });
 
-test('an answer whose end cannot be known is an error', () => {
+test('an answer without a known end is an error', () => {
   assert.throws(() => new AnswerReader().push(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), /without a length/u);
 });
 
-test('bytes behind an answer are an error: nothing was asked', () => {
+test('bytes after an answer are an error', () => {
   assert.throws(() => new AnswerReader().push(Buffer.concat([answer, answer])), /after the end/u);
 });

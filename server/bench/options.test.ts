@@ -5,14 +5,14 @@ import { CommanderError } from 'commander';
 
 import { readOptions } from './options.ts';
 
-test('five rounds of five seconds are measured, less when only a look is wanted', () => {
+test('five rounds of five seconds are the default, and fewer are possible', () => {
   assert.partialDeepStrictEqual(readOptions([]), { seconds: 5, rounds: 5 });
   assert.partialDeepStrictEqual(readOptions(['--quick']), { seconds: 2, rounds: 3 });
   assert.partialDeepStrictEqual(readOptions(['--quick', '--rounds', '9']), { seconds: 2, rounds: 9 });
   assert.equal(readOptions(['--only', 'pgbench']).only, 'pgbench');
 });
 
-test('the cost of few cells can be asked for', () => {
+test('the cost can be limited to some cells', () => {
   const args = ['--only', 'cost', '--calls', 'get,post', '--connections', '1,64', '--rates', '', '--no-pairs'];
   const expected = { only: 'cost', calls: ['get', 'post'], connections: [1, 64], rates: [], pairs: false };
   assert.partialDeepStrictEqual(readOptions(args), expected);

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 
 import { median, medianRatio, quantile } from './statistics.ts';
 
-test('the median is the middle, or the mean of the two middle ones, whatever the order', () => {
+test('the median is independent of the order', () => {
   assert.equal(median([9, 1, 5]), 5);
   assert.equal(median([10, 1, 3, 2]), 2.5);
   assert.throws(() => median([]), /nothing/u);
 });
 
-test('a quantile is a value that was measured, which that share of them does not exceed', () => {
+test('a quantile is a measured value that the share does not exceed', () => {
   const values = Array.from({ length: 200 }, (_, n) => 200 - n);
   assert.equal(quantile(values, 0.99), 198);
   assert.equal(quantile(values, 1), 200);
@@ -17,7 +17,7 @@ test('a quantile is a value that was measured, which that share of them does not
   assert.throws(() => quantile([], 0.5), /nothing/u);
 });
 
-test('a ratio compares what was measured in the same round', () => {
+test('a ratio compares values of the same round', () => {
   // The machine was five times as slow in the second round; the medians alone would give 10 ÷ 5.
   assert.equal(medianRatio([20, 4, 10], [5, 1, 10]), 4);
   assert.throws(() => medianRatio([1, 2], [1]), /2 rounds on one side, 1 on the other/u);

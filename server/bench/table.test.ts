@@ -23,19 +23,19 @@ const samples = new Map([
   ['get unbatched', rounds([100, 10, 200])],
 ]);
 
-test('a line is reached or missed by the median of its rounds', () => {
+test('the median of its rounds decides whether a line meets its target', () => {
   assert.partialDeepStrictEqual(judge(line, samples), { ratio: 2, verdict: 'reached' });
   assert.equal(judge({ ...line, target: { atLeast: 2.01 } }, samples).verdict, 'missed');
   assert.equal(judge({ ...line, target: { atMost: 1.99 } }, samples).verdict, 'missed');
   assert.equal(judge({ ...line, target: { atMost: 2 } }, samples).verdict, 'reached');
 });
 
-test('one failed request makes a line void, whatever its ratio', () => {
+test('one failed request invalidates a line', () => {
   const failed = new Map(samples).set('get unbatched', [...rounds([100, 10]), ...rounds([200], 1)]);
   assert.deepEqual(judge(line, failed), { line, ratio: undefined, verdict: 'void: requests failed' });
 });
 
-test('a line without pgbench is skipped, and says so', () => {
+test('a line without pgbench is marked as skipped', () => {
   const result = judge({ ...line, right: { call: 'get', on: 'pgbench' } }, samples);
   assert.equal(result.verdict, 'skipped: pgbench is not installed');
   assert.match(renderResults([result], samples), /\| ≥ 2 \|  \| 200\/s \|  \| skipped/u);
@@ -46,7 +46,7 @@ test('the tables show ratios and medians with their units', () => {
   assert.match(renderSamples(samples), /\| get unbatched \| 100 \| 1\.3 \| 2 \| 3 \| 4 \| 0 \|/u);
 });
 
-test('a page keeps what is around its markers, and gets markers when it has none', () => {
+test('a page keeps its text around the markers, and gets missing markers', () => {
   const once = putIntoPage('# Performance\n', 'old');
   assert.equal(once, '# Performance\n\n<!-- bench -->\n\nold\n\n<!-- /bench -->\n');
   assert.equal(putIntoPage(`${once}\nmore\n`, 'new'), `${once.replace('old', 'new')}\nmore\n`);

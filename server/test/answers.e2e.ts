@@ -37,7 +37,7 @@ async function assertAnswers(cause: Cause): Promise<void> {
 }
 
 for (const cause of causes)
-  test(`every request is answered in time, and all works again by itself, when ${cause.name}`, async () =>
+  test(`every request is answered in time, and everything recovers by itself, when ${cause.name}`, async () =>
     assertAnswers(cause));
 
 /** Sequential requests on one connection, while the primary is frozen. */
@@ -50,7 +50,7 @@ async function askUntil(isOver: () => boolean, request: HttpRequest): Promise<Ou
   return outcomes;
 }
 
-test('while the primary is frozen, writes and reads that need it are refused in time, also those that wait for one another', async () => {
+test('while the primary is frozen, writes and reads that need it fail in time, also those in queues', async () => {
   assert(system);
   const { random } = runInTest().run;
   const client = system.client(1, random);

@@ -60,7 +60,7 @@ before(async () => {
   server = await servers.start(dataDir, { env: { MESSENGER_ARCHIVE_DIR: archive }, args: ['--workers', '1'] });
 });
 
-test('a backup under writes is complete, and the commands say what they cannot do', async () => {
+test('a backup during writes is complete, and the commands report what they cannot do', async () => {
   let written = 0;
   const over = new AbortController();
   const writing = (async () => {
@@ -82,7 +82,7 @@ test('a backup under writes is complete, and the commands say what they cannot d
   assert.match(noServer, /No server runs/u);
 });
 
-test('a server of the operator is backed up through its address, as a role of its own, and restored to a data directory', async () => {
+test("an operator's server is backed up with a separate role, and restored to a data directory", async () => {
   const { write, read } = await embeddedEndpoints(dataDir);
   const env = {
     DB_WRITE_HOST: write.host,
@@ -110,7 +110,7 @@ test('a server of the operator is backed up through its address, as a role of it
   assert.deepEqual([files.includes('recovery.signal'), files.includes('standby.signal')], [true, false]);
 });
 
-test('after the loss of everything, the databases are restored to a time before it, on a timeline of their own', async () => {
+test('after a total loss, the databases are restored to an earlier time, on a new timeline', async () => {
   await create(server, 'Ada');
   timeOfAda = await ask(dataDir, 'write', `select to_json(clock_timestamp()) #>> '{}' as answer`);
   await ask(dataDir, 'write', 'delete from users');
@@ -142,7 +142,7 @@ test('after the loss of everything, the databases are restored to a time before 
   assert.ok((await readdir(archive)).includes('00000002.history'));
 });
 
-test('a backup alone is restored, on a timeline that the archive does not have yet', async () => {
+test('a backup is restored to its end, on a timeline that the archive does not have yet', async () => {
   const to = join(folder, 'alone');
   assert.equal(await messenger(['restore', backup, '--data-dir', to]), '');
   assert.match(await readFile(join(to, 'primary', 'PG_VERSION'), 'utf8'), /^18/u);

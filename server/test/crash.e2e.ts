@@ -35,7 +35,7 @@ async function start(): Promise<{ server: Run; dataDir: string }> {
   return { server: await servers.start(dataDir), dataDir };
 }
 
-test('a worker that is killed is replaced, and the others serve all the while', async () => {
+test('a killed worker is replaced while the others serve', async () => {
   const { server } = await start();
   const [victim, other] = workersOf(server.pid);
   assert(victim !== undefined && other !== undefined);
@@ -74,7 +74,7 @@ test('a worker that crashes seven times does not end the server; exit code 70 wh
   assert.deepEqual(processesOf(dataDir), []);
 });
 
-test('when the supervisor is killed, its workers and its databases end by themselves', async () => {
+test('workers and databases of a killed supervisor end by themselves', async () => {
   const { server, dataDir } = await start();
   const workers = workersOf(server.pid);
   assert.equal(workers.length, 2);
@@ -83,7 +83,7 @@ test('when the supervisor is killed, its workers and its databases end by themse
   await waitFor('the databases to end', () => processesOf(dataDir).length === 0, 20_000);
 });
 
-test('after kill -9 of everything the next start recovers by itself, with all that was acknowledged', async () => {
+test('after kill -9 of everything the next start recovers all acknowledged writes', async () => {
   const { server, dataDir } = await start();
   for (const name of ['one', 'two', 'three']) assert.equal(await post(server, name), 201);
   const everything = [server.pid, ...workersOf(server.pid), ...processesOf(dataDir).map(({ pid }) => pid)];
@@ -113,7 +113,7 @@ test('databases that outlived their killed supervisor are stopped by the next st
 });
 
 for (const role of ['primary', 'standby'] as const) {
-  test(`a ${role} that is killed while serving is started again, and everything works as before`, async () => {
+  test(`a ${role} killed while serving is restarted, and everything works as before`, async () => {
     const { server, dataDir } = await start();
     assert.equal(await post(server, 'before'), 201);
     const victim = postmaster(dataDir, role);
@@ -127,7 +127,7 @@ for (const role of ['primary', 'standby'] as const) {
   });
 }
 
-test('a second signal stops at once, and nothing that was acknowledged is lost', async () => {
+test('a second signal stops at once, without loss of acknowledged writes', async () => {
   const { server, dataDir } = await start();
   assert.equal(await post(server, 'Ada'), 201);
   const workers = workersOf(server.pid);

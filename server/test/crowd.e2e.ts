@@ -8,7 +8,7 @@ import { withSystem } from './chaos/system.ts';
 const onlyLinux = process.platform === 'linux' ? false : 'other systems have one address of the loopback';
 
 test(
-  'silent connections beyond the limit of open files end no process, and who asks is served',
+  'silent connections beyond the limit of open files end no process, and other clients are served',
   { skip: onlyLinux },
   async () => {
     const { run, seed } = runInTest();

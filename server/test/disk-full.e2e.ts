@@ -85,7 +85,7 @@ async function metricsOf(server: Run): Promise<string> {
 }
 
 test(
-  'while the disk is full reads go on, writes are refused, and all is whole once there is room',
+  'while the disk is full reads continue and writes are refused; all recovers once there is room',
   {
     skip: cannotMount,
   },

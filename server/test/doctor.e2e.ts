@@ -22,7 +22,7 @@ test('on a default set-up every line of doctor is ok, and the exit code is 0', a
   assert.ok(findings.some(({ check, where, found }) => check === 'replication' && where === 'standby' && found !== ''));
 });
 
-test('doctor tells how many files the running server may open, and not the shell that it is asked from', async () => {
+test('doctor reports the limit of open files of the running server, not of the shell', async () => {
   const dataDir = await servers.data();
   await servers.start(dataDir);
   const command = `ulimit -n 512 && exec "${process.execPath}" "${main}" doctor --json --data-dir "${dataDir}"`;
@@ -33,7 +33,7 @@ test('doctor tells how many files the running server may open, and not the shell
   assert.doesNotMatch(found, /allows 512 /u);
 });
 
-test('doctor without a running server says what to do, with exit code 1', async () => {
+test('doctor without a running server reports the remedy, with exit code 1', async () => {
   const dataDir = join(await servers.folder(), 'data');
   const doctor = await run({ args: ['doctor', '--data-dir', dataDir] });
   assert.equal(await doctor.ended(), 1);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { proveDurability } from './chaos/durability.ts';
 import { runInTest } from './chaos/part.ts';
 
-test('what was acknowledged under load is there once and whole after kill -9 of the primary, and of everything', async () => {
+test('acknowledged writes exist once and complete after kill -9 of the primary, and of everything', async () => {
   const { run, seed } = runInTest();
   const { violations } = await proveDurability({ victims: ['primary', 'everything'], clients: 48 }, run);
   assert.deepEqual(violations, [], `seed ${seed}`);

@@ -75,7 +75,7 @@ async function createUser({ url }: Run): Promise<number> {
   return answer.status;
 }
 
-test("an operator's primary and standby are served from; servers that start together migrate once", async () => {
+test("a server uses an operator's primary and standby; servers that start together migrate once", async () => {
   const database = await createDatabase();
   const [first, second] = await Promise.all([serve(external(database)), serve(external(database))]);
   assert.equal(await createUser(first), 201);
@@ -90,7 +90,7 @@ test("an operator's primary and standby are served from; servers that start toge
   }
 });
 
-test('a worker whose supervisor is killed answers what it has taken, and ends', async () => {
+test('a worker whose supervisor was killed answers accepted requests, and ends', async () => {
   const database = await createDatabase();
   const server = await serve({ ...external(database), DRAIN_DELAY_MS: '3000' }, ['--workers', '1']);
   assert.equal(await createUser(server), 201);
@@ -122,21 +122,21 @@ test('a worker whose supervisor is killed answers what it has taken, and ends', 
   await waitFor('the worker to end', () => !isAlive(worker));
 });
 
-test('a primary alone is read from, too', async () => {
+test('a primary without a standby serves reads, too', async () => {
   const server = await serve(role('WRITE', 5432, 'messenger'));
   assert.equal(await createUser(server), 201);
   const users: unknown = await (await fetch(`${server.url}/api/v1/users?limit=1`)).json();
   assert(Array.isArray(users) && users.length === 1, 'a read right after the write sees it');
 });
 
-test('a standby alone to write to is refused', async () => {
+test('a standby as the only write server is refused', async () => {
   assert.match(
     await refused(role('WRITE', 5433, 'messenger')),
     /:5433 is a standby, which takes no writes; DB_WRITE_HOST must name the primary/u,
   );
 });
 
-test('servers that are named the wrong way round, as after a failover, are used by their roles', async () => {
+test('swapped server names, as after a failover, are corrected by roles', async () => {
   const server = await serve({ ...external(), DB_WRITE_PORT: '5433', DB_READ_PORT: '5432' });
   assert.match(server.stderr, /"primary":"[^"]*:5432".*the primary is not the first of the write hosts/u);
   assert.equal(await createUser(server), 201);
@@ -149,7 +149,7 @@ test('a read server of another cluster is refused', async () => {
   assert.match(await refused({ ...external(), DB_READ_HOST: elsewhere }), /is not a standby of the write server/u);
 });
 
-test('a database that does not exist, and a user who does not, are refused at once', async () => {
+test('an unknown database and an unknown user are refused at once', async () => {
   assert.match(await refused(external('nowhere')), /The database refuses: database "nowhere" does not exist/u);
   assert.match(
     await refused({ ...external(), DB_WRITE_USER: 'nobody_at_all' }),
@@ -157,7 +157,7 @@ test('a database that does not exist, and a user who does not, are refused at on
   );
 });
 
-test('connections that somebody asked for and that do not fit are refused with the arithmetic; defaults shrink', async () => {
+test('explicit pool sizes that do not fit are refused with the calculation; defaults shrink', async () => {
   const asked = { ...external(), DB_WRITE_MAX_OPEN_CONNS: '100' };
   const told = await refused(asked, ['--workers', '8']);
   assert.match(told, /max_connections = 500, less 3 .*less a reserve of 100: 397 remain for 8 workers/u);
@@ -167,7 +167,7 @@ test('connections that somebody asked for and that do not fit are refused with t
   assert.match(server.stdout, /writes .* up to 24 connections a worker/u);
 });
 
-test('databases that are not there yet are waited for, and each attempt says what for', async () => {
+test('a start waits for databases that are not up yet, and logs each attempt', async () => {
   const late = await servers.data();
   const { write } = await embeddedEndpoints(late);
   const env = { ...external(), DB_WRITE_HOST: write.host, DB_READ_HOST: write.host };
@@ -182,7 +182,7 @@ test('databases that are not there yet are waited for, and each attempt says wha
   assert.equal(await waiting.ended(), 0);
 });
 
-test('databases that never come are given up when the time to start is over, with the reason', async () => {
+test('a start without databases fails at its time-out, with the reason', async () => {
   const env = { DB_WRITE_HOST: '127.0.0.1', DB_WRITE_PORT: '1', START_TIMEOUT_MS: '1500' };
   assert.match(await refused(env), /^The databases did not answer: .*ECONNREFUSED.*\n$/mu);
 });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { proveFailover } from './chaos/failover.ts';
 import { runInTest } from './chaos/part.ts';
 
-test('a promotion is followed without a restart when the old primary is dead, and when it still takes writes', async () => {
+test('workers follow a promotion without a restart, also when the old primary still accepts writes', async () => {
   const { run, seed } = runInTest();
   const { figures, violations } = await proveFailover(['killed', 'alive'], run);
   assert.deepEqual(violations, [], `seed ${seed}: ${figures}`);

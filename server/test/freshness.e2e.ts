@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { proveFreshness } from './chaos/freshness.ts';
 import { runInTest } from './chaos/part.ts';
 
-test('whoever carries a token reads what it wrote, on any worker, while the replay of the standby comes and goes', async () => {
+test('a client with a token reads its own writes on any worker, while replay pauses and resumes', async () => {
   const { run, seed } = runInTest();
   const { violations } = await proveFreshness(
     { reads: 100_000, limit: { seconds: 10, leastReads: 6_000 }, clients: 64, countsShare: false, standbys: 1 },
@@ -13,7 +13,7 @@ test('whoever carries a token reads what it wrote, on any worker, while the repl
   assert.deepEqual(violations, [], `seed ${seed}`);
 });
 
-test('so it is with two standbys, each as far as it is: what one has counts for nothing on the other', async () => {
+test('the same holds with two standbys at different positions', async () => {
   const { run, seed } = runInTest();
   const { violations } = await proveFreshness(
     { reads: 20_000, limit: { seconds: 6, leastReads: 6_000 }, clients: 64, countsShare: false, standbys: 2 },

@@ -79,7 +79,7 @@ async function isWhole(server: Run): Promise<void> {
   await waitFor('the standby to have it', async () => (await listed(server)).includes(id), 30_000);
 }
 
-test('a primary whose data cannot start is tried again, and then gets all that a start gives it', async () => {
+test('a primary that cannot start is retried, and then prepared as at a start', async () => {
   const primary = join(dataDir, 'primary');
   const control = join(primary, 'global', 'pg_control');
   await rename(control, `${control}.away`);
@@ -95,7 +95,7 @@ test('a primary whose data cannot start is tried again, and then gets all that a
 });
 
 test(
-  'while the disk of the primary is full a start serves reads, and writes once there is room',
+  'while the disk of the primary is full a start serves reads, and serves writes once there is room',
   {
     skip: cannotMount,
   },
@@ -117,7 +117,7 @@ test(
   },
 );
 
-test('a full disk of both servers is told by the start', { skip: cannotMount }, async () => {
+test('the start reports a full disk of both servers', { skip: cannotMount }, async () => {
   assert.ok(disk !== undefined);
   const folder = join(disk.folder, 'both');
   await rm(join(disk.folder, 'primary'), { recursive: true, force: true });
@@ -130,7 +130,7 @@ test('a full disk of both servers is told by the start', { skip: cannotMount }, 
   await disk.free();
 });
 
-test("an operator's primary is written to only when it is as a start wants it", async () => {
+test("an operator's late primary gets writes only after the checks of a start", async () => {
   const operator = await servers.start(dataDir, { args: ['--workers', '1'] });
   const { write } = await embeddedEndpoints(dataDir);
   const place = join(await servers.folder(), 'primary');

@@ -25,7 +25,7 @@ async function stop(server: Run): Promise<number | string> {
   return await server.ended();
 }
 
-test('each worker writes a line for each request, and none says what somebody typed', async () => {
+test('each worker logs a line per request, without user input', async () => {
   const server = await servers.start(await servers.data());
   const answer = await fetch(`${server.url}/api/v1/users`, {
     method: 'POST',
@@ -47,7 +47,7 @@ test('each worker writes a line for each request, and none says what somebody ty
   assert.doesNotMatch(server.stderr + server.stdout, /hunter2/u);
 });
 
-test('a reader of the log that stands still, and then goes away, stops no worker and no shutdown', async () => {
+test('a log reader that blocks, then disappears, delays no worker and no shutdown', async () => {
   const env = { LOG_REQUESTS: '100000' };
   const server = await servers.start(await servers.data(), { env });
   const workers = workersOf(server.pid);

@@ -49,7 +49,7 @@ async function fetchFromAll(server: Run): Promise<void> {
   await (await create(server)).text();
 }
 
-test('one scrape of any worker tells what all of them have done, and totals survive a worker that is killed', async () => {
+test('one scrape of any worker covers all of them, and totals survive a killed worker', async () => {
   const { server } = await start();
   await fetchFromAll(server);
   const before = await scrape(server);
@@ -82,7 +82,7 @@ function assertNothingFell(before: Exposition, after: Exposition): void {
   }
 }
 
-test('a worker that is stopped holds no scrape up, is told of, and takes nothing from the totals', async () => {
+test('a frozen worker does not delay a scrape, is reported, and keeps its totals', async () => {
   const { server } = await start();
   await fetchFromAll(server);
   const before = await scrape(server);
@@ -99,7 +99,7 @@ test('a worker that is stopped holds no scrape up, is told of, and takes nothing
   }
 });
 
-test('a standby that is stopped is down and one that is late is behind, while the primary is told of', async () => {
+test('a stopped standby is reported as down, a late one as lagging, and the primary as up', async () => {
   const { server, dataDir } = await start();
   const read = { ...(await embeddedEndpoints(dataDir)).read, user: roles.superuser };
   const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
@@ -134,7 +134,7 @@ test('a standby that is stopped is down and one that is late is behind, while th
   }
 });
 
-test('without processes of their own the workers are told of just the same, and every metric is there', async () => {
+test('a server without worker processes has the same metrics', async () => {
   const env = { BACKUP_DIR: await servers.folder() };
   const { server } = await start({ args: ['--enable-prefork', 'false'], env });
   await fetchFromAll(server);
@@ -154,7 +154,7 @@ test('without processes of their own the workers are told of just the same, and 
   );
 });
 
-test('with a token or a port of their own, metrics are for nobody else', async () => {
+test('with a token or a separate port, other clients cannot read metrics', async () => {
   const { server } = await start({ env: { METRICS_TOKEN: 'a-secret-of-the-operator' } });
   assert.equal((await get(`${server.url}/metrics`)).status, 404);
   assert.equal((await get(`${server.url}/metrics`, { authorization: 'Bearer a-secret-of-the-operator' })).status, 200);

@@ -55,7 +55,7 @@ test('generated clients get a name for each call and each type', async () => {
   assert.doesNotMatch(JSON.stringify(paths), /"title":"(?:User|Problem)/u, 'no type is written out');
 });
 
-test('only readiness is refused with not_ready, and only writes with outcome_unknown', async () => {
+test('only readiness has not_ready, and only writes have outcome_unknown', async () => {
   const refusing = async (status: string, code: string): Promise<string> => {
     const all = await listOperations();
     const found = all.filter(
@@ -171,7 +171,7 @@ test('PATCH takes JSON and merge patches, and the others JSON', async () => {
     }
 });
 
-test('what was not changed is a 304 with the headers that the document names, and without a body', async () => {
+test('an unchanged user is a 304 with the documented headers and without a body', async () => {
   const { id } = (await app().http.inject({ method: 'POST', url: list, payload: names })).json<{ id: string }>();
   const headers = { 'if-none-match': '*' };
   const answer = await app().http.inject({ url: `${list}/${id}`, headers });

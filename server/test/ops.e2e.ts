@@ -110,7 +110,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await untilWell(page);
   });
 
-  test('shows databases, pools and workers, without loading anything from elsewhere', async () => {
+  test('shows databases, pools and workers, without requests to other hosts', async () => {
     assert.deepEqual(await page.locator('#servers tbody th').allInnerTexts(), ['Primary', 'Standby']);
     assert.match(await page.locator('#servers').innerText(), /streaming/u);
     assert.deepEqual(await page.locator('#pools tbody th').allInnerTexts(), ['Write', 'Read']);
@@ -162,7 +162,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await waitFor('it to be back', async () => !/^Standby does not answer/mu.test(await verdict(page)), 10_000);
   });
 
-  test('is used by keyboard: the first key skips to the figures, the arrows choose the span', async () => {
+  test('can be used by keyboard: the first key skips to the figures, the arrows choose the span', async () => {
     await page.locator('body').press('Tab');
     assert.equal(await page.evaluate('document.activeElement.textContent'), 'Skip to the figures');
     await page.keyboard.press('Enter');
@@ -172,7 +172,7 @@ describe('the live page', { skip: noBrowser }, () => {
     assert.equal(await page.locator('#span').inputValue(), '60');
   });
 
-  test('p holds the page still, whatever happens, until the next p', async () => {
+  test('p pauses the page until the next p', async () => {
     const shown = async (): Promise<string> => page.locator('main').innerText();
     const load = new AbortController();
     const asked = readUsers(server, load.signal);
@@ -190,7 +190,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await asked;
   });
 
-  test('says a finding aloud once, and not again for each of its numbers', async () => {
+  test('announces a problem to screen readers once, not for each of its numbers', async () => {
     const said = page.locator('[role=status]');
     const [victim] = workersOf(server.pid);
     assert(victim !== undefined);
@@ -204,14 +204,14 @@ describe('the live page', { skip: noBrowser }, () => {
     assert.equal(await said.textContent(), aloud);
   });
 
-  test('is opened by a link on another site', async () => {
+  test('opens from a link on another site', async () => {
     const other = await browser.open(otherSite(server));
     await followLink(other, server);
     await waitFor('its figures', async () => (await other.locator('#figures dd').count()) > 0);
     await other.close();
   });
 
-  test('tells of databases that crashed for a moment, also to a page that is opened afterwards, with the past', async () => {
+  test('reports databases that crashed for a moment, also on a page opened afterwards', async () => {
     const crashed = ['primary', 'standby'] as const;
     for (const role of crashed) process.kill(postmaster(dataDir, role) ?? 0, 'SIGKILL');
     await waitFor('both to be back', () => crashed.every((role) => postmaster(dataDir, role) !== undefined), 15_000);
@@ -226,7 +226,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await late.close();
   });
 
-  test('fits on a phone, and is dark where one likes it dark', async () => {
+  test('fits on a phone, and supports dark mode', async () => {
     const small = await browser.open(`${server.url}/ops`, { viewport: phone, colorScheme: 'dark' });
     await waitFor('its figures', async () => (await small.locator('#figures dd').count()) > 0);
     assert.ok(Number(await small.evaluate('document.documentElement.scrollWidth')) <= phone.width);
@@ -235,7 +235,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await small.close();
   });
 
-  test('says that the server is gone, also to who has paused it, and the server does not wait for the page', async () => {
+  test('reports that the server is gone, also when paused, and the server does not wait for the page', async () => {
     const errors = browser.errors.filter((error) => error !== cutStream);
     assert.deepEqual(errors, [], 'nothing was blocked, missing or wrong until now');
     await page.click('#pause');

@@ -18,7 +18,7 @@ const database = useDatabase();
 const open = usePools(database);
 const setting = statement<{ value: string }, [name: string]>('test.setting', 'select current_setting($1) as value');
 
-test('sessions have our settings, whatever the database has, although PgBouncer drops what a client asks for', async () => {
+test('sessions have our settings, although PgBouncer drops startup parameters', async () => {
   const { database: name } = database().direct.write;
   const others = [
     "timezone = 'Asia/Tokyo'",
@@ -37,14 +37,14 @@ for (const [role, deadline] of [
   ['write', '5s'],
   ['read', '3s'],
 ] as const) {
-  test(`the ${role} server keeps the deadlines itself, although PgBouncer forgets what a client asks for`, async () => {
+  test(`the ${role} server has the deadlines itself, although PgBouncer drops startup parameters`, async () => {
     const pool = open(role, { prepare: false });
     assert.deepEqual(await pool.query(setting, ['statement_timeout']), [{ value: deadline }]);
     assert.deepEqual(await pool.query(setting, ['idle_in_transaction_session_timeout']), [{ value: '30s' }]);
   });
 }
 
-test('a read whose caller has gone is cancelled on the server, through PgBouncer, and its neighbour is not', async () => {
+test('a read whose caller has left is cancelled through PgBouncer, and no other statement is', async () => {
   const pool = open('read', { prepare: false });
   const gone = new AbortController();
   const stays = pool.query(sleep, [0.5]);
@@ -55,7 +55,7 @@ test('a read whose caller has gone is cancelled on the server, through PgBouncer
   await waitFor('the read to end', async () => (await countRunning(database, 'select pg_sleep', 'read')) === 0, 2_000);
 });
 
-test('migrations refuse a pooler, where their lock cannot be held, and say what to do', async () => {
+test('migrations refuse a pooler, where their lock cannot be held, with the remedy', async () => {
   const log = createLog({ level: 'silent', name: 'test', pretty: false });
   const target = (endpoint: typeof pooled) => ({ endpoint, dir: migrationsDir, connectTimeoutMs: 5_000, log });
   const pooled = database().endpoints.write;

@@ -44,7 +44,7 @@ async function metricsPage(): Promise<string> {
   return await (await askForMetrics(token)).text();
 }
 
-test('a reload that is refused changes nothing', async () => {
+test('a refused reload changes nothing', async () => {
   const first = workers();
   await system.configure(withOptions('max_queue_ms: often'));
   const bad = await system.reload();
@@ -64,7 +64,7 @@ test('a reload that is refused changes nothing', async () => {
   assert.deepEqual(workers(), first);
 });
 
-test('a reload takes another role, other options and another token of METRICS_PORT', async () => {
+test('a reload applies another role, other options and another token of METRICS_PORT', async () => {
   const first = workers();
   await system.writePassword('second');
   token = 'the-second-token-of-the-operator';
@@ -85,7 +85,7 @@ test('a reload takes another role, other options and another token of METRICS_PO
   assert.match(await metricsPage(), /^messenger_postgres_up\{server="primary"[^}]*\} 1$/mu);
 });
 
-test('a server without worker processes refuses to reload, and serves on', async () => {
+test('a server without worker processes refuses to reload, and continues to serve', async () => {
   const other = await system.start({ ENABLE_PREFORK: 'false' });
   const { code, text } = await system.reload(1);
   assert.equal(code, 1);
@@ -95,7 +95,7 @@ test('a server without worker processes refuses to reload, and serves on', async
   assert.equal(await other.ended(), 0);
 });
 
-test('SIGHUP takes a new password of the same role; until then, workers share the connections that they have', async () => {
+test('SIGHUP applies a new password of the same role; until then, workers share their open connections', async () => {
   await system.alterPassword(secondRole, 'another');
   const { length } = load.answerTimesMs;
   await waitFor(
@@ -112,7 +112,7 @@ test('SIGHUP takes a new password of the same role; until then, workers share th
   assert.doesNotMatch(system.server.stderr, /"(?:first|second|another|wrong)"|token-of-the-operator/u);
 });
 
-test('a reload takes other hosts: several for writes, the primary for reads', async () => {
+test('a reload applies other hosts: several for writes, the primary for reads', async () => {
   const { primary, standby } = system;
   const steps = [
     { writes: [standby, primary], reads: [standby, primary], standbys: 1 },

@@ -115,7 +115,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.equal(groups?.groups?.['ids']?.trim(), '1');
   });
 
-  test('the data folder is private to that user, and the folder above it is as it was', async () => {
+  test('the data folder is private to that user, and its parent is unchanged', async () => {
     const { uid, mode } = await stat(dataDir);
     assert.deepEqual([uid, mode & 0o777], [daemon, 0o700]);
     const above = await stat(parent);
@@ -124,7 +124,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
       assert.equal((await stat(join(dataDir, name))).mode & 0o777, 0o600, name);
   });
 
-  test('another user gets neither into the folder, nor to the databases, nor to the secrets', async () => {
+  test('another user can access neither the folder, nor the databases, nor the secrets', async () => {
     assert.match(await as('games', `cat ${dataDir}/messenger.lock`), /Permission denied/u);
     assert.match(await as('games', `cat ${parent}/token`), /Permission denied/u);
     for (const pid of [server.pid, ...descendantsOf(server.pid)]) {
@@ -134,7 +134,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.match(await connectAs('games', join(dataDir, 'run'), roles.superuser), /EACCES/u);
   });
 
-  test('with the folders open to all, the databases refuse every other user, whatever role it asks for', async () => {
+  test('even with open folders, the databases refuse every other user, whatever role it requests', async () => {
     const { host } = (await embeddedEndpoints(dataDir)).write;
     const opened = [dataDir, host, join(host, '.s.PGSQL.5432')];
     try {
@@ -147,7 +147,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     }
   });
 
-  test('the role of the application is no superuser, owns its schema alone, and reaches no file and no program', async () => {
+  test("the application's role is no superuser, owns only its schema, and cannot access files or programs", async () => {
     const { write } = await embeddedEndpoints(dataDir);
     const [may] = await query(
       write,
@@ -174,13 +174,13 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.deepEqual(standby, [{ usename: roles.replication }]);
   });
 
-  test('a secret in a file of root is read before its rights are given up', async () => {
+  test('a secret in a file of root is read before root privileges are dropped', async () => {
     const headers = { authorization: 'Bearer a-secret-of-root' };
     assert.equal((await fetch(`${server.url}/metrics`, { headers })).status, 200);
     assert.equal((await fetch(`${server.url}/metrics`)).status, 404);
   });
 
-  test('commands of root look into the data folder as its owner', async () => {
+  test('commands run by root use the data folder as its owner', async () => {
     const report = await run({ args: ['doctor', '--json', '--data-dir', dataDir] });
     await report.ended();
     assert.match(report.stdout, /"check": "answers",\s+"where": "standby",\s+"status": "ok"/u);
@@ -189,7 +189,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.match(url.stdout, /^postgresql:\/\/messenger_app@/u);
   });
 
-  test('without MESSENGER_USER the owner of the data folder serves, and another user than that is refused', async () => {
+  test('without MESSENGER_USER the server runs as the owner of the data folder, and refuses another user', async () => {
     await stop(server);
     const refused = await servers.startRefused(dataDir, { env: { MESSENGER_USER: 'games' } });
     assert.match(refused.stderr, /data folder .* cannot be written by "games"|"games".*cannot enter/u);
@@ -199,7 +199,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     await stop(again);
   });
 
-  test('the data of an earlier version, with its superuser and its owners, is taken over without loss', async () => {
+  test('data of an earlier version, with its superuser and owners, is converted without loss', async () => {
     await makeLegacy(dataDir);
     const upgraded = await servers.start(dataDir, { env: asDaemon });
     const listed: unknown = await (await fetch(`${upgraded.url}/api/v1/users`)).json();
@@ -214,7 +214,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     await stop(upgraded);
   });
 
-  test('root follows no link that the former owner has put into the data, and gives away no file of its own', async () => {
+  test('root follows no link in the data folder, and gives away no file of its own', async () => {
     const victim = await mkdtemp(join(tmpdir(), 'messenger-victim-'));
     after(async () => rm(victim, { recursive: true }));
     await writeFile(join(victim, 'secret'), 'of root', { mode: 0o600 });
@@ -233,7 +233,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     for (const path of [victim, join(victim, 'secret')]) assert.equal((await stat(path)).uid, 0, path);
   });
 
-  test('in a folder of another user root does nothing: its owner serves, or the data folder has to be made first', async () => {
+  test('root does nothing in a folder of another user: the server runs as its owner, or the data folder must exist', async () => {
     const folder = await servers.folder();
     const games = await findUser('games');
     assert(games !== undefined);
@@ -246,7 +246,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     await stop(started);
   });
 
-  test('a folder of root that holds something else is left as it is', async () => {
+  test('a folder of root with other content stays unchanged', async () => {
     const folder = await servers.folder();
     await writeFile(join(folder, 'thesis.odt'), '');
     const refused = await servers.startRefused(folder, { env: asDaemon });
@@ -255,12 +255,12 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.deepEqual([uid, mode & 0o777], [0, 0o755]);
   });
 
-  test('a port below 1024 that the system keeps for root is refused with the ways out', async () => {
+  test('a port below 1024 that needs root is refused with the remedies', async () => {
     const refused = await servers.startRefused(dataDir, { env: asDaemon, args: ['--port', '80'] });
     assert.match(refused.stderr, /Port 80 needs rights that this user does not have.*ip_unprivileged_port_start/u);
   });
 
-  test('a checkout that the user cannot read is refused, with the folder in the way and the ways out', async () => {
+  test('an unreadable checkout is refused, with the obstructing folder and the remedies', async () => {
     const folder = await servers.folder();
     const checkout = join(folder, 'checkout');
     await cp(join(import.meta.dirname, '../src'), join(checkout, 'server/src'), { recursive: true });
@@ -273,7 +273,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.match(stderr, /runs as "daemon", and that user cannot enter .*\/checkout \(mode 0700\) on the way to /u);
   });
 
-  test('a user who does not exist, or is root, is refused with the command that creates one', async () => {
+  test('an unknown user, or root, is refused with the command that creates a user', async () => {
     for (const name of ['no-such-user', 'root']) {
       const refused = await servers.startRefused(dataDir, { env: { MESSENGER_USER: name } });
       assert.match(refused.stderr, new RegExp(`MESSENGER_USER.*${name}.*useradd --system`, 'u'));

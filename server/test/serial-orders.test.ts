@@ -18,14 +18,14 @@ function get(answer: Answered['answer']): Answered {
   return { kind: 'get', names: {}, answer };
 }
 
-test('answers that some order gives are explained, whatever the order in which they are told', () => {
+test('results of some sequential order are accepted, in any order of the calls', () => {
   const both = { first: 'Grace', last: 'Lovelace' };
   assert.ok(isExplained([rename({ last: 'Hopper' }, grace), rename({ first: 'Grace' }, both), get(both)], ada, grace));
   assert.ok(isExplained([remove('user_not_found'), rename(grace, grace), remove('deleted')], ada, undefined));
   assert.ok(isExplained([rename({ first: '' }, '23514'), rename({ last: 'nul\u0000' }, '22021')], ada, ada));
 });
 
-test('a lost write, a write that nobody made, and two who deleted the same user are not explained', () => {
+test('a lost write, an invented write, and two deletes of one user are rejected', () => {
   const partly = { first: 'Grace', last: 'Lovelace' };
   const other = { first: 'Ada', last: 'Hopper' };
   assert.ok(!isExplained([rename({ first: 'Grace' }, partly), rename({ last: 'Hopper' }, other)], ada, other));
@@ -34,6 +34,6 @@ test('a lost write, a write that nobody made, and two who deleted the same user 
   assert.ok(!isExplained([remove('deleted'), remove('deleted')], ada, undefined));
 });
 
-test('who left was served, or was not', () => {
+test('a client that left may have been served or not', () => {
   for (const end of [ada, grace]) assert.ok(isExplained([rename(grace, 'left'), get('left')], ada, end));
 });

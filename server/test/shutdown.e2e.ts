@@ -40,7 +40,7 @@ async function client(url: string, outcomes: Outcome[]): Promise<void> {
   agent.destroy();
 }
 
-test('SIGTERM under load: every request that was taken is answered, and everything stops', async () => {
+test('SIGTERM under load: every accepted request is answered, and everything stops', async () => {
   const dataDir = await servers.data();
   const server = await servers.start(dataDir);
   const outcomes: Outcome[] = [];

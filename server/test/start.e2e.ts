@@ -58,7 +58,7 @@ test('a new data folder becomes a server that creates, lists, reads, updates and
   assert.equal(await stop(second), 0);
 });
 
-test('a second server on the same data folder is refused and told who has it; the first goes on', async () => {
+test('a second server on the same data folder is refused with the holder; the first continues', async () => {
   const dataDir = await servers.data();
   const first = await servers.start(dataDir);
   const second = await servers.startRefused(dataDir);
@@ -89,7 +89,7 @@ test('a second server on the same data folder is refused and told who has it; th
   assert.match(after.stdout, /^applied +0001_users$/mu);
 });
 
-test('a port that is taken is one clear line, and nothing is left running', async () => {
+test('a port in use is reported in one line, and nothing is left running', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => {
     taken.listen(0, '127.0.0.1', resolve);
@@ -106,7 +106,7 @@ test('a port that is taken is one clear line, and nothing is left running', asyn
   taken.close();
 });
 
-test('a bad configuration is told whole, with exit code 78', async () => {
+test('all problems of a configuration are reported, with exit code 78', async () => {
   const folder = await servers.folder();
   const file = join(folder, 'messenger.yaml');
   await writeFile(file, 'server:\n  prot: 1\n');
@@ -125,7 +125,7 @@ test('a bad configuration is told whole, with exit code 78', async () => {
   assert.doesNotMatch(server.stderr, /\n +at /u);
 });
 
-test('an unknown command or flag is refused with what there is', async () => {
+test('an unknown command or flag is refused with the known ones', async () => {
   for (const args of [['strat'], ['start', '--prot', '1'], ['migrate', 'sideways'], ['migrate', 'down', '0']]) {
     const refused = await run({ args });
     assert.equal(await refused.ended(), 64, args.join(' '));
@@ -141,7 +141,7 @@ test('every command has help with an example', async () => {
   }
 });
 
-test('a schema that a newer version made is refused', async () => {
+test('a schema of a newer version is refused', async () => {
   const dataDir = await servers.data();
   const first = await servers.start(dataDir);
   const url = await run({ args: ['db', 'url', '--data-dir', dataDir] });
@@ -156,7 +156,7 @@ test('a schema that a newer version made is refused', async () => {
   assert.match(second.stderr, /migrations that this version does not know: 9999_future/u);
 });
 
-test('without prefork it serves from the main process; every address is printed, and that it asks for no password', async () => {
+test('without prefork it serves from the main process, and prints every address and the missing password', async () => {
   const dataDir = await servers.data();
   const server = await servers.start(dataDir, { args: ['--enable-prefork', 'false', '--host', '0.0.0.0'] });
   await createUser(server, 'Ada');
@@ -177,7 +177,7 @@ const isRoot = process.getuid?.() === 0;
 const asNobody = isRoot ? Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' })) : undefined;
 
 test(
-  'a user who is not root runs it, too',
+  'an ordinary user can run it, too',
   { skip: asNobody === undefined && 'these tests run without root already' },
   async () => {
     const folder = await servers.folder();

@@ -13,7 +13,7 @@ import { missingPgBouncer, startPgBouncers } from './pgbouncer.ts';
 const missing = missingPgBouncer();
 const database = useDatabase();
 
-test('a pooler in statement mode is refused by the start and told by doctor', { skip: missing ?? false }, async (t) => {
+test('the start refuses a pooler in statement mode, and doctor reports it', { skip: missing ?? false }, async (t) => {
   const poolers = await startPgBouncers({ names: true, mode: 'statement' });
   t.after(async () => poolers.stop());
   const { direct } = database();

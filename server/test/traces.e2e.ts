@@ -7,7 +7,7 @@ import { useServers } from './start-server.ts';
 const servers = useServers();
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 
-test('a server that is told where to send traces has sent its last ones when it ends', async () => {
+test('a server with a collector sends its last traces before it ends', async () => {
   const collector = await startCollector({ answers: true });
   const server = await servers.start(await servers.data(), {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { cellsOf, pairs } from './cells.ts';
 
-test('each load is measured once, also when a comparison needs one of the grid', () => {
+test('each load is measured once, even if a comparison uses it, too', () => {
   const titles = cellsOf({ calls: ['get', 'put'], connections: [8, 64], rates: [800], pairs: true }).map(
     ({ title }) => title,
   );
@@ -18,7 +18,7 @@ test('each load is measured once, also when a comparison needs one of the grid',
   ]);
 });
 
-test('what is compared with another load is measured together with it', () => {
+test('a load is measured together with the one that it is compared with', () => {
   const titles = cellsOf({ calls: [], connections: [], rates: [], pairs: true }).map(({ title }) => title);
   assert.deepEqual(titles.toSorted(), pairs.flatMap(({ left, right }) => [left, right]).toSorted());
 });

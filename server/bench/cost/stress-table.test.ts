@@ -12,7 +12,7 @@ function report(serverCpuMs: number, p99s: readonly number[]): StressReport {
   };
 }
 
-test('a stress run is compared with another checkout phase by phase, CPU with that of the databases', () => {
+test('a stress run is compared with another checkout by phase, CPU including the databases', () => {
   const text = renderStress([
     { name: 'messenger', reports: [report(100, [4, 30, 5])] },
     { name: 'beside', reports: [report(300, [5, 70, 10])] },
@@ -22,7 +22,7 @@ test('a stress run is compared with another checkout phase by phase, CPU with th
   assert.match(text, /^p99 ms, full phase +30\.0 +70\.0 +0\.43 +≤ 0\.5 +reached$/mu);
 });
 
-test('a stress run without another checkout shows figures alone', () => {
+test('a stress run without another checkout shows only its figures', () => {
   assert.match(
     renderStress([{ name: 'messenger', reports: [report(100, [4, 30, 5])] }]),
     /^p99 ms, full phase +30\.0$/mu,

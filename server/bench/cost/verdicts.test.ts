@@ -24,13 +24,13 @@ function measured(kind: SideKind, cell: string, samples: readonly Partial<Sample
   return { kind, cell, processes: 1, samples: samples.map((one) => ({ ...sample, ...one })), census: undefined };
 }
 
-test('CPU is that of server and databases together, compared round by round', () => {
+test('CPU is the sum of server and databases, compared by round', () => {
   const left = measured('messenger', 'get 1', [{ serverUs: 50 }, { serverUs: 590 }, { serverUs: 70 }]);
   const right = measured('floor', 'get 1', [{ serverUs: 30 }, { serverUs: 290 }, { serverUs: 70 }]);
   assert.equal(ratioOf({ left, right }, 'cpuUs'), 1.5);
 });
 
-test('a target is reached when each of its cells reaches it, and names the worst', () => {
+test('a target is met when each of its cells meets it, and names the worst one', () => {
   const all = [
     measured('floor', 'get 1', [{}]),
     measured('messenger', 'get 1', [{ perSecond: 90 }]),
@@ -62,7 +62,7 @@ test('loads are compared with loads of the same server', () => {
   );
 });
 
-test('the table has a line for each side, with its ratios to the floor', () => {
+test('the table has a line per side, with its ratios to the floor', () => {
   const lines = renderCost([
     measured('floor', 'get 1', [{ clientUse: 0.95 }]),
     measured('messenger', 'get 1', [{ perSecond: 50, failures: 7 }]),
@@ -72,7 +72,7 @@ test('the table has a line for each side, with its ratios to the floor', () => {
   assert.match(lines[2] ?? '', /^get 1 +1 +messenger +50 \(7 failed\) .* 10% +5% +0\.50 +1\.00 +1\.00$/u);
 });
 
-test('texts are flush left, numbers flush right', () => {
+test('text is left-aligned, numbers are right-aligned', () => {
   const rows = [
     ['a', '1'],
     ['bc', '22'],

@@ -10,6 +10,6 @@ test('the space of a folder is that of its file system', async () => {
   assert.ok(space.freeBytes >= 0 && space.freeBytes <= space.sizeBytes);
 });
 
-test('a folder that is gone has no space, and that is no error', async () => {
+test('a missing folder has no space, without an error', async () => {
   assert.equal(await readDiskSpace('/there/is/no/such/folder'), undefined);
 });

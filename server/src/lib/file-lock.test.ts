@@ -32,7 +32,7 @@ async function kill9(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-test('a locked file is refused to a second taker in the same process until it is released', () => {
+test('a second lock in the same process is refused until the first is released', () => {
   const path = join(folder, 'same-process');
   const lock = tryLock(path);
   assert.ok(lock);
@@ -44,7 +44,7 @@ test('a locked file is refused to a second taker in the same process until it is
   again.release();
 });
 
-test('a locked file is refused to another process', async () => {
+test('a lock held by another process is refused', async () => {
   const path = join(folder, 'other-process');
   const lock = tryLock(path);
   const { child, said } = await contend(path);
@@ -53,7 +53,7 @@ test('a locked file is refused to another process', async () => {
   assert.equal(said, 'refused');
 });
 
-test('the lock of a process that was killed with kill -9 is free again', async () => {
+test('kill -9 releases the lock of a process', async () => {
   const path = join(folder, 'killed');
   const { child, said } = await contend(path);
   assert.equal(said, 'locked');
@@ -64,7 +64,7 @@ test('the lock of a process that was killed with kill -9 is free again', async (
   lock.release();
 });
 
-test('a lock is one empty file, and nothing beside it', () => {
+test('a lock is a single empty file', () => {
   const alone = mkdtempSync(join(folder, 'alone-'));
   const lock = tryLock(join(alone, 'lock'));
   assert.deepEqual(readdirSync(alone), ['lock']);
@@ -72,7 +72,7 @@ test('a lock is one empty file, and nothing beside it', () => {
   lock?.release();
 });
 
-test('a lock is private, also when its file was not: another user who reads the file could lock it', () => {
+test('a lock file becomes private: another user who can read it could lock it', () => {
   const path = join(folder, 'private');
   writeFileSync(path, '', { mode: 0o644 });
   const lock = tryLock(path);

@@ -9,7 +9,7 @@ function refusedBecause(reason: 'full' | 'timeout') {
   return (error: unknown): boolean => error instanceof GateRefusal && error.reason === reason;
 }
 
-test('who finds a place enters at once, the next ones enter in the order they came', async () => {
+test('callers enter at once while there is room, then in order of arrival', async () => {
   const gate = new Gate(1, 10);
   await gate.enter(longMs);
   const order: number[] = [];
@@ -34,7 +34,7 @@ test('the queue has a bound', async () => {
   await second;
 });
 
-test('waiting has a deadline, and who gave up takes no place', async (t) => {
+test('waiting has a deadline, and a caller that timed out takes no slot', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const gate = new Gate(1, 1);
   await gate.enter(longMs);
@@ -46,7 +46,7 @@ test('waiting has a deadline, and who gave up takes no place', async (t) => {
   assert.equal(gate.inside, 0);
 });
 
-test('who went away leaves the queue', async () => {
+test('an aborted caller leaves the queue', async () => {
   const gate = new Gate(1, 1);
   await gate.enter(longMs);
   const caller = new AbortController();
@@ -56,7 +56,7 @@ test('who went away leaves the queue', async () => {
   assert.equal(gate.waiting, 0);
 });
 
-test('who is gone already takes no place', async () => {
+test('a caller that is already aborted takes no slot', async () => {
   const gate = new Gate(1, 1);
   await assert.rejects(gate.enter(longMs, AbortSignal.abort(new Error('gone'))), /gone/u);
   assert.equal(gate.inside, 0);

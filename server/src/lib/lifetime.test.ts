@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { LightLifetime } from './lifetime.ts';
 
-test('all who watch a lifetime are told once, in their order, with its reason', () => {
+test('listeners of a lifetime are called once, in order, with its reason', () => {
   const lifetime = new LightLifetime();
   const told: string[] = [];
   lifetime.addEventListener('abort', () => told.push('first'));
@@ -18,7 +18,7 @@ test('all who watch a lifetime are told once, in their order, with its reason', 
   assert.throws(() => lifetime.throwIfAborted(), reason);
 });
 
-test('who has left is not told', () => {
+test('a removed listener is not called', () => {
   const lifetime = new LightLifetime();
   const told: string[] = [];
   const listeners = ['first', 'second', 'third'].map((name) => () => void told.push(name));

@@ -18,7 +18,7 @@ function note(name: string): () => void {
   return () => void done.push(name);
 }
 
-test('what is to happen at the end of a turn does so, in order and once', async () => {
+test('tasks run at the end of a turn, in order and once', async () => {
   turn.atEnd(note('first'));
   turn.atEnd(note('second'));
   turn.tick();
@@ -28,7 +28,7 @@ test('what is to happen at the end of a turn does so, in order and once', async 
   assert.deepEqual(done, ['first', 'second']);
 });
 
-test('a turn that goes on for too long has an end all the same, when something ticks', async () => {
+test('a turn that takes too long ends at a tick', async () => {
   turn.atEnd(note('first'));
   now += 19;
   turn.tick();
@@ -41,7 +41,7 @@ test('a turn that goes on for too long has an end all the same, when something t
   assert.equal(done.length, 2);
 });
 
-test('what comes after such an end has the next one', async () => {
+test('later tasks run at the end of the next turn', async () => {
   turn.atEnd(() => turn.atEnd(note('second')));
   now += 20;
   turn.tick();

@@ -11,17 +11,17 @@ function delays(random: () => number, crashes: number): number[] {
   return Array.from({ length: crashes }, () => backoff.crashed(0));
 }
 
-test('the first crash restarts at once, the next ones wait twice as long each, up to 30 s', () => {
+test('the first crash restarts at once, then the delay doubles up to 30 s', () => {
   assert.deepEqual(delays(longest, 6), [0, 100, 200, 400, 800, 1_600]);
   assert.equal(delays(longest, 40).at(-1), 30_000);
 });
 
-test('half of each wait is random, so that workers that crash together do not start together', () => {
+test('half of each delay is jitter, so workers that crash together do not start together', () => {
   assert.deepEqual(delays(shortest, 4), [0, 50, 100, 200]);
   assert.equal(delays(shortest, 40).at(-1), 15_000);
 });
 
-test('the sixth crash without a minute of service in between is one too many', () => {
+test('the sixth crash without a minute of service in between exceeds the limit', () => {
   const backoff = new CrashBackoff(longest);
   for (let crash = 1; crash <= 5; crash += 1) backoff.crashed(59_999);
   assert.equal(backoff.isSpent, false);
@@ -29,7 +29,7 @@ test('the sixth crash without a minute of service in between is one too many', (
   assert.equal(backoff.isSpent, true);
 });
 
-test('a minute of service forgives earlier crashes', () => {
+test('a minute of service resets the count of crashes', () => {
   const backoff = new CrashBackoff(longest);
   for (let crash = 1; crash <= 20; crash += 1) backoff.crashed(0);
   assert.equal(backoff.crashed(60_000), 0);

@@ -5,7 +5,7 @@ import { Heartbeat } from './heartbeat.ts';
 
 const limits = { everyMs: 1_000, maxMissed: 3, maxMissedAtStart: 10 };
 
-test('what answers is left alone', (t) => {
+test('a process that answers does not count as hung', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let asked = 0;
   const heartbeat: Heartbeat = new Heartbeat(
@@ -22,7 +22,7 @@ test('what answers is left alone', (t) => {
   heartbeat.stop();
 });
 
-test('what does not answer the last questions is hung, and that is said once', (t) => {
+test('a process that does not answer the last pings is hung, which is reported once', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let hung = 0;
   const heartbeat = new Heartbeat(
@@ -40,7 +40,7 @@ test('what does not answer the last questions is hung, and that is said once', (
   heartbeat.stop();
 });
 
-test('a late answer counts', (t) => {
+test('a late answer counts as an answer', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const heartbeat = new Heartbeat(
     limits,
@@ -55,7 +55,7 @@ test('a late answer counts', (t) => {
   heartbeat.stop();
 });
 
-test('what still loads its code on a busy machine is given longer, though not for ever', (t) => {
+test('a starting process has a longer, but finite limit', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let hung = 0;
   const heartbeat = new Heartbeat(

@@ -7,7 +7,7 @@ import { openFilesLimit, openFilesLimitOf } from './open-files-limit.ts';
 
 const onlyLinux = process.platform === 'linux' ? false : 'other systems do not tell';
 
-test('how many files another process may open is its own limit', { skip: onlyLinux }, async () => {
+test('the limit of open files is read for another process', { skip: onlyLinux }, async () => {
   const child = spawn('sh', ['-c', 'ulimit -n 300 && echo set && read end'], { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
     assert(child.pid !== undefined);
@@ -20,6 +20,6 @@ test('how many files another process may open is its own limit', { skip: onlyLin
   }
 });
 
-test('where the system does not tell, the limit of this process stands for it', async () => {
+test('without information from the system, the limit of this process is used', async () => {
   assert.equal(await openFilesLimitOf(2 ** 30), openFilesLimit());
 });

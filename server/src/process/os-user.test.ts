@@ -14,18 +14,18 @@ before(async () => {
 
 after(async () => rm(folder, { recursive: true }));
 
-test('a user is found with all its groups, and another name is not', async () => {
+test('a user is found with all its groups, and an unknown name is not found', async () => {
   const root = await findUser('root');
   assert.deepEqual([root?.uid, root?.gid, root?.groups.includes(0)], [0, 0, true]);
   for (const name of ['no-such-user', '-u', 'a b', '']) assert.equal(await findUser(name), undefined);
 });
 
-test('the owner of a file without a name on this machine has its number for one', async () => {
+test('an owner without a name is represented by its uid', async () => {
   assert.deepEqual(await userOf({ uid: 3_999_999, gid: 7 }), { name: '3999999', uid: 3_999_999, gid: 7, groups: [7] });
   assert.equal((await userOf({ uid: 0, gid: 0 })).name, 'root');
 });
 
-test('the first folder that this user cannot enter is named, with its mode and the ways out', async () => {
+test('the first inaccessible folder is named, with its mode and the remedies', async () => {
   assert.notEqual(currentUser().uid, 0);
   const locked = join(folder, 'locked');
   await mkdir(join(locked, 'bin'), { recursive: true });

@@ -18,14 +18,14 @@ async function listen(port: number): Promise<{ server: Server; port: number }> {
   return { server, port: address.port };
 }
 
-test('any free port is one that workers can listen on', async () => {
+test('port 0 finds one on which workers can listen', async () => {
   const found = await findPort(host, 0);
   const { server, port } = await listen(found);
   assert.equal(port, found);
   server.close();
 });
 
-test('a port on which another server of ours listens is taken, although the system would let us share it', async () => {
+test('a port of another Messenger is refused, although the system would allow sharing it', async () => {
   const { server, port } = await listen(0);
   await assert.rejects(findPort(host, port), (error) => {
     assert(error instanceof OperatorError);
@@ -35,7 +35,7 @@ test('a port on which another server of ours listens is taken, although the syst
   server.close();
 });
 
-test('an address that this machine does not have is refused by name', async () => {
+test('an address of another machine is refused by name', async () => {
   await assert.rejects(
     findPort('192.0.2.1', 0),
     /^OperatorError: This machine has no address 192\.0\.2\.1; see --host$/u,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { Question } from './question.ts';
 
-test('an answer goes to all who ask, and the next one is asked for anew', async () => {
+test('concurrent requests share a reply, and later ones get a new one', async () => {
   let sent = 0;
   const question = new Question<string>(() => (sent += 1));
   const asking = [question.ask(1_000), question.ask(1_000)];
@@ -15,7 +15,7 @@ test('an answer goes to all who ask, and the next one is asked for anew', async 
   assert.equal(sent, 2);
 });
 
-test('a process that does not answer is waited for no longer than was said, and not asked again meanwhile', async (t) => {
+test('a silent process is awaited up to the deadline, without further requests', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let sent = 0;
   const question = new Question<string>(() => (sent += 1));
@@ -32,7 +32,7 @@ test('a process that does not answer is waited for no longer than was said, and 
   assert.equal(await asking, 'in time');
 });
 
-test('nobody waits for a process that has ended', async () => {
+test('requests to an ended process do not wait', async () => {
   const question = new Question<string>(() => undefined);
   const asking = question.ask(60_000);
   question.end();

@@ -53,7 +53,7 @@ async function askUntil(end: AbortSignal, url: string, { answers, failures }: Ou
   }
 }
 
-test('a reload replaces every worker, and every connection that is opened meanwhile is answered', async () => {
+test('a reload replaces every worker, and every connection opened during it is answered', async () => {
   const port = await findPort('127.0.0.1', 0);
   const of =
     (greeting: string) =>
@@ -83,7 +83,7 @@ test('a reload whose first new worker cannot start changes nothing', async () =>
   await waitFor('a replacement with the old settings', () => group.counts.serving === 2 && group.counts.restarts === 1);
 });
 
-test('a reload whose second new worker cannot start keeps the old one, and tells which workers have the new configuration', async () => {
+test('a reload whose second new worker cannot start keeps the old one, and reports which workers have the new configuration', async () => {
   const group = await start((worker) => ({ worker, do: 'serve' }), 3);
   const before = new Map(group.pids);
   const outcomes: string[] = [];
@@ -113,7 +113,7 @@ test('a reload whose new worker does not serve in time changes nothing', async (
   assert.deepEqual(group.pids, before);
 });
 
-test('a stop in the middle of a reload ends it without a defect', async () => {
+test('a stop during a reload ends it without a defect', async () => {
   const group = await start((worker) => ({ worker, do: 'serve' }), 1);
   const reloading = assert.rejects(
     group.reload((worker) => ({ worker, do: 'never serve' })),

@@ -20,7 +20,7 @@ test('one address is one URL', () => {
   assert.deepEqual(servedUrls('chat.example.com', 80, interfaces), ['http://chat.example.com:80']);
 });
 
-test('every interface is a URL each, the one of this machine first', () => {
+test('every interface has a URL, the loopback first', () => {
   assert.deepEqual(servedUrls('0.0.0.0', 8080, interfaces), ['http://127.0.0.1:8080', 'http://192.0.2.7:8080']);
   assert.deepEqual(servedUrls('::', 8080, interfaces), [
     'http://127.0.0.1:8080',

@@ -43,7 +43,7 @@ test('services start in order and stop in reverse', async () => {
   assert.deepEqual(events, ['start a', 'start b', 'start c', 'stop c', 'stop b', 'stop a']);
 });
 
-test('a start that fails stops what has started, in reverse, and tells the reason', async () => {
+test('a failed start stops the started services in reverse, and rejects with the reason', async () => {
   const events: string[] = [];
   const failing = service('b', events, { start: fail('no room') });
   const services = [service('a', events), failing, service('c', events)];
@@ -51,7 +51,7 @@ test('a start that fails stops what has started, in reverse, and tells the reaso
   assert.deepEqual(events, ['start a', 'start b', 'stop b', 'stop a']);
 });
 
-test('a start that hangs is given up after its time, whether it listens to its signal or not', async () => {
+test('a hanging start fails at its deadline, even if it ignores its signal', async () => {
   for (const start of [untilAborted, async () => Promise.withResolvers<void>().promise]) {
     const events: string[] = [];
     await assert.rejects(startServices([service('a', events), service('b', events, { start })], group, never, never));
@@ -59,7 +59,7 @@ test('a start that hangs is given up after its time, whether it listens to its s
   }
 });
 
-test('a start that is called off stops what has started', async () => {
+test('an aborted start stops the started services', async () => {
   const events: string[] = [];
   const operator = new AbortController();
   const starting = startServices(
@@ -73,7 +73,7 @@ test('a start that is called off stops what has started', async () => {
   assert.equal(events.at(-1), 'stop a');
 });
 
-test('a stop that fails or hangs does not keep the others from stopping', async () => {
+test('a stop that fails or hangs does not prevent the others from stopping', async () => {
   const events: string[] = [];
   const services = [
     service('a', events),
@@ -84,7 +84,7 @@ test('a stop that fails or hangs does not keep the others from stopping', async 
   assert.deepEqual(events, ['stop c', 'stop b', 'stop a']);
 });
 
-test('services that are to stop at once are told so, each of them', async () => {
+test('an abort reaches every service that stops', async () => {
   const events: string[] = [];
   const hurried: unknown[] = [];
   const stop = async (signal: AbortSignal): Promise<void> => void hurried.push(signal.aborted);
@@ -93,7 +93,7 @@ test('services that are to stop at once are told so, each of them', async () => 
   assert.deepEqual(hurried, [true, true]);
 });
 
-test('a service that never ends its stop is left behind, and the others are stopped', async (t) => {
+test('a service that never stops is abandoned, and the others are stopped', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const events: string[] = [];
   const stuck = async (): Promise<void> => Promise.withResolvers<void>().promise;

@@ -58,7 +58,7 @@ async function settled(): Promise<void> {
   await promise;
 }
 
-test('a worker asks for its settings, serves by them, and tells that it does', async () => {
+test('a worker requests its settings, serves, and reports it', async () => {
   const asked: string[] = [];
   const { told, tell } = live(async (settings) => {
     asked.push(settings);
@@ -71,7 +71,7 @@ test('a worker asks for its settings, serves by them, and tells that it does', a
   assert.deepEqual(told, [hello, ready]);
 });
 
-test('a worker that cannot serve tells why, and ends with a failure', async () => {
+test('a worker that cannot serve reports the reason, and exits with a failure', async () => {
   const { told, tell, ended } = live(async () => {
     throw new Error('no room');
   });
@@ -86,7 +86,7 @@ const waysToEnd: readonly (readonly [name: string, end: (life: Life) => void])[]
   ['gets a signal', ({ worker }) => worker.drain()],
 ];
 for (const [name, end] of waysToEnd) {
-  test(`a worker that ${name} finishes what runs before it ends`, async () => {
+  test(`a worker that ${name} completes requests in flight before it exits`, async () => {
     const stopped = Promise.withResolvers<void>();
     let stops = 0;
     const life = live(async () =>
@@ -107,7 +107,7 @@ for (const [name, end] of waysToEnd) {
   });
 }
 
-test('a worker that is told to end in several ways stops once', async () => {
+test('a worker with several reasons to end stops once', async () => {
   let stops = 0;
   const life = live(async () =>
     serving(async () => {
@@ -123,14 +123,14 @@ test('a worker that is told to end in several ways stops once', async () => {
   assert.deepEqual(life.told, [hello, ready, { exit: 0 }]);
 });
 
-test('a worker that is told to end before it has anything to do ends in good order', async () => {
+test('a worker that is drained before it has settings exits normally', async () => {
   const { told, tell, ended } = live(async () => serving());
   tell({ type: 'drain', isReplaced: false });
   await ended;
   assert.deepEqual(told, [hello, { exit: 0 }]);
 });
 
-test('a worker that is told to end while it starts does not leave behind what it starts', async () => {
+test('a worker that is drained during its start stops what it has started', async () => {
   const started = Promise.withResolvers<Served>();
   const { tell, ended } = live(async () => started.promise);
   tell({ type: 'serve', settings: '', inherits: false });
@@ -145,7 +145,7 @@ test('a worker that is told to end while it starts does not leave behind what it
   assert.ok(isStopped);
 });
 
-test('a worker that cannot stop in good order ends with a failure', async () => {
+test('a worker that cannot stop gracefully exits with a failure', async () => {
   const life = live(async () =>
     serving(async () => {
       throw new Error('stuck');
@@ -158,7 +158,7 @@ test('a worker that cannot stop in good order ends with a failure', async () => 
   assert.deepEqual(life.told.at(-1), { exit: 1 });
 });
 
-test('it says what it has counted when it is asked, and nothing before it serves', async () => {
+test('it returns its metrics on request, and none before it serves', async () => {
   const metrics = { messenger_worker_restarts_total: [{ labels: [], values: [7] }] };
   const measurement = { metrics, slowStatements: [] };
   const { told, tell } = live(async () => ({ ...serving(), measure: () => measurement }));
@@ -171,7 +171,7 @@ test('it says what it has counted when it is asked, and nothing before it serves
   assert.deepEqual(told.at(-1), { type: 'measured', measurement });
 });
 
-test('whoever asks in it for the metrics of all gets the answer to his own question', async () => {
+test('concurrent requests for the metrics of all processes get their own replies', async () => {
   const asked: Promise<{ readonly atMs: number }>[] = [];
   const { told, tell } = live(async (_settings, { watch: { collect } }) => {
     asked.push(collect(), collect(500));

@@ -71,7 +71,7 @@ async function untilReplaced(group: Workers<Script>, n: number, pid: number): Pr
   });
 }
 
-test('every worker gets settings of its own, and the report is that of the first', async () => {
+test('every worker gets its own settings, and the report is that of the first', async () => {
   const group = create(() => 'serve');
   await group.start(never);
   assert.deepEqual([...group.pids.keys()], [1, 2]);
@@ -91,14 +91,14 @@ test('a worker that cannot start fails the start, with its reason', async () => 
   await assert.rejects(create(() => 'die at the start', 1).start(never), /Worker 1 did not start: it ended/u);
 });
 
-test('a start that is called off does not wait for its workers', async () => {
+test('an aborted start does not wait for its workers', async () => {
   const operator = new AbortController();
   const starting = create(() => 'serve').start(operator.signal);
   operator.abort(new Error('SIGTERM'));
   await assert.rejects(starting, /SIGTERM/u);
 });
 
-test('a worker that was asked to end is replaced at once, however often, and is no crash', async () => {
+test('a worker that ended by SIGTERM is replaced at once, and does not count as crashed', async () => {
   const group = create(() => 'serve', 1);
   await group.start(never);
   for (let ending = 1; ending <= 7; ending += 1) {
@@ -113,7 +113,7 @@ test('a worker that was asked to end is replaced at once, however often, and is 
   assert.ok(ends.every((line) => line.includes('"restartInMs":0')));
 });
 
-test('a worker that crashes is replaced, also when its replacement cannot start; the other one goes on', async () => {
+test('a crashed worker is replaced, also when its replacement cannot start; the other one continues', async () => {
   const group = create((launch) => (launch === 3 ? 'fail to start' : 'serve'));
   await group.start(never);
   const [victim, other] = [pidOf(group, 1), pidOf(group, 2)];
@@ -125,7 +125,7 @@ test('a worker that crashes is replaced, also when its replacement cannot start;
   assert.deepEqual(events, ['Worker 1 ended by SIGKILL', 'Worker 1 ended with exit code 1: no room']);
 });
 
-test('a lone worker that crashes six times in a row ends the server, once, and is not started again', async () => {
+test('a single worker that crashes six times in a row ends the server once', async () => {
   const group = create((launch) => (launch === 1 ? 'serve' : 'die at the start'), 1);
   await group.start(never);
   process.kill(pidOf(group, 1), 'SIGKILL');
@@ -135,7 +135,7 @@ test('a lone worker that crashes six times in a row ends the server, once, and i
   assert.deepEqual(crashes().length, 6);
 });
 
-test('while a sibling serves, a worker that always crashes is restarted ever more slowly, and the server goes on', async () => {
+test('while another worker serves, a worker that always crashes restarts with back-off, and the server continues', async () => {
   const group = create((launch) => (launch <= 2 ? 'serve' : 'die at the start'));
   await group.start(never);
   const sibling = pidOf(group, 2);
@@ -150,7 +150,7 @@ test('while a sibling serves, a worker that always crashes is restarted ever mor
   assert.deepEqual(group.counts, { expected: 2, serving: 1, restarts: 8 });
 });
 
-test('when the last worker that serves ends, and the others have crashed too often, the server ends', async () => {
+test('the server ends when its last serving worker ends and the others have crashed too often', async () => {
   const group = create((launch) => (launch <= 2 ? 'serve' : 'die at the start'));
   await group.start(never);
   for (const pid of group.pids.values()) process.kill(pid, 'SIGKILL');
@@ -166,7 +166,7 @@ test('a worker that ends by itself before it serves counts as crashed, whatever 
   assert.ok(crashes().some((end) => end['code'] === 0));
 });
 
-test('a worker that does not stop is ended by force when the time is over', async () => {
+test('a worker that does not stop is killed at the deadline', async () => {
   const group = create(() => 'hang when stopped', 1);
   await group.start(never);
   const pid = pidOf(group, 1);
@@ -178,7 +178,7 @@ test('a worker that does not stop is ended by force when the time is over', asyn
   assert.equal(isAlive(pid), false);
 });
 
-test('workers that stop hear when none takes connections any more, also when one of them was killed', async () => {
+test('draining workers learn when all listeners are closed, even if one worker was killed', async () => {
   const group = create(() => 'wait for the others when stopped', 3);
   await group.start(never);
   process.kill(pidOf(group, 1), 'SIGSTOP');
@@ -196,7 +196,7 @@ function forbidForks(): () => void {
   };
 }
 
-test('a worker that cannot be born fails the start, and leaves nobody to wait for', async (t) => {
+test('a failed fork fails the start, without waiting', async (t) => {
   t.after(forbidForks());
   const group = create(() => 'serve', 1);
   await assert.rejects(group.start(never), /Worker 1 did not start: spawn .*ENOENT/u);
@@ -204,7 +204,7 @@ test('a worker that cannot be born fails the start, and leaves nobody to wait fo
   await group.stop(never);
 });
 
-test('a worker that cannot be born when it is to replace another one is tried again', async (t) => {
+test('a failed fork of a replacement is retried', async (t) => {
   const group = create(() => 'serve', 1);
   await group.start(never);
   const victim = pidOf(group, 1);
@@ -217,7 +217,7 @@ test('a worker that cannot be born when it is to replace another one is tried ag
   await replaced;
 });
 
-test('what all have counted may fail to be collected: the supervisor says so, and goes on', async () => {
+test('a failed collection of metrics is logged, and the supervisor continues', async () => {
   const fail: Collect = async () => {
     throw new Error('nobody counts');
   };
@@ -240,7 +240,7 @@ test('a worker that hangs is killed and replaced', async () => {
   assert.match(lines.join('\n'), /"signal":"SIGKILL","reason":"it stopped responding"/u);
 });
 
-test('each worker that serves is asked what it has counted; one that is stopped is known to be silent', async () => {
+test('each serving worker is asked for its metrics; a frozen one is reported as silent', async () => {
   const group = create(() => 'serve');
   await group.start(never);
   const totals = async (): Promise<(number | undefined)[]> =>

@@ -137,7 +137,7 @@ describe('Prometheus itself', { skip: noPromtool }, () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  test('takes every metric without a warning', async () => {
+  test('accepts every metric without a warning', async () => {
     const metrics = new Metrics();
     for (const name of metricNames) {
       const { labels, buckets } = declarationOf(name);
@@ -149,7 +149,7 @@ describe('Prometheus itself', { skip: noPromtool }, () => {
     assertCleanMetrics(text);
   });
 
-  test('takes the configuration, also with the Alertmanager of the operations guide', () => {
+  test('accepts the configuration, also with the Alertmanager of the operations guide', () => {
     const manager = /^```yaml\n(?<lines>alerting:\n[^]*?)^```$/mu.exec(read('docs/operations.md'))?.groups?.['lines'];
     assert.ok(manager !== undefined);
     const config = readFileSync(join(folder, 'prometheus.yml'), 'utf8').replace('/run/secrets', folder);
@@ -159,7 +159,7 @@ describe('Prometheus itself', { skip: noPromtool }, () => {
     }
   });
 
-  test('takes the alerts; each calls when it has to, and none on a healthy system', () => {
+  test('accepts the alerts; each fires when it must, and none on a healthy system', () => {
     promtool(folder, 'check', 'rules', 'alerts.yml');
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- promtool has read the same file.
     const { groups } = parse(read('deploy/prometheus/alerts.yml')) as { groups: { rules: { alert: string }[] }[] };

@@ -55,7 +55,7 @@ test('the databases have every setting of the table in the code, with the values
   }
 });
 
-test('every file and secret that a service mounts is there, or is made by make-secrets.sh', () => {
+test('every file and secret that a service mounts exists, or make-secrets.sh creates it', () => {
   withSecrets((folder) => {
     assert.deepEqual(readdirSync(folder).toSorted(), Object.keys(compose.secrets ?? {}).toSorted());
   });
@@ -70,7 +70,7 @@ test('every file and secret that a service mounts is there, or is made by make-s
   }
 });
 
-test('secrets are made once, hard to guess, in a folder for nobody else, and git does not see them', () => {
+test('secrets are created once, hard to guess, in a private folder that git ignores', () => {
   withSecrets((folder, make) => {
     const contents = (): string[] => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
     const first = contents();
@@ -84,7 +84,7 @@ test('secrets are made once, hard to guess, in a folder for nobody else, and git
   assert.ok(status === 0 || read('deploy/secrets/.gitignore').startsWith('*\n'));
 });
 
-test('Messenger understands what it is told, with and without PgBouncer, and no password is in the environment', () => {
+test('Messenger accepts its environment, with and without PgBouncer, and it contains no password', () => {
   withSecrets((folder) => {
     for (const environment of [
       serviceOf('migrate').environment,
@@ -108,12 +108,12 @@ test('Messenger understands what it is told, with and without PgBouncer, and no 
   });
 });
 
-test('a stop gives a drain, and what comes after it, the time that they may take', () => {
+test('the stop time-out covers the drain and the steps after it', () => {
   const grace = Number.parseInt(serviceOf('messenger').stop_grace_period ?? '', 10) * 1_000;
   assert.ok(grace >= optionTable.server.shutdownTimeoutMs.default + 10_000);
 });
 
-test('everything waits for what it needs; the schema is changed on the primary itself, before the server starts', () => {
+test('services wait for their dependencies; migrations run on the primary itself before the server starts', () => {
   for (const name of serviceNames)
     for (const other of Object.keys(serviceOf(name).depends_on ?? {})) assert.ok(serviceNames.includes(other), other);
   assert.deepEqual(serviceOf('messenger').depends_on, {
@@ -124,21 +124,21 @@ test('everything waits for what it needs; the schema is changed on the primary i
   assert.equal(pooled.services['migrate'], undefined);
 });
 
-test('nothing is open to other machines, and what is ours cannot change its own files', () => {
+test('no port is open to other machines, and our services have read-only file systems', () => {
   for (const name of serviceNames)
     for (const port of serviceOf(name).ports ?? []) assert.match(port, /^127\.0\.0\.1:/u, name);
   for (const name of ['messenger', 'migrate', 'loadtest', 'pgbouncer'])
     assert.partialDeepStrictEqual(serviceOf(name), { read_only: true, cap_drop: ['ALL'] });
 });
 
-test('the load test has ports for the thousand users a second of the guide: from one address, a minute in use by each', () => {
+test('the load test has enough ports for the thousand users a second of the guide', () => {
   const sysctls = serviceOf('loadtest').sysctls ?? {};
   const [first = 0, last = 0] = (sysctls['net.ipv4.ip_local_port_range'] ?? '').split(' ').map(Number);
   assert.ok(last - first > 60_000 && first >= 1_024 && last <= 65_535, `${first} ${last}`);
   assert.equal(sysctls['net.ipv4.tcp_tw_reuse'], '1');
 });
 
-test('the page beside it says how each profile is started, where each port is, and what the unit reads', () => {
+test('deploy/README.md explains each profile, each port, and the files that the unit reads', () => {
   const page = read('deploy/README.md');
   const profiles = serviceNames.flatMap((name) => serviceOf(name).profiles ?? []);
   const isTold = (profile: string): boolean =>
@@ -160,12 +160,12 @@ test('the page beside it says how each profile is started, where each port is, a
   );
 });
 
-test('the standby keeps its place in the slot that the primary makes', () => {
+test('the standby uses the slot that the primary creates', () => {
   assert.ok(read('deploy/postgres/init/10-roles.sql').includes(`pg_create_physical_replication_slot('${slotName}'`));
   assert.ok(read('deploy/postgres/standby.sh').includes(`--slot=${slotName} `));
 });
 
-test('PgBouncer keeps the deadlines that the servers would be asked for, and has the databases that Messenger names', () => {
+test('PgBouncer sets the deadlines of the sessions, and has the databases that Messenger uses', () => {
   const ini = read('deploy/pgbouncer/pgbouncer.ini');
   const entries = new Map(
     [...ini.matchAll(/^(?<name>\w+) = host=.*set statement_timeout = (?<ms>\d+);/gmu)].map(
@@ -178,7 +178,7 @@ test('PgBouncer keeps the deadlines that the servers would be asked for, and has
   assert.equal(/^listen_port = (?<port>\d+)$/mu.exec(ini)?.groups?.['port'], String(environment['DB_WRITE_PORT']));
 });
 
-test('PgBouncer gives sessions what Messenger asks for and PgBouncer drops', () => {
+test('PgBouncer sets the startup parameters that it drops', () => {
   const ini = read('deploy/pgbouncer/pgbouncer.ini');
   const ignored = /^ignore_startup_parameters = (?<names>.*)$/mu.exec(ini)?.groups?.['names']?.split(',') ?? [];
   const queries = [...ini.matchAll(/connect_query='(?<query>.*)'$/gmu)].map(({ groups }) => groups?.['query'] ?? '');
@@ -195,7 +195,7 @@ const plugin = ['/usr/local/lib', '/usr/libexec', '/usr/lib']
   .find((path) => existsSync(path));
 const skip = plugin === undefined && 'docker compose is not there: scripts/install-compose.sh, as root';
 
-test('docker compose itself understands every line, with each profile and with PgBouncer', { skip }, (t) => {
+test('docker compose accepts every line, with each profile and with PgBouncer', { skip }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'messenger-compose-'));
   t.after(() => rmSync(folder, { recursive: true }));
   cpSync(join(root, 'deploy'), folder, { recursive: true });

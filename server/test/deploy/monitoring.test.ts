@@ -60,7 +60,7 @@ function problemsOf(query: string): string[] {
   ];
 }
 
-test('a metric or label that there is not is found', () => {
+test('an unknown metric or label is detected', () => {
   assert.deepEqual(problemsOf('sum by (pol) (messenger_db_waiting{pool="read"})'), ['pol is no label']);
   assert.deepEqual(problemsOf('rate(messenger_db_waitings[1m])'), ['messenger_db_waitings is no metric']);
   assert.deepEqual(problemsOf('messenger_workers_bucket{state!~"x"}'), [
@@ -69,11 +69,11 @@ test('a metric or label that there is not is found', () => {
   ]);
 });
 
-test('every alert asks for metrics and labels that there are', () => {
+test('every alert uses existing metrics and labels', () => {
   for (const { alert, expr } of rules) assert.deepEqual(problemsOf(expr), [], alert);
 });
 
-test('alerts and graphs of requests look at the API alone, and only probes of their own graph at the rest', () => {
+test('alerts and graphs of requests cover only the API; one graph covers the rest', () => {
   const expressions = [
     ...rules.map(({ alert, expr }) => [alert, expr] as const),
     ...graphs.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => [title, expr] as const)),
@@ -91,7 +91,7 @@ test('alerts and graphs of requests look at the API alone, and only probes of th
   }
 });
 
-test('every alert has a section in the operations guide that says what to do', () => {
+test('every alert has a section with its remedy in the operations guide', () => {
   const headings = new Set(
     [...read('docs/operations.md').matchAll(/^#+ (?<title>.+)$/gmu)].map(({ groups }) =>
       (groups?.['title'] ?? '')
@@ -107,20 +107,20 @@ test('every alert has a section in the operations guide that says what to do', (
   }
 });
 
-test('alerts call where the server itself draws its lines', () => {
+test('alerts use the thresholds of the server itself', () => {
   const exprOf = (name: string): string => rules.find(({ alert }) => alert === name)?.expr ?? '';
   assert.ok(exprOf('StandbyLag').endsWith(`> ${optionTable.db.readMaxLagMs.default / 1_000}`));
   assert.equal(postgresSettings.replication.max_slot_wal_keep_size, '1GB');
   assert.ok(exprOf('WalRetention').endsWith('> 512 * 1024 * 1024'), 'half of it');
 });
 
-test('a standby that is away now in this way, now in that, is away all the time, and named', () => {
+test('a standby whose state changes between kinds of unavailable keeps its alert, with its name', () => {
   const { expr = '', annotations } = rules.find(({ alert }) => alert === 'StandbyAway') ?? {};
   assert.match(expr, /^max by \(instance, standby\) \([^]+\)\s*$/u);
   assert.match(annotations?.summary ?? '', /\{\{ \$labels\.standby \}\}/u);
 });
 
-test('every graph asks for metrics and labels that there are', () => {
+test('every graph uses existing metrics and labels', () => {
   assert.ok(graphs.length > 20);
   for (const { title, targets = [] } of graphs) {
     assert.ok(targets.length > 0, title);
@@ -156,7 +156,7 @@ test('no alert of one instance is hidden by another one that is well, and each n
   }
 });
 
-test('the graphs show everything that /ops shows, and nearly all that there is', () => {
+test('the graphs show everything that /ops shows, and nearly all metrics', () => {
   const shown = graphs.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).join(' ');
   const ofPage = [...read('server/src/telemetry/live-sample.ts').matchAll(/\bmessenger_\w+/gu)].map(([name]) => name);
   assert.ok(ofPage.length > 20);
@@ -167,7 +167,7 @@ test('the graphs show everything that /ops shows, and nearly all that there is',
   assert.deepEqual(neither, []);
 });
 
-test('no two graphs lie upon one another, and none leaves the page', () => {
+test('graphs do not overlap, and stay on the page', () => {
   for (const [index, { gridPos: a, title }] of panels.entries()) {
     assert.ok(a.x + a.w <= 24, title);
     for (const { gridPos: b, title: other } of panels.slice(index + 1)) {
@@ -177,7 +177,7 @@ test('no two graphs lie upon one another, and none leaves the page', () => {
   }
 });
 
-test('Prometheus scrapes the port that the server listens on, with the token that it has', () => {
+test('Prometheus scrapes the port of the server, with its token', () => {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- With another shape, the assertions fail.
   const { scrape_configs: jobs } = parse(read('deploy/prometheus/prometheus.yml')) as {
     scrape_configs: {

@@ -123,7 +123,7 @@ const over = (name: string, database: string, secret = password): Endpoint => ({
   database,
 });
 
-test('Messenger makes its schema, writes and reads there as an ordinary role that sees what it must', async () => {
+test('Messenger migrates, writes and reads there as an ordinary role with monitoring rights', async () => {
   await start('127.0.0.1');
   const endpoint = over('messenger', 'messenger');
   const log = createLog({ level: 'silent', name: 'test', pretty: false });
@@ -147,7 +147,7 @@ test('Messenger makes its schema, writes and reads there as an ordinary role tha
   assert.deepEqual(facts, wanted);
 });
 
-test('a standby is let in to copy and follow, with its own password, and into no database', async () => {
+test('a standby may replicate, with its own password, and may not connect to a database', async () => {
   const standby = new Client(Object.assign(over('replicator', 'messenger'), { replication: 'true' }));
   await standby.connect();
   const { rows } = await standby.query<{ timeline: string }>('IDENTIFY_SYSTEM');
@@ -156,13 +156,13 @@ test('a standby is let in to copy and follow, with its own password, and into no
   await assert.rejects(query(over('replicator', 'messenger'), 'select 1'), { code: '28000' });
 });
 
-test('nobody else is let in over the network: no superuser, no other database, no wrong password', async () => {
+test('all other network access is refused: superusers, other databases, wrong passwords', async () => {
   await assert.rejects(query(over('postgres', 'messenger'), 'select 1'), { code: '28000' });
   await assert.rejects(query(over('messenger', 'postgres'), 'select 1'), { code: '28000' });
   await assert.rejects(query(over('messenger', 'messenger', 'guess'), 'select 1'), { code: '28P01' });
 });
 
-test('text is in the order of the embedded databases, and a page that the disk has spoiled is noticed', async () => {
+test('text sorts as in the embedded databases, and page checksums are on', async () => {
   const [facts] = await query(
     over('messenger', 'messenger'),
     `select datlocprovider as provider, datlocale as locale, pg_encoding_to_char(encoding) as encoding,
@@ -171,7 +171,7 @@ test('text is in the order of the embedded databases, and a page that the disk h
   assert.deepEqual(facts, { provider: 'b', locale: 'C.UTF-8', encoding: 'UTF8', checksums: 'on' });
 });
 
-test('what tuned.yaml sets is on the command line, where `alter system` does not reach: the runbook says so', async () => {
+test('settings of tuned.yaml are on the command line, which overrides `alter system`, as the runbook says', async () => {
   const [facts] = await query(
     over('messenger', 'messenger'),
     "select setting, source from pg_settings where name = 'max_slot_wal_keep_size'",

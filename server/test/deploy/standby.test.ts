@@ -67,7 +67,7 @@ test('an empty volume gets a copy of the primary, and the server starts on it wi
   assert.deepEqual(called('entry'), ['postgres', '-c', 'work_mem=16MB']);
 });
 
-test('the password is in a file of its own, as libpq reads it, and is new with each start', () => {
+test('the password is in a passfile of libpq, written at each start', () => {
   const file = join(folder, 'volume/.pgpass');
   start();
   assert.equal(readFileSync(file, 'utf8'), '*:*:*:replicator:pass\\:word\\\\\n');
@@ -77,14 +77,14 @@ test('the password is in a file of its own, as libpq reads it, and is new with e
   assert.equal(readFileSync(file, 'utf8'), '*:*:*:replicator:another\n');
 });
 
-test('a copy that there is, is kept', () => {
+test('an existing copy is kept', () => {
   start();
   rmSync(join(folder, 'pg_basebackup'));
   assert.equal(start(), 0);
   assert.equal(called('pg_basebackup'), undefined);
 });
 
-test('a copy that was cut short is no database: nothing starts on it, and the next start makes it anew', () => {
+test('nothing starts on an incomplete copy, and the next start replaces it', () => {
   assert.equal(start({ BACKUP_FAILS: 'yes' }), 1);
   assert.equal(called('entry'), undefined);
   assert.equal(existsSync(data), false);

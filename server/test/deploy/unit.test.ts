@@ -20,7 +20,7 @@ function valuesOf(name: string): string[] {
   return lines.filter(([key]) => key === name).map(([, value]) => value);
 }
 
-test('the unit starts the launcher of this repository, as nobody in particular', () => {
+test('the unit starts the launcher of this repository, with a dynamic user', () => {
   const [node = '', launcher = '', command] = (valuesOf('ExecStart')[0] ?? '').split(' ');
   assert.equal(node, '/opt/messenger/node_modules/.bin/node');
   assert.ok(exists(launcher.replace('/opt/messenger/', '')), launcher);
@@ -28,18 +28,18 @@ test('the unit starts the launcher of this repository, as nobody in particular',
   assert.deepEqual(valuesOf('DynamicUser'), ['yes']);
 });
 
-test('a stop gives a drain, and what comes after it, the time that they may take', () => {
+test('the stop time-out covers the drain and the steps after it', () => {
   assert.ok(Number(valuesOf('TimeoutStopSec')[0]) * 1_000 >= optionTable.server.shutdownTimeoutMs.default + 10_000);
   assert.deepEqual(valuesOf('KillMode'), ['mixed'], 'workers are told to stop by their supervisor alone');
 });
 
-test('what fails is started again, but not what would fail in the same way', () => {
+test('a failure causes a restart, unless it would repeat', () => {
   assert.deepEqual(valuesOf('Restart'), ['on-failure']);
   const { usage, config } = exitCodes;
   assert.deepEqual(valuesOf('RestartPreventExitStatus'), [`${usage} ${config}`]);
 });
 
-test('every variable is an option, and every secret of it a credential', () => {
+test('every variable is an option, and every secret is a credential', () => {
   const assignments = valuesOf('Environment')
     .flatMap((line) => line.split(' '))
     .map((assignment) => {
@@ -56,7 +56,7 @@ test('every variable is an option, and every secret of it a credential', () => {
   assert.equal(loadConfig({ flags: {}, env, file: undefined }).config.log.format, 'json');
 });
 
-test('it gets no more of the machine than it needs', () => {
+test('it gets only the rights that it needs', () => {
   for (const name of ['NoNewPrivileges', 'PrivateTmp', 'PrivateDevices', 'ProtectHome', 'ProtectKernelTunables'])
     assert.deepEqual(valuesOf(name), ['yes'], name);
   assert.deepEqual(valuesOf('ProtectSystem'), ['strict']);
@@ -64,7 +64,7 @@ test('it gets no more of the machine than it needs', () => {
   assert.ok(Number(valuesOf('LimitNOFILE')[0]) > optionTable.server.maxConnections.default);
 });
 
-test('the install that the operations guide tells brings the Node that the unit starts', () => {
+test('the installation of the operations guide includes the Node that the unit starts', () => {
   const install = /`(?<command>npm ci[^`]*)` there/u.exec(read('docs/operations.md'))?.groups?.['command'];
   assert.equal(install, 'npm ci --omit=dev');
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- npm's own format, version 3.
@@ -83,7 +83,7 @@ test('the install that the operations guide tells brings the Node that the unit 
 const analyzer = '/usr/bin/systemd-analyze';
 const noSystemd = !existsSync(analyzer) && `there is no ${analyzer}`;
 
-test('systemd itself understands every line, with the project in this folder', { skip: noSystemd }, (t) => {
+test('systemd accepts every line, with the project in this folder', { skip: noSystemd }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'messenger-unit-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const unit = join(folder, 'messenger.service');
