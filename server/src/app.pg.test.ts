@@ -6,7 +6,7 @@ import { useDatabase } from '../test/database.ts';
 
 const database = useDatabase();
 
-test('every link of the home page leads somewhere, and to the live page where this port has it', async () => {
+test('every link of the home page works, and leads to the live page if this port has it', async () => {
   for (const [env, hasOps] of [
     [{}, true],
     [{ METRICS_ENABLED: 'false' }, false],

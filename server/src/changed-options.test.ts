@@ -30,7 +30,7 @@ test('options that need a restart are refused by name', (t) => {
   assert.throws(() => changedOptions(before, after), /^OperatorError: PORT, HOST cannot change while the server runs/u);
 });
 
-test('a reload cannot change what the supervisor uses, and can change what workers use', () => {
+test('a reload can change only options of workers, not of the supervisor', () => {
   const fixed = listOptions(optionTable).filter(needsRestart);
   const names = new Set<string>(fixed.map(({ option }) => option.env));
   for (const name of ['PORT', 'HOST', 'WORKERS', 'METRICS_PORT', 'DURABILITY', 'MESSENGER_DATA_DIR'])
@@ -38,7 +38,7 @@ test('a reload cannot change what the supervisor uses, and can change what worke
   assert.equal(names.has('MAX_QUEUE_MS'), false);
 });
 
-test('embedded databases cannot be exchanged for servers of the operator', (t) => {
+test("embedded databases cannot be replaced by the operator's servers", (t) => {
   const [before, after] = [configOf(t, ''), configOf(t, 'write_db: {host: primary}')];
   assert.throws(() => changedOptions(before, after), /cannot be exchanged/u);
 });

@@ -116,7 +116,7 @@ test('a loaded configuration cannot be changed', () => {
   assert.throws(() => Object.assign(config.server, { port: 1 }), TypeError);
 });
 
-test('every problem is told at once, with its source', () => {
+test('every problem is reported at once, with its source', () => {
   const file = yaml('server: { prot: 1, workers: many }\nwritedb: {}\nread_db: { port: 99999 }');
   const problems = problemsOf({
     flags: { '--port': '70000' },
@@ -143,7 +143,7 @@ test('an empty flag is refused, unlike an empty variable', () => {
   assert.deepEqual(problemsOf({ flags: { '--data-dir': '' } }), ['--data-dir: must not be empty']);
 });
 
-test('what is wrong in a file is told without its text, which may hold a password', () => {
+test('problems in a file are reported without its text, which may contain a password', () => {
   const told = problemsOf({ file: yaml('write_db:\n  password: "hunter2\n') }).join();
   assert.match(told, /messenger\.yaml: line \d+, column \d+: not valid YAML/u);
   assert.doesNotMatch(told, /hunter2/u);
@@ -156,7 +156,7 @@ for (const text of nonsense) {
   });
 }
 
-test('a file that is not there, not YAML, or not a mapping is refused by name', () => {
+test('a file that is missing, not YAML, or not a mapping is refused by name', () => {
   assert.match(problemsOf({ file: join(folder, 'nothing.yaml') }).join(), /nothing\.yaml: cannot be read: ENOENT/u);
   assert.match(problemsOf({ file: '/dev/zero' }).join(), /\/dev\/zero: cannot be read: it is a device/u);
   assert.match(problemsOf({ file: yaml('server: [') }).join(), /messenger\.yaml: .*line 1/u);
@@ -173,7 +173,7 @@ test('a file that is not there, not YAML, or not a mapping is refused by name', 
   assert.deepEqual(problemsOf({ file: yaml('') }), []);
 });
 
-test('a file with aliases is refused: a few lines of them unfold without end', () => {
+test('a file with aliases is refused: a few lines could expand without limit', () => {
   assert.match(
     problemsOf({ file: yaml('server: { host: &a x }\nlog: { level: *a }') }).join(),
     /messenger\.yaml: .*Alias/u,
@@ -186,7 +186,7 @@ test('a misspelt variable of ours is refused instead of ignored', () => {
   ]);
 });
 
-test('settings that contradict one another are refused', () => {
+test('contradictory settings are refused', () => {
   assert.match(
     problemsOf({ env: { DB_READ_HOST: 'replica' } }).join(),
     /^DB_READ_HOST: a read server needs a write server/u,
@@ -201,7 +201,7 @@ test('settings that contradict one another are refused', () => {
   assert.match(problemsOf({ env: tls }).join(), /^DB_WRITE_TLS_CA: is used only when DB_WRITE_TLS is verify-full/u);
 });
 
-test('a token that no client could send is refused, and not shown', () => {
+test('a token that no client can send is refused, and not shown', () => {
   for (const METRICS_TOKEN of [
     'correct horse battery',
     'clé'.repeat(9),
@@ -221,7 +221,7 @@ test('a token that no client could send is refused, and not shown', () => {
     assert.deepEqual(problemsOf({ env: { METRICS_TOKEN } }), []);
 });
 
-test('several read servers have one port for all of them, or one for each', () => {
+test('several read servers have one port for all, or one each', () => {
   const readDbOf = (env: Readonly<Record<string, string>>): Config['readDb'] =>
     load({ env: { DB_WRITE_HOST: 'primary', ...env } }).config.readDb;
   assert.deepEqual(readDbOf({ DB_READ_HOST: 'a, b' }).host, ['a', 'b']);
@@ -256,7 +256,7 @@ for (const [host, port, told] of badLists) {
   });
 }
 
-test('fewer open connections alone need no word about the idle ones', () => {
+test('a lower maximum of open connections alone needs no setting for idle ones', () => {
   assert.deepEqual(problemsOf({ env: { DB_WRITE_MAX_OPEN_CONNS: '5' } }), []);
 });
 
@@ -293,7 +293,7 @@ describe('a secret in a file', () => {
     return load({ env: { ...host, DB_WRITE_PASSWORD_FILE: secretFile(content) } }).config.writeDb.password;
   }
 
-  test('is the password, without the one newline at its end', () => {
+  test('is the password, without one trailing newline', () => {
     assert.equal(passwordFrom('hunter2'), 'hunter2');
     assert.equal(passwordFrom('hunter2\n'), 'hunter2');
     assert.equal(passwordFrom('hunter2\r\n'), 'hunter2');
@@ -307,7 +307,7 @@ describe('a secret in a file', () => {
     assert.doesNotMatch(printed, /hunter2/u);
   });
 
-  test('on the command line is refused without a word of it, and the variables are named', () => {
+  test('on the command line is refused without showing it, and the variables are named', () => {
     for (const { option } of listOptions(optionTable).filter((one) => one.option.secret === true)) {
       const flag = flagOf(option);
       const reason = 'other users of this machine can read the command line; give a secret by';
@@ -324,13 +324,13 @@ describe('a secret in a file', () => {
     ]);
   });
 
-  test('goes before the YAML file', () => {
+  test('overrides the YAML file', () => {
     const env = { ...host, DB_WRITE_PASSWORD_FILE: secretFile('from the secret') };
     const file = yaml('write_db: { password: from the file }');
     assert.equal(load({ env, file }).config.writeDb.password, 'from the secret');
   });
 
-  test('beside the variable itself is refused, because one of them must be wrong', () => {
+  test('beside the variable itself is refused', () => {
     const env = { ...host, DB_WRITE_PASSWORD: 'hunter2', DB_WRITE_PASSWORD_FILE: secretFile('hunter2') };
     assert.deepEqual(problemsOf({ env }), [
       'DB_WRITE_PASSWORD_FILE: DB_WRITE_PASSWORD is also set; use only one of them',
@@ -342,7 +342,7 @@ describe('a secret in a file', () => {
     assert.equal(load({ env }).config.writeDb.password, 'hunter2');
   });
 
-  test('that cannot be used is told by its option and path, without what is in it', () => {
+  test('that is unusable is reported by its option and path, without its content', () => {
     const unusable = [
       [join(folder, 'nothing'), /nothing cannot be read \(ENOENT\)$/u],
       [folder, /is a folder$/u],
@@ -369,20 +369,20 @@ describe('a secret in a file', () => {
     assert.doesNotMatch(problems.join(), /hunter2/u);
   }
 
-  test('is for secrets alone', () => {
+  test('is for secrets only', () => {
     assert.deepEqual(problemsOf({ env: { ...host, DB_WRITE_NAME_FILE: secretFile('x') } }), [
       'DB_WRITE_NAME_FILE: there is no such option',
     ]);
   });
 });
 
-test('a read pool of one connection is refused: the watch over the standby needs one of its own', () => {
+test('a read pool of one connection is refused: the probe of the standby needs its own', () => {
   const only = { DB_READ_MAX_OPEN_CONNS: '1', DB_READ_MAX_IDLE_CONNS: '1' };
   assert.match(problemsOf({ env: only }).join(), /^DB_READ_MAX_OPEN_CONNS: .*\b2\b/u);
   assert.deepEqual(problemsOf({ env: { ...only, DB_READ_MAX_OPEN_CONNS: '2' } }), []);
 });
 
-test('DURABILITY=standby is refused where no commit would wait for a standby', () => {
+test('DURABILITY=standby is refused if no commit would wait for a standby', () => {
   const env = { DURABILITY: 'standby' };
   assert.match(
     problemsOf({ env: { ...env, MESSENGER_SYNCHRONOUS_COMMIT: 'off' } }).join(),

@@ -11,7 +11,7 @@ const plan: ConnectionPlan = {
   isInProcess: false,
 };
 
-test('the databases have their connections before clients have any', () => {
+test('connections to databases take precedence over client connections', () => {
   const few = limitConnections(plan);
   const more = limitConnections({ ...plan, databaseConnections: 700 });
   assert.equal(few.isCut, true);
@@ -20,20 +20,20 @@ test('the databases have their connections before clients have any', () => {
   assert.ok(limitConnections({ ...plan, isInProcess: true }).total < few.total);
 });
 
-test('MAX_CONNECTIONS is kept where the system allows it', () => {
+test('MAX_CONNECTIONS applies if the system allows it', () => {
   const asked = { total: 500, perAddress: 250, isCut: false };
   assert.deepEqual(limitConnections({ ...plan, wanted: 500 }), asked);
   assert.equal(limitConnections({ ...plan, openFiles: undefined }).total, 524_288);
 });
 
-test('an address can have half of the connections, or as many as the operator says', () => {
+test('an address can have half of the connections, or the configured number', () => {
   const { total, perAddress } = limitConnections(plan);
   assert.equal(perAddress, Math.ceil(total / 2));
   assert.equal(limitConnections({ ...plan, perAddress: 0 }).perAddress, 0);
   assert.equal(limitConnections({ ...plan, perAddress: 7 }).perAddress, 7);
 });
 
-test('a limit of open files that leaves nothing for clients is refused with the arithmetic', () => {
+test('a limit of open files that leaves nothing for clients is refused with the calculation', () => {
   assert.throws(
     () => limitConnections({ ...plan, openFiles: 256 }),
     /open 256 files\. A worker needs \d+ .* 200 are/su,

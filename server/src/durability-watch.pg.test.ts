@@ -24,7 +24,7 @@ after(async () => {
   await standby.remove();
 });
 
-test('while commits wait for a standby and none is there, the server is not ready, and says why', async () => {
+test('while commits wait for a standby and none is available, the server is not ready, with the reason', async () => {
   const app = await createTestApp({ write: primary.endpoint, read: standby.endpoint });
   const ready = async (): Promise<string> => {
     const { statusCode, body } = await app.http.inject('/readyz');
@@ -42,7 +42,7 @@ test('while commits wait for a standby and none is there, the server is not read
   }
 });
 
-test('a promoted standby that does not wait for a standby itself is told once, in the log and as an event', async () => {
+test('a promoted standby whose commits wait for no standby is reported once, in the log and as an event', async () => {
   const events: Occurrence[] = [];
   const { log, lines } = recordLog();
   const [write, other] = [primary.endpoint, standby.endpoint];

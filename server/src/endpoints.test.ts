@@ -25,7 +25,7 @@ test('without a read server, reads go to the write server', () => {
   assert.equal(endpoints({ DB_WRITE_HOST: 'primary', DB_READ_HOST: 'replica' })?.reads[0]?.port, 5433);
 });
 
-test('every server that is named may be the primary, a read server by the name of the user who writes', () => {
+test('every configured server may be the primary; a read server then has the write user', () => {
   const found = endpoints({
     DB_WRITE_HOST: 'a,b',
     DB_WRITE_PORT: '5432',
@@ -41,14 +41,14 @@ test('every server that is named may be the primary, a read server by the name o
   assert.equal(namesOf(found?.reads), 'reader@b reader@c');
 });
 
-test('without read servers, reads go to all servers of which one is the primary', () => {
+test('without read servers, reads go to all write servers', () => {
   assert.deepEqual(
     endpoints({ DB_WRITE_HOST: 'a,b' })?.reads.map(({ host }) => host),
     ['a', 'b'],
   );
 });
 
-test('each read server has its own host and port, and the certificate of its own name', () => {
+test('each read server has its own host, port and certificate name', () => {
   const env = { DB_WRITE_HOST: 'primary', DB_READ_HOST: 'a,b', DB_READ_TLS: 'verify-full' };
   const inBoth = { user: 'root', password: 'password', database: 'postgres', synchronousCommit: 'on' };
   assert.deepEqual(endpoints({ ...env, DB_READ_PORT: '1,2' })?.reads, [
@@ -61,7 +61,7 @@ test('each read server has its own host and port, and the certificate of its own
   );
 });
 
-test('the connection string of several servers is that of the first one which answers', () => {
+test('the connection string of several servers selects the first one that answers', () => {
   const [first, ...others] = endpoints({ DB_WRITE_HOST: 'primary', DB_READ_HOST: 'a,::1' })?.reads ?? [];
   assert(first);
   assert.equal(
@@ -70,7 +70,7 @@ test('the connection string of several servers is that of the first one which an
   );
 });
 
-test('a connection string is one that psql takes, whatever is in the password', () => {
+test('psql accepts the connection string, whatever the password contains', () => {
   assert.equal(writeUrl({}), 'postgresql://root:password@primary:5432/postgres');
   assert.equal(
     writeUrl({ DB_WRITE_PASSWORD: 'p@ss/w:rd?' }),
@@ -85,7 +85,7 @@ test('a connection string is one that psql takes, whatever is in the password', 
   assert.match(writeUrl({ DB_WRITE_TLS: 'verify-full' }), /\?sslmode=verify-full$/u);
 });
 
-test('TLS checks the certificate and the name only when asked to', () => {
+test('TLS checks the certificate and the name only with verify-full', () => {
   const external = { DB_WRITE_HOST: 'primary' };
   assert.equal(endpoints(external)?.write.tls, undefined);
   assert.deepEqual(endpoints({ ...external, DB_WRITE_TLS: 'require' })?.write.tls, { rejectUnauthorized: false });
@@ -95,7 +95,7 @@ test('TLS checks the certificate and the name only when asked to', () => {
   assert.deepEqual(endpoints(address)?.write.tls, { rejectUnauthorized: true, host: '10.0.0.1' });
 });
 
-test('certificates that cannot be read are told by the name of the file', () => {
+test('unreadable certificates are reported by file name', () => {
   const env = { DB_WRITE_HOST: 'primary', DB_WRITE_TLS: 'verify-full', DB_WRITE_TLS_CA: '/nonexistent/ca.pem' };
   assert.throws(() => endpoints(env), /cannot be read: .*\/nonexistent\/ca\.pem/u);
 });

@@ -36,7 +36,7 @@ async function listenOn(context: TestContext, host: string): Promise<Ask> {
 const rebound = { host: 'rebound.example' };
 const forwarded = { 'x-forwarded-for': '192.0.2.7' };
 
-test('a port of its own on this machine is for its programs: no page of elsewhere reads it by a name that leads here', async (context) => {
+test('a separate local port serves only local programs, not web pages with a name that resolves to it', async (context) => {
   for (const host of ['127.0.0.1', 'localhost']) {
     const ask = await listenOn(context, host);
     for (const path of ['/metrics', '/ops', '/ops/page.js']) {
@@ -47,7 +47,7 @@ test('a port of its own on this machine is for its programs: no page of elsewher
   }
 });
 
-test('on an address that the operator has chosen, whoever reaches it may read, by whatever name', async (context) => {
+test('a separate port on a chosen address serves all clients, by any name', async (context) => {
   const ask = await listenOn(context, '0.0.0.0');
   for (const path of ['/metrics', '/ops']) assert.equal(await ask(path, { ...rebound, ...forwarded }), 200);
 });

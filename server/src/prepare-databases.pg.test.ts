@@ -23,7 +23,7 @@ const options: PrepareOptions = {
 const never = new AbortController().signal;
 const away = { host: '/nonexistent' };
 
-test('without the primary a start goes on with the standbys that answer, and admits no writes', async () => {
+test('without the primary a start continues with the standbys that answer, and admits no writes', async () => {
   const { write, read } = database().endpoints;
   const configured = { write: { ...write, ...away }, reads: [{ ...read, ...away }, read] };
   const found = await prepareStart(configured, options, never);
@@ -33,12 +33,12 @@ test('without the primary a start goes on with the standbys that answer, and adm
   assert.deepEqual(found.maxOpen, whole.maxOpen, 'the workers need no other pools when the primary comes');
 });
 
-test('a server that is no standby is not read from in place of the primary', async () => {
+test('a server that is not a standby does not replace the primary for reads', async () => {
   const { write } = database().endpoints;
   await waitsForPrimary({ write: { ...write, ...away }, reads: [write] });
 });
 
-test('a standby that may lack a part of the schema is not read from before the primary is there', async () => {
+test('a standby that may lack a part of the schema gets no reads before the primary is available', async () => {
   const { write, read } = database().endpoints;
   await waitsForPrimary({ write: { ...write, ...away }, reads: [{ ...read, database: 'postgres' }] });
 });

@@ -22,7 +22,7 @@ async function namesOf(write: Endpoint, reads: readonly Endpoint[]): Promise<rea
   return servers;
 }
 
-test('a read host that leads to the primary is shown in place of the standby only where there is no standby', async (t) => {
+test('a read host that leads to the primary is shown as the standby only if there is none', async (t) => {
   const { write, read } = database().endpoints;
   const folder = await mkdtemp(join(tmpdir(), 'messenger-roles-'));
   t.after(async () => rm(folder, { recursive: true }));

@@ -43,7 +43,7 @@ async function backUp(to: string, source: Endpoint, keep?: number): Promise<void
 const visible = async (parent: string): Promise<string[]> =>
   (await readdir(parent)).filter((name) => name !== 'last-backup.json' && !name.includes('lock')).toSorted();
 
-test('a backup of a standby has all that was committed before, and answers when it is restored', async () => {
+test('a backup of a standby contains all earlier commits, and works when restored', async () => {
   const notes: string[] = [];
   const source = await chooseSource(
     { write: primary.endpoint, reads: [standby.endpoint] },
@@ -75,7 +75,7 @@ test('a backup of a standby has all that was committed before, and answers when 
   }
 });
 
-test('without a standby that has everything, the backup is taken from the primary, and the reason is told', async () => {
+test('without an up-to-date standby, the backup is taken from the primary, and the reason is reported', async () => {
   const notes: string[] = [];
   const note = (text: string): void => void notes.push(text);
   const away = { ...standby.endpoint, port: 1 };
@@ -83,7 +83,7 @@ test('without a standby that has everything, the backup is taken from the primar
   assert.match(notes.join(), /not taken from 127\.0\.0\.1:1: .*ECONNREFUSED/u);
 });
 
-test('a role without the right to replicate is told how to get it, and nothing is left of the backup', async () => {
+test('a role without REPLICATION is refused with the remedy, and nothing is left of the backup', async () => {
   await primary.sql('create role plain login');
   const parent = join(folder, 'refused');
   const refused = backUp(join(parent, 'one'), { ...primary.endpoint, user: 'plain' });
@@ -93,7 +93,7 @@ test('a role without the right to replicate is told how to get it, and nothing i
 });
 
 test(
-  'a disk that is too small is refused before it is full, and keeps nothing of the backup',
+  'a backup that does not fit fails before the disk is full, and leaves nothing',
   { skip: cannotMount },
   async () => {
     assert.ok(disk !== undefined);
@@ -157,7 +157,7 @@ test('only the newest backups are kept; one that fails removes none', async () =
   assert.deepEqual(await visible(parent), ['e']);
 });
 
-test('what a killed backup left behind is removed, and a folder in use is refused', async () => {
+test('leftovers of a killed backup are removed, and a folder in use is refused', async () => {
   const parent = join(folder, 'killed');
   await mkdir(join(parent, '.unfinished-backup-0123abcd', 'data'), { recursive: true });
   const both = await Promise.allSettled([

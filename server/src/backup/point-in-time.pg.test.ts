@@ -38,7 +38,7 @@ function block(language: string): string {
   return (found?.groups?.['lines'] ?? '').replaceAll('/backup/wal', archive);
 }
 
-test('a server of the operator with archived WAL is restored to a time before a mistake', async () => {
+test("an operator's server with archived WAL is restored to a time before a mistake", async () => {
   for (const statement of block('sql')
     .split(';\n')
     .filter((one) => one !== ''))

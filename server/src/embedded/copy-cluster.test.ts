@@ -9,7 +9,7 @@ import { makeTestFolder } from './test-folder.ts';
 
 const MiB = 1_048_576;
 
-test('a copy that does not fit leaves the running original room for its log', { skip: cannotMount }, async () => {
+test('a copy that does not fit leaves the running original room for its WAL', { skip: cannotMount }, async () => {
   const disk = await mountSmallDisk(128);
   const from = await makeTestFolder();
   try {

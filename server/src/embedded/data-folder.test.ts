@@ -16,7 +16,7 @@ beforeEach(async () => {
 
 afterEach(async () => rm(folder, { recursive: true }));
 
-test('a new data folder is created, with the folders above it', async () => {
+test('a new data folder is created, with its parents', async () => {
   await prepareDataFolder(layout);
   assert.equal(await assertServable(layout), 'new');
 });
@@ -27,7 +27,7 @@ test('a path that is a file is refused', async () => {
   await assert.rejects(prepareDataFolder(layout), /not a folder.*MESSENGER_DATA_DIR/);
 });
 
-test("somebody else's folder is refused and left as it was", async () => {
+test('a folder with foreign files is refused and stays unchanged', async () => {
   await mkdir(layout.root, { recursive: true });
   await writeFile(join(layout.root, 'thesis.odt'), '');
   await assert.rejects(prepareDataFolder(layout), /contains "thesis.odt" and was not created by Messenger/);
@@ -39,7 +39,7 @@ test('the root of a new volume counts as empty', async () => {
   await prepareDataFolder(layout);
 });
 
-test('data of another major version is refused, with both versions and what to do', async () => {
+test('data of another major version is refused, with both versions and the remedy', async () => {
   await mkdir(layout.primary, { recursive: true });
   await writeFile(join(layout.primary, 'PG_VERSION'), '17\n');
   await assert.rejects(assertServable(layout), /PostgreSQL 17, and this is PostgreSQL 18.*pg_dump.*MESSENGER_DATA_DIR/);
@@ -50,7 +50,7 @@ test('a standby without its primary is refused: an empty primary would replace t
   await assert.rejects(assertServable(layout), /its primary .* is gone/);
 });
 
-test('what a rebuild that was cut short left behind is removed, and nothing else', async () => {
+test('leftovers of an interrupted rebuild are removed, and nothing else', async () => {
   for (const name of ['primary', 'standby', 'run', 'standby.new-00c0ffee', 'standby.old-00c0ffee', 'standby.backup'])
     await mkdir(join(layout.root, name, 'base'), { recursive: true });
   await removeLeftovers(layout);

@@ -18,7 +18,7 @@ function judge(text: string, checks: number, slot = cutOff): (string | undefined
   });
 }
 
-test('a slot whose WAL is gone is reason enough', () => {
+test('a lost slot alone means that the standby cannot follow', () => {
   assert.match(new FollowCheck().judge({ isActive: false, walStatus: 'lost' }) ?? '', /no longer has the WAL/);
 });
 
@@ -45,11 +45,11 @@ for (const passing of [
     assert.deepEqual(new Set(judge(passing, 10)), new Set([undefined]));
   });
 
-test('a standby that streams is not rebuilt, whatever its receiver said before', () => {
+test('a streaming standby is not rebuilt, whatever its receiver reported before', () => {
   assert.deepEqual(judge('something bad', 5, { ...cutOff, isActive: true }), Array(5).fill(undefined));
 });
 
-test('a complaint counts once: only new ones show that the standby still fails', () => {
+test('an error counts once: only new ones show that the standby still fails', () => {
   const check = new FollowCheck();
   check.hear(receiverSays('something bad'));
   assert.deepEqual(
@@ -58,7 +58,7 @@ test('a complaint counts once: only new ones show that the standby still fails',
   );
 });
 
-test('failures before and after an absence of the primary are not added up', () => {
+test('failures before and after an outage of the primary are not added up', () => {
   const check = new FollowCheck();
   const fail = (): string | undefined => {
     check.hear(receiverSays('something bad'));
@@ -70,7 +70,7 @@ test('failures before and after an absence of the primary are not added up', () 
   assert.deepEqual([fail(), fail()], [undefined, undefined]);
 });
 
-test('a standby whose disk is full has that fault until it streams without the complaint', () => {
+test('a standby with a full disk has that fault until it streams without the error', () => {
   const check = new FollowCheck();
   const faults: unknown[] = [];
   const look = (isActive: boolean): void => {

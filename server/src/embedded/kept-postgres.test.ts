@@ -41,7 +41,7 @@ async function until(isTrue: () => boolean): Promise<void> {
   await poll(() => (isTrue() ? true : undefined), { everyMs: 1, signal: soon() });
 }
 
-test('a server that dies is started again', async () => {
+test('a server that dies is restarted', async () => {
   const servers = [fakeServer(1), fakeServer(2)];
   const { kept } = keep(async (n) => servers[n - 1] ?? assert.fail('too many launches'));
   await kept.start(soon());
@@ -51,7 +51,7 @@ test('a server that dies is started again', async () => {
   assert.equal(kept.pid, undefined);
 });
 
-test('a server whose disk is full is tried again for as long as it takes, and is back when there is room', async () => {
+test('a server with a full disk is retried without limit, and recovers when there is room', async () => {
   const full = 'could not write to file "pg_wal/xlogtemp.1": No space left on device';
   const first = fakeServer(1);
   const { kept, failures } = keep(async (n) => {
@@ -75,7 +75,7 @@ test('the delay before a restart grows up to ten seconds, and the first restart 
   assert.deepEqual(delays, [0, 100, 200, 400, 6_400, 10_000, 10_000]);
 });
 
-test('a server that ran for a minute has a first failure again', async () => {
+test('after a minute of service, a failure counts as the first', async () => {
   const servers = [fakeServer(1), fakeServer(2), fakeServer(3)];
   const { kept, failures, clock } = keep(async (n) => servers[n - 1] ?? assert.fail('too many launches'));
   await kept.start(soon());
@@ -91,7 +91,7 @@ test('a server that ran for a minute has a first failure again', async () => {
   await kept.stop(soon());
 });
 
-test('a first start that fails rejects with the reason, and is tried again', async () => {
+test('a failed first start rejects with the reason, and is retried', async () => {
   const { kept, failures } = keep(async (n) => {
     if (n === 1) throw new Error('broken');
     return fakeServer(n);
@@ -103,7 +103,7 @@ test('a first start that fails rejects with the reason, and is tried again', asy
   await kept.stop(soon());
 });
 
-test('a first start that was called off is not tried again', async () => {
+test('an aborted first start is not retried', async () => {
   const { kept, failures } = keep(async () => {
     throw new Error('called off');
   });
@@ -112,7 +112,7 @@ test('a first start that was called off is not tried again', async () => {
   assert.deepEqual(failures, []);
 });
 
-test('a server whose launch succeeds only after the stop was asked for does not outlive the stop', async () => {
+test('a server whose launch succeeds during the stop does not outlive it', async () => {
   const late = fakeServer(7);
   let ended = false;
   void late.ended.then(() => (ended = true));

@@ -53,7 +53,7 @@ async function haveEnded(pids: readonly number[]): Promise<boolean> {
   return !alive.includes(true);
 }
 
-test('when the server is killed with kill -9, its databases end too', async () => {
+test('after kill -9 of the server its databases end, too', async () => {
   const { server, databases } = await startServer();
   assert.equal(databases.length, 2);
   assert.equal((await Promise.all(databases.map(isAlive))).includes(false), false);
@@ -61,7 +61,7 @@ test('when the server is killed with kill -9, its databases end too', async () =
   await eventually(async () => haveEnded(databases));
 });
 
-test('after kill -9 of everything at once the next start recovers by itself', async () => {
+test('after kill -9 of everything the next start recovers', async () => {
   const { server, databases } = await startServer();
   for (const pid of databases) process.kill(pid, 'SIGKILL');
   server.kill('SIGKILL');
@@ -80,7 +80,7 @@ async function startOrphan(): Promise<ChildProcess> {
   return orphan;
 }
 
-test('a postmaster that an earlier run left on the data is stopped in order, and the log says so', async () => {
+test('a postmaster of an earlier run is stopped gracefully, with a log line', async () => {
   const orphan = await startOrphan();
   const ended = once(orphan, 'exit');
   const pair = site.pair();
@@ -108,7 +108,7 @@ async function end(postmaster: ChildProcess): Promise<void> {
   await once(postmaster, 'exit');
 }
 
-test('a start ends the last process of a killed postmaster instead of sharing the data with it', async () => {
+test('a start kills the last backend of a killed postmaster instead of sharing the data with it', async () => {
   const orphan = await startOrphan();
   const straggler = await stopBackend();
   await end(orphan);
@@ -123,7 +123,7 @@ test('a start ends the last process of a killed postmaster instead of sharing th
   await pair.stop(soon());
 });
 
-test('a running pair whose primary is killed without one of its processes is whole again', async () => {
+test('a pair recovers when its primary is killed without one of its backends', async () => {
   const pair = site.pair();
   await pair.start(soon());
   const straggler = await stopBackend();
@@ -143,7 +143,7 @@ async function leavePidOf(pid: number, template: string): Promise<void> {
   await writeFile(path, [pid, ...template.split('\n').slice(1)].join('\n'), { mode: 0o600 });
 }
 
-test('a process that merely has the number of a dead postmaster is left alone, even if it is a PostgreSQL', async () => {
+test('a process that reuses the pid of a dead postmaster is not touched, even if it is a PostgreSQL', async () => {
   const orphan = await startOrphan();
   const template = await readFile(join(primaryDir, 'postmaster.pid'), 'utf8');
   orphan.kill('SIGINT');

@@ -32,11 +32,11 @@ function pidsOf({ pids }: EmbeddedPair): { primary: number; standby: number } {
   return { primary: pids.primary, standby: pids.standby };
 }
 
-test('what is written on the primary can be read on the standby', async () => {
+test('writes on the primary can be read on the standby', async () => {
   await replicates(pair, 'kept');
 });
 
-test('the standby streams from the start, holding WAL by its slot, and reports back what its readers need', async () => {
+test('the standby streams from the start, retains WAL with its slot, and sends feedback about its reads', async () => {
   const [slot] = await ask(
     pair,
     'write',
@@ -59,7 +59,7 @@ test('both servers have the settings of the tuning guide, and no TCP port', asyn
   assert.deepEqual(await ask(pair, 'read', 'show random_page_cost'), ['1.1']);
 });
 
-test('a commit of the application waits for the disk, also for a role or database with synchronous_commit = off', async () => {
+test('commits of the application wait for the disk, also for a role or database with synchronous_commit = off', async () => {
   const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
   for (const carrier of [`role ${roles.application}`, `database ${databaseName}`]) {
     await ask(pair, 'write', `alter ${carrier} set synchronous_commit = off`);
@@ -75,20 +75,20 @@ test('the endpoints can be computed without the server that runs there', async (
   assert.deepEqual(await embeddedEndpoints(site.options.dataDir), pair.endpoints);
 });
 
-test('a second server on the same data folder is refused, and told who has it', async () => {
+test('a second server on the same data folder is refused, with the holder', async () => {
   await pair.announce('http://127.0.0.1:8080');
   const expected = new RegExp(`in use by the server with pid ${process.pid} \\(http://127.0.0.1:8080\\)`);
   await assert.rejects(site.pair().start(soon()), expected);
   assert.equal((await findRunningServer(site.options.dataDir))?.pid, process.pid);
 });
 
-test('Ctrl-C in a terminal reaches the server alone, which then stops its databases in order', async () => {
+test('Ctrl-C in a terminal reaches only the server, which then stops its databases gracefully', async () => {
   const { primary, standby } = pidsOf(pair);
   const groups = await Promise.all([process.pid, primary, standby].map((pid) => processFact(pid, 'pgid')));
   assert.equal(new Set(groups).size, 3, groups.join(' '));
 });
 
-test('a primary that was killed with kill -9 is back by itself, with all that was committed', async () => {
+test('a primary restarts after kill -9, with all commits', async () => {
   const killed = pidsOf(pair);
   const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
   process.kill(killed.primary, 'SIGKILL');
@@ -98,7 +98,7 @@ test('a primary that was killed with kill -9 is back by itself, with all that wa
   assert.equal(pair.pids.standby, killed.standby);
 });
 
-test('a standby that was killed with kill -9 is back by itself and follows, without a rebuild', async () => {
+test('a standby restarts after kill -9 and follows, without a rebuild', async () => {
   const killed = pidsOf(pair);
   process.kill(killed.standby, 'SIGKILL');
   await eventually(() => pair.pids.standby !== undefined && pair.pids.standby !== killed.standby);
@@ -107,7 +107,7 @@ test('a standby that was killed with kill -9 is back by itself and follows, with
   assert.ok(!site.lines.some((line) => line.includes('rebuilding')));
 });
 
-test('data outlives a restart, and the standby ends with all that the primary had', async () => {
+test('data survives a restart, and the standby stops with everything that the primary has', async () => {
   const stopped = pidsOf(pair);
   const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
   await pair.stop(soon());
@@ -135,7 +135,7 @@ async function endOfStandby(): Promise<string> {
   return rows[0]?.lsn ?? assert.fail('no position');
 }
 
-test('after a stop the standby has everything, down to the last record that the primary wrote', async () => {
+test('after a stop the standby has all WAL, including the last record of the primary', async () => {
   await pair.stop(soon());
   const end = await endOfStandby();
   pair = site.pair();
@@ -143,7 +143,7 @@ test('after a stop the standby has everything, down to the last record that the 
   assert.deepEqual(await ask(pair, 'write', `select checkpoint_lsn < '${end}' from pg_control_checkpoint()`), [true]);
 });
 
-test('what users type does not reach the log, even in statements that fail', async () => {
+test('user input does not reach the log, even from failed statements', async () => {
   await assert.rejects(ask(pair, 'write', `select 'Ada Lovelace'::uuid`));
   await assert.rejects(ask(pair, 'write', `insert into kept values ('Ada', 'Lovelace')`));
   await eventually(() => site.lines.some((line) => line.includes('22P02')));

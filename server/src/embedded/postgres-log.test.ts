@@ -21,7 +21,7 @@ function relayed(raw: string): string {
 
 const levels = { debug: 20, warn: 40, error: 50 };
 
-test('a message is read in our format and, before the settings are read, in the default one', () => {
+test('messages are parsed in our format and, before the settings are read, in the default one', () => {
   assert.deepEqual(parseLogLine('00000|42|postmaster|LOG:  starting PostgreSQL 18.4'), {
     severity: 'LOG',
     text: 'starting PostgreSQL 18.4',
@@ -50,13 +50,13 @@ for (const [raw, level] of [
     assert.match(relayed(raw), new RegExp(`"level":${levels[level]},`));
   });
 
-test('what a client typed is not logged, the number of the error is', () => {
+test("a client's input is not logged, but the error code is", () => {
   const written = relayed('22P02|1|client backend|ERROR:  invalid input syntax for type uuid: "Ada"');
   assert.ok(written.includes('22P02'));
   assert.ok(!written.includes('Ada'));
 });
 
-test('lines that hold rows and statements are not logged', () => {
+test('lines that contain rows and statements are not logged', () => {
   for (const kind of ['DETAIL', 'STATEMENT', 'CONTEXT', 'QUERY', 'HINT'])
     assert.equal(relayed(`23505|1|client backend|${kind}:  Key (name)=(Ada) already exists.`), '');
 });

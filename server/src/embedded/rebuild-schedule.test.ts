@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { RebuildSchedule } from './rebuild-schedule.ts';
 
-test('the first rebuild is due at once, further ones ever more rarely, and never given up', () => {
+test('the first rebuild is due at once, further ones with growing delays, without limit', () => {
   let now = 1_000_000;
   const schedule = new RebuildSchedule({ now: () => now });
   const waits: number[] = [];
@@ -17,7 +17,7 @@ test('the first rebuild is due at once, further ones ever more rarely, and never
   assert.deepEqual(waits.slice(-2), [300_000, 300_000]);
 });
 
-test('a rebuild long after the one before is a first one again', () => {
+test('a rebuild long after the previous one counts as the first', () => {
   let now = 0;
   const schedule = new RebuildSchedule({ now: () => now });
   for (let attempt = 0; attempt < 8; attempt += 1) schedule.attempted();

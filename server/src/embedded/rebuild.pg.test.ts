@@ -54,7 +54,7 @@ async function loseWal(): Promise<void> {
   );
 }
 
-test('a standby whose WAL is gone is rebuilt from the primary, and the log says why', async () => {
+test('a standby whose WAL was removed is rebuilt from the primary, and the log has the reason', async () => {
   await pair.stop(soon());
   await loseWal();
   pair = site.pair({ overrides: overrides() });
@@ -62,7 +62,7 @@ test('a standby whose WAL is gone is rebuilt from the primary, and the log says 
   await isRebuilt(/no longer has the WAL/);
 });
 
-test('a standby whose slot was dropped while serving is rebuilt, and the log gives its own words', async () => {
+test('a standby whose slot was dropped during service is rebuilt, and the log has its message', async () => {
   // The standby reconnects at once and takes the slot again, so both are repeated until it works.
   await eventually(async () => {
     await ask(pair, 'write', 'select pg_terminate_backend(active_pid) from pg_replication_slots where active');
@@ -72,7 +72,7 @@ test('a standby whose slot was dropped while serving is rebuilt, and the log giv
   await isRebuilt(/replication slot .* does not exist/);
 });
 
-test('a standby that cannot start is rebuilt, and the log gives its own words', async () => {
+test('a standby that cannot start is rebuilt, and the log has its message', async () => {
   await pair.stop(soon());
   await rm(join(site.options.dataDir, 'standby', 'global', 'pg_control'));
   pair = site.pair({ overrides: overrides() });
@@ -80,7 +80,7 @@ test('a standby that cannot start is rebuilt, and the log gives its own words', 
   await isRebuilt(/ends repeatedly.*pg_control/);
 });
 
-test('a standby that is not there is built', async () => {
+test('a missing standby is built', async () => {
   await pair.stop(soon());
   await rm(join(site.options.dataDir, 'standby'), { recursive: true });
   pair = site.pair({ overrides: overrides() });

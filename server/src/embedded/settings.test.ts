@@ -5,7 +5,7 @@ import { pgHbaConf, postgresSettings, renderPostgresConf, settingsFor } from './
 
 const socketDir = '/data/run';
 
-test("the table's tuning is the guide's and nothing else, so that deployments can be checked against it", () => {
+test("the tuning table is exactly the guide's, so deployments can be checked against it", () => {
   assert.deepEqual(postgresSettings.tuning, {
     both: { max_connections: '500', shared_buffers: '256MB', work_mem: '16MB', effective_cache_size: '512MB' },
     primary: { checkpoint_completion_target: '0.9', idle_in_transaction_session_timeout: '30000' },
@@ -13,7 +13,7 @@ test("the table's tuning is the guide's and nothing else, so that deployments ca
   });
 });
 
-test("the primary has the tuning guide's settings, and commits that are on disk when they are answered", () => {
+test("the primary has the tuning guide's settings, and acknowledges commits when they are on disk", () => {
   const settings = settingsFor('primary', { synchronousCommit: 'on', tuning: 'on', socketDir });
   const guide = {
     max_connections: '500',
@@ -28,7 +28,7 @@ test("the primary has the tuning guide's settings, and commits that are on disk 
   assert.equal(settings['primary_conninfo'], undefined);
 });
 
-test("the standby has the tuning guide's settings, and may hold back neither WAL nor vacuum for ever", () => {
+test("the standby has the tuning guide's settings, and can hold back neither WAL nor vacuum without limit", () => {
   const settings = settingsFor('standby', { synchronousCommit: 'on', tuning: 'on', socketDir });
   assert.deepEqual(
     { ...settings, max_connections: '500', random_page_cost: '1.1', hot_standby_feedback: 'on' },
@@ -37,7 +37,7 @@ test("the standby has the tuning guide's settings, and may hold back neither WAL
   assert.equal(settings['max_slot_wal_keep_size'], '1GB');
 });
 
-test('the two servers differ only in their names, ports and whom they follow: either may be the primary', () => {
+test('the two servers differ only in names, ports and primary: either may be the primary', () => {
   const options = { synchronousCommit: 'on', tuning: 'on', socketDir } as const;
   const [primary, standby] = (['primary', 'standby'] as const).map((role) => settingsFor(role, options));
   const names = Object.keys({ ...primary, ...standby });
@@ -48,13 +48,13 @@ test('the two servers differ only in their names, ports and whom they follow: ei
   ]);
 });
 
-test('vacuum looks for work every second, and knows within a second what the standby no longer reads', () => {
+test('vacuum checks for work every second, and knows within a second what the standby no longer reads', () => {
   const options = { synchronousCommit: 'on', tuning: 'on', socketDir } as const;
   assert.equal(settingsFor('primary', options)['autovacuum_naptime'], '1s');
   assert.equal(settingsFor('standby', options)['wal_receiver_status_interval'], '1s');
 });
 
-test('the profile decides about synchronous_commit', () => {
+test('the profile determines synchronous_commit', () => {
   assert.equal(
     settingsFor('primary', { synchronousCommit: 'off', tuning: 'on', socketDir })['synchronous_commit'],
     'off',

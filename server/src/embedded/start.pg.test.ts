@@ -19,7 +19,7 @@ async function contents(): Promise<string[]> {
   return readdir(site.options.dataDir).catch(() => []);
 }
 
-test('a first start that is called off halfway leaves no database, whole or half', async () => {
+test('an aborted first start leaves no database, complete or partial', async () => {
   const calledOff = new AbortController();
   const start = site.pair().start(calledOff.signal);
   await eventually(async () => (await contents()).some((name) => name.startsWith('primary.new-')));
@@ -28,7 +28,7 @@ test('a first start that is called off halfway leaves no database, whole or half
   assert.deepEqual((await contents()).toSorted(), ['messenger.lock']);
 });
 
-test('what a first start that was killed left behind is not taken for a database', async () => {
+test('leftovers of a killed first start do not count as a database', async () => {
   await mkdir(join(site.options.dataDir, 'primary.new-0badcafe', 'base'), { recursive: true });
   await writeFile(join(site.options.dataDir, 'primary.new-0badcafe', 'PG_VERSION'), '18\n');
   const pair = site.pair();
@@ -39,7 +39,7 @@ test('what a first start that was killed left behind is not taken for a database
   assert.deepEqual((await contents()).toSorted(), ['messenger.lock', 'primary', 'run', 'standby']);
 });
 
-test('a start that fails says what PostgreSQL said, leaves nothing running and gives the folder back', async () => {
+test("a failed start reports PostgreSQL's message, leaves nothing running and unlocks the folder", async () => {
   const broken = { ...site.options.overrides?.primary, shared_buffers: 'plenty' };
   const overrides = { primary: broken, standby: broken };
   await assert.rejects(site.pair({ overrides }).start(soon()), /the primary ended.*errors/i);
@@ -48,7 +48,7 @@ test('a start that fails says what PostgreSQL said, leaves nothing running and g
   await pair.stop(soon());
 });
 
-test('a command can use the primary of a data folder, whether or not a server runs on it', async () => {
+test('a command can use the primary of a data folder, with or without a running server', async () => {
   const countRows = async (): Promise<number | null> =>
     withPrimary(site.options, soon(), async (primary) =>
       withSession(primary, async (client) => (await client.query('select id from kept')).rowCount),
@@ -62,7 +62,7 @@ test('a command can use the primary of a data folder, whether or not a server ru
   await pair.stop(soon());
 });
 
-test('a data folder whose path is too long for a socket is served all the same', async () => {
+test('a data folder with a path that is too long for a socket works', async () => {
   const dataDir = join(dirname(site.options.dataDir), 'long'.repeat(30));
   const pair = site.pair({ dataDir });
   await pair.start(soon());

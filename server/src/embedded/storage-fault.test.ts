@@ -17,7 +17,7 @@ for (const [reason, fault] of [
     assert.equal(findStorageFault(reason), fault);
   });
 
-test('an error of Node is known by its code', () => {
+test('an error of Node is recognised by its code', () => {
   assert.equal(findStorageFault(Object.assign(new Error('write'), { code: 'ENOSPC' })), 'disk_full');
   assert.equal(findStorageFault(new Error('not this')), undefined);
 });

@@ -72,7 +72,7 @@ async function isBack(): Promise<void> {
 
 const faultOf = (role: string): string | undefined => pair.servers.find(({ name }) => name === role)?.fault;
 
-test('a standby whose own disk is full is not rebuilt, and follows once there is room', noMounts, async () => {
+test('a standby with a full disk is not rebuilt, and follows once there is room', noMounts, async () => {
   const small = await moveToSmallDisk('standby');
   await pair.start(soon());
   await replicates(pair, 'kept');
@@ -89,25 +89,19 @@ test('a standby whose own disk is full is not rebuilt, and follows once there is
   assert.ok(!site.lines.some((line) => line.includes('rebuilding the standby')));
 });
 
-test(
-  'a standby whose disk is full at the start is not rebuilt, and comes up once there is room',
-  noMounts,
-  async () => {
-    const small = await moveToSmallDisk('standby');
-    await small.leave(0);
-    const started = pair.start(soon());
-    await eventually(() =>
-      site.lines.some((line) => /"failures":7,.*the standby is down: its disk is full/.test(line)),
-    );
-    assert.equal(faultOf('standby'), 'disk_full');
-    await small.free();
-    await started;
-    await replicates(pair, 'kept');
-    assert.ok(!site.lines.some((line) => line.includes('rebuilding the standby')));
-  },
-);
+test('a standby with a full disk at the start is not rebuilt, and comes up once there is room', noMounts, async () => {
+  const small = await moveToSmallDisk('standby');
+  await small.leave(0);
+  const started = pair.start(soon());
+  await eventually(() => site.lines.some((line) => /"failures":7,.*the standby is down: its disk is full/.test(line)));
+  assert.equal(faultOf('standby'), 'disk_full');
+  await small.free();
+  await started;
+  await replicates(pair, 'kept');
+  assert.ok(!site.lines.some((line) => line.includes('rebuilding the standby')));
+});
 
-test('while the disk of the primary is full at the start, the standby can be read', noMounts, async () => {
+test('while the disk of the primary is full at the start, the standby serves reads', noMounts, async () => {
   const small = await moveToSmallDisk('primary');
   await small.leave(0);
   await pair.start(soon());
@@ -132,7 +126,7 @@ async function makeReadOnly(small: SmallDisk, role: 'primary' | 'standby'): Prom
   await remounted;
 }
 
-test('while the file system of the primary is read-only, the standby can be read', noMounts, async () => {
+test('while the file system of the primary is read-only, the standby serves reads', noMounts, async () => {
   const small = await moveToSmallDisk('primary');
   await pair.start(soon());
   const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
@@ -145,7 +139,7 @@ test('while the file system of the primary is read-only, the standby can be read
   assert.ok((await ask(pair, 'write', 'select id from kept')).includes(id));
 });
 
-test('a standby on a read-only file system is not rebuilt, and follows once it can write', noMounts, async () => {
+test('a standby on a read-only file system is not rebuilt, and follows once it is writable', noMounts, async () => {
   const small = await moveToSmallDisk('standby');
   await pair.start(soon());
   await replicates(pair, 'kept');
@@ -159,7 +153,7 @@ test('a standby on a read-only file system is not rebuilt, and follows once it c
   assert.ok(!site.lines.some((line) => line.includes('rebuilding the standby')));
 });
 
-test('a start whose primary is on a read-only file system goes on with the standby', noMounts, async () => {
+test('a start with a primary on a read-only file system continues with the standby', noMounts, async () => {
   const small = await moveToSmallDisk('primary');
   await small.remount('ro');
   await pair.start(soon());
@@ -169,7 +163,7 @@ test('a start whose primary is on a read-only file system goes on with the stand
   await isBack();
 });
 
-test('a primary that may not write its folder is tried again, and is back with all that was committed', async () => {
+test('a primary without write permission for its folder is retried, and recovers with all commits', async () => {
   await pair.start(soon());
   const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
   await replicates(pair, 'kept');
@@ -185,7 +179,7 @@ test('a primary that may not write its folder is tried again, and is back with a
   assert.ok((await ask(pair, 'write', 'select id from kept')).includes(id));
 });
 
-test('while the folder of the primary is gone the standby can be read, and both are back when it is', async () => {
+test('while the folder of the primary is missing the standby serves reads, and both recover when it is back', async () => {
   await pair.start(soon());
   const [id] = await ask(pair, 'write', 'insert into kept values (default) returning id');
   await replicates(pair, 'kept');

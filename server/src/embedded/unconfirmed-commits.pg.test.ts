@@ -37,7 +37,7 @@ async function cancelWaiting(): Promise<void> {
   await ask(pair, 'write', `select pg_cancel_backend(pid) ${waiting}`);
 }
 
-test('a commit that was cancelled while it waited for the standby is not acknowledged, alone or in a transaction', async () => {
+test('a commit cancelled during its wait for the standby is not acknowledged, alone or in a transaction', async () => {
   const pool = open('write', { statementTimeoutMs: 20_000 });
   const alone = assert.rejects(pool.query(keep, ['alone']), refusedWith('outcome_unknown'));
   await cancelWaiting();
@@ -50,12 +50,12 @@ test('a commit that was cancelled while it waited for the standby is not acknowl
   assert.deepEqual(await ask(pair, 'write', 'select name from kept'), ['alone', 'together']);
 });
 
-test('a commit whose time is over while it waits for the standby is not acknowledged', async () => {
+test('a commit that times out during its wait for the standby is not acknowledged', async () => {
   const pool = open('write', { statementTimeoutMs: 300 });
   await assert.rejects(pool.query(keep, ['late']), refusedWith('outcome_unknown'));
 });
 
-test('a database whose sessions hide warnings does not make an unconfirmed commit a success', async (t) => {
+test('an unconfirmed commit is not a success, even in a database whose sessions hide warnings', async (t) => {
   await ask(pair, 'write', 'alter database postgres set client_min_messages = error');
   t.after(async () => ask(pair, 'write', 'alter database postgres reset client_min_messages'));
   const hidden = open('write', { statementTimeoutMs: 20_000 });

@@ -38,20 +38,20 @@ test('a container has the memory of its limit, and no more than the machine', as
   );
 });
 
-test('a partition is as fast as its disk', async (t) => {
+test('a partition has the storage type of its disk', async (t) => {
   assert.equal((await detectMachine({ ...facts, sysDir: await makeSys(t, '1') })).storage, 'hdd');
   assert.equal((await detectMachine({ ...facts, sysDir: await makeSys(t, '0') })).storage, 'ssd');
 });
 
-test('a system that does not say what its disk is like is not guessed at', async () => {
+test('an unknown disk has no storage type', async () => {
   assert.equal((await detectMachine(facts)).storage, undefined);
 });
 
-test('device numbers are taken apart as the C library does', () => {
+test('device numbers are decoded as in the C library', () => {
   assert.deepEqual([0xfe_00, 0x8_01, 0x10_01_03_02].map(deviceNumber), ['254:0', '8:1', '259:65538']);
 });
 
-test('this machine has memory and cores', async () => {
+test('the memory and cores of this machine are detected', async () => {
   const machine = await detectMachine(systemFacts('.'));
   assert.ok(machine.memoryBytes > 2 ** 27 && machine.cpus >= 1);
 });

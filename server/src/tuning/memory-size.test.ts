@@ -12,7 +12,7 @@ test('sizes are read with units of 1024, in either case, and with or without a s
   ]);
 });
 
-test('what is not surely a size is not guessed at', () => {
+test('ambiguous text is not parsed as a size', () => {
   for (const text of ['', '16', 'GB', '-1GB', '1e3MB', '16KB', '16GiB', '1,5GB']) {
     assert.equal(parseMemorySize(text), undefined, text);
   }

@@ -34,7 +34,7 @@ function numbersOf(profile: Profile): Readonly<Record<string, number>> {
   return Object.fromEntries(all.map(({ name, value }) => [name, parseMemorySize(value) ?? Number(value)]));
 }
 
-test('with every session at work, what is printed fits into the memory: 512MB to 512GB, 1 to 128 cores', () => {
+test('with every session active, the printed settings fit into the memory: 512MB to 512GB, 1 to 128 cores', () => {
   fc.assert(
     fc.property(profiles, (profile) => {
       const of = numbersOf(profile);
@@ -54,7 +54,7 @@ test('with every session at work, what is printed fits into the memory: 512MB to
   );
 });
 
-test('the pools of both servers fit into one of them as the start counts: after a failover they are there', () => {
+test('the pools to both servers fit into one of them, as after a failover', () => {
   fc.assert(
     fc.property(profiles, (profile) => {
       const of = numbersOf(profile);
@@ -85,7 +85,7 @@ const guide: Profile = {
   durability: 'on',
 };
 
-test('workers whose connections do not fit into the memory are refused with the arithmetic', () => {
+test('workers whose connections do not fit into the memory are refused with the calculation', () => {
   assert.throws(
     () => planMemory({ ...guide, workers: 256, instances: 20 }),
     (error: unknown) =>
@@ -95,7 +95,7 @@ test('workers whose connections do not fit into the memory are refused with the 
   assert.throws(() => planMemory({ ...guide, memoryBytes: 2 ** 44, workers: 256, instances: 1_000 }), /262143/u);
 });
 
-test('more memory never means fewer connections or smaller sorts than half of what the smaller machine has', () => {
+test('more memory never halves connections or sorts', () => {
   fc.assert(
     fc.property(profiles, (profile) => {
       const [one, double] = [profile, { ...profile, memoryBytes: profile.memoryBytes * 2 }].map(planMemory);

@@ -21,7 +21,7 @@ function valuesOf(changes: Partial<Profile> = {}): Readonly<Record<string, strin
   return Object.fromEntries(tunePostgres({ ...guide, ...changes }).map(({ name, value }) => [name, value]));
 }
 
-test("the guide's machine gets the guide's table, but for as many connections and sorts as its memory has room for", () => {
+test("the guide's machine gets the guide's table, with the connections and sorts that fit into its memory", () => {
   const found = tunePostgres(guide).filter(({ reason }) => !reason.includes('(not in the guide)'));
   assert.deepEqual(Object.fromEntries(found.map(({ name, value }) => [name, value])), {
     max_connections: '130',
@@ -35,7 +35,7 @@ test("the guide's machine gets the guide's table, but for as many connections an
   });
 });
 
-test('nothing of the table of settings is left out, nothing is there twice, and each has a reason of one line', () => {
+test('every setting of the table appears once, with a reason of one line', () => {
   const { tuning, flatLists, replication } = postgresSettings;
   const all = tunePostgres(guide);
   const names = new Set(all.map(({ name }) => name));
@@ -45,7 +45,7 @@ test('nothing of the table of settings is left out, nothing is there twice, and 
   for (const { name, reason } of all) assert.match(reason, /^[^\n]{10,}$/u, name);
 });
 
-test('a standby that is promoted has what a primary needs, and a primary that comes back what a standby needs', () => {
+test('a promoted standby has the settings of a primary, and a returning primary those of a standby', () => {
   const values = valuesOf();
   for (const [name, value] of [
     ['hot_standby_feedback', 'on'],
@@ -59,7 +59,7 @@ test('a standby that is promoted has what a primary needs, and a primary that co
     assert.equal(values[name], value, name);
 });
 
-test('sizes grow with the memory, and 2GB do not get 500 connections of 32MB each', () => {
+test('sizes grow with the memory, and 2GB do not get 500 connections with 32MB each', () => {
   const sizes = [gigabyte / 2, 2 * gigabyte, 16 * gigabyte, 64 * gigabyte].map((memoryBytes) => {
     const of = valuesOf({ memoryBytes, workers: 2 });
     return ['max_connections', 'work_mem', 'shared_buffers', 'maintenance_work_mem', 'max_wal_size'].map(
@@ -74,7 +74,7 @@ test('sizes grow with the memory, and 2GB do not get 500 connections of 32MB eac
   ]);
 });
 
-test('WAL that is kept for a standby grows with the WAL between checkpoints', () => {
+test('WAL retained for a standby grows with the WAL between checkpoints', () => {
   assert.equal(valuesOf()['max_slot_wal_keep_size'], '1GB');
   assert.equal(valuesOf({ memoryBytes: 8 * gigabyte })['max_slot_wal_keep_size'], '4GB');
 });
@@ -83,7 +83,7 @@ test('a rotating disk keeps the default cost of a seek', () => {
   assert.equal(valuesOf({ storage: 'hdd' })['random_page_cost'], '4.0');
 });
 
-test('durability is the choice of the operator, and what it costs is said', () => {
+test('durability is the choice of the operator, and its cost is reported', () => {
   const lineOf = (durability: 'on' | 'off'): Tuned | undefined =>
     tunePostgres({ ...guide, durability }).find(({ name }) => name === 'synchronous_commit');
   assert.equal(lineOf('on')?.value, 'on');
@@ -94,7 +94,7 @@ test('durability is the choice of the operator, and what it costs is said', () =
   assert.equal(valuesOf({ durability: 'on' })['synchronous_standby_names'], undefined);
 });
 
-test('parallel workers are no more than the cores, nor than the memory has room for', () => {
+test('parallel workers are limited by cores and memory', () => {
   const of = (cpus: number, memoryBytes: number): (string | undefined)[] => {
     const values = valuesOf({ cpus, memoryBytes, workers: 1 });
     return ['max_worker_processes', 'max_parallel_workers', 'max_parallel_workers_per_gather'].map(
@@ -107,7 +107,7 @@ test('parallel workers are no more than the cores, nor than the memory has room 
   assert.deepEqual(of(64, 256 * gigabyte), ['64', '64', '2']);
 });
 
-test('pools have half of the connections of a server each, the formula as their reason, and no more than the guide', () => {
+test("each pool has half of the connections of a server, at most the guide's number, and its formula as the reason", () => {
   const option = (changes: Partial<Profile>, name: string): Tuned | undefined =>
     tunePools({ ...guide, ...changes }).find((one) => one.name === name);
   assert.deepEqual(option({}, 'DB_WRITE_MAX_OPEN_CONNS'), {

@@ -64,7 +64,7 @@ async function assertInForce(changes: Readonly<Record<string, string>>, settings
 
 const sizes = [gigabyte / 2, 2 * gigabyte, 8 * gigabyte].filter((memoryBytes) => memoryBytes < totalmem() / 2);
 
-test('a primary and a standby start with the printed file for several sizes, and have its settings in force', async () => {
+test('a primary and a standby start with the printed file for several sizes, and have its settings', async () => {
   assert.ok(sizes.length > 0);
   for (const [index, memoryBytes] of sizes.entries()) {
     const profile = profileOf(memoryBytes);
@@ -75,7 +75,7 @@ test('a primary and a standby start with the printed file for several sizes, and
   }
 });
 
-test('the printed statements are taken by a running server, and are in force after its restart', async () => {
+test('a running server accepts the printed statements, and has the settings after a restart', async () => {
   const profile = profileOf(gigabyte);
   const settings = tunePostgres(profile);
   const pair = site.pair();
