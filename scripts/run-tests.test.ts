@@ -188,14 +188,14 @@ async function killRun(signal: NodeJS.Signals): Promise<void> {
   write('server/killed.test.ts', startsServers);
   const run = spawnNode([join(root, 'scripts/run-tests.ts'), 'killed.test']);
   run.stdout.resume();
-  await waitFor('the servers of the test', () => existsSync(startedFile), 20_000);
+  await waitFor('the servers of the test', () => existsSync(startedFile));
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Written by the test file above.
   const { pids, folder } = JSON.parse(readFileSync(startedFile, 'utf8')) as Started;
   assert.ok(pids.every(isAlive) && existsSync(folder));
   run.kill(signal);
   await once(run, 'exit');
-  await waitFor('the processes of the run to end', () => !pids.some(isAlive), 20_000);
-  await waitFor('the files of the run to go', () => !existsSync(folder), 20_000);
+  await waitFor('the processes of the run to end', () => !pids.some(isAlive));
+  await waitFor('the files of the run to go', () => !existsSync(folder));
 }
 
 test('a run ended by SIGTERM leaves no processes and no files', async () => killRun('SIGTERM'));

@@ -33,9 +33,9 @@ test('while commits wait for a standby and none is available, the server is not 
   try {
     await waitFor('the standby to confirm', async () => (await ready()) === '200 ');
     await standby.kill();
-    await waitFor('not ready', async () => (await ready()) === '503 no_standby_confirms', 10_000);
+    await waitFor('not ready', async () => (await ready()) === '503 no_standby_confirms');
     await standby.start();
-    await waitFor('ready again', async () => (await ready()) === '200 ', 10_000);
+    await waitFor('ready again', async () => (await ready()) === '200 ');
   } finally {
     await app.http.close();
     await app.close();
@@ -58,7 +58,7 @@ test('a promoted standby whose commits wait for no standby is reported once, in 
     assert.deepEqual(events, []);
     await primary.kill();
     await standby.promote();
-    await waitFor('the event', () => events.some(({ kind, level }) => kind === 'standby' && level === 'bad'), 10_000);
+    await waitFor('the event', () => events.some(({ kind, level }) => kind === 'standby' && level === 'bad'));
     const [line] = lines('commits do not wait for a standby');
     assert.match(String(line?.['reason']), /alter system set synchronous_standby_names = 'ANY 1 \(\*\)'/u);
     assert.equal(lines('commits do not wait for a standby').length, 1);

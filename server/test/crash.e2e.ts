@@ -79,8 +79,8 @@ test('workers and databases of a killed supervisor end by themselves', async () 
   const workers = workersOf(server.pid);
   assert.equal(workers.length, 2);
   server.kill('SIGKILL');
-  await waitFor('the workers to end', () => !workers.some(isAlive), 20_000);
-  await waitFor('the databases to end', () => processesOf(dataDir).length === 0, 20_000);
+  await waitFor('the workers to end', () => !workers.some(isAlive));
+  await waitFor('the databases to end', () => processesOf(dataDir).length === 0);
 });
 
 test('after kill -9 of everything the next start recovers all acknowledged writes', async () => {
@@ -89,7 +89,7 @@ test('after kill -9 of everything the next start recovers all acknowledged write
   const everything = [server.pid, ...workersOf(server.pid), ...processesOf(dataDir).map(({ pid }) => pid)];
   for (const pid of new Set(everything)) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
   const again = await servers.start(dataDir);
-  await waitFor('both databases to answer', async () => isReady(again), 20_000);
+  await waitFor('both databases to answer', async () => isReady(again));
   await waitFor('the standby to have it all', async () => (await names(again)).length === 3);
   assert.deepEqual((await names(again)).toSorted(), ['one', 'three', 'two']);
 });
@@ -107,7 +107,7 @@ test('databases that outlived their killed supervisor are stopped by the next st
   server.kill('SIGKILL');
   await server.ended();
   const again = await servers.start(dataDir);
-  await waitFor('both databases to answer', async () => isReady(again), 20_000);
+  await waitFor('both databases to answer', async () => isReady(again));
   assert.equal(isAlive(orphan), false);
   await waitFor('the data to be there', async () => (await names(again)).includes('Ada'));
 });
@@ -119,10 +119,10 @@ for (const role of ['primary', 'standby'] as const) {
     const victim = postmaster(dataDir, role);
     assert(victim !== undefined);
     process.kill(victim, 'SIGKILL');
-    await waitFor('another postmaster', () => ![undefined, victim].includes(postmaster(dataDir, role)), 20_000);
-    await waitFor('readiness', async () => isReady(server), 20_000);
+    await waitFor('another postmaster', () => ![undefined, victim].includes(postmaster(dataDir, role)));
+    await waitFor('readiness', async () => isReady(server));
     assert.equal(await post(server, 'after'), 201);
-    await waitFor('both users to be listed', async () => (await names(server)).length === 2, 20_000);
+    await waitFor('both users to be listed', async () => (await names(server)).length === 2);
     assert.equal(server.hasEnded, false);
   });
 }
@@ -143,7 +143,7 @@ test('a second signal stops at once, without loss of acknowledged writes', async
   await server.ended();
   assert.ok(performance.now() - began < 10_000);
   assert.equal(workers.some(isAlive), false);
-  await waitFor('nothing to be left', () => processesOf(dataDir).length === 0, 15_000);
+  await waitFor('nothing to be left', () => processesOf(dataDir).length === 0);
   const again = await servers.start(dataDir);
-  await waitFor('the data to be there', async () => (await names(again)).includes('Ada'), 20_000);
+  await waitFor('the data to be there', async () => (await names(again)).includes('Ada'));
 });

@@ -134,7 +134,7 @@ test(
       return load.acknowledged.filter((id) => !found.has(id));
     };
     assert.deepEqual(await missing('write'), []);
-    await waitFor('the standby to have them all', async () => (await missing('read')).length === 0, 30_000);
+    await waitFor('the standby to have them all', async () => (await missing('read')).length === 0);
     assert.doesNotMatch(server.stderr, /rebuilding the standby/u);
     assert.doesNotMatch(await metricsOf(server), /^messenger_embedded_fault/mu);
     server.kill('SIGTERM');

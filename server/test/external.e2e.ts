@@ -175,7 +175,7 @@ test('a start waits for databases that are not up yet, and logs each attempt', a
   await waitFor('two attempts', () => waiting.stderr.split('waiting for the databases').length > 2);
   assert.match(waiting.stderr, new RegExp(`"write":"${write.host}:5432, .*ENOENT`, 'u'));
   await servers.start(late, { args: ['--workers', '1'] });
-  await waitFor('it to start', () => waiting.isServing || waiting.hasEnded, 20_000);
+  await waitFor('it to start', () => waiting.isServing || waiting.hasEnded);
   assert.equal(waiting.hasEnded, false, waiting.stderr);
   assert.equal(await createUser(waiting), 201);
   waiting.kill('SIGTERM');

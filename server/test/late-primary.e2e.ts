@@ -67,16 +67,12 @@ async function startWithoutPrimary(folder: string, options?: RunOptions): Promis
 /** Resolves when writes succeed and the standby follows. */
 async function isWhole(server: Run): Promise<void> {
   let id = '';
-  await waitFor(
-    'a write',
-    async () => {
-      const created = await create(server);
-      ({ id } = created);
-      return created.status === 201;
-    },
-    30_000,
-  );
-  await waitFor('the standby to have it', async () => (await listed(server)).includes(id), 30_000);
+  await waitFor('a write', async () => {
+    const created = await create(server);
+    ({ id } = created);
+    return created.status === 201;
+  });
+  await waitFor('the standby to have it', async () => (await listed(server)).includes(id));
 }
 
 test('a primary that cannot start is retried, and then prepared as at a start', async () => {

@@ -28,7 +28,7 @@ async function figure(page: Page, name: string): Promise<number> {
 }
 
 async function untilWell(page: Page): Promise<void> {
-  await waitFor('all to be well', async () => (await headline(page)) === 'All is well', 15_000);
+  await waitFor('all to be well', async () => (await headline(page)) === 'All is well');
 }
 
 /** All reported problems. */
@@ -159,7 +159,7 @@ describe('the live page', { skip: noBrowser }, () => {
     } finally {
       for (const pid of frozen) if (isAlive(pid)) process.kill(pid, 'SIGCONT');
     }
-    await waitFor('it to be back', async () => !/^Standby does not answer/mu.test(await verdict(page)), 10_000);
+    await waitFor('it to be back', async () => !/^Standby does not answer/mu.test(await verdict(page)));
   });
 
   test('can be used by keyboard: the first key skips to the figures, the arrows choose the span', async () => {
@@ -197,7 +197,7 @@ describe('the live page', { skip: noBrowser }, () => {
     process.kill(victim, 'SIGKILL');
     await untilListedWithout(page, victim);
     const number = async (): Promise<string | undefined> => /^(.+ s) ago: /u.exec(await headline(page))?.[1];
-    await waitFor('nothing but news', async () => (await number()) !== undefined, 10_000);
+    await waitFor('nothing but news', async () => (await number()) !== undefined);
     const [aloud, seen] = [await said.textContent(), await number()];
     assert.match(aloud ?? '', /^.+ ago: Worker \d ended by SIGKILL/u);
     await waitFor('the number to go on', async () => (await number()) !== seen);
@@ -214,14 +214,14 @@ describe('the live page', { skip: noBrowser }, () => {
   test('reports databases that crashed for a moment, also on a page opened afterwards', async () => {
     const crashed = ['primary', 'standby'] as const;
     for (const role of crashed) process.kill(postmaster(dataDir, role) ?? 0, 'SIGKILL');
-    await waitFor('both to be back', () => crashed.every((role) => postmaster(dataDir, role) !== undefined), 15_000);
-    await waitFor('it to be an event', async () => /Primary was restarted/u.test(await verdict(page)), 15_000);
+    await waitFor('both to be back', () => crashed.every((role) => postmaster(dataDir, role) !== undefined));
+    await waitFor('it to be an event', async () => /Primary was restarted/u.test(await verdict(page)));
     const late = await browser.open(`${server.url}/ops`);
     await waitFor('the verdict', async () => /Primary was restarted/u.test(await verdict(late)));
     assert.notEqual(await headline(late), 'All is well');
     // The standby may return some samples after the primary.
     for (const event of [/Primary was restarted/u, /Standby was restarted/u, /Worker \d ended by SIGKILL/u])
-      await waitFor(`the event ${event}`, async () => event.test(await late.locator('#events').innerText()), 15_000);
+      await waitFor(`the event ${event}`, async () => event.test(await late.locator('#events').innerText()));
     assert.ok(Number(await rowsOfPast(late)) > 20, 'the plots begin before the page was opened');
     await late.close();
   });

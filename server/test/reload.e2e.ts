@@ -25,7 +25,7 @@ after(async () => system.destroy());
 
 beforeEach(async () => {
   load = new SteadyLoad({ url: system.server.url, clients: 20, perSecond: 100 });
-  await waitFor('load', () => load.answerTimesMs.length > 100, 30_000);
+  await waitFor('load', () => load.answerTimesMs.length > 100);
 });
 afterEach(async () => {
   await load.end();
@@ -101,14 +101,13 @@ test('SIGHUP applies a new password of the same role; until then, workers share 
   await waitFor(
     'answers of three seconds; a probe opens a session each second',
     () => load.answerTimesMs.length > length + 300,
-    10_000,
   );
   assert.match(await metricsPage(), /^messenger_reads_total\{[^}]*"standby"/mu);
   assert.doesNotMatch(system.server.stderr, /a standby gets no reads/u);
   await system.writePassword('another');
   system.server.kill('SIGHUP');
   const reloads = (): number => system.server.stderr.split('the configuration was reloaded').length - 1;
-  await waitFor('a reload by signal', () => reloads() === 2, 30_000);
+  await waitFor('a reload by signal', () => reloads() === 2);
   assert.doesNotMatch(system.server.stderr, /"(?:first|second|another|wrong)"|token-of-the-operator/u);
 });
 

@@ -121,7 +121,7 @@ export class Reloadable {
     const args = ['start', '--port', '0'];
     const server = await run({ args, env: { WORKERS: '2', LOG_REQUESTS: '0', ...files, ...env } });
     this.#servers.push(server);
-    await waitFor('the server to start', () => server.hasEnded || server.isServing, 30_000);
+    await waitFor('the server to start', () => server.hasEnded || server.isServing);
     assert(!server.hasEnded, `the server ended, saying:\n${server.stderr}`);
     return server;
   }

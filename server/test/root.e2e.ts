@@ -284,7 +284,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
 /** Changes a data folder to the state of version 0.1: root's folder, files of nobody, one superuser, access for all. */
 async function makeLegacy(dataDir: string): Promise<void> {
   const server = await run({ args: ['start', '--port', '0', '--workers', '1', '--data-dir', dataDir] });
-  await waitFor('the server to start', () => server.hasEnded || server.isServing, 30_000);
+  await waitFor('the server to start', () => server.hasEnded || server.isServing);
   const { write } = await embeddedEndpoints(dataDir);
   const superuser = { ...write, user: roles.superuser };
   const give = (kind: string): string => `alter ${kind} owner to ${roles.superuser}`;

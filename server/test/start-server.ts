@@ -115,7 +115,7 @@ export function useServers(): {
     for (const one of runs) if (!one.hasEnded) one.kill('SIGKILL');
     await Promise.all(runs.map(async (one) => one.ended()));
     for (const folder of folders) {
-      await waitFor(`nothing to run on ${folder}`, () => processesOf(folder).length === 0, 15_000);
+      await waitFor(`nothing to run on ${folder}`, () => processesOf(folder).length === 0);
       await rm(folder, { recursive: true, force: true });
     }
   });

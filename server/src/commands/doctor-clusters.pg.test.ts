@@ -38,7 +38,7 @@ before(async () => {
   }
   pair = site.pair();
   await pair.start(AbortSignal.timeout(50_000));
-  other = await makeTestSite();
+  other = await makeTestSite('new');
   otherPair = other.pair();
   await otherPair.start(AbortSignal.timeout(50_000));
   await eventually(async () => (await askAt(otherPair.endpoints.read, 'select 1')).length === 1);

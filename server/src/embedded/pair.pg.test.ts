@@ -16,7 +16,7 @@ let site: TestSite;
 let pair: EmbeddedPair;
 
 before(async () => {
-  site = await makeTestSite();
+  site = await makeTestSite('new');
   pair = site.pair();
   await pair.start(soon());
   await ask(pair, 'write', 'create table kept (id uuid primary key default uuidv7())');

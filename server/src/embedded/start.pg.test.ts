@@ -10,7 +10,7 @@ import { ask, eventually, makeTestSite, replicates, soon, type TestSite } from '
 let site: TestSite;
 
 before(async () => {
-  site = await makeTestSite();
+  site = await makeTestSite('new');
 });
 
 after(async () => site.remove());

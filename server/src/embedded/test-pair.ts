@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 
 import { pino } from 'pino';
 
+import { copyPreparedData } from '../../test/prepared-data.ts';
+import { makeDatabases } from '../../test/start-server.ts';
 import { monotonicClock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EmbeddedOptions } from './open-data.ts';
@@ -38,8 +40,10 @@ function recordTo(lines: string[]): Log {
   return pino({ level: 'debug' }, sink);
 }
 
-export async function makeTestSite(): Promise<TestSite> {
+/** `new`: the first start makes the databases, with a system identifier of their own. */
+export async function makeTestSite(databases: 'prepared' | 'new' = 'prepared'): Promise<TestSite> {
   const folder = await makeTestFolder();
+  if (databases === 'prepared') await copyPreparedData(join(folder, 'data'), makeDatabases);
   const lines: string[] = [];
   const options = {
     dataDir: join(folder, 'data'),

@@ -82,7 +82,7 @@ async function answersOf(endpoints: EndpointPair): Promise<readonly unknown[]> {
   const app = await createTestApp(endpoints);
   try {
     // Other test files stop its replay, too.
-    await waitFor('the standby to be fit', () => app.databases.standbys.isAnyFit, 20_000);
+    await waitFor('the standby to be fit', () => app.databases.standbys.isAnyFit);
     return await useAll(app);
   } finally {
     await app.close();

@@ -57,7 +57,7 @@ async function sqlOnSecond<Row extends QueryResultRow>(text: string): Promise<Qu
 }
 
 async function becomes(standby: Standby, state: StandbyState): Promise<void> {
-  await waitFor(`the standby to be ${state}`, () => standby.state === state, 20_000);
+  await waitFor(`the standby to be ${state}`, () => standby.state === state);
 }
 
 /** Sixteen clients read what is there, each after the other, until told to end. Resolves with the number of their reads. */

@@ -98,14 +98,11 @@ async function rowsOn(system: System, role: 'write' | 'read'): Promise<Row[]> {
   const found: Row[][] = [];
   const ask = async (): Promise<number> =>
     found.push(await system.sql(role, 'select id, first_name, last_name from users'));
-  await waitFor(
-    `rows of the ${role} server`,
-    async () =>
-      ask().then(
-        () => true,
-        () => false,
-      ),
-    30_000,
+  await waitFor(`rows of the ${role} server`, async () =>
+    ask().then(
+      () => true,
+      () => false,
+    ),
   );
   return found.flat();
 }

@@ -144,14 +144,10 @@ class Pair {
     [this.#primary, this.#standby] = [next, old];
     if (!this.#knowsAll) return;
     const before = await standbyReads(url);
-    await waitFor(
-      'reads from the standby',
-      async () => {
-        await fetch(`${url}/api/v1/users?limit=1`).then(async (answer) => answer.text());
-        return (await standbyReads(url)) > before;
-      },
-      15_000,
-    );
+    await waitFor('reads from the standby', async () => {
+      await fetch(`${url}/api/v1/users?limit=1`).then(async (answer) => answer.text());
+      return (await standbyReads(url)) > before;
+    });
     this.#say(`${old.endpoint.port} follows ${next.endpoint.port}, and is read from`);
   }
 
