@@ -128,7 +128,7 @@ if (closed !== undefined) {
 }
 if (files.length === 0)
   failures.push(patterns.length === 0 ? 'there is no test' : `no test file matches ${patterns.join(' ')}`);
-process.env['MESSENGER_TEST_SHARED'] = makeTemporaryFolder(); // See server/test/prepared-data.ts.
+process.env['MESSENGER_TEST_SHARED'] = makeTemporaryFolder(); // See server/src/embedded/test-data.ts.
 await runGroups(files);
 printSum();
 // A file that timed out may still run.

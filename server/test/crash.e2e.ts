@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 
 import { isAlive, postmaster, processesOf, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
@@ -30,13 +30,26 @@ async function names(server: Run): Promise<string[]> {
   return users.map((user: { first_name: string }) => user.first_name);
 }
 
-async function start(): Promise<{ server: Run; dataDir: string }> {
-  const dataDir = await servers.data();
-  return { server: await servers.start(dataDir), dataDir };
+let dataDir = '';
+/** Each test crashes it, and leaves it running. */
+let server: Run;
+
+before(async () => {
+  dataDir = await servers.data();
+  server = await servers.start(dataDir);
+});
+
+/** Starts on the data of the server that has ended. */
+async function startAgain(): Promise<void> {
+  server = await servers.start(dataDir);
+  await waitFor('both databases to answer', async () => isReady(server));
+}
+
+async function isListed(first: string): Promise<void> {
+  await waitFor(`${first} to be listed`, async () => (await names(server)).includes(first));
 }
 
 test('a killed worker is replaced while the others serve', async () => {
-  const { server } = await start();
   const [victim, other] = workersOf(server.pid);
   assert(victim !== undefined && other !== undefined);
   process.kill(victim, 'SIGKILL');
@@ -47,8 +60,76 @@ test('a killed worker is replaced while the others serve', async () => {
   assert.ok(workersOf(server.pid).includes(other), 'the other worker is the same process');
 });
 
+test('workers and databases of a killed supervisor end by themselves', async () => {
+  const workers = workersOf(server.pid);
+  assert.equal(workers.length, 2);
+  server.kill('SIGKILL');
+  await waitFor('the workers to end', () => !workers.some(isAlive));
+  await waitFor('the databases to end', () => processesOf(dataDir).length === 0);
+  await startAgain();
+});
+
+test('after kill -9 of everything the next start recovers all acknowledged writes', async () => {
+  for (const name of ['one', 'two', 'three']) assert.equal(await post(server, name), 201);
+  const everything = [server.pid, ...workersOf(server.pid), ...processesOf(dataDir).map(({ pid }) => pid)];
+  for (const pid of new Set(everything)) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  await startAgain();
+  for (const name of ['one', 'two', 'three']) await isListed(name);
+});
+
+test('databases that outlived their killed supervisor are stopped by the next start', async () => {
+  assert.equal(await post(server, 'orphaned'), 201);
+  const orphan = postmaster(dataDir, 'primary');
+  assert(orphan !== undefined);
+  // The guardians first, so that nothing else ends the databases.
+  const guardians = processesOf(dataDir).filter(
+    ({ command }) => command.startsWith('sh ') || command.startsWith('/bin/sh '),
+  );
+  for (const { pid } of guardians) process.kill(pid, 'SIGKILL');
+  server.kill('SIGKILL');
+  await server.ended();
+  await startAgain();
+  assert.equal(isAlive(orphan), false);
+  await isListed('orphaned');
+});
+
+async function survivesKillOf(role: 'primary' | 'standby'): Promise<void> {
+  assert.equal(await post(server, `before the ${role}`), 201);
+  const victim = postmaster(dataDir, role);
+  assert(victim !== undefined);
+  process.kill(victim, 'SIGKILL');
+  await waitFor('another postmaster', () => ![undefined, victim].includes(postmaster(dataDir, role)));
+  await waitFor('readiness', async () => isReady(server));
+  assert.equal(await post(server, `after the ${role}`), 201);
+  for (const when of ['before', 'after']) await isListed(`${when} the ${role}`);
+  assert.equal(server.hasEnded, false);
+}
+
+for (const role of ['primary', 'standby'] as const)
+  test(`a ${role} that is killed while serving is started again, and everything works as before`, async () =>
+    survivesKillOf(role));
+
+test('a second signal stops at once, and no acknowledged write is lost', async () => {
+  assert.equal(await post(server, 'interrupted'), 201);
+  const workers = workersOf(server.pid);
+  for (const pid of workers) process.kill(pid, 'SIGSTOP'); // They would hold the drain up for 30 s.
+  server.kill('SIGTERM');
+  await waitFor('the first signal to be heard', () => /SIGTERM: stopping;/u.test(server.stderr));
+  const began = performance.now();
+  await waitFor('the second signal to count', () => {
+    if (server.hasEnded || performance.now() - began < 400) return server.hasEnded;
+    server.kill('SIGTERM');
+    return true;
+  });
+  await server.ended();
+  assert.ok(performance.now() - began < 10_000);
+  assert.equal(workers.some(isAlive), false);
+  await waitFor('nothing to be left', () => processesOf(dataDir).length === 0);
+  await startAgain();
+  await isListed('interrupted');
+});
+
 test('a worker that crashes seven times does not end the server; exit code 70 when no worker can serve', async () => {
-  const { server, dataDir } = await start();
   const [sibling] = workersOf(server.pid);
   assert(sibling !== undefined);
   const crashes = (): number => server.stderr.split('a worker ended').length - 1;
@@ -72,78 +153,4 @@ test('a worker that crashes seven times does not end the server; exit code 70 wh
   assert.equal(await server.ended(), 70);
   assert.match(server.stderr, /no worker serves, and each has crashed too often/u);
   assert.deepEqual(processesOf(dataDir), []);
-});
-
-test('workers and databases of a killed supervisor end by themselves', async () => {
-  const { server, dataDir } = await start();
-  const workers = workersOf(server.pid);
-  assert.equal(workers.length, 2);
-  server.kill('SIGKILL');
-  await waitFor('the workers to end', () => !workers.some(isAlive));
-  await waitFor('the databases to end', () => processesOf(dataDir).length === 0);
-});
-
-test('after kill -9 of everything the next start recovers all acknowledged writes', async () => {
-  const { server, dataDir } = await start();
-  for (const name of ['one', 'two', 'three']) assert.equal(await post(server, name), 201);
-  const everything = [server.pid, ...workersOf(server.pid), ...processesOf(dataDir).map(({ pid }) => pid)];
-  for (const pid of new Set(everything)) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-  const again = await servers.start(dataDir);
-  await waitFor('both databases to answer', async () => isReady(again));
-  await waitFor('the standby to have it all', async () => (await names(again)).length === 3);
-  assert.deepEqual((await names(again)).toSorted(), ['one', 'three', 'two']);
-});
-
-test('databases that outlived their killed supervisor are stopped by the next start', async () => {
-  const { server, dataDir } = await start();
-  assert.equal(await post(server, 'Ada'), 201);
-  const orphan = postmaster(dataDir, 'primary');
-  assert(orphan !== undefined);
-  // The guardians first, so that they do not end the databases.
-  const guardians = processesOf(dataDir).filter(
-    ({ command }) => command.startsWith('sh ') || command.startsWith('/bin/sh '),
-  );
-  for (const { pid } of guardians) process.kill(pid, 'SIGKILL');
-  server.kill('SIGKILL');
-  await server.ended();
-  const again = await servers.start(dataDir);
-  await waitFor('both databases to answer', async () => isReady(again));
-  assert.equal(isAlive(orphan), false);
-  await waitFor('the data to be there', async () => (await names(again)).includes('Ada'));
-});
-
-for (const role of ['primary', 'standby'] as const) {
-  test(`a ${role} killed while serving is restarted, and everything works as before`, async () => {
-    const { server, dataDir } = await start();
-    assert.equal(await post(server, 'before'), 201);
-    const victim = postmaster(dataDir, role);
-    assert(victim !== undefined);
-    process.kill(victim, 'SIGKILL');
-    await waitFor('another postmaster', () => ![undefined, victim].includes(postmaster(dataDir, role)));
-    await waitFor('readiness', async () => isReady(server));
-    assert.equal(await post(server, 'after'), 201);
-    await waitFor('both users to be listed', async () => (await names(server)).length === 2);
-    assert.equal(server.hasEnded, false);
-  });
-}
-
-test('a second signal stops at once, without loss of acknowledged writes', async () => {
-  const { server, dataDir } = await start();
-  assert.equal(await post(server, 'Ada'), 201);
-  const workers = workersOf(server.pid);
-  for (const pid of workers) process.kill(pid, 'SIGSTOP'); // Frozen workers would delay the drain by 30 s.
-  server.kill('SIGTERM');
-  await waitFor('the first signal to be heard', () => /SIGTERM: stopping;/u.test(server.stderr));
-  const began = performance.now();
-  await waitFor('the second signal to count', () => {
-    if (server.hasEnded || performance.now() - began < 400) return server.hasEnded;
-    server.kill('SIGTERM');
-    return true;
-  });
-  await server.ended();
-  assert.ok(performance.now() - began < 10_000);
-  assert.equal(workers.some(isAlive), false);
-  await waitFor('nothing to be left', () => processesOf(dataDir).length === 0);
-  const again = await servers.start(dataDir);
-  await waitFor('the data to be there', async () => (await names(again)).includes('Ada'));
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { compileCache, copyPreparedData } from './prepared-data.ts';
+import { compileCache, copyPreparedData } from '../src/embedded/test-data.ts';
 import { waitFor } from './wait-for.ts';
 
 export const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -129,7 +129,7 @@ export function useServers(): {
     folder: makeFolder,
     data: async () => {
       const dataDir = join(await makeFolder(), 'data');
-      await copyPreparedData(dataDir, makeDatabases);
+      await copyPreparedData('server', dataDir, makeDatabases);
       return dataDir;
     },
     start: async (dataDir, options) => {

@@ -6,13 +6,12 @@ import { promisify } from 'node:util';
 
 import { pino } from 'pino';
 
-import { copyPreparedData } from '../../test/prepared-data.ts';
-import { makeDatabases } from '../../test/start-server.ts';
 import { monotonicClock } from '../lib/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EmbeddedOptions } from './open-data.ts';
 import { EmbeddedPair } from './pair.ts';
 import { withSession } from './sql.ts';
+import { copyPreparedData } from './test-data.ts';
 import { makeTestFolder } from './test-folder.ts';
 import { poll } from './wait.ts';
 
@@ -43,7 +42,6 @@ function recordTo(lines: string[]): Log {
 /** `new`: the first start makes the databases, with a system identifier of their own. */
 export async function makeTestSite(databases: 'prepared' | 'new' = 'prepared'): Promise<TestSite> {
   const folder = await makeTestFolder();
-  if (databases === 'prepared') await copyPreparedData(join(folder, 'data'), makeDatabases);
   const lines: string[] = [];
   const options = {
     dataDir: join(folder, 'data'),
@@ -53,10 +51,17 @@ export async function makeTestSite(databases: 'prepared' | 'new' = 'prepared'): 
     log: recordTo(lines),
     clock: monotonicClock,
   } as const;
+  const pair = (changes: Partial<EmbeddedOptions> = {}): EmbeddedPair => new EmbeddedPair({ ...options, ...changes });
+  const make = async (dataDir: string): Promise<void> => {
+    const first = pair({ dataDir });
+    await first.start(soon());
+    await first.stop(soon());
+  };
+  if (databases === 'prepared') await copyPreparedData('pair', options.dataDir, make);
   return {
     options,
     lines,
-    pair: (changes) => new EmbeddedPair({ ...options, ...changes }),
+    pair,
     remove: async () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -20,7 +20,7 @@ import {
   workersOf,
   type Run,
 } from '../start-server.ts';
-import { copyPreparedData } from '../prepared-data.ts';
+import { copyPreparedData } from '../../src/embedded/test-data.ts';
 import { waitFor } from '../wait-for.ts';
 import { Client } from './client.ts';
 import type { Random } from './random.ts';
@@ -52,7 +52,7 @@ export class System {
     await chmod(folder, 0o755);
     const system = new System(folder, env, openFiles);
     try {
-      await copyPreparedData(system.dataDir, makeDatabases);
+      await copyPreparedData('server', system.dataDir, makeDatabases);
       await system.start();
     } catch (error) {
       await system.destroy();

@@ -4,8 +4,11 @@ import { chmod, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Names a folder that scripts/run-tests.ts makes and removes: the test files of a run share prepared data there. */
-const sharedVariable = 'MESSENGER_TEST_SHARED';
+/** A folder that scripts/run-tests.ts makes and removes: the test files of a run share prepared data there. */
+function sharedFolder(): string | undefined {
+  // oxlint-disable-next-line no-restricted-properties -- Of the test run, not of the server.
+  return process.env['MESSENGER_TEST_SHARED'];
+}
 
 const execute = promisify(execFile);
 
@@ -13,17 +16,16 @@ const execute = promisify(execFile);
 export type MakeData = (dataDir: string) => Promise<void>;
 
 /**
- * Copies new, empty databases to `dataDir`, which must not exist: 0.1 s instead of the 1.6 s of creating them. The
- * first caller of a run creates them. Every copy has the same system identifier. Without a run it creates new
- * databases.
+ * Copies new databases to `dataDir`, which must not exist: 0.1 s instead of the 1.6 s of creating them. The first caller of a run
+ * creates those of this name. Every copy has the same system identifier. Without a run it creates new databases.
  */
-export async function copyPreparedData(dataDir: string, make: MakeData): Promise<void> {
-  const shared = process.env[sharedVariable];
+export async function copyPreparedData(name: 'pair' | 'server', dataDir: string, make: MakeData): Promise<void> {
+  const shared = sharedFolder();
   if (shared === undefined) {
     await make(dataDir);
     return;
   }
-  const prepared = join(shared, 'prepared');
+  const prepared = join(shared, name);
   if (!existsSync(prepared)) await prepare(shared, prepared, make);
   await execute('cp', ['-a', join(prepared, 'data'), dataDir]);
 }
@@ -38,7 +40,7 @@ async function prepare(shared: string, prepared: string, make: MakeData): Promis
 
 /** Environment of servers: Node stores each user's compiled code there. */
 export function compileCache(): Readonly<Record<string, string>> {
-  const shared = process.env[sharedVariable];
+  const shared = sharedFolder();
   if (shared === undefined) return {};
   return { NODE_COMPILE_CACHE: shared };
 }
