@@ -2,7 +2,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 
 import type { Endpoint, EndpointPair } from '../src/db/endpoint.ts';
@@ -11,6 +10,7 @@ import { makeTestFolder } from '../src/embedded/test-folder.ts';
 import type { Role } from '../src/db/pool.ts';
 import { serversVariable } from './database.ts';
 import { waitFor } from './wait-for.ts';
+import { findPort } from '../src/process/port.ts';
 
 const deployed = join(import.meta.dirname, '../../deploy/pgbouncer');
 
@@ -64,7 +64,7 @@ async function start(
   options: PoolerOptions,
 ): Promise<{ place: Place; stop: () => Promise<void> }> {
   const folder = await makeTestFolder();
-  const place = { host: '127.0.0.1', port: await freePort(), password };
+  const place = { host: '127.0.0.1', port: await findPort('127.0.0.1', 0), password };
   await writeFile(join(folder, 'pgbouncer.ini'), placeSettings(folder, role, server, place.port, options));
   await writeFile(join(folder, 'secret'), `${password}\n`);
   await mkdir(join(folder, 'run'), { mode: 0o700 });
@@ -127,14 +127,4 @@ function findPgBouncer(): string | undefined {
 
 function versionOf(program: string): string {
   return /PgBouncer ([\d.]+)/u.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1] ?? '0';
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('a TCP server has a port');
-  return address.port;
 }

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -13,6 +11,7 @@ import { type PostgresProcess, startPostgres } from '../embedded/postgres-proces
 import { renderPostgresConf, roles, settingsFor } from '../embedded/settings.ts';
 import { eventually, makeTestSite, soon, type TestSite } from '../embedded/test-pair.ts';
 import { askAt, readReport, worstLine, type Environment } from './test-doctor.ts';
+import { findPort } from '../process/port.ts';
 
 const run = promisify(execFile);
 const openssl = await run('openssl', ['version']).then(
@@ -35,7 +34,7 @@ before(async () => {
   const dir = await makeUnfinished(join(folder, 'tls'));
   const binaries = await findBinaries(undefined);
   await run(binaries.initdb, ['-D', dir, '--no-sync', `--username=${roles.superuser}`]);
-  const port = await freePort();
+  const port = await findPort('127.0.0.1', 0);
   const hba = join(folder, 'pg_hba.conf');
   await writeFile(hba, 'local all all trust\nhostssl all all 127.0.0.1/32 trust\n');
   const overrides = {
@@ -62,16 +61,6 @@ after(async () => {
   await server?.stop(soon());
   await site.remove();
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  assert(typeof address === 'object' && address !== null);
-  return address.port;
-}
 
 /** Its own authority, for 127.0.0.1. */
 async function makeCertificate(days: number): Promise<void> {

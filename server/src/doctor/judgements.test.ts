@@ -5,42 +5,17 @@ import { guideMemoryBytes } from '../tuning/memory.ts';
 import type { About, Server } from './about.ts';
 import { checkClocks } from './clock.ts';
 import { checkEncryption } from './encryption.ts';
-import { doctorLimits } from './limits.ts';
 import { checkOpenFiles } from './open-files.ts';
 import { judgeRelease, judgeReleases } from './releases.ts';
 import { checkSettings } from './settings.ts';
 import { checkSlots } from './slots.ts';
+import { about, serverThatAnswers } from './test-doubles.ts';
 
-/** What cannot be broken on one machine with real servers: these answer as such servers would, one row a question. */
+/** Answers one row a question. */
 function serverThatSays(...rows: readonly object[]): Server {
   const answers = [...rows];
-  return {
-    where: 'primary',
-    role: 'primary',
-    endpoint: { host: 'db', port: 5432, user: 'u', database: 'd' },
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The rows are those that the check asks for.
-    ask: async <Row>() => [answers.shift()] as Row[],
-    facts: async () => ({ version: 180_004, unfit: 'version' }),
-    migrations: async () => [],
-    channel: { address: undefined, tls: undefined },
-    isLost: () => false,
-    close: async () => undefined,
-  };
+  return serverThatAnswers(() => answers.splice(0, 1));
 }
-
-const about: About = {
-  maxLagMs: 5_000,
-  workers: 1,
-  nowMs: 0,
-  durability: 'disk',
-  isEmbedded: false,
-  plannedConnections: { primary: 1, standby: 1 },
-  migrationsDir: '',
-  expected: { tables: [], indexes: new Map(), constraints: [] },
-  planPools: () => [],
-  machineOf: () => ({}),
-  limits: doctorLimits,
-};
 
 test('a clock that is off is told by how much, beyond what the network may have taken', async () => {
   const cases = [

@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import type { Endpoint } from '../db/endpoint.ts';
 import { tunePostgres } from '../tuning/postgres.ts';
 import type { Profile } from '../tuning/profile.ts';
-import type { About, Role, Server } from './about.ts';
+import type { Role } from './about.ts';
 import type { Finding } from './finding.ts';
-import { doctorLimits } from './limits.ts';
 import { machineOf, type KnownMachine } from './machine.ts';
 import { checkSettings } from './settings.ts';
+import { about, serverThatAnswers } from './test-doubles.ts';
 
 const gigabyte = 2 ** 30;
 const there: Endpoint = { host: 'db.internal', port: 5432, user: 'u', database: 'd' };
@@ -43,33 +43,10 @@ interface Values {
 /** What is said of the settings of a server with these values, on a machine of which this is known. */
 async function judge(values: Values, machine: KnownMachine, role: Role = 'primary'): Promise<readonly Finding[]> {
   const settings = Object.entries(values).map(([name, value]) => ({ name, value, unit: null, needsRestart: false }));
-  const server: Server = {
-    where: 'primary',
-    role,
-    endpoint: there,
-    ask: async <Row>(_sql: string, names?: readonly unknown[]) =>
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The rows are those that the check asks for.
-      (names === undefined ? [] : settings) as Row[],
-    facts: async () => ({ version: 180_004, unfit: 'version' }),
-    migrations: async () => [],
-    channel: { address: undefined, tls: undefined },
-    isLost: () => false,
-    close: async () => undefined,
-  };
-  const about: About = {
-    maxLagMs: 5_000,
-    workers: 1,
-    nowMs: 0,
-    durability: 'disk',
-    isEmbedded: false,
-    plannedConnections: { primary: 1, standby: 1 },
-    migrationsDir: '',
-    expected: { tables: [], indexes: new Map(), constraints: [] },
-    planPools: () => [],
-    machineOf: () => machine,
-    limits: doctorLimits,
-  };
-  return (await checkSettings(server, about)).filter(({ check }) => check === 'settings');
+  const server = serverThatAnswers((names) => (names === undefined ? [] : settings), { role, endpoint: there });
+  return (await checkSettings(server, { ...about, machineOf: () => machine })).filter(
+    ({ check }) => check === 'settings',
+  );
 }
 
 function tuned(profile: Partial<Profile>): Values {

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { pino } from 'pino';
@@ -16,6 +14,7 @@ import { databaseName, renderPostgresConf, roles, settingsFor, type Role } from 
 import { withSession } from './sql.ts';
 import { makeTestFolder } from './test-folder.ts';
 import { poll } from './wait.ts';
+import { findPort } from '../process/port.ts';
 
 const log = pino({ level: 'silent' });
 const startMs = 20_000;
@@ -65,7 +64,7 @@ export class TestServer {
   }
 
   static async #create(): Promise<TestServer> {
-    return new TestServer(await findBinaries(undefined), await makeTestFolder(), await freePort());
+    return new TestServer(await findBinaries(undefined), await makeTestFolder(), await findPort('127.0.0.1', 0));
   }
 
   /** Of the postmaster; undefined while it does not run. */
@@ -146,14 +145,4 @@ export class TestServer {
     });
     await writeConfiguration(this.#dir, renderPostgresConf(settings));
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

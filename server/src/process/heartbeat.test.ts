@@ -1,73 +1,54 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 
 import { Heartbeat } from './heartbeat.ts';
 
 const limits = { everyMs: 1_000, maxMissed: 3, maxMissedAtStart: 10 };
 
-test('a process that answers does not count as hung', (t) => {
+interface Behaviour {
+  readonly isServing?: boolean;
+  /** Called at each ping, and told its number. */
+  readonly onPing?: (ping: number, answer: () => void) => void;
+}
+
+/** Resolves with how often a process of this behaviour was reported as hung by the end of each second. */
+function hungAfter(t: TestContext, seconds: number, { isServing = true, onPing }: Behaviour = {}): number[] {
   t.mock.timers.enable({ apis: ['setInterval'] });
-  let asked = 0;
+  let [pings, hung] = [0, 0];
   const heartbeat: Heartbeat = new Heartbeat(
     limits,
-    () => {
-      asked += 1;
-      heartbeat.answered();
-    },
-    () => assert.fail('it answers'),
+    () => onPing?.((pings += 1), () => heartbeat.answered()),
+    () => (hung += 1),
   );
-  heartbeat.serves();
-  for (let second = 0; second < 60; second += 1) t.mock.timers.tick(1_000);
-  assert.equal(asked, 60);
+  if (isServing) heartbeat.serves();
+  const reports = Array.from({ length: seconds }, () => {
+    t.mock.timers.tick(1_000);
+    return hung;
+  });
   heartbeat.stop();
+  return reports;
+}
+
+test('a process that answers is pinged every second, and does not count as hung', (t) => {
+  let pings = 0;
+  const reports = hungAfter(t, 60, {
+    onPing: (ping, answer) => {
+      pings = ping;
+      answer();
+    },
+  });
+  assert.deepEqual([pings, reports.at(-1)], [60, 0]);
 });
 
 test('a process that does not answer the last pings is hung, which is reported once', (t) => {
-  t.mock.timers.enable({ apis: ['setInterval'] });
-  let hung = 0;
-  const heartbeat = new Heartbeat(
-    limits,
-    () => undefined,
-    () => {
-      hung += 1;
-    },
-  );
-  heartbeat.serves();
-  for (const expected of [0, 0, 0, 1, 1, 1]) {
-    t.mock.timers.tick(1_000);
-    assert.equal(hung, expected);
-  }
-  heartbeat.stop();
+  assert.deepEqual(hungAfter(t, 6), [0, 0, 0, 1, 1, 1]);
 });
 
 test('a late answer counts as an answer', (t) => {
-  t.mock.timers.enable({ apis: ['setInterval'] });
-  const heartbeat = new Heartbeat(
-    limits,
-    () => undefined,
-    () => assert.fail('it had answered'),
-  );
-  heartbeat.serves();
-  for (let second = 1; second <= 12; second += 1) {
-    t.mock.timers.tick(1_000);
-    if (second % 3 === 0) heartbeat.answered();
-  }
-  heartbeat.stop();
+  const onPing: Behaviour['onPing'] = (ping, answer) => (ping % 3 === 0 ? answer() : undefined);
+  assert.equal(hungAfter(t, 12, { onPing }).at(-1), 0);
 });
 
 test('a starting process has a longer, but finite limit', (t) => {
-  t.mock.timers.enable({ apis: ['setInterval'] });
-  let hung = 0;
-  const heartbeat = new Heartbeat(
-    limits,
-    () => undefined,
-    () => {
-      hung += 1;
-    },
-  );
-  for (let second = 1; second <= 10; second += 1) t.mock.timers.tick(1_000);
-  assert.equal(hung, 0);
-  t.mock.timers.tick(1_000);
-  assert.equal(hung, 1);
-  heartbeat.stop();
+  assert.deepEqual(hungAfter(t, 11, { isServing: false }).slice(9), [0, 1]);
 });

@@ -7,7 +7,6 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
@@ -25,6 +24,7 @@ import { createLog } from '../../src/telemetry/log.ts';
 import { createTestApp } from '../app.ts';
 import { waitFor } from '../wait-for.ts';
 import { read, readCompose, root } from './files.ts';
+import { findPort } from '../../src/process/port.ts';
 
 const password = 'it\'s \\ a "secret"';
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 10_000 };
@@ -39,7 +39,7 @@ let server: ChildProcess | undefined;
 
 before(async () => {
   folder = await makeTestFolder();
-  [binaries, port] = await Promise.all([findBinaries(undefined), freePort()]);
+  [binaries, port] = await Promise.all([findBinaries(undefined), findPort('127.0.0.1', 0)]);
   await mkdir(join(folder, 'data'), { mode: 0o700 });
   await cp(join(root, 'deploy/postgres/pg_hba.conf'), join(folder, 'pg_hba.conf'));
   for (const name of ['postgres_password', 'db_password', 'replication_password'])
@@ -98,16 +98,6 @@ async function stop(): Promise<void> {
   const ended = once(server, 'close');
   server.kill('SIGINT');
   await ended;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  assert(typeof address === 'object' && address !== null);
-  return address.port;
 }
 
 async function query(endpoint: Endpoint, sql: string): Promise<unknown[]> {

@@ -1,0 +1,37 @@
+import type { About, Server } from './about.ts';
+import { doctorLimits } from './limits.ts';
+
+/** A primary that answers questions as `ask` does: for what cannot be broken on real servers of one machine. */
+export function serverThatAnswers(
+  ask: (values: readonly unknown[] | undefined) => readonly object[],
+  changes: Partial<Server> = {},
+): Server {
+  return {
+    where: 'primary',
+    role: 'primary',
+    endpoint: { host: 'db', port: 5432, user: 'u', database: 'd' },
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The rows are those that the check asks for.
+    ask: async <Row>(_sql: string, values?: readonly unknown[]) => ask(values) as Row[],
+    facts: async () => ({ version: 180_004, unfit: 'version' }),
+    migrations: async () => [],
+    channel: { address: undefined, tls: undefined },
+    isLost: () => false,
+    close: async () => undefined,
+    ...changes,
+  };
+}
+
+/** A server of one worker on an operator's databases. */
+export const about: About = {
+  maxLagMs: 5_000,
+  workers: 1,
+  nowMs: 0,
+  durability: 'disk',
+  isEmbedded: false,
+  plannedConnections: { primary: 1, standby: 1 },
+  migrationsDir: '',
+  expected: { tables: [], indexes: new Map(), constraints: [] },
+  planPools: () => [],
+  machineOf: () => ({}),
+  limits: doctorLimits,
+};
