@@ -15,6 +15,7 @@ import { observeHttpBy } from './http/observer.ts';
 import { shareCheck } from './http/readiness.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import type { Clock } from './lib/clock.ts';
+import { LoopLoad } from './lib/loop-load.ts';
 import { Turn } from './lib/turn.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
@@ -84,20 +85,24 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   const slowStatements = new SlowStatements(services.log, { slowMs: slowStatementMs, now: Date.now });
   const { requests, statements } = services.tracing ?? {};
   const metrics = config.metrics.enabled ? createWorkerMetrics() : undefined;
-  const turn = new Turn(services.clock);
-  const databases = await openDatabases(databaseOptions(settings), {
-    ...services,
-    turn,
-    observer: observeDbBy([slowStatements, statements, metrics?.db].filter((one) => one !== undefined)),
-    traces: statements,
-  });
-  const { reads, writes, writePool } = databases;
-  const users = new Users(new UserReader(reads), new UserWriter(writes));
   const shedLog = new RepeatLog(services.log);
   const connections = new Connections({
     ...settings.connectionLimits,
     onShed: (reason, address) => shedLog.add({ ...shedLine, key: reason }, () => ({ reason, address })),
   });
+  const loop = new LoopLoad(services.clock);
+  const turn = new Turn(services.clock);
+  // Clients that ask again at once wait for each answer: spacing would only slow them down.
+  const pressure = (): number => loop.utilization * (1 - connections.eagerShare);
+  const databases = await openDatabases(databaseOptions(settings), {
+    ...services,
+    turn,
+    pressure,
+    observer: observeDbBy([slowStatements, statements, metrics?.db].filter((one) => one !== undefined)),
+    traces: statements,
+  });
+  const { reads, writes, writePool } = databases;
+  const users = new Users(new UserReader(reads), new UserWriter(writes));
   const http = await createHttpServer({
     ...config.server,
     ...services,

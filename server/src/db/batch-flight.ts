@@ -81,6 +81,7 @@ export class Flight<Call, Result> {
   #wanted = 0;
   /** Whether it has a connection: until then, its calls wait. */
   hasLeft = false;
+  leftAtMs = 0;
   /** What other batches must not touch until this one is over. */
   readonly held = new Set<string>();
 

@@ -5,6 +5,7 @@ import type { Turn } from '../lib/turn.ts';
 import type { BatchTrace } from '../telemetry/batch-trace.ts';
 import { Flight, Waiter } from './batch-flight.ts';
 import type { Asker } from './caller.ts';
+import { Pace } from './pace.ts';
 
 /** In place of a result: this call was left out, and is to be made alone. */
 export const alone: unique symbol = Symbol('alone');
@@ -56,6 +57,8 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   readonly isInterruptible: boolean;
   readonly clock: Clock;
   readonly turn: Turn;
+  /** Of clients that would not notice spaced batches, on this worker, from 0 to 1. Undefined to space none. */
+  readonly pressure?: (() => number) | undefined;
   /** Undefined when there are to be no traces. */
   readonly trace?: BatchTrace | undefined;
   /** Told of each batch that leaves, and how long the first of its calls has waited. Its halves are not told. */
@@ -92,11 +95,15 @@ export class Batch<Call, Result> {
   /** Whether the last batch was one call. */
   #isQuiet = false;
   readonly #tickMs: number;
+  readonly #pace: Pace;
+  /** While the next batch waits for company. */
+  #spacing: NodeJS.Timeout | undefined;
   /** One timer for all calls: one for each would cost each of them. Runs only while there are calls. */
   #isTicking = false;
 
   constructor(options: BatchOptions<Call, Result>) {
     this.#options = options;
+    this.#pace = new Pace(options.clock, options.pressure);
     this.#tickMs = Math.min(options.maxWaitMs * tick.part, tick.maxMs);
   }
 
@@ -135,17 +142,35 @@ export class Batch<Call, Result> {
     }
   }
 
-  /** At the end of the turn, so that all calls of one turn are there; without batches there is nothing to wait for. */
+  /** At the end of the turn or of the spacing, so that all calls of one turn are there; without batches there is nothing to wait for. */
   #schedule(): void {
     const { maxInFlight, maxSize, turn } = this.#options;
+    if (this.#spacing !== undefined && this.#waiting >= maxSize) {
+      clearTimeout(this.#spacing);
+      return this.#onTime();
+    }
     if (this.#isScheduled || this.#inFlight >= maxInFlight || this.#waiting === 0) return;
-    if (maxSize === 1 || (this.#isQuiet && this.#inFlight === 0)) return this.#fill();
+    if (maxSize === 1) return this.#fill();
+    if (this.#isQuiet && this.#inFlight === 0) return this.#leave();
     this.#isScheduled = true;
     turn.atEnd(this.#onTurn);
   }
 
   readonly #onTurn = (): void => {
     this.#isScheduled = false;
+    this.#leave();
+  };
+
+  #leave(): void {
+    const { waitMs } = this.#pace;
+    if (waitMs === 0) return this.#fill();
+    this.#isScheduled = true;
+    this.#spacing = setTimeout(this.#onTime, waitMs);
+  }
+
+  readonly #onTime = (): void => {
+    this.#isScheduled = false;
+    this.#spacing = undefined;
     this.#fill();
   };
 
@@ -225,6 +250,7 @@ export class Batch<Call, Result> {
     const { onSent, clock } = this.#options;
     const size = flight.calls.length;
     this.#isQuiet = size === 1;
+    flight.leftAtMs = this.#pace.left();
     onSent?.(size, clock.now() - flight.since);
     this.#inFlight += 1;
     void this.#send(flight, true);
@@ -240,6 +266,7 @@ export class Batch<Call, Result> {
         trace === undefined
           ? await this.#make(flight)
           : await trace.over(flight.traced, calls.length)(async () => this.#make(flight));
+      if (isCounted) this.#pace.took(flight.leftAtMs);
       this.#sendAside(flight, flight.settle(results, isAlone));
       this.#land(flight, isCounted);
     } catch (error) {

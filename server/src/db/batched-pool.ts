@@ -29,6 +29,7 @@ export interface BatchedPoolOptions {
   readonly limits: BatchLimits;
   readonly clock: Clock;
   readonly turn: Turn;
+  readonly pressure?: (() => number) | undefined;
   /** How this server tells its position. */
   readonly position: Statement<PositionRow, []>;
   readonly observer?: DbObserver | undefined;
@@ -68,7 +69,7 @@ export class BatchedPool implements BatchLoads {
     kind: BatchableRead<Call, Result>,
     { withPosition }: { readonly withPosition: boolean },
   ): Send<Call, Result> {
-    const { limits, clock, turn, observer, traces } = this.#options;
+    const { limits, clock, turn, pressure, observer, traces } = this.#options;
     const { role: pool } = this.#pool;
     const { name } = kind;
     const one = async (call: Call, sending: Sending): Promise<Positioned<Result>> =>
@@ -78,6 +79,7 @@ export class BatchedPool implements BatchLoads {
       maxSize: Math.min(limits.maxSize, kind.maxSize ?? limits.maxSize),
       clock,
       turn,
+      pressure,
       shareBy: kind.keyOf,
       isInterruptible: true,
       trace: traces?.ofBatches(name, pool),

@@ -71,6 +71,7 @@ const maxCatchUpMs = 20;
 /** What a worker's way to the databases needs. */
 export interface DatabasesServices extends PoolServices {
   readonly turn: Turn;
+  readonly pressure?: (() => number) | undefined;
   readonly traces?: StatementTraces | undefined;
 }
 

@@ -53,7 +53,7 @@ export class GroupCommit implements BatchLoads {
   readonly #alone: Gate;
 
   constructor(pool: Pick<Pool<'write'>, 'queryThen'>, options: GroupCommitOptions) {
-    const { limits, clock, turn, observer, traces } = options;
+    const { limits, clock, turn, pressure, observer, traces } = options;
     this.#pool = pool;
     this.#options = options;
     this.#alone = new Gate(options.maxAlone, limits.maxWaiting);
@@ -61,6 +61,7 @@ export class GroupCommit implements BatchLoads {
       ...limits,
       clock,
       turn,
+      pressure,
       isInterruptible: false,
       holdBy: (call) => call.kind.rowOf(call),
       trace: traces?.ofBatches(name, this.role),

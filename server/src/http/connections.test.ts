@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Agent, request as sendRequest } from 'node:http';
 import { connect, Socket } from 'node:net';
 import { afterEach, describe, test } from 'node:test';
 
@@ -195,3 +196,23 @@ describe('the limit of an address', () => {
     for (let n = 0; n < 5; n += 1) assert.equal(arrive(connections, '127.0.0.1').destroyed, false);
   });
 });
+
+test('the share of eager clients counts requests right after an answer, and not those of new connections', async () => {
+  const { port, connections } = await serve(100);
+  const share = (): number => connections.eagerShare;
+  assert.equal(share(), 1);
+  for (let n = 0; n < 64; n += 1) await ask(port);
+  assert.ok(share() < 0.4, `new connections: ${share()}`);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  for (let n = 0; n < 64; n += 1) await askOn(agent, port);
+  agent.destroy();
+  assert.ok(share() > 0.6, `one client: ${share()}`);
+});
+
+async function askOn(agent: Agent, port: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  sendRequest({ port, agent }, (answer) => answer.resume().once('end', resolve))
+    .once('error', reject)
+    .end();
+  await promise;
+}

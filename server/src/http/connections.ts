@@ -22,6 +22,12 @@ const arrivalMs = 1_000;
 /** Slow bodies that fill a worker are most of those that have been active longest. */
 const mostLookedAt = 16;
 
+/** A client that sends the next request within this time of the answer waits for answers, not for a user. */
+const eagerMs = 10;
+
+/** Requests over which `eagerShare` is an average. */
+const eagerOver = 64;
+
 export interface ConnectionsOptions extends ConnectionLimits {
   /** Called for each; `address` is that of the client, where it is known. */
   readonly onShed?: ((reason: ShedReason, address: string | undefined) => void) | undefined;
@@ -47,6 +53,8 @@ export class Connections {
   readonly #perAddress = new Map<string, number>();
   /** While the server drains: each connection closes with its next answer. */
   areClosing = false;
+  /** Share of the last requests that came right after the answer before them, on the same connection. */
+  eagerShare = 1;
   #open = 0;
   /** Since the start. */
   readonly shed: Record<ShedReason, number> = {
@@ -95,8 +103,11 @@ export class Connections {
     const { connection } = response.req.socket;
     if (connection === undefined) return 1;
     if (connection.list !== this.#active) {
+      const now = this.#clock.now();
+      const isEager = connection.list === this.#idle && now - connection.sinceMs < eagerMs;
+      this.eagerShare += ((isEager ? 1 : 0) - this.eagerShare) / eagerOver;
       connection.list?.remove(connection);
-      connection.sinceMs = this.#clock.now();
+      connection.sinceMs = now;
       this.#active.add(connection);
     }
     connection.newestAnswer = response;
@@ -112,7 +123,9 @@ export class Connections {
     if (connection.inFlight > 0) return;
     connection.newestAnswer = undefined;
     connection.list?.remove(connection);
-    if (!socket.destroyed) this.#idle.add(connection);
+    if (socket.destroyed) return;
+    connection.sinceMs = this.#clock.now();
+    this.#idle.add(connection);
   }
 
   /** The system would not give us a connection. */

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Pace } from './pace.ts';
+
+/** A pace under this pressure, after a batch that took so long. */
+function paced(pressure: number, tookMs: number): { pace: Pace; pass: (ms: number) => void } {
+  let now = 0;
+  const pace = new Pace({ now: () => now }, () => pressure);
+  const leftAt = pace.left();
+  now += tookMs;
+  pace.took(leftAt);
+  return { pace, pass: (ms) => (now += ms) };
+}
+
+test('under full pressure a batch leaves sixteen times the fastest batch after the one before it', () => {
+  const { pace, pass } = paced(1, 0.25);
+  assert.equal(pace.waitMs, 4 - 0.25);
+  pass(2);
+  assert.equal(pace.waitMs, 1.75);
+  pass(1.75);
+  assert.equal(pace.waitMs, 0);
+});
+
+test('without pressure nothing waits, and pressure in between spaces in proportion', () => {
+  assert.equal(paced(0, 0.5).pace.waitMs, 0);
+  assert.equal(paced(0.15, 0.5).pace.waitMs, 0);
+  assert.ok(Math.abs(paced(0.3, 0.5).pace.waitMs - 3.5) < 1e-9);
+});
+
+test('a slow database does not make calls wait longer than 12 ms', () => {
+  assert.equal(paced(1, 5).pace.waitMs, 12 - 5);
+});
+
+test('the first batch waits for nothing', () => {
+  assert.equal(new Pace({ now: () => 0 }, () => 1).waitMs, 0);
+});
+
+test('one slow batch among fast ones changes nothing, and a database that became slow is noticed', () => {
+  const { pace, pass } = paced(1, 0.25);
+  const send = (tookMs: number): void => {
+    const leftAt = pace.left();
+    pass(tookMs);
+    pace.took(leftAt);
+  };
+  send(3);
+  pace.left();
+  assert.ok(pace.waitMs < 4.1);
+  for (let n = 0; n < 100; n += 1) send(0.5);
+  pace.left();
+  assert.equal(pace.waitMs, 8);
+});
