@@ -48,12 +48,12 @@ const everywhere: readonly Refusal[] = [
 
 const noPg: Refusal = {
   regex: '^pg(-|/|$)',
-  message: 'Only db/, embedded/ and backup/ speak to PostgreSQL: pools, deadlines and types of results live there.',
+  message: 'Only db/, embedded/ and backup/ use PostgreSQL: pools, deadlines and result types are there.',
 };
 
 const noFastify: Refusal = {
   regex: '^@?fastify(-|/|$)',
-  message: 'Only http/, app.ts and *-routes.ts know Fastify: use cases and engines run and are tested without HTTP.',
+  message: 'Only http/, app.ts and *-routes.ts use Fastify: use cases and engines run and are tested without HTTP.',
 };
 
 const noApp: Refusal = {
@@ -63,12 +63,12 @@ const noApp: Refusal = {
 
 const noCommands: Refusal = {
   regex: '(^|/)commands/',
-  message: 'commands/ is the command line: only main.ts runs it, and what it runs does not know it.',
+  message: 'commands/ is the command line: only main.ts imports it.',
 };
 
 const noDomain: Refusal = {
   regex: `(^|/)(${domains.join('|')})/`,
-  message: 'Only app.ts puts the domains together.',
+  message: 'Only app.ts combines the domains.',
 };
 
 const noStorage: Refusal = {
@@ -78,17 +78,17 @@ const noStorage: Refusal = {
 
 const noHttp: Refusal = {
   regex: String.raw`-routes\.ts$|^\.\./http/`,
-  message: 'Use cases know no HTTP: routes call them, and so may a WebSocket or a command.',
+  message: 'Use cases are independent of HTTP: routes call them, and so may a WebSocket or a command.',
 };
 
 const onlyStorage: Refusal = {
   regex: String.raw`-routes\.ts$|^\.\./http/|^\./(${domains.join('|')})\.ts$`,
-  message: 'A reader or writer is SQL and its types: it knows neither routes nor use cases nor HTTP.',
+  message: 'A reader or writer contains SQL and its types: it imports neither routes nor use cases nor HTTP.',
 };
 
 const noServer: Refusal = {
   regex: '^@messenger/server(/|$)|(^|/)server/',
-  message: 'The load test is a black box: it knows the public API (@messenger/protocol), never the server.',
+  message: 'The load test is a black-box test: it uses the public API (@messenger/protocol), never the server.',
 };
 
 const besideOnly = (folders: readonly string[], message: string): Fence => ({
@@ -98,12 +98,13 @@ const besideOnly = (folders: readonly string[], message: string): Fence => ({
 
 const engineFence = besideOnly(
   engines,
-  'An engine knows no domain, no app.ts, main.ts or config.ts: it takes what it needs as arguments.',
+  'An engine imports no domain, app.ts, main.ts or config.ts: it gets everything as arguments.',
 );
 
-const groundFence = besideOnly(['lib'], 'lib/ and the log are under everything: they import lib/ only.');
+const groundFence = besideOnly(['lib'], 'lib/ and the log are the lowest layer: they import only lib/.');
 
-const oneWay = 'Imports run one way, main → app → routes → domain → reader/writer → db; another domain by its face.';
+const oneWay =
+  'Imports have one direction, main → app → routes → domain → reader/writer → db; import another domain only by its <domain>.ts.';
 
 const domainFence: Fence = {
   group: [...besideOnly(engines, oneWay).group, ...domains.map((domain) => `!../${domain}/${domain}.ts`)],
@@ -132,7 +133,7 @@ const boundaries = [
   { files: ['server/src/main.ts'], rules: imports([noApp, noDomain, noPg, noFastify]) },
   { files: ['server/src/worker.ts'], rules: imports([noCommands, noDomain, noPg, noFastify]) },
   { files: ['server/src/app.ts'], rules: imports([noCommands, noPg]) },
-  // A folder that is listed neither as an engine nor as a domain imports nothing from beside it: list it above.
+  // A folder that is listed neither as an engine nor as a domain must not import its siblings: list it above.
   { files: ['server/src/*/**'], rules: imports([noPg, noFastify], besideOnly([], oneWay)) },
   { files: ['server/src/commands/**'], rules: imports([noApp, noDomain, noPg, noFastify]) },
   { files: domainFiles('**'), rules: imports([noPg, noFastify, noHttp], domainFence) },
@@ -193,13 +194,13 @@ const on = (...names: readonly string[]): Record<string, 'error'> =>
 
 /** What the categories `correctness`, `suspicious` and `perf` hold and we do not want. */
 const unwanted = off(
-  'no-await-in-loop', // Sequence is the point of most of our loops: back-off, order of shut-down, one row after another.
+  'no-await-in-loop', // Most of our loops are sequential on purpose: back-off, order of shut-down, one row after another.
   'no-underscore-dangle', // Names from PostgreSQL and from the protocol of node:test.
   'import/no-named-as-default-member', // Flags `pg.Pool` on CommonJS packages.
-  'promise/always-return', // Types already say what a `then` gives.
-  'oxc/no-map-spread', // A copy is what immutability means.
-  'oxc/no-async-endpoint-handlers', // About Express; Fastify awaits its handlers.
-  'typescript/consistent-return', // tsc's noImplicitReturns does it, and sees that a switch is exhaustive.
+  'promise/always-return', // Types already check the result of `then`.
+  'oxc/no-map-spread', // Immutable data needs copies.
+  'oxc/no-async-endpoint-handlers', // For Express; Fastify awaits its handlers.
+  'typescript/consistent-return', // tsc's noImplicitReturns checks this, and recognises exhaustive switches.
 );
 
 const types = {
@@ -383,7 +384,7 @@ export default {
       ),
     },
     {
-      // Their output is for the person who ran them.
+      // Command-line programs: they print to the terminal.
       files: ['scripts/**', 'server/bench/**'],
       rules: off('no-console'),
     },

@@ -40,12 +40,12 @@ function findMissing(root, needsDev) {
   const wanted = readPackages(join(root, 'package-lock.json'));
   const found = readPackages(join(root, 'node_modules/.package-lock.json'));
   if (wanted === undefined) return 'package-lock.json cannot be read';
-  if (found === undefined) return 'node_modules is missing or was not finished';
+  if (found === undefined) return 'node_modules is missing or incomplete';
   for (const [path, { version, dev, optional, devOptional, link }] of Object.entries(wanted)) {
     if (!path.startsWith('node_modules/') || link === true || (dev === true && !needsDev)) continue;
     const installed = found[path]?.version;
     const isFine = installed === version || (installed === undefined && (optional ?? devOptional) === true);
-    if (!isFine) return `${path} is ${installed ?? 'missing'}, and package-lock.json asks for ${version}`;
+    if (!isFine) return `${path} is ${installed ?? 'missing'}, but package-lock.json has ${version}`;
   }
   const nodePath = join('node_modules', nodePackage);
   if (nodePath in wanted && !existsSync(join(root, nodePath))) return `${nodePath} is missing`;
@@ -87,8 +87,8 @@ async function npmCi(root, withDev) {
   const options = [withDev ? '--include=dev' : '--omit=dev', ...ciOptions];
   try {
     const { code, signal } = await runChild(command, [...first, 'ci', ...options], { cwd: root });
-    if (signal !== null) return `npm was ended by ${signal}`;
-    return code === 0 ? undefined : `npm ended with code ${code}, and says why above`;
+    if (signal !== null) return `npm was killed by ${signal}`;
+    return code === 0 ? undefined : `npm exited with code ${code}; see its output above`;
   } catch (error) {
     return error.code === 'ENOENT' ? 'there is no npm on the PATH' : error.message;
   }

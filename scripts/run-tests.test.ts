@@ -204,11 +204,11 @@ test('a killed run leaves no processes and no files', async () => killRun('SIGKI
 
 describe('a test file', { concurrency: true }, () => {
   const cases: readonly (readonly [name: string, source: string, result: RegExp])[] = [
-    ['leaks a timer', `${passing} setInterval(() => {}, 1000);`, /lives on because of: Timeout/u],
+    ['leaks a timer', `${passing} setInterval(() => {}, 1000);`, /keep the process alive: Timeout/u],
     [
       'leaks a socket',
       `${passing} import { createServer } from 'node:net'; createServer().listen(0);`,
-      /lives on because of: TCPServerWrap/u,
+      /keep the process alive: TCPServerWrap/u,
     ],
     [
       'contains a test that hangs',

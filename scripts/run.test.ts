@@ -93,7 +93,7 @@ describe('npm start', () => {
   test('installs missing packages once, with the reason, and is silent afterwards', async () => {
     const first = await start();
     assert.equal(first.out, 'main got start --port 1\n');
-    assert.match(first.err, /^Installing the packages, because node_modules is missing or was not finished …\n$/u);
+    assert.match(first.err, /^Installing the packages, because node_modules is missing or incomplete …\n$/u);
     assert.match(npmCalls()[0] ?? '', /^ci --include=dev/u);
     assert.deepEqual(await start(), { code: 0, out: 'main got start --port 1\n', err: '' });
     assert.equal(npmCalls().length, 1);
@@ -102,7 +102,7 @@ describe('npm start', () => {
   test('installs again when the lock file has another version', async () => {
     writeLock({ 'node_modules/fastify': { version: '4.0.0' } }, 'node_modules/.');
     const { err } = await start();
-    assert.match(err, /because node_modules\/fastify is 4\.0\.0, and package-lock\.json asks for 5\.0\.0/u);
+    assert.match(err, /because node_modules\/fastify is 4\.0\.0, but package-lock\.json has 5\.0\.0/u);
     assert.equal(npmCalls().length, 1);
   });
 
@@ -120,7 +120,7 @@ describe('npm start', () => {
   test('starts nothing when npm fails', async () => {
     const { code, out, err } = await start({ NPM_FAILS: '1' });
     assert.deepEqual([code, out], [1, '']);
-    assert.match(err, /Installing failed: npm ended with code 5, and says why above\. Nothing was started\.\n$/u);
+    assert.match(err, /Installing failed: npm exited with code 5; see its output above\. Nothing was started\.\n$/u);
   });
 
   test('started twice at once, installs once', async () => {

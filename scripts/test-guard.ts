@@ -18,7 +18,7 @@ const ownResources = new Set(['PipeWrap', 'TTYWrap']);
 function failIfStillAlive(): void {
   const timer = setTimeout(() => {
     const left = process.getActiveResourcesInfo().filter((name) => !ownResources.has(name));
-    process.stderr.write(`Leaked: the tests are over, and the process lives on because of: ${left.join(', ')}\n`);
+    process.stderr.write(`Leaked: after the tests, these keep the process alive: ${left.join(', ')}\n`);
     process.exit(1);
   }, graceMs);
   timer.unref(); // Keeps nothing alive: it fires only if something else does.

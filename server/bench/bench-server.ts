@@ -40,7 +40,7 @@ export class BenchServer {
     });
     try {
       await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
-      if (server.hasEnded) throw new Error(`the server ended, saying:\n${server.stderr}`);
+      if (server.hasEnded) throw new Error(`the server ended with the output:\n${server.stderr}`);
       return new BenchServer(server, folder, await embeddedEndpoints(dataDir));
     } catch (error) {
       await end(server, folder);

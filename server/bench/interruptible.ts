@@ -17,6 +17,6 @@ export async function runInterruptibly(main: (signal: AbortSignal) => Promise<vo
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
     else if (interrupt.signal.aborted) process.exitCode = 130;
     else throw error;
-    if (interrupt.signal.aborted) console.error('interrupted: nothing is left running, and nothing was written');
+    if (interrupt.signal.aborted) console.error('interrupted: nothing is left running, nothing was written');
   }
 }

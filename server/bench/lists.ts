@@ -118,7 +118,7 @@ await runInterruptibly(async (signal) => {
   console.log(
     [
       `${describeRun(new Date())}. Buffers of a page of 20; ${users} users come and go, ${perSecond} a second.\n`,
-      '| | server | before | meanwhile, median | 99 % | after |\n| --- | --- | ---: | ---: | ---: | ---: |',
+      '| | server | before | during, median | 99 % | after |\n| --- | --- | ---: | ---: | ---: | ---: |',
       ...rows,
     ].join('\n'),
   );

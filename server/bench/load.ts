@@ -63,7 +63,7 @@ export class LoadGenerator {
         this.#process.send('go');
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- load-process.ts sends a report after `go`.
         const report = (await this.#hear()) as LoadReport;
-        if (report.requests === 0) throw new Error(`none of ${report.failures} requests was answered as it should be`);
+        if (report.requests === 0) throw new Error(`all ${report.failures} requests failed`);
         return report;
       },
     };

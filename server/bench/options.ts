@@ -52,8 +52,8 @@ export function readOptions(args: readonly string[]): BenchOptions {
       ]),
     )
     .option('--seconds <number>', 'length of one measurement', whole(600), 5)
-    .option('--rounds <number>', 'how often each side has its turn; the medians count', whole(100), 5)
-    .addOption(new Option('--quick', 'a look: two seconds, three rounds').implies({ seconds: 2, rounds: 3 }))
+    .option('--rounds <number>', 'rounds per side; the result is their median', whole(100), 5)
+    .addOption(new Option('--quick', 'a short run: two seconds, three rounds').implies({ seconds: 2, rounds: 3 }))
     .optionsGroup('Of --only cost (--beside of stress, too):')
     .option('--calls <names>', `closed loops of ${callNames.join()}`, someCalls, [...callNames])
     .option('--connections <numbers>', 'of the closed loops', wholes(10_000), [1, 8, 64, 512])

@@ -61,7 +61,7 @@ function describe(latencies: readonly number[]): string {
 
 async function overload(port: number, call: CallName): Promise<void> {
   const question = makeQuestions([call], { users: 1, doomed: 0 })();
-  if (question === undefined) throw new Error(`there is no question for ${call}`);
+  if (question === undefined) throw new Error(`there is no request for ${call}`);
   const capacity = await findCapacity(port, call);
   console.log(`capacity: ${capacity.toFixed(0)} requests/s`);
   const offer = async (name: string, times: number, honourRetryAfter: boolean): Promise<void> => {
@@ -76,8 +76,8 @@ async function overload(port: number, call: CallName): Promise<void> {
     report(name, question.status, await load.run(), capacity);
   };
   await offer('normal, at 60 %', 0.6, false);
-  await offer(`${flags.times} times capacity, nobody listens`, Number(flags.times), false);
-  await offer(`${flags.times} times capacity, all heed Retry-After`, Number(flags.times), true);
+  await offer(`${flags.times} times capacity, Retry-After ignored`, Number(flags.times), false);
+  await offer(`${flags.times} times capacity, Retry-After obeyed`, Number(flags.times), true);
 }
 
 async function overloadStub(): Promise<void> {

@@ -6,7 +6,7 @@ import { median, medianRatio, quantile } from './statistics.ts';
 test('the median is independent of the order', () => {
   assert.equal(median([9, 1, 5]), 5);
   assert.equal(median([10, 1, 3, 2]), 2.5);
-  assert.throws(() => median([]), /nothing/u);
+  assert.throws(() => median([]), /without values/u);
 });
 
 test('a quantile is a measured value that the share does not exceed', () => {
@@ -14,7 +14,7 @@ test('a quantile is a measured value that the share does not exceed', () => {
   assert.equal(quantile(values, 0.99), 198);
   assert.equal(quantile(values, 1), 200);
   assert.equal(quantile(values, 0), 1);
-  assert.throws(() => quantile([], 0.5), /nothing/u);
+  assert.throws(() => quantile([], 0.5), /without values/u);
 });
 
 test('a ratio compares values of the same round', () => {

@@ -3,7 +3,7 @@ export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   const [low, high] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
-  if (low === undefined || high === undefined) throw new RangeError('there is no median of nothing');
+  if (low === undefined || high === undefined) throw new RangeError('there is no median without values');
   return (low + high) / 2;
 }
 
@@ -18,7 +18,7 @@ export function quantile(values: readonly number[], share: number): number {
 /** The same for sorted values. */
 export function quantileOf(sorted: ArrayLike<number>, share: number): number {
   const value = sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
-  if (value === undefined) throw new RangeError('there is no quantile of nothing');
+  if (value === undefined) throw new RangeError('there is no quantile without values');
   return value;
 }
 

@@ -1,22 +1,22 @@
 -- Up Migration
 
--- A page must cost the same after a million creates and deletes as before. What deletes leave behind in the index is
--- walked by every read until a vacuum has removed it, and on the standby nothing but the vacuum's replay does.
--- Reasons and figures: docs/decisions/0009-lists-stay-flat.md; measured again by `npm run bench:lists`.
+-- A page must cost the same after a million creates and deletes as before. Reads visit dead index entries until a vacuum removes
+-- them; on the standby only the replay of the vacuum does.
+-- Reasons and figures: docs/decisions/0009-lists-stay-flat.md; measure again with `npm run bench:lists`.
 alter table users set (
-  -- The defaults wait for a fifth of the table. This many dead rows are what a first page may walk past.
+  -- The default is a fifth of the table. A first page may visit this many dead rows.
   autovacuum_vacuum_scale_factor = 0,
   autovacuum_vacuum_threshold = 500,
-  -- `auto` leaves the indexes alone while fewer than 2 % of the pages have dead rows: for ever 38 to 49 buffers a page.
+  -- `auto` skips indexes while fewer than 2 % of the pages have dead rows: then a page always reads 38 to 49 buffers.
   vacuum_index_cleanup = on,
-  -- Paused, one vacuum of a million rows takes 0.5 s; at one go, 0.08 s, before much more has died.
+  -- With cost-based delays, a vacuum of a million rows takes 0.5 s; without, 0.08 s.
   autovacuum_vacuum_cost_delay = 0,
-  -- Giving back the table's end locks it exclusively, on the standby, too, where that cancels reads.
+  -- Truncation takes an exclusive lock, also on the standby, where it cancels reads.
   vacuum_truncate = off
 );
 
--- New keys come at the right end, where B-trees fill their pages to 90 %; at the left end, where `desc` put them, every
--- split leaves two halves: 1030 pages against 573 for the same rows. Pages read the index backwards.
+-- New keys are inserted at the right end, where B-trees fill their pages to 90 %. With `desc` they were inserted at the left end, where
+-- each split leaves two halves: 1030 pages instead of 573 for the same rows. Lists read the index backwards.
 drop index users_newest_idx;
 create index users_newest_idx on users (created_at, id);
 

@@ -25,11 +25,11 @@ const entry = /main\.ts is the entry of every process/u;
 const tests = /runs without its tests/u;
 const composition = /app\.ts is the composition root/u;
 const commandLine = /commands\/ is the command line/u;
-const domains = /Only app\.ts puts the domains together/u;
-const engine = /An engine knows no domain/u;
-const oneWay = /Imports run one way/u;
-const pg = /Only db\/, embedded\/ and backup\/ speak to PostgreSQL/u;
-const fastify = /know Fastify/u;
+const domains = /Only app\.ts combines the domains/u;
+const engine = /An engine imports no domain/u;
+const oneWay = /Imports have one direction/u;
+const pg = /Only db\/, embedded\/ and backup\/ use PostgreSQL/u;
+const fastify = /use Fastify/u;
 const contract = /imports only typebox/u;
 const settings = /Configuration is an argument/u;
 const signals = /listens to signals/u;
@@ -71,7 +71,7 @@ const cases: readonly Case[] = [
     refused: {
       ...everywhere,
       ...refuse(
-        /under everything/u,
+        /the lowest layer/u,
         ...from('../db/pool.ts', '../http/server.ts', '../users/users.ts', '../config.ts'),
       ),
       ...refuse(pg, ...from('pg')),
@@ -114,7 +114,7 @@ const cases: readonly Case[] = [
     refused: {
       ...everywhere,
       ...processState,
-      ...refuse(/Use cases know no HTTP/u, ...from('./user-routes.ts', '../http/problem.ts')),
+      ...refuse(/Use cases are independent of HTTP/u, ...from('./user-routes.ts', '../http/problem.ts')),
       ...refuse(pg, ...from('pg')),
       ...refuse(fastify, ...from('fastify')),
       ...refuse(oneWay, ...from('../app.ts', '../config.ts', '../later-domain/later-writer.ts')),
@@ -126,7 +126,7 @@ const cases: readonly Case[] = [
     refused: {
       ...everywhere,
       ...processState,
-      ...refuse(/A reader or writer is SQL/u, ...from('./user-routes.ts', './users.ts', '../http/problem.ts')),
+      ...refuse(/A reader or writer contains SQL/u, ...from('./user-routes.ts', './users.ts', '../http/problem.ts')),
       ...refuse(pg, ...from('pg')),
       ...refuse(fastify, ...from('fastify')),
       ...refuse(oneWay, ...from('../app.ts', '../config.ts')),
@@ -213,7 +213,7 @@ const cases: readonly Case[] = [
   { file: 'server/test/any.e2e.ts', refused: {}, allowed: from('../src/app.ts', '../src/db/pool.ts', 'pg') },
   {
     file: 'loadtest/src/user-model.ts',
-    refused: refuse(/The load test is a black box/u, ...from('@messenger/server', '../../server/src/app.ts')),
+    refused: refuse(/The load test is a black-box test/u, ...from('@messenger/server', '../../server/src/app.ts')),
     allowed: from('@messenger/protocol/user', './rates.ts'),
   },
 ];

@@ -103,7 +103,10 @@ test('a stopped standby is reported as down, a late one as lagging, and the prim
   const { server, dataDir } = await start();
   const read = { ...(await embeddedEndpoints(dataDir)).read, user: roles.superuser };
   const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
-  await waitFor('the standby to have it all', async () => totalOf(await scrape(server), 'messenger_postgres_up') === 2);
+  await waitFor(
+    'the standby to replay everything',
+    async () => totalOf(await scrape(server), 'messenger_postgres_up') === 2,
+  );
   await withClient(read, session, async (client) => client.query('select pg_wal_replay_pause()'));
   assert.equal((await create(server)).status, 201);
   await waitFor('it to be behind', async () => {

@@ -129,7 +129,7 @@ export class Reloadable {
   /** Resolves when the standby has replayed everything that is on the primary now. */
   async replicated(): Promise<void> {
     const [position] = await this.primary.sql<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
-    await waitFor('the standby to have it all', async () => {
+    await waitFor('the standby to replay everything', async () => {
       const [row] = await this.standby.sql<{ done: boolean }>('select pg_last_wal_replay_lsn() >= $1::pg_lsn as done', [
         position?.lsn,
       ]);

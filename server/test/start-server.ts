@@ -135,7 +135,7 @@ export function useServers(): {
     start: async (dataDir, options) => {
       const server = await attempt(dataDir, options);
       await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
-      assert(!server.hasEnded, `the server ended, saying:\n${server.stderr}`);
+      assert(!server.hasEnded, `the server ended with the output:\n${server.stderr}`);
       return server;
     },
     startRefused: async (dataDir, options) => {

@@ -1,5 +1,5 @@
--- Run once by the image, as its superuser, in the database messenger of a new primary. The passwords are read by the server,
--- so that they are in no command line and no log.
+-- The image runs this once, as superuser, in the database messenger of a new primary. The server reads the passwords, so they appear
+-- in no command line and no log.
 do $$
 declare
   secrets constant text := '/run/secrets/';
@@ -11,12 +11,12 @@ begin
 end
 $$;
 
--- For /metrics, `messenger doctor`, and for knowing on which timeline a standby is.
+-- For /metrics, `messenger doctor`, and the timeline of a standby.
 grant pg_monitor to messenger;
--- It owns what its migrations make, and nobody else may come in.
+-- It owns the objects of its migrations; other roles have no access.
 alter database messenger owner to messenger;
 alter schema public owner to messenger;
 revoke all on database messenger from public;
 
--- Keeps WAL for the standby from now on; its first copy is made with it.
+-- Retains WAL for the standby from now on, also for its first copy.
 select pg_create_physical_replication_slot('messenger_standby', true);

@@ -1,2 +1,2 @@
--- From the start that follows this one; a copy, which a standby is, has it from its primary.
+-- Takes effect at the next start. A standby has it from the copy of its primary.
 alter system set hba_file = '/etc/postgresql/pg_hba.conf';

@@ -131,7 +131,7 @@ class Trial {
       const isTried = ['GET', 'POST', 'PUT', 'DELETE'].every((one) => latest.some(({ method }) => method === one));
       return isTried && latest.every(isOk) && (await this.#findUnready()).length === 0;
     };
-    await waitFor('all to work again', isCalm, this.#wholeMs).catch((error: unknown) =>
+    await waitFor('everything to work again', isCalm, this.#wholeMs).catch((error: unknown) =>
       this.#violations.push(String(error)),
     );
   }
@@ -186,7 +186,7 @@ class Trial {
       const { status, worker = '' } = await client.call({ method: 'GET', path: '/readyz' });
       client.close();
       workers.add(worker);
-      if (status !== 200) unready.push(`worker ${worker} is not ready when all should work again: ${status}`);
+      if (status !== 200) unready.push(`worker ${worker} is not ready when everything should work again: ${status}`);
     }
     return workers.size < 2 ? [...unready, 'a worker is missing'] : unready;
   }
@@ -229,7 +229,7 @@ class Trial {
     const longestRead = Math.max(...reads.map(({ ms }) => ms));
     const figures =
       `${records.length} requests, ${failed.length} failed (${describe(failed)}), of them ${failedReads.length} reads; ` +
-      `whole ${seconds(lastAt - endedAt)} after its end; longest ${seconds(longest)}, longest read ` +
+      `recovered ${seconds(lastAt - endedAt)} after its end; longest ${seconds(longest)}, longest read ` +
       `${seconds(longestRead)}, median ${Math.round(
         percentile(
           records.map(({ ms }) => ms),
@@ -258,7 +258,7 @@ function objection(record: Record, { beganAt, endedAt, wholeAt, killedWorker }: 
     return killedWorker !== undefined && isOfVictim && isThen ? undefined : `${what}: ${failure}`;
   }
   if (status !== 503 && status !== 504 && status !== 408) return `${what}: answered ${status}`;
-  return startedAt > wholeAt ? `${what}: answered ${status}, when all should work again` : undefined;
+  return startedAt > wholeAt ? `${what}: answered ${status}, when everything should work again` : undefined;
 }
 
 function describe(failed: readonly Record[]): string {

@@ -30,7 +30,7 @@ export async function proveCrowd(system: System, options: CrowdOptions, run: Run
   const over = new AbortController();
   const asking = Promise.all([asked[0].ask(over.signal, true), asked[1].ask(over.signal, false)]);
   try {
-    await waitFor('the crowd to have come', () => crowd.opened >= options.silent || run.signal.aborted, 120_000);
+    await waitFor('the silent clients to connect', () => crowd.opened >= options.silent || run.signal.aborted, 120_000);
     await sleep(options.seconds * 1_000, undefined, { signal: run.signal }).catch(() => undefined);
   } finally {
     over.abort();
@@ -45,7 +45,7 @@ export async function proveCrowd(system: System, options: CrowdOptions, run: Run
   );
   return {
     figures:
-      `${crowd.opened} silent connections, of which ${shed} made room; requests on new connections: ${newOnes}, ` +
+      `${crowd.opened} silent connections, ${shed} of them evicted; requests on new connections: ${newOnes}, ` +
       `on one that is kept: ${kept}; failed: ${failed.length}`,
     violations: [
       ...failed,

@@ -51,7 +51,7 @@ export async function proveDurability({ victims, clients }: DurabilityOptions, r
   const of = (victim: Victim): number => victims.slice(0, kills).filter((one) => one === victim).length;
   const figures =
     `${kills} kills (${of('primary')} of the primary, ${of('session')} of a session, ${of('everything')} of everything), ` +
-    `${acknowledged} acknowledged writes, ${uncertain} uncertain, ${violations.length} lost, twice or half`;
+    `${acknowledged} acknowledged writes, ${uncertain} uncertain, ${violations.length} lost, duplicated or partial`;
   return { figures, violations };
 }
 

@@ -46,12 +46,12 @@ export function judgeFailover(
       ? [`a write failed ${Math.round(lastFailureMs)} ms after the new primary could be found`]
       : []),
     ...(failedReads.length > 0
-      ? [`${failedReads.length} reads of users that were there failed: ${countBy(failedReads)}`]
+      ? [`${failedReads.length} reads of existing users failed: ${countBy(failedReads)}`]
       : []),
     ...(slowestReadMs > readMs ? [`a read took ${Math.round(slowestReadMs)} ms`] : []),
     ...staleReads.map(({ at, what }) => `a user just created was 404 ${Math.round(at - promotedAt)} ms after: ${what}`),
     ...(isSynchronous && lost.length > 0 ? [`${lost.length} acknowledged writes are lost`] : []),
-    ...(lastLostMs > nameMs ? [`the old primary took writes for ${Math.round(lastLostMs)} ms`] : []),
+    ...(lastLostMs > nameMs ? [`the old primary accepted writes for ${Math.round(lastLostMs)} ms`] : []),
   ];
   const figures =
     `${writes.length} writes (${failedWrites.length} failed: ${countBy(failedWrites)}), first success after ` +
@@ -63,7 +63,7 @@ export function judgeFailover(
         0.99,
       ),
     )} ms, slowest ` +
-    `${Math.round(slowestReadMs)} ms; ${staleReads.length} stale; ${lost.length} acknowledged and lost, the last ` +
+    `${Math.round(slowestReadMs)} ms; ${staleReads.length} stale; ${lost.length} acknowledged but lost, the last ` +
     `after ${Math.round(lastLostMs)} ms`;
   return { figures, violations };
 }

@@ -106,7 +106,7 @@ class Pair {
     this.#say(`promoted ${next.endpoint.port}`);
     if (drill === 'demoted') {
       await old.follow(next);
-      this.#say(`${old.endpoint.port} is back as a standby`);
+      this.#say(`${old.endpoint.port} is a standby again`);
     }
     if (drill !== 'name moves') return { endedAt, promotedAt, foundAt: promotedAt };
     await this.#after(300);
@@ -133,7 +133,7 @@ class Pair {
         break;
       case 'alive':
       case 'name moves':
-        this.#say(`left ${port} as it is: it takes writes`);
+        this.#say(`left ${port} as it is: it accepts writes`);
     }
   }
 
@@ -165,7 +165,7 @@ class Pair {
     const server = await start({ args: ['start', '--port', '0', '--workers', '2'], env });
     this.#server = server;
     await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
-    if (server.hasEnded) throw new Error(`the server ended, saying:\n${server.stderr}`);
+    if (server.hasEnded) throw new Error(`the server ended with the output:\n${server.stderr}`);
     this.#say(`serving on ${knowsAll ? `hosts with ports ${ports.join(', ')}` : 'one name, a proxy'}`);
     return server.url;
   }

@@ -201,7 +201,7 @@ class Freshness {
     if (reader.own.size === 0) return;
     const [id] = this.#random.pick([...reader.own]);
     const outcome = await this.#call(reader, calls.get(id), [404]);
-    if (outcome?.status === 404) this.#violate(reader, outcome, 'own row without a token, and was told there is none');
+    if (outcome?.status === 404) this.#violate(reader, outcome, 'own row without a token, and got none');
   }
 
   async #readShared(reader: Reader): Promise<void> {
@@ -298,7 +298,7 @@ class Freshness {
     return (
       `${reads} reads, ${writes} writes, ${pauses} pauses of replay, ${share}` +
       `${Math.round(reads / seconds)} reads/s, longest ${Math.round(longestMs)} ms, ` +
-      `${refused} refused for load, ${this.#violations.length} stale, going back or failed`
+      `${refused} refused for load, ${this.#violations.length} stale, older than before, or failed`
     );
   }
 

@@ -29,7 +29,7 @@ const watched = {
   'open files of the workers': { factor: 1.1, slack: 12 },
   'sessions on the primary': { factor: 1.1, slack: 6 },
   'sessions on the standby': { factor: 1.1, slack: 6 },
-  'delay of the event loops, 99 % (ms)': { factor: 2, slack: 20 },
+  'event-loop delay, 99 % (ms)': { factor: 2, slack: 20 },
   'time to answer /livez (ms)': { factor: 2, slack: 20 },
 } as const;
 
@@ -132,7 +132,7 @@ class Hygiene {
       'open files of the workers': sum(workers.map((pid) => readdirSync(`/proc/${pid}/fd`).length)),
       'sessions on the primary': await this.#sessions('write'),
       'sessions on the standby': await this.#sessions('read'),
-      'delay of the event loops, 99 % (ms)': await this.#eventLoopDelayMs(),
+      'event-loop delay, 99 % (ms)': await this.#eventLoopDelayMs(),
       'time to answer /livez (ms)': percentile(this.#latencies, 0.5),
     };
     this.#latencies = [];
@@ -147,7 +147,7 @@ class Hygiene {
     const isWanted = ({ name, labels }: (typeof samples)[number]): boolean =>
       name === 'messenger_event_loop_delay_seconds' && labels['percentile'] === '99';
     const delay = samples.find(isWanted);
-    if (delay === undefined) throw new Error('the metrics do not tell the delay of the event loops');
+    if (delay === undefined) throw new Error('the metrics lack the event-loop delay');
     return delay.value * 1_000;
   }
 
@@ -170,7 +170,7 @@ class Hygiene {
       ...failures.filter((text) => !text.endsWith('503')),
     ];
     const figures =
-      `${this.#requests} requests over ${this.#connections} clients that came and went, ` +
+      `${this.#requests} requests over ${this.#connections} clients with churn, ` +
       `failed: ${failures.join(', ') || 'none'}; medians by thirds: ${table}`;
     return { figures, violations };
   }

@@ -91,19 +91,19 @@ export class Ledger {
 
   #get(key: string): Entry {
     const entry = this.#entries.get(key);
-    if (entry === undefined) throw new Error(`${key} was never begun`);
+    if (entry === undefined) throw new Error(`${key} was never started`);
     return entry;
   }
 }
 
 function judge({ key, id, version, begun, removal, isRefused }: Entry, rows: readonly Row[]): string[] {
   const [row] = rows;
-  if (rows.length > 1) return [`${key} is there ${rows.length} times`];
-  if (row === undefined) return id === undefined || removal !== 'none' ? [] : [`${key} was acknowledged, and is lost`];
-  if (isRefused) return [`${key} was refused, and is there`];
-  if (removal === 'acknowledged') return [`the removal of ${key} was acknowledged, and it is there`];
-  if (id !== undefined && row.id !== id) return [`${key} has another id than was told`];
-  if (row.first_name !== row.last_name) return [`${key} is half written: ${row.first_name}, ${row.last_name}`];
+  if (rows.length > 1) return [`${key} exists ${rows.length} times`];
+  if (row === undefined) return id === undefined || removal !== 'none' ? [] : [`${key} was acknowledged, but is lost`];
+  if (isRefused) return [`${key} was refused, but exists`];
+  if (removal === 'acknowledged') return [`the removal of ${key} was acknowledged, but it exists`];
+  if (id !== undefined && row.id !== id) return [`${key} has another id than acknowledged`];
+  if (row.first_name !== row.last_name) return [`${key} is partially written: ${row.first_name}, ${row.last_name}`];
   const isRight = [version, begun].some((one) => row.first_name === `${key} v${one}`);
-  return isRight ? [] : [`${key} is ${row.first_name}, and v${version} was acknowledged`];
+  return isRight ? [] : [`${key} is ${row.first_name}, but v${version} was acknowledged`];
 }

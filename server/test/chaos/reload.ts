@@ -34,12 +34,12 @@ export async function proveReload({ reloads, perSecond }: ReloadOptions, { signa
     }
     await load.end();
     violations.push(...load.failures.map((failure) => `a request failed: ${failure}`));
-    if (workersOf(pid).some((one) => before.has(one))) violations.push('a worker is still the one of the start');
+    if (workersOf(pid).some((one) => before.has(one))) violations.push('a worker was not replaced');
     const shared = system.server.stderr.split('refused a further connection').length - 1;
     const figures =
       `${load.failures.length} of ${load.answerTimesMs.length} requests failed during ${timesMs.length} reloads ` +
       `(p99 ${percentile(load.answerTimesMs, 0.99).toFixed(1)} ms; a reload took ${percentile(timesMs, 0.5).toFixed(0)} ms; ` +
-      `${shared} times a pool was refused a further connection)`;
+      `${shared} refusals of a further connection to a pool)`;
     return { figures, violations };
   } finally {
     await system.destroy();

@@ -99,7 +99,7 @@ export class System {
     const server = await run({ args, env: this.#env, openFiles: this.#openFiles });
     this.#run = server;
     await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
-    if (server.hasEnded) throw new Error(`the server ended, saying:\n${server.stderr}`);
+    if (server.hasEnded) throw new Error(`the server ended with the output:\n${server.stderr}`);
     await this.ready();
   }
 

@@ -30,7 +30,7 @@ export class TwoStandbys {
     const both = new TwoStandbys(second, server);
     try {
       await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
-      if (server.hasEnded) throw new Error(`the server ended, saying:\n${server.stderr}`);
+      if (server.hasEnded) throw new Error(`the server ended with the output:\n${server.stderr}`);
       return both;
     } catch (error) {
       await both.destroy();
