@@ -125,7 +125,7 @@ test('a second signal stops at once, and no acknowledged write is lost', async (
   await server.ended();
   assert.ok(performance.now() - began < 10_000);
   assert.equal(workers.some(isAlive), false);
-  await waitFor('nothing to be left', () => processesOf(dataDir).length === 0);
+  await waitFor('all processes to be gone', () => processesOf(dataDir).length === 0);
   await startAgain();
   await isListed('interrupted');
 });

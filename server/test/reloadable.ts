@@ -122,7 +122,7 @@ export class Reloadable {
     const server = await run({ args, env: { WORKERS: '2', LOG_REQUESTS: '0', ...files, ...env } });
     this.#servers.push(server);
     await waitFor('the server to start', () => server.hasEnded || server.isServing);
-    assert(!server.hasEnded, `the server ended, saying:\n${server.stderr}`);
+    assert(!server.hasEnded, `the server ended with the output:\n${server.stderr}`);
     return server;
   }
 

@@ -182,7 +182,7 @@ export class System {
   async replicated(): Promise<void> {
     const [position] = await this.sql<{ lsn: string }>('write', 'select pg_current_wal_flush_lsn()::text as lsn');
     const asked = `select coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false) as done`;
-    await waitFor('the standby to have it all', async () => {
+    await waitFor('the standby to replay everything', async () => {
       const [row] = await this.sql<{ done: boolean }>('read', asked, [position?.lsn]).catch(() => []);
       return row?.done === true;
     });
@@ -198,7 +198,7 @@ export class System {
     const all = [...this.processes(), ...this.#frozen];
     this.kill(all);
     await this.#running.ended();
-    await waitFor('nothing to be left', () => processesOf(this.#folder).length === 0);
+    await waitFor('all processes to be gone', () => processesOf(this.#folder).length === 0);
     await waitFor('every process to be gone', () => !all.some(isAlive));
   }
 
