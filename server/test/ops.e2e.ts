@@ -80,11 +80,25 @@ async function rowsOfPast(page: Page): Promise<unknown> {
   })`);
 }
 
-/** Names of the elements that are wider than their container. */
+/** Names of the elements that are wider than their container, or extend beyond their card. */
 const cutElements = `[...document.querySelectorAll('main *')]
   .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1 && !one.closest('.unseen, .uplot'))
-  .concat([...document.querySelectorAll('.uplot')].filter((one) => one.getBoundingClientRect().right > innerWidth))
+  .concat([...document.querySelectorAll('.uplot, table')].filter((one) =>
+    one.getBoundingClientRect().right > one.closest('section').getBoundingClientRect().right - 12))
   .map((one) => one.tagName + '#' + one.id + '.' + one.className)`;
+
+/** The least part of the card's width, and of the canvas's height, that a plot fills. */
+const plotParts = `[...document.querySelectorAll('.chart')].map((chart) => {
+  const plot = chart.querySelector('.u-over').getBoundingClientRect();
+  const canvas = chart.querySelector('canvas').getBoundingClientRect();
+  return { wide: plot.width / chart.clientWidth, high: plot.height / canvas.height, canvas: canvas.width / chart.clientWidth };
+})`;
+
+interface PlotParts {
+  readonly wide: number;
+  readonly high: number;
+  readonly canvas: number;
+}
 
 async function untilSaid(page: Page, pattern: RegExp): Promise<void> {
   await waitFor(`the page to say ${pattern}`, async () => pattern.test(await verdict(page)), seenMs);
@@ -226,13 +240,36 @@ describe('the live page', { skip: noBrowser }, () => {
     await late.close();
   });
 
-  test('fits on a phone, and supports dark mode', async () => {
+  test('fits on every screen, also after a rotation, and supports dark mode', async () => {
     const small = await browser.open(`${server.url}/ops`, { viewport: phone, colorScheme: 'dark' });
     await waitFor('its figures', async () => (await small.locator('#figures dd').count()) > 0);
-    assert.ok(Number(await small.evaluate('document.documentElement.scrollWidth')) <= phone.width);
-    assert.deepEqual(await small.evaluate(cutElements), [], 'nothing scrolls sideways or is cut');
     assert.equal(await small.evaluate('getComputedStyle(document.body).backgroundColor'), 'rgb(16, 19, 23)');
+    for (const width of [phone.width, 390, 740, 820, 1024, 1280, 320]) {
+      await small.setViewportSize({ width, height: 740 });
+      await waitFor(`plots as wide as their cards at ${width}`, async () => {
+        const plots = await small.evaluate<readonly PlotParts[]>(plotParts);
+        return plots.every(({ wide, high, canvas }) => canvas === 1 && wide > 0.7 && high > 0.75);
+      });
+      assert.ok(Number(await small.evaluate('document.documentElement.scrollWidth')) <= width, `page at ${width}`);
+      assert.deepEqual(await small.evaluate(cutElements), [], `nothing scrolls sideways or is cut at ${width}`);
+    }
     await small.close();
+  });
+
+  test('the home page shows its whole command on a phone, and copies it', async () => {
+    const home = await browser.open(server.url, {
+      viewport: phone,
+      permissions: ['clipboard-write', 'clipboard-read'],
+    });
+    assert.equal(
+      await home.evaluate("document.querySelector('pre').scrollWidth <= document.querySelector('pre').clientWidth"),
+      true,
+    );
+    await home.click('#copy');
+    await waitFor('the copy', async () => (await home.locator('#copy').innerText()) === 'Copied');
+    const copied = String(await home.evaluate('navigator.clipboard.readText()'));
+    assert.match(copied, /^curl -i http:[^]*\/api\/v1\/users[^]*"Lovelace"\}'$/u);
+    await home.close();
   });
 
   test('reports that the server is gone, also when paused, and the server does not wait for the page', async () => {

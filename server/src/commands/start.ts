@@ -93,7 +93,7 @@ function onSignals(io: Io, listener: (name: string, isFirst: boolean) => void): 
 
 /** Of a page that is listed already. */
 function isAsset(route: string): boolean {
-  return route.includes(' /ops/');
+  return route.includes(' /ops/') || route.endsWith('.js');
 }
 
 function renderSummary(summary: Summary, { config }: LoadedConfig, version: string): string {

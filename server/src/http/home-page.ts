@@ -10,7 +10,7 @@ export interface HomePage {
 }
 
 function render({ version, url, hasOps }: HomePage): string {
-  const ops = hasOps ? '\n      <li><a href="/ops">What it is doing</a>, live, for its operator</li>' : '';
+  const ops = hasOps ? '\n      <li><a href="/ops">Live status</a>, for the operator</li>' : '';
   return `<!doctype html>
 <html lang="en">
   <head>
@@ -18,13 +18,15 @@ function render({ version, url, hasOps }: HomePage): string {
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Messenger</title>
     <link rel="icon" href="data:,">
+    <script type="module" src="/home.js"></script>
     <style>
       :root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }
       body { max-width: 40rem; margin: 12vh auto 2rem; padding: 0 1.5rem; }
       h1 { font-size: 2rem; margin: 0; letter-spacing: -0.02em; }
       small, p.lead { opacity: 0.75; }
       code, pre { font-family: ui-monospace, monospace; font-size: 0.9rem; }
-      pre { padding: 1rem; border-radius: 0.5rem; background: color-mix(in srgb, currentColor 8%, transparent); overflow-x: auto; }
+      pre { padding: 1rem; border-radius: 0.5rem; background: color-mix(in srgb, currentColor 8%, transparent); white-space: pre-wrap; overflow-wrap: anywhere; }
+      button { font: inherit; padding: 0.25rem 0.75rem; }
       ul { padding-left: 1.2rem; }
     </style>
   </head>
@@ -36,16 +38,31 @@ function render({ version, url, hasOps }: HomePage): string {
       <li><a href="/api/v1/users">Users</a>, newest first</li>${ops}
       <li>Health: <a href="/readyz">ready</a>, <a href="/livez">alive</a>, <a href="/health">health</a></li>
     </ul>
-    <pre>curl -i ${url}/api/v1/users \\
+    <pre id="command">curl -i ${url}/api/v1/users \\
   -H 'content-type: application/json' \\
   -d '{"first_name": "Ada", "last_name": "Lovelace"}'</pre>
+    <button id="copy" type="button" hidden>Copy</button>
   </body>
 </html>
 `;
 }
 
+/** Without HTTPS a page of another machine has no clipboard: there, the button selects the command. */
+const script = `
+const button = document.querySelector('#copy');
+const command = document.querySelector('#command');
+button.hidden = false;
+button.addEventListener('click', async () => {
+  getSelection().selectAllChildren(command);
+  const isCopied = await navigator.clipboard?.writeText(command.textContent).then(() => true, () => false);
+  button.textContent = isCopied ? 'Copied' : 'Selected';
+});
+`;
+
 /** `GET /` in a browser: what runs here, and where to go on. */
 export function homePage(app: HttpServer, page: HomePage): void {
   const html = new Representation('text/html; charset=utf-8', render(page), 'file');
   app.get('/', { schema: { hide: true } }, async (request, reply) => sendRepresentation(request, reply, html));
+  const copy = new Representation('text/javascript; charset=utf-8', script, 'file');
+  app.get('/home.js', { schema: { hide: true } }, async (request, reply) => sendRepresentation(request, reply, copy));
 }

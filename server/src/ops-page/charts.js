@@ -62,11 +62,12 @@ class Chart {
       {
         width: this.#width(),
         height,
+        padding: [8, 8, 0, 0],
         cursor: { y: false },
         scales: { y: { range: (_plot, _min, max) => [0, (Number.isFinite(max) && max > 0 ? max : 1) * 1.1] } },
         axes: [
-          { ...axis, space: 70, values: (_plot, times) => times.map(clockTime) },
-          { ...axis, size: 64, values: (_plot, values) => values.map(format) },
+          { ...axis, space: 70, size: 24, gap: 4, values: (_plot, times) => times.map(clockTime) },
+          { ...axis, size: widthOf, gap: 6, values: (_plot, values) => values.map(format) },
         ],
         series: [
           { label: 'Time', value: (_plot, time) => formatOr(clockTime, time) },
@@ -87,6 +88,14 @@ class Chart {
   #width() {
     return Math.max(200, this.#options.place.clientWidth);
   }
+}
+
+/** Of uPlot's 12 px font: the mean of a number with its unit. */
+const labelCharacterPx = 7;
+
+/** The width of an axis: as much as its labels need. @param {uPlot} _plot @param {readonly string[] | null} labels */
+function widthOf(_plot, labels) {
+  return 10 + labelCharacterPx * Math.max(3, ...(labels ?? []).map(({ length }) => length));
 }
 
 /** A canvas knows no `light-dark()`. @param {HTMLElement} place @param {string} name */

@@ -235,10 +235,19 @@ function fill(id, columns, rows, none) {
   empty.className = 'empty';
   empty.setAttribute('colspan', String(columns.length));
   const body = lines.length > 0 ? lines : [element('tr', empty)];
-  find(id).replaceChildren(element('thead', element('tr', ...heads)), element('tbody', ...body));
+  const table = find(id);
+  table.replaceChildren(element('thead', element('tr', ...heads)), element('tbody', ...body));
+  fit(table);
 }
 
-/** A narrow page shows the name of the column beside each value. @param {string | Node} value @param {string} column */
+/** Stacks the cells of each row when the table is wider than the heading above it. @param {Element} table */
+function fit(table) {
+  table.classList.remove('stacked');
+  const room = table.previousElementSibling?.getBoundingClientRect().width ?? 0;
+  table.classList.toggle('stacked', table.getBoundingClientRect().width > room + 1);
+}
+
+/** A stacked table shows the name of the column beside each value. @param {string | Node} value @param {string} column */
 function labelled(value, column) {
   const cell = element('td', value);
   cell.dataset['label'] = column;
@@ -295,6 +304,9 @@ async function comeBack() {
 
 find('pause').addEventListener('click', pause);
 find('span').addEventListener('change', show);
+addEventListener('resize', () => {
+  for (const table of document.querySelectorAll('table[id]')) fit(table);
+});
 find('more-events').addEventListener('click', () => {
   areAllEventsShown = !areAllEventsShown;
   show();
