@@ -6,7 +6,7 @@ const height = 220;
 const seconds = timeline.map((one) => one.second);
 const column = (name) => timeline.map((one) => one[name]);
 
-/** A second without a request has no latency: a gap. What took no measurable time is drawn at 0.01 ms. */
+/** A second without requests is a gap. Latencies below 0.01 ms are drawn at 0.01 ms. */
 const latency = (name) => timeline.map((one) => (one.requests > 0 ? Math.max(one[name], 0.01) : null));
 
 /** For every latency, the percentage of requests that took longer. The last bucket has none above it. */
@@ -21,7 +21,7 @@ function findTail() {
 const number = (value, digits = 3) =>
   value === null || value === undefined ? '–' : value.toLocaleString('en', { maximumSignificantDigits: digits });
 
-/** uPlot leaves some of the ticks of a logarithmic axis without a label, as null. */
+/** uPlot passes null for ticks of a logarithmic axis that have no label. */
 const tickValues = (_plot, ticks) => ticks.map((tick) => (tick === null ? '' : number(tick)));
 
 const second = { label: 'Second of the run', x: true };
@@ -68,7 +68,7 @@ function describeSeries({ series, colours, isArea }) {
   });
 }
 
-/** From zero, so that heights compare; a chart of nothing but zeros still has an axis. */
+/** Starts at zero, so that heights are comparable; a chart with only zeros still has an axis. */
 const fromZero = (_plot, _min, max) => [0, Math.max(1, max * 1.05)];
 const powers = (_plot, min, max) => uPlot.rangeLog(min ?? 1, max ?? 10, 10, true);
 const logScale = { distr: 3, range: powers };
@@ -93,7 +93,7 @@ function describeChart(chart, width) {
   };
 }
 
-/** Legend entries hide and show their line; uPlot knows only the mouse. */
+/** Legend entries toggle their line; uPlot itself supports only the mouse. */
 function openLegendToKeys(plot) {
   for (const [index, row] of [...plot.root.querySelectorAll('.u-series')].entries()) {
     if (index === 0) continue;
@@ -113,7 +113,7 @@ function openLegendToKeys(plot) {
 
 const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
 
-/** The arrow keys move the cursor, of all linked charts; what it points at is read out. */
+/** The arrow keys move the cursor of all linked charts; a screen reader reads its values. */
 function moveCursor(plot, event, output) {
   const step = steps[event.key];
   const last = plot.data[0].length - 1;

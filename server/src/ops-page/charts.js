@@ -13,14 +13,14 @@ import uPlot from './uplot.js';
 /**
  * @typedef {object} ChartOptions
  * @property {HTMLElement} place
- * @property {string} title For those who do not see it.
+ * @property {string} title For screen readers.
  * @property {readonly Line[]} lines
  * @property {(value: number) => string} format
  */
 
 const height = 190;
 
-/** Lines over time. */
+/** A line chart over time. */
 class Chart {
   /** @readonly */
   #options;
@@ -31,7 +31,7 @@ class Chart {
     this.#options = options;
     this.#plot = this.#draw([[]]);
     new ResizeObserver(() => this.#plot.setSize({ width: this.#width(), height })).observe(options.place);
-    // Its colours are drawn, and do not follow the style sheet.
+    // Colours are drawn on the canvas, and do not follow the style sheet.
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       const { data } = this.#plot;
       this.#plot.destroy();
@@ -98,7 +98,7 @@ function widthOf(_plot, labels) {
   return 10 + labelCharacterPx * Math.max(3, ...(labels ?? []).map(({ length }) => length));
 }
 
-/** A canvas knows no `light-dark()`. @param {HTMLElement} place @param {string} name */
+/** A canvas does not support `light-dark()`. @param {HTMLElement} place @param {string} name */
 function resolveColor(place, name) {
   const probe = document.createElement('span');
   probe.style.color = `var(${name})`;
@@ -118,7 +118,7 @@ function formatOr(format, value) {
   return value === null || value === undefined ? '–' : format(value);
 }
 
-/** By the id of its place. @type {Readonly<Record<string, Omit<ChartOptions, 'place'>>>} */
+/** By the id of the chart's element. @type {Readonly<Record<string, Omit<ChartOptions, 'place'>>>} */
 const charts = {
   'chart-requests': {
     title: 'Requests a second',

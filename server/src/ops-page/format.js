@@ -1,4 +1,4 @@
-/** Numbers as a person reads them: three figures and a unit. */
+/** Formats numbers with three significant digits and a unit. */
 
 /** @param {number} value */
 function threeFigures(value) {
@@ -31,17 +31,17 @@ export function formatBytes(bytes) {
 /** @param {number} part of 1 */
 export function formatPercent(part) {
   const percent = part * 100;
-  // What is nearly all must not look like all.
+  // Only 1 is shown as 100 %.
   if (percent > 99.9 && percent < 100) return '> 99.9 %';
   return `${threeFigures(percent)} %`;
 }
 
-/** What a text says, whatever its numbers are: to tell a change of what is wrong from one of how much. @param {string} text */
+/** A text with its numbers masked, so that only a change of words counts. @param {string} text */
 export function withoutNumbers(text) {
   return text.replaceAll(/(?:> )?\d[\d.,]*(?: (?:ms|s|min|h|d|k|%|B|[KMGT]iB)(?![a-z]))?/gu, '#');
 }
 
-/** As the beginning of a sentence. @param {string} name */
+/** Capitalizes the first letter. @param {string} name */
 export function titleOf(name) {
   return name.charAt(0).toUpperCase() + name.slice(1);
 }

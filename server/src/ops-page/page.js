@@ -1,4 +1,4 @@
-/** `/ops` in the browser: listens to the stream, and shows it. */
+/** `/ops` in the browser: subscribes to the stream of samples and shows them. */
 import { createCharts } from './charts.js';
 import { formatBytes, formatCount, formatDuration, formatPercent, titleOf, withoutNumbers } from './format.js';
 import { follow, nothingYet } from './series.js';
@@ -7,7 +7,7 @@ import { follow, nothingYet } from './series.js';
 /** @import { Figures } from '../telemetry/figures.ts' */
 /** @import { Live, Verdict } from '../telemetry/live.ts' */
 
-/** Without news for so long the figures are old. */
+/** Without a sample for this long, the figures are stale. */
 const staleMs = 3_000;
 
 /** @param {string} id */
@@ -18,7 +18,7 @@ function find(id) {
 }
 
 const charts = createCharts(find);
-/** What was heard, and what of it is shown: the same, but for a pause. */
+/** Received and displayed samples; they differ only while the display is paused. */
 let heard = nothingYet;
 let shown = nothingYet;
 let heardAtMs = performance.now();
@@ -51,7 +51,7 @@ function show() {
   showSlowStatements(sample);
 }
 
-/** The stream comes back by itself; until then what is shown is old, and nobody knows how the server is. */
+/** The browser reconnects by itself. Until then the figures are stale, and the state of the server is unknown. */
 function showState() {
   const isStale = performance.now() - heardAtMs >= staleMs;
   document.body.classList.toggle('stale', isStale);
@@ -108,7 +108,7 @@ function showFigures(figures, { machine, servers, clients }) {
   find('figures').replaceChildren(...pairs);
 }
 
-/** So many are listed at first. */
+/** How many are listed initially. */
 const fewEvents = 12;
 let areAllEventsShown = false;
 
@@ -283,7 +283,7 @@ function listen() {
   const stream = new EventSource('/ops/stream');
   stream.addEventListener('past', (/** @type {MessageEvent<string>} */ event) => take(nothingYet, parse(event)));
   stream.addEventListener('message', (/** @type {MessageEvent<string>} */ event) => take(heard, parse(event)));
-  // Refused, not lost: a browser does not try that again by itself.
+  // Refused: the browser does not reconnect by itself.
   stream.addEventListener('error', () => {
     if (stream.readyState === EventSource.CLOSED) void comeBack();
   });
@@ -291,11 +291,11 @@ function listen() {
 
 /** @param {MessageEvent<string>} event @returns {Live} */
 function parse({ data }) {
-  // oxlint-disable-next-line typescript/no-unsafe-return -- Our own server's, made as Live.
+  // oxlint-disable-next-line typescript/no-unsafe-return -- Sent by our server as Live.
   return JSON.parse(data);
 }
 
-/** A refusal may mean that the browser has to ask for the token again, which it does for a page. */
+/** After a refusal the browser may have to ask for the token again, which it does only for a page. */
 async function comeBack() {
   const page = await fetch('/ops', { method: 'HEAD' }).catch(() => undefined);
   if (page?.status === 401) location.reload();

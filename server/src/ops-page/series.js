@@ -1,4 +1,4 @@
-/** What the stream has told so far. Knows no page: it runs and is tested anywhere. */
+/** The samples received so far. Independent of the page, so that tests can run it in Node. */
 
 /** @import { Live } from '../telemetry/live.ts' */
 /** @import { HistoryRow } from '../telemetry/history.ts' */
@@ -18,7 +18,7 @@ const keptMs = 900_000;
 const mostEvents = 200;
 
 /**
- * With one more message. It may have rows and events that are there already.
+ * Adds a message, which may repeat rows and events.
  * @param {Series} series
  * @param {Live} live
  * @returns {Series}
@@ -28,7 +28,7 @@ export function follow({ newest, rows, events }, live) {
   const first = live.seen.rows - live.history.rows.length;
   const added = live.history.rows.slice(Math.max(0, known - first));
   const beginMs = added[0] === undefined ? Number.POSITIVE_INFINITY : timeOf(added[0]);
-  // Where the clock of the server was set back, the time that it repeats is dropped.
+  // After the server's clock was set back, rows of the repeated time are dropped.
   const kept = rows.filter((row) => timeOf(row) < beginMs && timeOf(row) > live.sample.atMs - keptMs);
   return { newest: live, rows: [...kept, ...added], events: mergeEvents(events, live.events) };
 }
