@@ -15,10 +15,10 @@ const root = join(import.meta.dirname, '..');
 const testFiles = ['{protocol,server,scripts,loadtest}/**/*.test.ts', 'server/test/**/*.e2e.ts'];
 const limits = { testMs: 60_000, fileMs: 180_000 };
 
-/** Many files mostly wait for databases. */
-const lanes = Math.min(4, availableParallelism() + 1);
 /** Whole servers have many processes. */
 const serverLanes = 2;
+/** Beside those. Many files mostly wait for databases. */
+const otherLanes = Math.min(3, availableParallelism());
 
 /** Started first, so that no long file runs last, without others beside it. */
 const longFiles = ['answers.e2e', 'backup.e2e', 'ops.e2e', 'unbatched.pg', 'checks.test', 'doctor.pg'];
@@ -49,16 +49,14 @@ function isLong(file: string): boolean {
   return longFiles.some((name) => file.includes(`/${name}.`));
 }
 
-async function runAll(files: readonly string[], concurrency: number): Promise<void> {
-  const waiting = files.values();
-  const runLane = async (): Promise<void> => {
-    for (const file of waiting) {
+/** Runs the files of one queue after the other. Lanes share queues. */
+async function runLane(...queues: readonly Iterable<string>[]): Promise<void> {
+  for (const queue of queues)
+    for (const file of queue) {
       const startedAt = performance.now();
       const result = await runTestFile(join(root, file), limits);
       printFile(file, performance.now() - startedAt, result);
     }
-  };
-  await Promise.all(Array.from({ length: concurrency }, runLane));
 }
 
 /** One line, followed by the failures with the file's output, and the skipped tests. */
@@ -106,14 +104,15 @@ async function startDatabases(): Promise<GlobalSetup> {
   return setup;
 }
 
-async function runGroups(files: readonly string[]): Promise<void> {
+async function runAll(files: readonly string[]): Promise<void> {
   const databases = files.some(needsDatabases) ? await startDatabases() : undefined;
-  await runAll(
-    files.filter((file) => !isE2e(file)),
-    lanes,
-  );
+  const servers = files.filter(isE2e).values();
+  const others = files.filter((file) => !isE2e(file)).values();
+  await Promise.all([
+    ...Array.from({ length: serverLanes }, async () => runLane(servers, others)),
+    ...Array.from({ length: otherLanes }, async () => runLane(others)),
+  ]);
   await databases?.globalTeardown();
-  await runAll(files.filter(isE2e), serverLanes);
 }
 
 process.chdir(root);
@@ -129,7 +128,7 @@ if (closed !== undefined) {
 if (files.length === 0)
   failures.push(patterns.length === 0 ? 'there is no test' : `no test file matches ${patterns.join(' ')}`);
 process.env['MESSENGER_TEST_SHARED'] = makeTemporaryFolder(); // See server/src/embedded/test-data.ts.
-await runGroups(files);
+await runAll(files);
 printSum();
 // A file that timed out may still run.
 process.exit();

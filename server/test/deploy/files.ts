@@ -31,8 +31,6 @@ export interface Service {
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
   readonly mem_limit?: string;
-  readonly user?: string;
-  readonly sysctls?: Readonly<Record<string, string>>;
 }
 
 export interface Compose {
