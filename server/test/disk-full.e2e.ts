@@ -109,7 +109,7 @@ test(
     assert.match(server.stderr, /"kind":"disk_full"[^\n]*the primary is down: its disk is full/u);
     const [refused, read] = [load.count('POST 503'), load.count('GET 200')];
     await waitFor(
-      'reads go on and writes are refused',
+      'reads continue and writes are refused',
       () => load.count('POST 503') > refused && load.count('GET 200') > read + 20,
     );
     assert.deepEqual(

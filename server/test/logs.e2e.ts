@@ -56,6 +56,6 @@ test('a log reader that blocks, then disappears, delays no worker and no shutdow
   assert.deepEqual(workersOf(server.pid), workers);
   server.child.stderr?.destroy();
   await ask(server, manyRequests / 10);
-  assert.deepEqual(workersOf(server.pid), workers, 'nobody died of it');
+  assert.deepEqual(workersOf(server.pid), workers, 'no worker died');
   assert.equal(await stop(server), 0);
 });

@@ -214,7 +214,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await waitFor('nothing but news', async () => (await number()) !== undefined);
     const [aloud, seen] = [await said.textContent(), await number()];
     assert.match(aloud ?? '', /^.+ ago: Worker \d ended by SIGKILL/u);
-    await waitFor('the number to go on', async () => (await number()) !== seen);
+    await waitFor('the number to change', async () => (await number()) !== seen);
     assert.equal(await said.textContent(), aloud);
   });
 

@@ -56,7 +56,7 @@ export class Run {
 
   get url(): string {
     const url = /^ +URL +(\S+)$/mu.exec(this.stdout)?.[1];
-    assert(url !== undefined, `the server tells its URL; it said:\n${this.stdout}\n${this.stderr}`);
+    assert(url !== undefined, `the server prints its URL; its output:\n${this.stdout}\n${this.stderr}`);
     return url;
   }
 

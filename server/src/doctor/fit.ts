@@ -37,7 +37,7 @@ const noPrimary =
   'If the primary is lost, promote a standby: select pg_promote() on it (docs/operations.md#primarydown). Else let DB_WRITE_HOST name the primary.';
 
 const stopIt =
-  'After a failover it is the old primary: what is written there is lost when it follows again. Stop it at once, then make it a standby anew (docs/operations.md).';
+  'After a failover it is the old primary: what is written there is lost when it follows again. Stop it at once, then rebuild it as a standby (docs/operations.md).';
 
 /** A promoted copy, or the former primary after a failover. */
 function takesOwnWrites(primary: ServerFacts, other: ServerFacts): boolean {

@@ -35,7 +35,7 @@ export const checkKeptWal: PairCheck = async (primary, standby) => {
   if (!sender.hasFollower) return [ok(subject, 'kept by another standby, which it follows')];
   const slot = standby.where.replaceAll(' ', '_');
   const advice =
-    'After a pause the WAL that it needs may be gone, and it has to be made anew. ' +
+    'After a pause the WAL that it needs may be gone, and it has to be rebuilt. ' +
     `On the primary: select pg_create_physical_replication_slot('${slot}'); on the standby: ` +
     `alter system set primary_slot_name = '${slot}'; select pg_reload_conf().`;
   return [warn(subject, 'none is kept: it has no slot, and wal_keep_size is 0', advice)];

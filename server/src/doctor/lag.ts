@@ -25,7 +25,7 @@ export const checkLag: PairCheck = async (primary, standby, { maxLagMs, limits }
   const subject = { check: 'lag', where: standby.where } as const;
   if (ahead > 0) {
     const advice =
-      'It follows another server, or the primary was restored from a backup: make the standby anew from this primary.';
+      'It follows another server, or the primary was restored from a backup: rebuild the standby from this primary.';
     return [fail(subject, `${ahead} bytes ahead of the primary`, advice)];
   }
   const bytes = `${Math.max(0, behind)} bytes`;

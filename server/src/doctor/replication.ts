@@ -62,7 +62,7 @@ function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, f
     return fail(
       subject,
       found,
-      'One of the two was promoted while the other went on. Decide which has the truth, stop the other, and make the standby anew from it.',
+      'One of the two was promoted while the other went on. Decide which has the truth, stop the other, and rebuild the standby from it.',
     );
   }
   const name = receiver.name ?? receiver.fallbackName;

@@ -45,7 +45,7 @@ function explainPrimary(slot: string, { walStatus, holder, isFull }: Sending): s
   if (walStatus === null)
     return `Its slot is not there. On the primary: select pg_create_physical_replication_slot('${slot}').`;
   if (walStatus === 'lost')
-    return `WAL that it needs was removed, its slot ${slot} is lost: make the standby anew (docs/operations.md).`;
+    return `WAL that it needs was removed, its slot ${slot} is lost: rebuild the standby (docs/operations.md).`;
   if (holder !== null)
     return `Another standby uses its slot ${slot} (pid ${holder} of the primary): give each one of its own, primary_slot_name.`;
   return undefined;

@@ -38,7 +38,7 @@ function gradeSlot(slot: Slot, setLimit: string): Finding {
       reason === null || reason === 'wal_removed'
         ? `WAL that its ${owner} needs was removed`
         : `It is invalid (${reason})`;
-    return fail(subject, `${name} is lost`, `${cause}: make the ${owner} anew, or ${drop}.`);
+    return fail(subject, `${name} is lost`, `${cause}: rebuild the ${owner}, or ${drop}.`);
   }
   const found = `${name} holds ${Math.round(slot.heldBytes / 2 ** 20)} MB`;
   if (!active) {

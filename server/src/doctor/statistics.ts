@@ -43,7 +43,7 @@ function gradeChecksums(where: Finding['where'], { damaged, checksums }: Counted
   const subject = { check: 'checksums', where } as const;
   if (damaged > 0) {
     const advice =
-      'The disk or the memory of this machine spoils data: test both, and restore the damaged table from a backup or make this server anew ' +
+      'The disk or the memory of this machine spoils data: test both, and restore the damaged table from a backup or rebuild this server ' +
       `from the other one. The server's log names the pages. ${again}.`;
     return fail(subject, `${damaged} pages were damaged when they were read`, advice);
   }

@@ -71,7 +71,7 @@ export function becomeUser({ name, uid, gid, groups }: OsUser): void {
   } catch {
     isRootAgain = false;
   }
-  if (isRootAgain || isRoot()) throw new Error(`root could not become "${name}" for good`);
+  if (isRootAgain || isRoot()) throw new Error(`root could not become "${name}" irrevocably`);
 }
 
 function ancestorsOf(path: string): string[] {

@@ -212,19 +212,19 @@ test('a failed fork of a replacement is retried', async (t) => {
   const allowForks = forbidForks();
   t.after(allowForks);
   process.kill(victim, 'SIGKILL');
-  await waitFor('the failure to be told', () => lines.some((line) => line.includes('ENOENT')));
+  await waitFor('the failure to be reported', () => lines.some((line) => line.includes('ENOENT')));
   allowForks();
   await replaced;
 });
 
 test('a failed collection of metrics is logged, and the supervisor continues', async () => {
   const fail: Collect = async () => {
-    throw new Error('nobody counts');
+    throw new Error('the collection failed');
   };
   const group = create(() => 'ask what all have counted', 1, fail);
   await group.start(never);
-  await waitFor('the failure to be told', () => lines.length > 0);
-  assert.match(lines.join(''), /nobody counts.*the metrics of all processes could not be collected/u);
+  await waitFor('the failure to be reported', () => lines.length > 0);
+  assert.match(lines.join(''), /the collection failed.*the metrics of all processes could not be collected/u);
   assert.equal(group.counts.serving, 1);
 });
 

@@ -49,7 +49,7 @@ const rules: Readonly<Record<string, Rule>> = {
   max_slot_wal_keep_size: (_value, profile) => ({
     value: showMemorySize(walBytes(profile)),
     reason:
-      'WAL retained for an absent standby, as much as max_wal_size; beyond it the standby must be made anew, and the disk is safe',
+      'WAL retained for an absent standby, as much as max_wal_size; beyond it the standby must be rebuilt, and the disk is safe',
   }),
   wal_sender_timeout: keep('a standby that is silent for this long is disconnected'),
   wal_receiver_timeout: keep('a primary that is silent for this long is disconnected'),

@@ -88,7 +88,7 @@ async function killWorker(system: System, random: Random): Promise<Aftermath> {
   const ended = (): string | undefined =>
     /"worker":(\d+)[^\n]*"msg":"a worker ended"/u.exec(system.log.slice(said))?.[1];
   system.kill([random.pick(system.workers)]);
-  await waitFor('its end to be told', () => ended() !== undefined);
+  await waitFor('its end to be logged', () => ended() !== undefined);
   return { killedWorker: ended() ?? '' };
 }
 

@@ -30,7 +30,7 @@ test('the unit starts the launcher of this repository, with a dynamic user', () 
 
 test('the stop time-out covers the drain and the steps after it', () => {
   assert.ok(Number(valuesOf('TimeoutStopSec')[0]) * 1_000 >= optionTable.server.shutdownTimeoutMs.default + 10_000);
-  assert.deepEqual(valuesOf('KillMode'), ['mixed'], 'workers are told to stop by their supervisor alone');
+  assert.deepEqual(valuesOf('KillMode'), ['mixed'], 'only the supervisor stops the workers');
 });
 
 test('a failure causes a restart, unless it would repeat', () => {
