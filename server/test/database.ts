@@ -131,7 +131,7 @@ async function drop(name: string): Promise<void> {
     };
     // A pooler's sessions are not leaks.
     if (process.env[poolerVariable] !== undefined) break;
-    await waitFor('sessions to close', closed, 2_000).catch(() => {
+    await waitFor('sessions to close', closed, 10_000).catch(() => {
       assert.fail(`these sessions were left open: ${open.map((one) => one.application_name).join(', ')}`);
     });
   }

@@ -52,7 +52,7 @@ test('a read whose caller has left is cancelled through PgBouncer, and no other 
   await waitFor('both to run', async () => (await countRunning(database, 'select pg_sleep', 'read')) === 2);
   gone.abort(new Error('gone'));
   await Promise.all([leaves, stays]);
-  await waitFor('the read to end', async () => (await countRunning(database, 'select pg_sleep', 'read')) === 0, 2_000);
+  await waitFor('the read to end', async () => (await countRunning(database, 'select pg_sleep', 'read')) === 0, 8_000);
 });
 
 test('migrations refuse a pooler, where their lock cannot be held, with the remedy', async () => {

@@ -61,7 +61,7 @@ test('a read is cancelled on a server behind TCP, too', async (t) => {
   await waitFor('the read to run', async () => (await running()) === 1);
   caller.abort(new Error('gone'));
   await slow;
-  await waitFor('the read to end on the server', async () => (await running()) === 0, 2_000);
+  await waitFor('the read to end on the server', async () => (await running()) === 0, 8_000);
 });
 
 /** Cancels a read on a server that does not accept CancelRequests; ends the remaining statement. */

@@ -145,7 +145,7 @@ describe('deadlines', () => {
   test('a statement that takes too long is cancelled on the server and refused', async () => {
     const pool = open('read', { statementTimeoutMs: 300 });
     await assert.rejects(pool.query(sleep, [30]), refusedWith('statement_timeout'));
-    await waitFor('the statement to end on the server', async () => (await running('select pg_sleep')) === 0, 2_000);
+    await waitFor('the statement to end on the server', async () => (await running('select pg_sleep')) === 0, 8_000);
   });
 
   test('waiting for a connection counts: a call that gets none in time is refused, and was never sent', async () => {
@@ -207,7 +207,7 @@ describe('callers that go away', () => {
     await waitFor('the read to run', async () => (await running('select pg_sleep')) === 1);
     caller.abort(new Error('gone'));
     await slow;
-    await waitFor('the read to end on the server', async () => (await running('select pg_sleep')) === 0, 2_000);
+    await waitFor('the read to end on the server', async () => (await running('select pg_sleep')) === 0, 8_000);
     assert.notDeepEqual(await pool.query(pid, []), [before]);
   });
 

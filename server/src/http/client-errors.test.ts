@@ -90,7 +90,7 @@ describe('bytes that are no request', () => {
     socket.write('nonsense\r\n\r\n');
     socket.resume();
     await once(socket, 'end');
-    await waitFor('the connection to close', async () => (await countConnections()) === 0, 2_000);
+    await waitFor('the connection to close', async () => (await countConnections()) === 0, 4_000);
     socket.destroy();
   });
 

@@ -14,7 +14,7 @@ const lines: string[] = [];
 const database = useDatabase();
 const app = useApp(database, {
   listen: true,
-  env: { REQUEST_TIMEOUT_MS: '700' },
+  env: { REQUEST_TIMEOUT_MS: '2000', DB_READ_TIMEOUT_MS: '20000' },
   log: pino({ level: 'info' }, { write: (line: string) => void lines.push(line) }),
 });
 const users = '/api/v1/users';
@@ -50,7 +50,7 @@ test('a read that is late is a 408, and is cancelled on the server', async () =>
     const answer = fetch(`http://127.0.0.1:${app().port}${users}`);
     await waitFor('the read to run', async () => (await running('read')).length === 1);
     assert.equal((await answer).status, 408);
-    await waitFor('the read to end on the server', async () => (await running('read')).length === 0, 2_000);
+    await waitFor('the read to end on the server', async () => (await running('read')).length === 0, 10_000);
   } finally {
     await undoSlowDown();
   }
@@ -69,10 +69,8 @@ for (const [where, role, headers] of [
       const isRunning = async (): Promise<boolean> =>
         (await running(role)).some((query) => query.includes('from users'));
       await waitFor('the read to run', isRunning);
-      const began = performance.now();
       socket.destroy();
-      await waitFor('the read to end on the server', async () => !(await isRunning()), 2_000);
-      assert.ok(performance.now() - began < 700, 'it ended because of the client, not by its deadline');
+      await waitFor('the read to end before its deadline', async () => !(await isRunning()), 1_500);
       assert.doesNotMatch(lines.join(''), /"level":[4-6]0/u);
     } finally {
       await undoSlowDown();
@@ -84,7 +82,7 @@ test('a write that is late is finished whole all the same, and its client is tol
   const count = async (): Promise<number> =>
     (await database().sql("select 1 from users where first_name = 'Late'")).length;
   await database().sql(`create function wait() returns trigger language plpgsql as
-    $$ begin perform pg_sleep(1.5); return new; end $$`);
+    $$ begin perform pg_sleep(3.2); return new; end $$`);
   await database().sql('create trigger slow before insert on users for each row execute function wait()');
   const answer = await fetch(`http://127.0.0.1:${app().port}${users}`, {
     method: 'POST',
