@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { Lifetime } from '../src/lib/lifetime.ts';
 import { Turn } from '../src/lib/turn.ts';
-import { type alone, Batch, type BatchLimits, type BatchOptions, type Sending } from '../src/db/batch.ts';
+import { type deferred, Batch, type BatchLimits, type BatchOptions, type Sending } from '../src/db/batch.ts';
 
 /** A statement sent by a batch; the test ends it. */
 export interface SentStatement {
@@ -10,7 +10,7 @@ export interface SentStatement {
   readonly interrupt: Lifetime;
   readonly deadline: number;
   /** Answers each call with `call!`, or as given. */
-  readonly answer: (results?: readonly (string | typeof alone)[]) => void;
+  readonly answer: (results?: readonly (string | typeof deferred)[]) => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -33,8 +33,8 @@ export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {})
   const send = async (
     calls: readonly string[],
     { interrupt, deadline, onLeft }: Sending,
-  ): Promise<readonly (string | typeof alone)[]> => {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly (string | typeof alone)[]>();
+  ): Promise<readonly (string | typeof deferred)[]> => {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly (string | typeof deferred)[]>();
     onLeft();
     interrupt.addEventListener('abort', () => reject(interrupt.reason), { once: true });
     sent.push({

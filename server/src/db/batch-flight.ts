@@ -1,12 +1,12 @@
 import { LightLifetime, type Lifetime } from '../lib/lifetime.ts';
 import type { TracedCall } from '../telemetry/batch-trace.ts';
-import type { Asker } from './caller.ts';
+import type { Requester } from './caller.ts';
 
 interface WaiterOptions<Call, Result> {
   readonly resolve: (result: Result) => void;
   readonly reject: (reason: unknown) => void;
   readonly signal: Lifetime;
-  readonly asker: Asker | undefined;
+  readonly requester: Requester | undefined;
   readonly since: number;
   /** Called when the caller leaves before there is an answer. */
   readonly onLeave: (waiter: Waiter<Call, Result>) => void;
@@ -43,8 +43,8 @@ export class Waiter<Call, Result> {
     return this.#options?.signal;
   }
 
-  get asker(): Asker | undefined {
-    return this.#options?.asker;
+  get requester(): Requester | undefined {
+    return this.#options?.requester;
   }
 
   handleEvent(): void {
@@ -90,8 +90,8 @@ export class Flight<Call, Result> {
   }
 
   /** The first caller that still waits. */
-  get asker(): Asker | undefined {
-    return this.waiters.find(({ isOver }) => !isOver)?.asker;
+  get requester(): Requester | undefined {
+    return this.waiters.find(({ isOver }) => !isOver)?.requester;
   }
 
   /** When the call came that has waited longest. */

@@ -15,7 +15,7 @@ import {
 } from 'fast-check';
 
 import { Poison, scriptBatch, settle, type ScriptedBatch, type SentStatement } from '../../test/scripted-batch.ts';
-import { alone } from './batch.ts';
+import { deferred } from './batch.ts';
 
 type Step =
   | { readonly kind: 'call'; readonly letter: string }
@@ -55,7 +55,7 @@ const away = new Error('away');
 function end(sent: readonly SentStatement[], index: number): void {
   const { calls = [], answer, fail } = sent[index] ?? {};
   if (calls.includes('P')) fail?.(new Poison('P'));
-  else answer?.(calls.map((call) => (call === 'S' && calls.length > 1 ? alone : `${call} of ${index}`)));
+  else answer?.(calls.map((call) => (call === 'S' && calls.length > 1 ? deferred : `${call} of ${index}`)));
 }
 
 function make({ batch, sent }: ScriptedBatch, letter: string): Made {

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 
 import { Poison, scriptBatch, settle } from '../../test/scripted-batch.ts';
 import { refusedWith } from '../../test/pools.ts';
-import { alone, type Batch, type Sending } from './batch.ts';
+import { deferred, type Batch, type Sending } from './batch.ts';
 
 const patient = new AbortController().signal;
 const gone = new Error('the client went away');
@@ -122,8 +122,8 @@ describe('calls', () => {
 
   test('that were left by who came first are told to be of who came next', async () => {
     const askers: unknown[] = [];
-    const one = async (call: string, { asker }: Sending): Promise<string> => {
-      askers.push(asker?.requestId);
+    const one = async (call: string, { requester }: Sending): Promise<string> => {
+      askers.push(requester?.requestId);
       return call;
     };
     const { batch } = scriptBatch({ shareBy: (call) => call, one });
@@ -263,7 +263,7 @@ describe('calls for one row', () => {
     const { batch, sent } = scriptBatch({ holdBy, maxInFlight: 2 });
     const answers = callAll(batch, 'aAab');
     await settle();
-    sent[0]?.answer([alone, alone, alone, 'b!']);
+    sent[0]?.answer([deferred, deferred, deferred, 'b!']);
     answers.push(...callAll(batch, 'Ac'));
     await settle();
     assert.deepEqual(words(sent), ['aAab', 'a', 'c']);
@@ -295,7 +295,7 @@ test('a call that is to be made alone keeps neither its neighbours waiting nor t
   const { batch, sent } = scriptBatch({ isInterruptible: false });
   const [a, b, c] = callAll(batch, 'abc');
   await settle();
-  sent[0]?.answer(['a!', alone, 'c!']);
+  sent[0]?.answer(['a!', deferred, 'c!']);
   assert.deepEqual(await Promise.all([a, c]), ['a!', 'c!']);
   const next = batch.call('d', patient);
   await settle();
@@ -483,7 +483,7 @@ describe('when a server does not answer, a call is answered by its deadline', ()
     clock.nowMs = 400;
     sent[0]?.fail(new Poison());
     await settle();
-    sent[1]?.answer(['a!', alone]);
+    sent[1]?.answer(['a!', deferred]);
     await settle();
     assert.deepEqual(words(sent), ['abc', 'ab', 'c', 'b']);
     for (const { deadline } of sent) assert.equal(deadline, 1_000);

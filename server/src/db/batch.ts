@@ -4,14 +4,14 @@ import type { Lifetime } from '../lib/lifetime.ts';
 import type { Turn } from '../lib/turn.ts';
 import type { BatchTrace } from '../telemetry/batch-trace.ts';
 import { Flight, Waiter } from './batch-flight.ts';
-import type { Asker } from './caller.ts';
+import type { Requester } from './caller.ts';
 import { Pace } from './pace.ts';
 
 /** In place of a result: this call was left out, and is to be made alone. */
-export const alone: unique symbol = Symbol('alone');
+export const deferred: unique symbol = Symbol('deferred');
 
-export function isAlone(result: unknown): result is typeof alone {
-  return result === alone;
+export function isDeferred(result: unknown): result is typeof deferred {
+  return result === deferred;
 }
 
 export interface BatchLimits {
@@ -32,16 +32,16 @@ export interface Sending {
   /** The latest of its callers' deadlines, by the clock. Each caller is answered by its own. */
   readonly deadline: number;
   /** The first caller. */
-  readonly asker: Asker | undefined;
+  readonly requester: Requester | undefined;
   /** To be called when the statement leaves: before that, nothing can have happened. */
   readonly onLeft: () => void;
 }
 
 export interface BatchOptions<Call, Result> extends BatchLimits {
   /** Makes the only call there is. */
-  readonly one: (call: Call, sending: Sending) => Promise<Result | typeof alone>;
+  readonly one: (call: Call, sending: Sending) => Promise<Result | typeof deferred>;
   /** Makes several calls in one statement; results come in the order of the calls. */
-  readonly many: (calls: readonly Call[], sending: Sending) => Promise<readonly (Result | typeof alone)[]>;
+  readonly many: (calls: readonly Call[], sending: Sending) => Promise<readonly (Result | typeof deferred)[]>;
   /** Makes a call that was left out. */
   readonly rest: (call: Call, sending: Sending) => Promise<Result>;
   /** Calls with the same key that leave together share one place, and its result. */
@@ -61,7 +61,7 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   readonly pressure?: (() => number) | undefined;
   /** Undefined when there are to be no traces. */
   readonly trace?: BatchTrace | undefined;
-  /** Told of each batch that leaves, and how long the first of its calls has waited. Its halves are not told. */
+  /** Called once per batch sent, with the longest wait of its calls; retries in halves are not reported. */
   readonly onSent?: ((size: number, waitMs: number) => void) | undefined;
 }
 
@@ -113,14 +113,14 @@ export class Batch<Call, Result> {
   }
 
   /** `deadline` is by the clock, for a call that has had a part of its time already. */
-  call(call: Call, signal: Lifetime, asker?: Asker, deadline?: number): Promise<Result> {
+  call(call: Call, signal: Lifetime, requester?: Requester, deadline?: number): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     if (signal.aborted) reject(signal.reason);
     else if (this.#waiting >= this.#options.maxWaiting) reject(new AppError('pool_exhausted'));
     else {
       const { clock, maxWaitMs, trace } = this.#options;
       const since = clock.now();
-      const waiter = new Waiter(call, { resolve, reject, signal, asker, since, onLeave: this.#onLeave });
+      const waiter = new Waiter(call, { resolve, reject, signal, requester, since, onLeave: this.#onLeave });
       waiter.deadline = deadline ?? since + maxWaitMs;
       waiter.traced = trace?.begin();
       this.#queue.push(waiter);
@@ -267,7 +267,7 @@ export class Batch<Call, Result> {
           ? await this.#make(flight)
           : await trace.over(flight.traced, calls.length)(async () => this.#make(flight));
       if (isCounted) this.#pace.took(flight.leftAtMs);
-      this.#sendAside(flight, flight.settle(results, isAlone));
+      this.#sendAside(flight, flight.settle(results, isDeferred));
       this.#land(flight, isCounted);
     } catch (error) {
       const isHalved = calls.length > 1 && isFaultOfCalls(error);
@@ -307,7 +307,7 @@ export class Batch<Call, Result> {
     this.#queue = [...waiters, ...this.#queue];
   }
 
-  async #make(flight: Flight<Call, Result>): Promise<readonly (Result | typeof alone)[]> {
+  async #make(flight: Flight<Call, Result>): Promise<readonly (Result | typeof deferred)[]> {
     const { one, many } = this.#options;
     const { calls } = flight;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- There is one; it may be undefined.
@@ -324,7 +324,7 @@ export class Batch<Call, Result> {
     }
     this.#flights.add(flight);
     try {
-      for (const call of flight.calls) flight.settle([await this.#options.rest(call, flight)], isAlone);
+      for (const call of flight.calls) flight.settle([await this.#options.rest(call, flight)], isDeferred);
     } catch (error) {
       flight.reject(error);
     }

@@ -1,4 +1,4 @@
-import type { alone } from './batch.ts';
+import type { deferred } from './batch.ts';
 import type { Queryable } from './statement.ts';
 
 /**
@@ -21,14 +21,14 @@ export interface BatchableRead<Call, Result> extends Batchable<Call, Result, nev
 }
 
 /**
- * A multi-row write uses `skip locked` and returns `alone` for rows locked by another transaction. So no batch waits
+ * A multi-row write uses `skip locked` and returns `deferred` for rows locked by another transaction. So no batch waits
  * for a lock, and two batches cannot deadlock. Rows that do not exist are recognised without a further statement.
  */
-export interface BatchableWrite<Call, Result> extends Batchable<Call, Result, typeof alone> {
+export interface BatchableWrite<Call, Result> extends Batchable<Call, Result, typeof deferred> {
   /**
    * The row that a call writes, unique among all kinds; undefined when calls cannot touch the same row or wait for a
    * lock. While a batch with a row is in flight, further calls for it wait and are sent together. Calls for one row in
-   * one batch apply in order; when the row is locked, all of them are `alone`.
+   * one batch apply in order; when the row is locked, all of them are `deferred`.
    */
   readonly keyOf?: (call: Call) => string;
 }

@@ -3,7 +3,7 @@ import type { Lifetime } from '../lib/lifetime.ts';
 import type { Turn } from '../lib/turn.ts';
 import { Batch, type BatchLimits, type Sending } from './batch.ts';
 import type { BatchableRead } from './batchable.ts';
-import type { Asker } from './caller.ts';
+import type { Requester } from './caller.ts';
 import type { StatementTraces } from '../telemetry/statement-traces.ts';
 import { isFaultOfCalls } from './errors.ts';
 import type { DbObserver } from './observer.ts';
@@ -21,7 +21,7 @@ export interface Positioned<Result> {
 export type Send<Call, Result> = (
   call: Call,
   signal: Lifetime,
-  asker?: Asker,
+  requester?: Requester,
   deadline?: number,
 ) => Promise<Positioned<Result>>;
 
@@ -94,7 +94,7 @@ export class BatchedPool implements BatchLoads {
       rest: one,
     });
     this.#batches.push({ name: kind.name, batch });
-    return (call, signal, asker, deadline) => batch.call(call, signal, asker, deadline);
+    return (call, signal, requester, deadline) => batch.call(call, signal, requester, deadline);
   }
 
   /** Every call rejects with this at once: the server is known to be away. */
@@ -104,7 +104,7 @@ export class BatchedPool implements BatchLoads {
 
   async #send<Result>(
     send: (db: Queryable) => Promise<Result>,
-    { interrupt: signal, deadline, asker, onLeft }: Sending,
+    { interrupt: signal, deadline, requester, onLeft }: Sending,
     withPosition: boolean,
   ): Promise<Positioned<Result>> {
     const { clock, position } = this.#options;
@@ -114,7 +114,7 @@ export class BatchedPool implements BatchLoads {
       onLeft();
       return await send(db);
     };
-    const { result, after } = await this.#pool.queryThen(leave, { behind, isRead: true, timeoutMs, signal, asker });
+    const { result, after } = await this.#pool.queryThen(leave, { behind, isRead: true, timeoutMs, signal, requester });
     return { result, position: after?.[0] };
   }
 }

@@ -2,7 +2,7 @@ import type { Lifetime } from '../lib/lifetime.ts';
 import type { Position } from './position.ts';
 
 /** Who waits for a statement, for the log. */
-export interface Asker {
+export interface Requester {
   /** Undefined outside a request. */
   readonly requestId?: string;
   /** In hex; undefined when the request has no trace. */
@@ -10,7 +10,7 @@ export interface Asker {
 }
 
 /** The context of a request's database calls, and what they return to it. */
-export interface Caller extends Asker {
+export interface Caller extends Requester {
   /** Aborts when the answer is no longer needed. */
   readonly lifetime: Lifetime;
   /** What the client has seen: its reads must be at least that fresh. Undefined for clients without a token. */

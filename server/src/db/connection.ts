@@ -5,7 +5,7 @@ import type { PoolClient, QueryResult, QueryResultRow } from 'pg';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Lifetime } from '../lib/lifetime.ts';
-import type { Asker } from './caller.ts';
+import type { Requester } from './caller.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { DbObserver } from './observer.ts';
 import type { Role } from './pool.ts';
@@ -23,7 +23,7 @@ export interface RunLimits {
   /** When it aborts, the statement is cancelled on the server, and rejects with the signal's reason. */
   readonly interrupt?: Lifetime | undefined;
   /** For the observer. */
-  readonly asker?: Asker | undefined;
+  readonly requester?: Requester | undefined;
 }
 
 interface RunStatement {
@@ -48,7 +48,7 @@ export interface ConnectionOptions {
 export class Connection {
   readonly client: PoolClient;
   readonly #options: ConnectionOptions;
-  #spoilt = false;
+  #tainted = false;
   #running = 0;
   #cut: NodeJS.Timeout | undefined;
   /** Of what runs: by then it is cancelled. */
@@ -66,8 +66,8 @@ export class Connection {
   }
 
   /** A cancellation was sent: it may arrive late and hit the next statement, so there must not be one. */
-  get spoilt(): boolean {
-    return this.#spoilt || unconfirmed.has(this.client);
+  get tainted(): boolean {
+    return this.#tainted || unconfirmed.has(this.client);
   }
 
   /** Runs one statement; rejects with `AppError`, or PostgreSQL's error when the statement is wrong. */
@@ -99,7 +99,7 @@ export class Connection {
         durationMs: clock.now() - beganMs,
         deadlineMs: limits.timeoutMs,
         batchSize: wanted.calls ?? 1,
-        asker: limits.asker,
+        requester: limits.requester,
         failed,
       });
     }
@@ -117,8 +117,8 @@ export class Connection {
   }
 
   /** Nothing is known of the session's state any more; it is closed instead of used again. */
-  spoil(): void {
-    this.#spoilt = true;
+  taint(): void {
+    this.#tainted = true;
   }
 
   /** The caller of what runs has left. */
@@ -176,7 +176,7 @@ export class Connection {
 
   /** Cancels on the server; a server that does not react (frozen, unreachable) loses the connection after the grace. */
   #cancel(graceMs: number): void {
-    this.#spoilt = true;
+    this.#tainted = true;
     if (this.#cut !== undefined) return;
     requestCancel(this.#options.endpoint, this.client, cancelGraceMs);
     this.#cut = setTimeout(() => cutConnection(this.client), graceMs);

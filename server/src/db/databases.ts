@@ -63,7 +63,7 @@ const maxInFlight = 2;
 const maxSize = 512;
 
 /** The share of connections to the primary for writes that wait for a row locked by another transaction. */
-const shareOfAlone = 1 / 4;
+const shareOfDeferred = 1 / 4;
 
 /** How long a read waits for a standby that is about to replay its token's position. */
 const maxCatchUpMs = 20;
@@ -91,8 +91,8 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
   const batchOptions = { ...services, limits: limitsOf(write, batching), position: primaryPosition };
   const readLimits = { ...batchOptions.limits, maxWaitMs: readTimeoutMs };
   const primary = new BatchedPool(writePool, { ...batchOptions, limits: readLimits });
-  const maxAlone = Math.max(1, Math.floor(write.maxOpen * shareOfAlone));
-  const commits = new GroupCommit(writePool, { ...batchOptions, maxAlone });
+  const maxDeferred = Math.max(1, Math.floor(write.maxOpen * shareOfDeferred));
+  const commits = new GroupCommit(writePool, { ...batchOptions, maxDeferred });
   const primaryLog = new PrimaryLog(services.clock, maxLagMs * 2);
   const ways = options.reads.map((read) =>
     openStandby(read, { batching, maxLagMs, primaryLog, topology, server: serverOf(read.endpoint) }, services),

@@ -42,7 +42,7 @@ beforeEach(() => {
   };
   const limits = { maxInFlight: 1, maxSize: 100, maxWaiting: 100, maxWaitMs: 1_000 };
   const turn = new Turn(performance);
-  const commits = new GroupCommit(pool, { limits, clock, turn, position: primaryPosition, maxAlone: 1 });
+  const commits = new GroupCommit(pool, { limits, clock, turn, position: primaryPosition, maxDeferred: 1 });
   write = new Writes(commits).prepare(renaming);
 });
 

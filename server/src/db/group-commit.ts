@@ -1,6 +1,6 @@
 import { AppError } from '../lib/app-error.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
-import { alone, Batch, isAlone, type Sending } from './batch.ts';
+import { deferred, Batch, isDeferred, type Sending } from './batch.ts';
 import type { BatchableWrite } from './batchable.ts';
 import type { BatchedPoolOptions, BatchLoads, Send } from './batched-pool.ts';
 import { isFaultOfCalls } from './errors.ts';
@@ -11,14 +11,14 @@ import { forCalls, type Queryable } from './statement.ts';
 /** A call in a batch of several kinds. */
 interface AnyCall {
   readonly kind: Kind;
-  /** `alone` until it is made, and when it was left out. */
+  /** `deferred` until it is made, and when it was left out. */
   readonly result: unknown;
 }
 
 /** Its result is kept here: each kind has another type of it. */
 interface KindCall<Call, Result> extends AnyCall {
   readonly call: Call;
-  result: Result | typeof alone;
+  result: Result | typeof deferred;
 }
 
 /** Sends calls of one kind, and keeps their results with them. */
@@ -35,7 +35,7 @@ type Position = PositionRow | undefined;
 
 export interface GroupCommitOptions extends BatchedPoolOptions {
   /** Of the writes that were left out of their batch, so many wait for their row at once, each on a connection. */
-  readonly maxAlone: number;
+  readonly maxDeferred: number;
 }
 
 /**
@@ -50,13 +50,13 @@ export class GroupCommit implements BatchLoads {
   readonly #options: GroupCommitOptions;
   readonly #batch: Batch<AnyCall, Position>;
   readonly #kinds: Kind[] = [];
-  readonly #alone: Gate;
+  readonly #deferred: Gate;
 
   constructor(pool: Pick<Pool<'write'>, 'queryThen'>, options: GroupCommitOptions) {
     const { limits, clock, turn, pressure, observer, traces } = options;
     this.#pool = pool;
     this.#options = options;
-    this.#alone = new Gate(options.maxAlone, limits.maxWaiting);
+    this.#deferred = new Gate(options.maxDeferred, limits.maxWaiting);
     this.#batch = new Batch<AnyCall, Position>({
       ...limits,
       clock,
@@ -81,11 +81,11 @@ export class GroupCommit implements BatchLoads {
   open<Call, Result>(wanted: BatchableWrite<Call, Result>): Send<Call, Result> {
     const kind: Kind = kindOf(wanted);
     this.#kinds.push(kind);
-    return async (call, signal, asker, deadline) => {
-      const mine: KindCall<Call, Result> = { kind, call, result: alone };
+    return async (call, signal, requester, deadline) => {
+      const mine: KindCall<Call, Result> = { kind, call, result: deferred };
       try {
-        const position = await this.#batch.call(mine, signal, asker, deadline);
-        if (isAlone(mine.result)) throw new Error('a write ended without its result');
+        const position = await this.#batch.call(mine, signal, requester, deadline);
+        if (isDeferred(mine.result)) throw new Error('a write ended without its result');
         return { result: mine.result, position };
       } catch (error) {
         throw lateOutcome(error);
@@ -94,12 +94,12 @@ export class GroupCommit implements BatchLoads {
   }
 
   /** With batches, like several: what would wait for a lock is left out, and waits where it keeps nobody else waiting. */
-  async #one(call: AnyCall, sending: Sending): Promise<Position | typeof alone> {
+  async #one(call: AnyCall, sending: Sending): Promise<Position | typeof deferred> {
     if (this.#options.limits.maxSize === 1) return await this.#rest(call, sending);
     return (await this.#many([call], sending))[0];
   }
 
-  async #many(calls: readonly AnyCall[], sending: Sending): Promise<readonly (Position | typeof alone)[]> {
+  async #many(calls: readonly AnyCall[], sending: Sending): Promise<readonly (Position | typeof deferred)[]> {
     const groups = this.#kinds
       .map((kind) => ({ kind, mine: calls.filter((call) => call.kind === kind) }))
       .filter(({ mine }) => mine.length > 0);
@@ -110,21 +110,21 @@ export class GroupCommit implements BatchLoads {
       },
       { ...this.#limitsOf(sending), isTransaction: groups.length > 1 },
     );
-    return calls.map(({ result }) => (isAlone(result) ? alone : after?.[0]));
+    return calls.map(({ result }) => (isDeferred(result) ? deferred : after?.[0]));
   }
 
   /** Rows that are held must not keep all connections waiting: the other writes need them. */
   async #restInTurn(call: AnyCall, sending: Sending): Promise<Position> {
     const { timeoutMs, signal } = this.#limitsOf(sending);
     try {
-      await this.#alone.enter(timeoutMs, signal);
+      await this.#deferred.enter(timeoutMs, signal);
     } catch (error) {
       throw error instanceof GateRefusal ? new AppError('pool_exhausted', { cause: error }) : error;
     }
     try {
       return await this.#rest(call, sending);
     } finally {
-      this.#alone.leave();
+      this.#deferred.leave();
     }
   }
 
@@ -137,9 +137,9 @@ export class GroupCommit implements BatchLoads {
     return after?.[0];
   }
 
-  #limitsOf({ interrupt: signal, deadline, asker }: Sending) {
+  #limitsOf({ interrupt: signal, deadline, requester }: Sending) {
     const { clock, position: behind } = this.#options;
-    return { behind, timeoutMs: Math.max(0, deadline - clock.now()), signal, asker };
+    return { behind, timeoutMs: Math.max(0, deadline - clock.now()), signal, requester };
   }
 }
 
@@ -171,7 +171,7 @@ function kindOf<Call, Result>(wanted: BatchableWrite<Call, Result>): Kind {
         throw new Error('a write of many brought another number of results than it had calls');
       for (const [index, call] of mine.entries()) {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- There is one for each; undefined is a result, too.
-        call.result = results[index] as Result | typeof alone;
+        call.result = results[index] as Result | typeof deferred;
       }
     },
   };

@@ -1,4 +1,4 @@
-import type { Asker } from './caller.ts';
+import type { Requester } from './caller.ts';
 import type { Role } from './pool.ts';
 
 export interface EndedStatement {
@@ -16,7 +16,7 @@ export interface EndedStatement {
   /** The number of its calls; 1 outside a batch. */
   readonly batchSize: number;
   /** The caller of the first of them; undefined without one. */
-  readonly asker?: Asker | undefined;
+  readonly requester?: Requester | undefined;
   readonly failed: boolean;
 }
 

@@ -6,7 +6,7 @@ import { Gate, GateRefusal } from '../lib/gate.ts';
 import type { Lifetime } from '../lib/lifetime.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Asker } from './caller.ts';
+import type { Requester } from './caller.ts';
 import type { Connection } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import { isFailureOfServer, isReadOnlyRefusal, withOutcome } from './errors.ts';
@@ -70,7 +70,7 @@ export interface QueryThenOptions<After extends QueryResultRow> {
   /** Instead of `statementTimeoutMs`; also includes the wait for a connection. */
   readonly timeoutMs?: number;
   readonly signal?: Lifetime | undefined;
-  readonly asker?: Asker | undefined;
+  readonly requester?: Requester | undefined;
 }
 
 type LendOptions = Pick<QueryThenOptions<never>, 'signal' | 'isRead'>;
@@ -201,11 +201,11 @@ export class Pool<R extends Role = Role> implements Queryable {
   async #sendOn<T, After extends QueryResultRow>(
     connection: Connection,
     send: (db: Queryable) => Promise<T>,
-    { behind, isTransaction = false, signal, asker, ...options }: QueryThenOptions<After>,
+    { behind, isTransaction = false, signal, requester, ...options }: QueryThenOptions<After>,
     deadline: number,
   ): Promise<{ readonly result: T; readonly after: After[] | undefined }> {
     const isRead = this.#isRead(options);
-    const limits = { timeoutMs: this.#left(deadline), interrupt: isRead ? signal : undefined, asker };
+    const limits = { timeoutMs: this.#left(deadline), interrupt: isRead ? signal : undefined, requester };
     const runBehind = async (): Promise<After[] | undefined> =>
       behind && connection.run<After>(behind, [], limits).then(rowsOf, nothing);
     if (this.#options.wrap) {

@@ -134,8 +134,8 @@ export class ServerConnections {
     else this.#keepWarm(connection);
   }
 
-  #isOver({ spoilt, client }: Connection): boolean {
-    return spoilt || this.#isExpired(client) || !this.#clients.has(client);
+  #isOver({ tainted, client }: Connection): boolean {
+    return tainted || this.#isExpired(client) || !this.#clients.has(client);
   }
 
   /** Reuse within a second avoids the timers and listeners of `pg-pool`, which cost as much as a statement. */

@@ -43,8 +43,8 @@ export async function sendTransaction<T>(
 }
 
 /** After a failed statement, PostgreSQL answers the commit with ROLLBACK. */
-async function commitOn(connection: Connection, { timeoutMs, asker }: RunLimits): Promise<void> {
-  const { command } = await connection.run(commit, [], { timeoutMs, asker });
+async function commitOn(connection: Connection, { timeoutMs, requester }: RunLimits): Promise<void> {
+  const { command } = await connection.run(commit, [], { timeoutMs, requester });
   if (command !== 'COMMIT') throw new Error('a statement failed and its error was swallowed: nothing was written');
 }
 
@@ -72,7 +72,7 @@ export async function runTransaction<T>(
     return result;
   } catch (error) {
     over = true;
-    if (!connection.spoilt) await connection.run(rollback, [], { timeoutMs }).catch(() => connection.spoil());
+    if (!connection.tainted) await connection.run(rollback, [], { timeoutMs }).catch(() => connection.taint());
     throw error;
   }
 }

@@ -46,14 +46,14 @@ export class SlowStatements implements Pick<DbObserver, 'statementEnded'> {
     return this.#recent;
   }
 
-  statementEnded({ pool, name, durationMs, batchSize, deadlineMs, failed, asker }: EndedStatement): void {
+  statementEnded({ pool, name, durationMs, batchSize, deadlineMs, failed, requester }: EndedStatement): void {
     if (durationMs < this.#options.slowMs) return;
     const rounded = { durationMs: Math.round(durationMs), deadlineMs: Math.round(deadlineMs) };
     const slow = { pool, statement: name, ...rounded, batchSize, failed };
     this.#recent.push({ atMs: this.#options.now(), ...slow });
     if (this.#recent.length > mostRecent) this.#recent.shift();
     if (!this.#sample.take()) return;
-    this.#log.warn({ ...slow, requestId: asker?.requestId, traceId: asker?.traceId }, 'a statement was slow');
+    this.#log.warn({ ...slow, requestId: requester?.requestId, traceId: requester?.traceId }, 'a statement was slow');
   }
 
   /** Writes the count of omitted lines. */

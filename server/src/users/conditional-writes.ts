@@ -1,6 +1,6 @@
 import type { User } from '@messenger/protocol/users';
 
-import { alone } from '../db/batch.ts';
+import { deferred } from '../db/batch.ts';
 import type { BatchableWrite } from '../db/batchable.ts';
 import { statement, type Queryable } from '../db/statement.ts';
 import type { Rename } from './merged-renames.ts';
@@ -51,13 +51,13 @@ function settle<R extends Row, Call extends Conditional, Result>(
   rows: readonly R[],
   calls: readonly Call[],
   written: (row: R) => Result,
-  later: (row: R, call: Call) => NotWritten | typeof alone,
-): (Result | NotWritten | typeof alone)[] {
+  later: (row: R, call: Call) => NotWritten | typeof deferred,
+): (Result | NotWritten | typeof deferred)[] {
   const byId = new Map(rows.map((row) => [row.id, row]));
   return calls.map((call, index) => {
     const row = byId.get(call.id);
     if (row === undefined) return 'absent';
-    if (row.is_held) return alone;
+    if (row.is_held) return deferred;
     if (row.place === null || index + 1 < row.place) return 'changed';
     return index + 1 === row.place ? written(row) : later(row, call);
   });
@@ -66,14 +66,14 @@ function settle<R extends Row, Call extends Conditional, Result>(
 /** `send` for a kind that has one form of its statement for a call alone, and one for batches. */
 function inBothForms<Call extends Conditional, Result>(
   name: string,
-  send: (db: Queryable, locking: Locking, calls: readonly Call[]) => Promise<(Result | typeof alone)[]>,
+  send: (db: Queryable, locking: Locking, calls: readonly Call[]) => Promise<(Result | typeof deferred)[]>,
 ): BatchableWrite<Call, Result> {
   return {
     name,
     keyOf: ({ id }) => id,
     one: async (db, call) => {
       const [result] = await send(db, '', [call]);
-      if (result === undefined || result === alone) throw new Error('a write alone was left out');
+      if (result === undefined || result === deferred) throw new Error('a write alone was left out');
       return result;
     },
     many: async (db, calls) => send(db, 'skip locked', calls),
@@ -140,7 +140,7 @@ export const renameIf = inBothForms<ConditionalRename, User | NotWritten>(
         created_at,
         updated_at,
       }),
-      (row, { versions }) => (versions.includes(row.updated_at) ? alone : 'changed'),
+      (row, { versions }) => (versions.includes(row.updated_at) ? deferred : 'changed'),
     );
   },
 );

@@ -1,6 +1,6 @@
 import type { User, UserNames } from '@messenger/protocol/users';
 
-import { alone } from '../db/batch.ts';
+import { deferred } from '../db/batch.ts';
 import type { BatchableWrite } from '../db/batchable.ts';
 import { statement } from '../db/statement.ts';
 import type { Write, Writes } from '../db/writes.ts';
@@ -123,7 +123,7 @@ const update: BatchableWrite<Rename, User | undefined> = {
     const later = new Map(merged.map(({ id, count }) => [id, count]));
     return calls.map(({ id, names }) => {
       const before = befores.get(id);
-      if (before === undefined || before.is_held === true) return before && alone;
+      if (before === undefined || before.is_held === true) return before && deferred;
       const left = (later.get(id) ?? 1) - 1;
       const user = userAfter(before, names, left);
       later.set(id, left);
@@ -155,7 +155,7 @@ const remove: BatchableWrite<string, boolean> = {
     const outcomes = byId(await db.query(removeMany, [[...new Set(ids)]]));
     return ids.map((id) => {
       const outcome = outcomes.get(id);
-      if (outcome?.is_held === true) return alone;
+      if (outcome?.is_held === true) return deferred;
       outcomes.delete(id); // A second delete of the same user finds none.
       return outcome !== undefined;
     });
