@@ -10,6 +10,7 @@ export const tokenHeader = 'consistency-token';
 export const TokenHeaders = Type.Object({
   [tokenHeader]: Type.Optional(
     Type.String({
+      pattern: '^[A-Za-z0-9_-]{20}$',
       description: 'The newest token that the client was given: no answer is older than what it stands for',
     }),
   ),

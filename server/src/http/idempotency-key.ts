@@ -11,6 +11,9 @@ export const repeatHeader = 'idempotent-replayed';
 const quoted = /^"((?:[ !#-[\]-~]|\\["\\])+)"$/u;
 const bare = /^[\w.~:+/=-]+$/u;
 
+/** What a client should send, for the reference: `readIdempotencyKey` also accepts quotes. */
+export const keyPattern = `^[A-Za-z0-9_.~:+/=-]{1,${idempotencyKeyMaxLength}}$`;
+
 /** Undefined without the header. Throws `invalid_request` when its value is no key. A key is the same with quotes and without. */
 export function readIdempotencyKey({ 'idempotency-key': header }: IncomingHttpHeaders): string | undefined {
   if (header === undefined) return undefined;

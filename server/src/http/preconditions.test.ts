@@ -57,6 +57,11 @@ describe('a client that reads', () => {
     ] as const)
       assert.throws(() => isUnchanged({ 'if-match': wanted }, current), refusedAs('precondition_failed'));
   });
+
+  test('is told of a malformed header before it is told of a condition that fails', () => {
+    const headers = { 'if-match': '"b"', 'if-none-match': 'no tag' };
+    assert.throws(() => isUnchanged(headers, '"a"'), refusedAs('invalid_request'));
+  });
 });
 
 test('a condition that a method does not support is refused, not ignored', () => {

@@ -9,6 +9,9 @@ const tag = String.raw`(?:W\/)?"[!#-~\u0080-\u00ff]*"`;
 const eachTag = new RegExp(tag, 'gu');
 const listOfTags = new RegExp(`^[ \\t,]*${tag}(?:[ \\t]*,[ \\t,]*${tag})*[ \\t,]*$`, 'u');
 
+/** What a client should send, for the reference: `readTags` also accepts empty elements and more spaces, as RFC 9110 wants it. */
+export const tagsPattern = '^([*]|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*")*)$';
+
 /** Undefined without the header. Throws `invalid_request` when it is not `*` or a list of entity tags. */
 export function readTags(headers: IncomingHttpHeaders, field: 'If-Match' | 'If-None-Match'): EntityTags | undefined {
   const text = field === 'If-Match' ? headers['if-match'] : headers['if-none-match'];
@@ -24,10 +27,10 @@ export function readTags(headers: IncomingHttpHeaders, field: 'If-Match' | 'If-N
  */
 export function isUnchanged(headers: IncomingHttpHeaders, current: string): boolean {
   const wanted = readTags(headers, 'If-Match');
+  const known = readTags(headers, 'If-None-Match');
   const isWeak = current.startsWith('W/');
   if (wanted !== undefined && wanted !== '*' && (isWeak || !wanted.includes(current)))
     throw new AppError('precondition_failed');
-  const known = readTags(headers, 'If-None-Match');
   return known === '*' || (known?.some((one) => opaque(one) === opaque(current)) ?? false);
 }
 

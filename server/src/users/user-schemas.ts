@@ -4,7 +4,9 @@ import { User, UserNames, UserNamesPatch, UserPageQuery, UserPath } from '@messe
 import { Type } from 'typebox';
 
 import { newToken, TokenHeaders } from '../http/consistency.ts';
+import { keyPattern } from '../http/idempotency-key.ts';
 import { patchTypes } from '../http/json-body.ts';
+import { tagsPattern } from '../http/preconditions.ts';
 
 /** What an answer carries beside its body, for the reference. */
 function withHeaders<Schema extends object>(schema: Schema, others: Readonly<Record<string, string>> = {}): Schema {
@@ -34,16 +36,21 @@ function unchanged(tag: string) {
 
 const ifMatch = Type.Optional(
   Type.String({
+    pattern: tagsPattern,
     description: 'Entity tags: refused with `precondition_failed` unless one of them is current',
   }),
 );
 const ifNoneMatch = Type.Optional(
-  Type.String({ description: 'Entity tags that the client has: when one of them is current, the answer is 304' }),
+  Type.String({
+    pattern: tagsPattern,
+    description: 'Entity tags that the client has: when one of them is current, the answer is 304',
+  }),
 );
 const CreatingHeaders = Type.Object({
   ...TokenHeaders.properties,
   'idempotency-key': Type.Optional(
     Type.String({
+      pattern: keyPattern,
       description:
         'A new UUID for each user that shall be created: a repeated request with the same key and body gets the first answer again ' +
         `and creates no second user, for ${idempotencyKeyHours} hours`,

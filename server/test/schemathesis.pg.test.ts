@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+import { createTestApp } from './app.ts';
+import { useDatabase } from './database.ts';
+
+const version = '4.32.5';
+const installed = join(import.meta.dirname, `../../node_modules/.cache/schemathesis-${version}`);
+const installMs = 90_000;
+/** Of the generated requests; the fixed ones come first. */
+const seconds = 12;
+
+const execute = promisify(execFile);
+const database = useDatabase();
+
+/** Installs it once for all runs. Returns why that was not possible. */
+async function install(): Promise<string | undefined> {
+  if (existsSync(installed)) return undefined;
+  const folder = `${installed}-${process.pid}`;
+  try {
+    await execute('python3', ['-m', 'venv', folder]);
+    const pip = ['-m', 'pip', 'install', '--quiet', `schemathesis==${version}`];
+    await execute(join(folder, 'bin/python'), pip, { timeout: installMs });
+    await rename(folder, installed);
+    return undefined;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    return `schemathesis cannot be installed (it needs python3 with venv and pip, and a package index): ${reason}`;
+  }
+}
+
+/** Its settings, with a token that the server gave out: nobody can make one up. */
+async function writeSettings(folder: string, url: string): Promise<string> {
+  const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
+  const headers = { 'content-type': 'application/json' };
+  const created = await fetch(`${url}/api/v1/users`, { method: 'POST', headers, body });
+  const token = created.headers.get('consistency-token') ?? assert.fail('a write gives a token');
+  const file = join(folder, 'schemathesis.toml');
+  const settings = readFileSync(join(import.meta.dirname, 'schemathesis.toml'), 'utf8');
+  await writeFile(file, `[parameters]\n"consistency-token" = "${token}"\n\n${settings}`);
+  return file;
+}
+
+test('answers are as OpenAPI describes them, for generated requests', { timeout: 170_000 }, async (t) => {
+  const missing = await install();
+  if (missing !== undefined) {
+    t.skip(missing);
+    return;
+  }
+  const app = await createTestApp(database().endpoints);
+  const folder = await mkdtemp(join(tmpdir(), 'messenger-schemathesis-'));
+  try {
+    const url = await app.http.listen({ port: 0, host: '127.0.0.1' });
+    const limits = ['--generation-deterministic', '--max-examples', '5', '--max-time', String(seconds)];
+    const settings = await writeSettings(folder, url);
+    // A module, because the scripts of a virtual environment name the folder in which it was made.
+    const args = [
+      '-m',
+      'schemathesis.cli',
+      '--config-file',
+      settings,
+      'run',
+      `${url}/openapi.json`,
+      '--no-color',
+      ...limits,
+    ];
+    const run = await execute(join(installed, 'bin/python'), args, { cwd: folder }).catch((error: unknown) => error);
+    const said = typeof run === 'object' && run !== null && 'stdout' in run ? String(run.stdout) : String(run);
+    assert.ok(!(run instanceof Error), said);
+    assert.match(said, /Tested: +\d+/u);
+  } finally {
+    await app.http.close();
+    await app.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
