@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { decodeToken, type Position } from '../db/position.ts';
 import { invalidHeader, type AppError } from '../lib/app-error.ts';
 
-/** What clients get with a write and send with their reads, so that they read what they wrote. */
+/** Clients get it with a write and send it with reads, which are then at least as fresh. */
 export const tokenHeader = 'consistency-token';
 
 /** For `schema.headers` of routes that read or write; `readToken` refuses what is no token. */

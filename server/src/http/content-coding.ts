@@ -1,10 +1,10 @@
 import { brotliCompressSync, constants, createBrotliCompress, createGzip, gzipSync, type ZlibOptions } from 'node:zlib';
 
-/** In the order in which they are chosen. Figures: docs/decisions/0044-compression.md. */
+/** By preference. Figures: docs/decisions/0044-compression.md. */
 const codings = ['br', 'gzip'] as const;
 export type Coding = (typeof codings)[number];
 
-/** Smaller bodies fit with their head into one packet. */
+/** Smaller bodies fit into one packet, with their headers. */
 export const leastCompressedBytes = 1_100;
 
 const one = /^[ \t]*(?<coding>[^ \t;]+)[ \t]*(?:;[ \t]*q=(?<weight>[01](?:\.\d{0,3})?)[ \t]*)?$/u;

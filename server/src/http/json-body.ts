@@ -14,7 +14,7 @@ function decode(bytes: Buffer): string | undefined {
 
 const mergePatch = 'application/merge-patch+json';
 
-/** What bodies of PATCH may be: RFC 7396 for the second. Also the value of `Accept-Patch`. */
+/** Media types of PATCH (the second: RFC 7396). Also the value of `Accept-Patch`. */
 export const patchTypes: readonly string[] = ['application/json', mergePatch];
 
 /** Bodies are JSON in valid UTF-8, and nothing else; an absent body is left to the route's schema. */

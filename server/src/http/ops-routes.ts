@@ -58,7 +58,7 @@ async function sendAsset(
   asset: Representation | undefined,
 ): Promise<FastifyReply> {
   if (asset === undefined) throw new AppError('not_found');
-  // Looked at anew each time, so that nobody sees the page of the version before.
+  // Browsers revalidate each time, so that an upgrade shows at once.
   reply.header('cache-control', 'no-cache');
   addVary(reply, 'Authorization');
   return await sendRepresentation(request, reply, asset);

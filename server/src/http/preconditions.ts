@@ -22,7 +22,7 @@ export function readTags(headers: IncomingHttpHeaders, field: 'If-Match' | 'If-N
 }
 
 /**
- * Whether a client that reads has the representation with this tag already: then the answer is 304. Throws `precondition_failed` when
+ * Whether the client already has the representation with this tag: then the answer is 304. Throws `precondition_failed` when
  * `If-Match` does not name it.
  */
 export function isUnchanged(headers: IncomingHttpHeaders, current: string): boolean {
@@ -39,7 +39,7 @@ function opaque(one: string): string {
   return one.startsWith('W/') ? one.slice(2) : one;
 }
 
-/** Throws `invalid_request` for conditions that this request does not support: ignored, they would permit what the client excludes. */
+/** Throws `invalid_request` for conditions that the method does not support. Ignoring them would do what the client excludes. */
 export function refuseConditions(headers: IncomingHttpHeaders, ...fields: ('If-Match' | 'If-None-Match')[]): void {
   for (const field of fields)
     if (readTags(headers, field) !== undefined) throw invalidHeader(field, 'is not supported by this method');

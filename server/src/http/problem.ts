@@ -8,7 +8,7 @@ import { patchTypes } from './json-body.ts';
 import { describeInvalid } from './request-validation.ts';
 import { problemType } from './security-headers.ts';
 
-/** The refusals of Fastify itself, as ours. */
+/** Fastify's own errors, by our codes. */
 const fastifyCodes: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_BAD_URL: 'malformed_request',
   FST_ERR_MAX_PARAM_LENGTH: 'invalid_request',
@@ -21,7 +21,7 @@ const fastifyCodes: Readonly<Record<string, ErrorCode>> = {
 /** Seconds after which a refused client may try again: 503s pass quickly or need an operator. */
 const retryAfter = { least: 1, most: 5 };
 
-/** Clients come back spread over some seconds, and not all at once. */
+/** Random, so that clients do not all retry at the same time. */
 export function retryAfterSeconds(random: () => number): string {
   const { least, most } = retryAfter;
   return String(least + Math.floor(random() * (most - least + 1)));
@@ -39,7 +39,7 @@ function toRefusal(error: FastifyError | Error): AppError | undefined {
   return code && new AppError(code, { cause: error });
 }
 
-/** Plugins refuse with a status of their own, such as the one that serves files. */
+/** Plugins such as @fastify/static reject with a status of their own. */
 function codeOfStatus(status: number | undefined): ErrorCode | undefined {
   if (status === undefined || status < 400 || status > 499) return undefined;
   return status === 403 || status === 404 ? 'not_found' : 'malformed_request';

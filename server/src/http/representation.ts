@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { chooseCoding, compress, compressor, leastCompressedBytes, type Coding } from './content-coding.ts';
 import { isUnchanged } from './preconditions.ts';
 
-/** A body that several clients get. Its tag and its compressed forms are made once, for the first client that needs them. */
+/** A body for several clients. Its tag and compressed forms are computed once, on first use. */
 export class Representation {
   readonly type: string;
   readonly bytes: Buffer;
@@ -33,7 +33,7 @@ export class Representation {
   }
 }
 
-/** Answers 200 in a coding that the client accepts, or 304. `never`, because the answer is sent and the handler returns none. */
+/** Answers 200 in a coding that the client accepts, or 304. Returns `never`: the answer is sent, and the handler has no value to return. */
 export async function sendRepresentation(
   { headers }: Pick<FastifyRequest, 'headers'>,
   reply: FastifyReply,
@@ -48,7 +48,7 @@ export async function sendRepresentation(
   return await reply.type(body.type).send(coding === undefined ? body.bytes : body.compressed(coding));
 }
 
-/** Besides what is there: @fastify/cors adds `Origin`. */
+/** Keeps the names that are there: @fastify/cors adds `Origin`. */
 export function addVary(reply: FastifyReply, name: string): void {
   const others = reply.getHeader('vary');
   reply.header('vary', others === undefined ? name : `${String(others)}, ${name}`);
@@ -56,7 +56,7 @@ export function addVary(reply: FastifyReply, name: string): void {
 
 const textTypes = /^(?:text\/|application\/(?:json|javascript|x-yaml)|image\/svg)/u;
 
-/** Compresses the texts of plugins that send them themselves. Only for routes that are added to `app` itself, after this. */
+/** Compresses text that plugins send. Applies to routes that are added to `app` after this call. */
 export function compressTexts(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, payload, done) => {
     const body = textBody(reply, payload);

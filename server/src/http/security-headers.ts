@@ -16,10 +16,10 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join(';');
 
-/** No browser may take an answer for another type than it says: JSON is never a script or a page then. */
+/** Browsers must not guess another type: JSON is then never run as a script or shown as a page. */
 const noSniff = 'X-Content-Type-Options: nosniff\r\n';
 
-/** An answer is what the database said just now, or about one client: no cache may keep it. */
+/** Answers are current data, or concern one client: caches must not store them. */
 const noStore = 'Cache-Control: no-store\r\n';
 
 /** What the head of a JSON answer begins with: the rest is about pages, and 600 bytes of each answer. */

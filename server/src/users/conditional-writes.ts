@@ -5,7 +5,7 @@ import type { BatchableWrite } from '../db/batchable.ts';
 import { statement, type Queryable } from '../db/statement.ts';
 import type { Rename } from './merged-renames.ts';
 
-/** A write that is made only while `updated_at` is one of `versions`, written as our sessions read it. */
+/** A write that requires `updated_at` to be one of `versions`. Versions have the format of timestamps in answers. */
 export interface Conditional {
   readonly id: string;
   readonly versions: readonly string[];
@@ -14,12 +14,12 @@ export interface Conditional {
 /** Nothing was written: there is no such user, or its version is none of those named. */
 export type NotWritten = 'absent' | 'changed';
 
-/** In a batch, rows locked by another transaction are left out. A call that is alone waits for its row. */
+/** In a batch, rows locked by another transaction are skipped. A single call waits for its row. */
 type Locking = 'skip locked' | '';
 
 /**
- * `free`: the rows of the calls, locked, so that the versions compared are those written over. `chosen`: of the calls for each row the
- * first that names its version.
+ * `free` has the rows of the calls, locked, so that no other transaction changes them between comparison and write. `chosen` has, for each
+ * row, the first call that names its version.
  */
 function lockAndChoose(strength: 'update' | 'no key update', locking: Locking, given: string, columns: string): string {
   return `free as materialized (
@@ -46,7 +46,7 @@ interface Row {
   readonly is_held: boolean;
 }
 
-/** The result of each call; `later` is that of calls behind the one that wrote the row. */
+/** The result of each call; `later` is the result of calls after the one that wrote the row. */
 function settle<R extends Row, Call extends Conditional, Result>(
   rows: readonly R[],
   calls: readonly Call[],
@@ -63,7 +63,7 @@ function settle<R extends Row, Call extends Conditional, Result>(
   });
 }
 
-/** `send` for a kind that has one form of its statement for a call alone, and one for batches. */
+/** A kind of write with one form of its statement for single calls and one for batches. */
 function inBothForms<Call extends Conditional, Result>(
   name: string,
   send: (db: Queryable, locking: Locking, calls: readonly Call[]) => Promise<(Result | typeof deferred)[]>,
@@ -118,7 +118,7 @@ const renameForms = {
   ),
 } as const;
 
-/** A call behind the one that wrote meets the version that it made. Where a call names that one, too, it is made again. */
+/** Calls after the one that wrote see the new version. A call that names the new version, too, is sent again. */
 export const renameIf = inBothForms<ConditionalRename, User | NotWritten>(
   'users.update_if',
   async (db, locking, calls) => {

@@ -4,15 +4,15 @@ import type { User, UserNames } from '@messenger/protocol/users';
 import type { BatchableWrite } from '../db/batchable.ts';
 import { statement, type Queryable } from '../db/statement.ts';
 
-/** A user that is made once for each key. */
+/** A user to be created once for each key. */
 export interface KeyedInsert {
   readonly key: string;
   readonly names: UserNames;
-  /** Of the names: equal only for equal ones. */
+  /** A hash of the names. */
   readonly fingerprint: string;
 }
 
-/** As it was made by the first call with the key; `isRepeat` for all others. */
+/** The user as the first call with the key created it. `isRepeat` is true for all later calls. */
 export interface KeyedUser {
   readonly user: User;
   readonly isRepeat: boolean;
@@ -29,9 +29,9 @@ interface KeptKey {
 const expired = `created_at < now() - interval '${idempotencyKeyHours} hours'`;
 
 /**
- * Keys are claimed in one order, so that two statements with the same keys wait for one another and never deadlock. A key that another
- * transaction has just committed is read although the snapshot lacks it: that takes an update, `on conflict do nothing` returns nothing.
- * Twice as many expired keys are deleted as were claimed, in the end: the count of `kept` makes the deletion the last to lock rows.
+ * Keys are inserted in sorted order: two statements with the same keys wait for each other and never deadlock. `do update` also returns a
+ * key that was committed after the snapshot; `do nothing` returns none. The statement then deletes twice as many expired keys as it inserted.
+ * The limit depends on `kept`, so the deletion locks its rows last.
  */
 const insertKeyed = statement<
   KeptKey,
@@ -66,7 +66,7 @@ const insertKeyed = statement<
    select key, fingerprint, user_id as id, created_at, is_new from kept`,
 );
 
-/** The calls of one key are one row of the statement: that of the first. */
+/** Of the calls with one key, only the first is sent. */
 async function insertAll(db: Queryable, calls: readonly KeyedInsert[]): Promise<(KeyedUser | 'reused')[]> {
   const firsts = new Map(calls.toReversed().map((call) => [call.key, call]));
   const given = [...firsts.values()];

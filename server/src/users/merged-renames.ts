@@ -3,19 +3,19 @@ import type { User, UserNamesPatch } from '@messenger/protocol/users';
 
 export interface Rename {
   readonly id: string;
-  /** Those that are absent stay. */
+  /** Absent names stay unchanged. */
   readonly names: UserNamesPatch;
 }
 
-/** The renames of one user, as one. */
+/** All renames of one user in a batch, merged. */
 export interface MergedRename extends Rename {
-  /** How many they are: each moves `updated_at` by a microsecond at least. */
+  /** Number of renames: each advances `updated_at` by at least a microsecond. */
   readonly count: number;
 }
 
 /**
- * The renames of each user in their order, as one each. Users are in the order of their first rename. A name that the database
- * refuses stays in place of later ones: what it replaces must not succeed because a later rename hides it.
+ * Merges the renames of each user, in order. Users are in the order of their first rename. A name that the database refuses is kept: a
+ * later valid name must not hide the failure of its call.
  */
 export function mergeRenames(renames: readonly Rename[]): MergedRename[] {
   const merged = new Map<string, MergedRename>();
@@ -34,7 +34,7 @@ function refusedOf({ first_name: first, last_name: last }: UserNamesPatch): User
   return { ...(isRefused(first) ? { first_name: first } : {}), ...(isRefused(last) ? { last_name: last } : {}) };
 }
 
-/** By the checks of the table, and by PostgreSQL, whose texts have no NUL. */
+/** Refused by the table's checks, or by PostgreSQL, which stores no NUL. */
 function isRefused(name: string | undefined): name is string {
   return name !== undefined && (name === '' || name.includes('\0') || Array.from(name).length > nameMaxLength);
 }

@@ -13,7 +13,7 @@ export function encodeCursor({ createdAt, id }: PageCursor): string {
   return Buffer.from(`${createdAt},${id}`).toString('base64url');
 }
 
-/** Undefined for everything that `encodeCursor` cannot have made. */
+/** Undefined for text that `encodeCursor` cannot produce. */
 export function decodeCursor(cursor: string): PageCursor | undefined {
   if (!/^[\w-]{1,128}$/u.test(cursor)) return undefined;
   const text = Buffer.from(cursor, 'base64url').toString('latin1');

@@ -26,7 +26,7 @@ const find: BatchableRead<string, User | undefined> = {
   },
 };
 
-/** Of a thousand users each, those of one batch are 128,000 rows in memory. */
+/** With 1,000 users per page, a batch holds up to 128,000 rows in memory. */
 const maxPages = 128;
 
 interface PageCall {
@@ -40,7 +40,7 @@ const firstPage = statement<User, [limit: number, offset: number]>(
      from users order by created_at desc, id desc limit $1 offset $2`,
 );
 
-/** A row of one of several pages; `page` counts from 1. */
+/** A row of one of several pages; `page` starts at 1. */
 type PagedUser = User & { readonly page: number };
 
 const pages = statement<PagedUser, [limits: readonly number[], offsets: readonly number[]]>(
@@ -113,8 +113,8 @@ function split(rows: readonly PagedUser[], count: number): User[][] {
 }
 
 /**
- * Reads users, from wherever it is fresh enough for the caller. Lists are ordered newest first, and are shared by those
- * who asked for the same one at the same time: they must not be changed. Rejects as `Reads` does.
+ * Reads users from a server that is fresh enough for the caller. Lists are ordered newest first. Concurrent calls for the same list get the
+ * same array: do not modify it. Rejects as `Reads` does.
  */
 export class UserReader {
   readonly find: Read<string, User | undefined>;

@@ -16,7 +16,7 @@ const prefix = '/api/v1/users';
 
 const represented = new WeakMap<object, Representation>();
 
-/** Concurrent clients of one list get the same array: it becomes JSON, and is compressed, once. */
+/** Concurrent requests for one list get the same array: it is serialised, and compressed, once. */
 function representOnce(rows: object, serialise: () => string | ArrayBuffer | Buffer): Representation {
   let body = represented.get(rows);
   if (body === undefined) {
@@ -27,7 +27,7 @@ function representOnce(rows: object, serialise: () => string | ArrayBuffer | Buf
   return body;
 }
 
-/** The users API of the guide, and what it lacks: PATCH, pages by key, and errors that say what is wrong. */
+/** The users API of the guide, extended by PATCH, keyset pages, conditional requests, idempotency keys and detailed errors. */
 export function userRoutes(app: HttpServer, users: Pick<Users, keyof Users>): void {
   app.post(prefix, createUser, async (request, reply) => {
     refuseConditions(request.headers, 'If-Match', 'If-None-Match');

@@ -1,4 +1,4 @@
-/** The schemas of the users API: what validates requests, serialises answers, and makes the reference. */
+/** The schemas of the users API: they validate requests, serialise answers and generate the reference. */
 import { idempotencyKeyHours } from '@messenger/protocol/limits';
 import { User, UserNames, UserNamesPatch, UserPageQuery, UserPath } from '@messenger/protocol/users';
 import { Type } from 'typebox';
@@ -8,7 +8,7 @@ import { keyPattern } from '../http/idempotency-key.ts';
 import { patchTypes } from '../http/json-body.ts';
 import { tagsPattern } from '../http/preconditions.ts';
 
-/** What an answer carries beside its body, for the reference. */
+/** Documents the headers of an answer. */
 function withHeaders<Schema extends object>(schema: Schema, others: Readonly<Record<string, string>> = {}): Schema {
   const described = Object.entries({ ...others, 'Consistency-Token': newToken });
   const headers = described.map(([name, description]) => [name, { type: 'string', description }] as const);
@@ -29,7 +29,7 @@ const Page = withHeaders(Type.Array(User, { title: 'UserPage', description: 'Use
 });
 const Deleted = withHeaders(Type.Null({ description: 'The user is gone' }));
 
-/** What an answer of 304 carries. */
+/** Documents a 304. */
 function unchanged(tag: string) {
   return withHeaders(Type.Null({ description: 'Not changed: the client has this version' }), { ETag: tag });
 }
@@ -52,7 +52,7 @@ const CreatingHeaders = Type.Object({
     Type.String({
       pattern: keyPattern,
       description:
-        'A new UUID for each user that shall be created: a repeated request with the same key and body gets the first answer again ' +
+        'A new UUID for each user to create: a repeated request with the same key and body gets the first answer again ' +
         `and creates no second user, for ${idempotencyKeyHours} hours`,
     }),
   ),

@@ -14,7 +14,7 @@ const insertOne = statement<User, [firstName: string, lastName: string]>(
    returning id, first_name, last_name, created_at, updated_at`,
 );
 
-/** A `merge` because it can return which of the given rows became which user; an `insert` cannot. */
+/** `merge` can return the position of the input row with each user; `insert` cannot. */
 const insertMany = statement<User, [firstNames: readonly string[], lastNames: readonly string[]]>(
   'users.insert_many',
   `with made as (
@@ -43,7 +43,7 @@ interface DeletedRow {
 
 type Name = string | undefined;
 
-/** `updated_at` always moves forward, also when two updates fall into one microsecond or the clock is set back. */
+/** `updated_at` always increases, also when two updates share a microsecond or the clock is set back. */
 const updateOne = statement<User, [id: string, firstName: Name, lastName: Name]>(
   'users.update',
   `update users
@@ -54,7 +54,7 @@ const updateOne = statement<User, [id: string, firstName: Name, lastName: Name]>
    returning id, first_name, last_name, created_at, updated_at`,
 );
 
-/** A row of a write of many: one that was written, or one that is there and that somebody else holds. */
+/** A row of a batch: written, or locked by another transaction (`is_held`). */
 type Outcome<Row> = Row & { readonly is_held: boolean };
 
 function byId<Row extends DeletedRow>(rows: readonly Outcome<Row>[]): Map<string, Outcome<Row>> {
@@ -62,8 +62,7 @@ function byId<Row extends DeletedRow>(rows: readonly Outcome<Row>[]): Map<string
 }
 
 /**
- * The rows that were there when the statement began, and are not `free`. The last condition spares the second look at the
- * table when none is missing.
+ * Rows of the statement's snapshot that are not in `free`. The last condition skips this scan when no row is missing.
  */
 function heldRows(columns: string): string {
   return `select ${columns}, true from users
@@ -72,7 +71,7 @@ function heldRows(columns: string): string {
 }
 
 /**
- * Returns the names before the update, and the times after it. `counts` are the renames that one row of the arrays stands for. No
+ * Returns the names before the update and the timestamps after it. `counts` has the number of renames merged into each row of the arrays. No
  * nulls for absent names: with `array_nulls = off`, a null in an array becomes the name `NULL`.
  */
 const updateMany = statement<
@@ -162,14 +161,14 @@ const remove: BatchableWrite<string, boolean> = {
   },
 };
 
-/** Writes users, on the primary. Rejects as `Writes` does. */
+/** Writes users on the primary. Rejects as `Writes` does. */
 export class UserWriter {
   readonly insert: Write<UserNames, User>;
   readonly insertOnce: Write<KeyedInsert, KeyedUser | 'reused'>;
-  /** Resolves with the user as it is now, or undefined when there is none. */
+  /** Resolves with the updated user, or undefined when there is none. */
   readonly update: Write<Rename, User | undefined>;
   readonly updateIf: Write<ConditionalRename, User | NotWritten>;
-  /** Resolves with whether there was such a user. */
+  /** Resolves with whether the user existed. */
   readonly delete: Write<string, boolean>;
   readonly deleteIf: Write<Conditional, 'deleted' | NotWritten>;
 

@@ -12,15 +12,15 @@ import type { UserReader } from './user-reader.ts';
 import type { UserWriter } from './user-writer.ts';
 
 export interface UserPage {
-  /** The same array for everybody who asked for this page at this time. */
+  /** Shared by concurrent calls for the same page. */
   readonly users: User[];
-  /** The cursor of the page that follows; undefined when this one was not full. */
+  /** Cursor of the next page; undefined when this page is not full. */
   readonly next: string | undefined;
 }
 
 /**
- * What can be done with users. Reads are as fresh as the caller's token says and are cancelled when the caller is gone;
- * writes that have begun are finished. Rejects with `AppError`: `user_not_found`, `invalid_request`, `precondition_failed`, and those of the
+ * The use cases of users. Reads are at least as fresh as the caller's token and are cancelled when the caller disconnects. Writes that were
+ * sent are finished. Rejects with `AppError`: `user_not_found`, `invalid_request`, `precondition_failed`, and those of the
  * databases.
  */
 export class Users {
@@ -38,7 +38,7 @@ export class Users {
 
   /**
    * Creates a user for the first call with this key, and answers each repeat with that user as it was created. Rejects with
-   * `idempotency_key_reused` when the names are others.
+   * `idempotency_key_reused` when the names differ.
    */
   async createOnce(key: string, names: UserNames, caller: Caller): Promise<KeyedUser> {
     const fingerprint = hash('sha256', JSON.stringify([names.first_name, names.last_name]), 'base64url');
@@ -58,7 +58,7 @@ export class Users {
   }
 
   /**
-   * Also for a part of the names; those that are absent stay. With `versions`, rejects with `precondition_failed` unless `updated_at` is
+   * Changes one name or both; absent names stay unchanged. With `versions`, rejects with `precondition_failed` unless `updated_at` is
    * one of them.
    */
   async rename(id: string, names: UserNamesPatch, caller: Caller, versions?: readonly string[]): Promise<User> {
