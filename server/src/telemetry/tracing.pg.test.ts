@@ -27,6 +27,7 @@ interface Traced {
   /** Calls of writes that wait, and transactions that run. */
   readonly writes: () => { readonly waiting: number; readonly inFlight: number };
   /** Closes the server, which sends the last spans. */
+  readonly untilStandbyFits: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -54,7 +55,9 @@ async function serveTraced(collector: string, timeoutMs = 10_000): Promise<Trace
     assert(load);
     return load;
   };
-  return { url, text, writes, close };
+  const untilStandbyFits = async (): Promise<void> =>
+    waitFor('the standby to be read from', () => app.databases.standbys.isAnyFit);
+  return { url, text, writes, untilStandbyFits, close };
 }
 
 async function create(url: string, headers: Readonly<Record<string, string>> = {}): Promise<User> {
@@ -154,6 +157,7 @@ describe('a traced request', () => {
     const server = await serveTraced(collector.url);
     const { id } = await create(server.url);
     await database().replicated();
+    await server.untilStandbyFits();
     for (const [path, status] of [
       [`/${id}`, 200],
       ['', 200],
