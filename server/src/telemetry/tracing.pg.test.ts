@@ -26,8 +26,8 @@ interface Traced {
   readonly text: () => string;
   /** Calls of writes that wait, and transactions that run. */
   readonly writes: () => { readonly waiting: number; readonly inFlight: number };
-  /** Closes the server, which sends the last spans. */
   readonly untilStandbyFits: () => Promise<void>;
+  /** Closes the server, which sends the last spans. */
   readonly close: () => Promise<void>;
 }
 
