@@ -102,6 +102,7 @@ for (const batching of ['on', 'off']) {
     test('If-Match: * is met by every user; one that does not exist is a 404 whatever is asked of it', async () => {
       const { url, tag } = await create();
       assert.equal((await call('PUT', url, { 'if-match': '*' }, names)).statusCode, 200);
+      await database().replicated();
       assert.equal((await call('GET', url, { 'if-match': tag })).statusCode, 412);
       assert.equal((await call('DELETE', url, { 'if-match': '*' })).statusCode, 204);
       for (const match of ['*', '"x"', tag])
