@@ -92,7 +92,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   });
   const loop = new LoopLoad(services.clock);
   const turn = new Turn(services.clock);
-  // Clients that ask again at once wait for each answer: spacing would only slow them down.
+  // A client that sends the next request right after an answer is limited by latency: spacing would only slow it down.
   const pressure = (): number => loop.utilization * (1 - connections.eagerShare);
   const databases = await openDatabases(databaseOptions(settings), {
     ...services,

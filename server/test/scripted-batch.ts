@@ -64,3 +64,22 @@ export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {})
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await nextTurn();
 }
+
+export const patient = new AbortController().signal;
+export const gone = new Error('the client went away');
+
+/** The calls of each statement, as words. */
+export function words(sent: readonly { readonly calls: readonly string[] }[]): string[] {
+  return sent.map(({ calls }) => calls.join(''));
+}
+
+/** Calls each letter of the word. */
+export function callAll(batch: Batch<string, string>, word: string): Promise<string>[] {
+  return word.split('').map(async (letter) => batch.call(letter, patient));
+}
+
+/** The errors of rejected calls, as words. */
+export async function errorsOf(answers: readonly Promise<string>[]): Promise<string[]> {
+  const outcomes = await Promise.allSettled(answers);
+  return outcomes.map((outcome) => (outcome.status === 'rejected' ? String(outcome.reason) : 'none'));
+}

@@ -57,7 +57,7 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   readonly isInterruptible: boolean;
   readonly clock: Clock;
   readonly turn: Turn;
-  /** Of clients that would not notice spaced batches, on this worker, from 0 to 1. Undefined to space none. */
+  /** How busy this worker is, from 0 to 1, less its clients that send one request after the other. Undefined: no spacing. */
   readonly pressure?: (() => number) | undefined;
   /** Undefined when there are to be no traces. */
   readonly trace?: BatchTrace | undefined;
@@ -96,7 +96,7 @@ export class Batch<Call, Result> {
   #isQuiet = false;
   readonly #tickMs: number;
   readonly #pace: Pace;
-  /** While the next batch waits for company. */
+  /** Defined while calls wait for the interval between batches to end. */
   #spacing: NodeJS.Timeout | undefined;
   /** One timer for all calls: one for each would cost each of them. Runs only while there are calls. */
   #isTicking = false;
@@ -142,7 +142,7 @@ export class Batch<Call, Result> {
     }
   }
 
-  /** At the end of the turn or of the spacing, so that all calls of one turn are there; without batches there is nothing to wait for. */
+  /** The next batch leaves at the end of the turn, with all calls of the turn, or at the end of the interval. With batches off, a call leaves at once. */
   #schedule(): void {
     const { maxInFlight, maxSize, turn } = this.#options;
     if (this.#spacing !== undefined && this.#waiting >= maxSize) {

@@ -22,10 +22,10 @@ const arrivalMs = 1_000;
 /** Slow bodies that fill a worker are most of those that have been active longest. */
 const mostLookedAt = 16;
 
-/** A client that sends the next request within this time of the answer waits for answers, not for a user. */
+/** A client that sends its next request within this time after an answer is limited by our latency. */
 const eagerMs = 10;
 
-/** Requests over which `eagerShare` is an average. */
+/** Requests over which `eagerShare` is averaged. */
 const eagerOver = 64;
 
 export interface ConnectionsOptions extends ConnectionLimits {
@@ -53,8 +53,7 @@ export class Connections {
   readonly #perAddress = new Map<string, number>();
   /** While the server drains: each connection closes with its next answer. */
   areClosing = false;
-  /** Share of the last requests that came right after the answer before them, on the same connection. */
-  eagerShare = 1;
+  #eagerShare = 1;
   #open = 0;
   /** Since the start. */
   readonly shed: Record<ShedReason, number> = {
@@ -77,6 +76,11 @@ export class Connections {
     this.#onClose = function () {
       if (this.connection !== undefined) leave(this.connection);
     };
+  }
+
+  /** The share of the last requests that came right after an answer on the same connection, from 0 to 1. */
+  get eagerShare(): number {
+    return this.#eagerShare;
   }
 
   get counts(): { readonly active: number; readonly idle: number; readonly silent: number } {
@@ -105,7 +109,7 @@ export class Connections {
     if (connection.list !== this.#active) {
       const now = this.#clock.now();
       const isEager = connection.list === this.#idle && now - connection.sinceMs < eagerMs;
-      this.eagerShare += ((isEager ? 1 : 0) - this.eagerShare) / eagerOver;
+      this.#eagerShare += ((isEager ? 1 : 0) - this.#eagerShare) / eagerOver;
       connection.list?.remove(connection);
       connection.sinceMs = now;
       this.#active.add(connection);

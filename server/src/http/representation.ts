@@ -16,7 +16,7 @@ export class Representation {
 
   constructor(type: string, body: string | Buffer, kind: 'list' | 'file') {
     this.type = type;
-    this.bytes = Buffer.from(body);
+    this.bytes = typeof body === 'string' ? Buffer.from(body) : body;
     this.#kind = kind;
   }
 

@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 
 const everyMs = 100;
 
-/** The utilization of this thread's event loop, from 0 to 1, over the last tenth of a second or more. Measures only when it is read. */
+/** The utilization of this thread's event loop. It is measured when it is read, at most every 100 ms. */
 export class LoopLoad {
   readonly #clock: Clock;
   #since: EventLoopUtilization = performance.eventLoopUtilization();
@@ -16,6 +16,7 @@ export class LoopLoad {
     this.#sinceMs = clock.now();
   }
 
+  /** From 0 to 1, since the measurement before. */
   get utilization(): number {
     const now = this.#clock.now();
     if (now - this.#sinceMs < everyMs) return this.#utilization;
