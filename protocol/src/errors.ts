@@ -13,14 +13,14 @@ export const errorCodes = {
   user_not_found: { status: 404, title: 'There is no user with this id' },
   method_not_allowed: { status: 405, title: 'This address does not support this method' },
   request_timeout: { status: 408, title: 'The request was not complete or not answered in time' },
-  precondition_failed: { status: 412, title: 'It is not, or no longer, in a state that If-Match names; read it again' },
+  precondition_failed: { status: 412, title: 'The resource has changed: its ETag does not match If-Match' },
   body_too_large: { status: 413, title: 'The body is larger than the server accepts' },
   unsupported_media_type: {
     status: 415,
     title: 'The body must be application/json, or application/merge-patch+json for PATCH; not encoded further',
   },
   expectation_failed: { status: 417, title: 'The only expectation that the server meets is 100-continue' },
-  idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was sent with another body before' },
+  idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used with another body' },
   too_many_attempts: {
     status: 429,
     title: 'Too many wrong passwords came from this address, or from all; wait a minute',

@@ -197,7 +197,7 @@ describe('with many keys,', () => {
     const outcomes = await Promise.allSettled(bodies.map(async (body) => all.createOnce(key, body, someone())));
     assert.deepEqual(
       outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.isRepeat : String(outcome.reason))),
-      [false, true, 'AppError: This Idempotency-Key was sent with another body before', true],
+      [false, true, 'AppError: This Idempotency-Key was used with another body', true],
     );
   });
 
