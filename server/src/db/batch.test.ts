@@ -15,6 +15,19 @@ describe('calls', () => {
     assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
   });
 
+  test('that share a place count one by one: after several of them, the next call waits for those of its turn', async () => {
+    const { batch, sent } = scriptBatch({ shareBy: (call) => call });
+    const first = callAll(batch, 'aa');
+    await settle();
+    sent[0]?.answer();
+    await Promise.all(first);
+    const next = callAll(batch, 'aa');
+    await settle();
+    assert.deepEqual(words(sent), ['a', 'a']);
+    sent[1]?.answer();
+    assert.deepEqual(await Promise.all(next), ['a!', 'a!']);
+  });
+
   test('never join a statement that runs already: they would read what is older than they are', async () => {
     const { batch, sent } = scriptBatch({ shareBy: (call) => call });
     const first = batch.call('a', patient);

@@ -92,7 +92,7 @@ export class Batch<Call, Result> {
   #inFlight = 0;
   #waiting = 0;
   #isScheduled = false;
-  /** Whether the last batch was one call. */
+  /** Whether the last batch had one caller. */
   #isQuiet = false;
   readonly #tickMs: number;
   readonly #pace: Pace;
@@ -249,7 +249,7 @@ export class Batch<Call, Result> {
   #start(flight: Flight<Call, Result>): void {
     const { onSent, clock } = this.#options;
     const size = flight.calls.length;
-    this.#isQuiet = size === 1;
+    this.#isQuiet = flight.waiters.length === 1;
     flight.leftAtMs = this.#pace.left();
     onSent?.(size, clock.now() - flight.since);
     this.#inFlight += 1;
