@@ -3,6 +3,10 @@
 /** A first or last name, in Unicode code points after trimming and NFC. */
 export const nameMaxLength = 100;
 
+/** A password, in Unicode code points after NFKC. */
+export const passwordMinLength = 12;
+export const passwordMaxLength = 256;
+
 /** Rows of one page: what a client gets without asking, and the most it can ask for. */
 export const pageLimitDefault = 100;
 export const pageLimitMax = 1000;
