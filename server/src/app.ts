@@ -4,6 +4,7 @@ import type { Endpoint, Endpoints } from './db/endpoint.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
 import { observeDbBy } from './db/observer.ts';
 import type { PoolOptions, Role } from './db/pool.ts';
+import { enforceAccess } from './http/access.ts';
 import { apiDocs } from './http/api-docs.ts';
 import { Connections, type ConnectionLimits } from './http/connections.ts';
 import { Drain } from './http/drain.ts';
@@ -113,6 +114,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const readyLog = new RepeatLog(services.log);
+  enforceAccess(http, async () => undefined);
   const methods = collectMethods(http);
   const drain = new Drain(connections);
   await apiDocs(http, {

@@ -166,7 +166,17 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     );
     assert.deepEqual(
       owned.map(({ name }) => name),
-      ['schema public', 'sequence migrations_id_seq', 'table idempotency_keys', 'table migrations', 'table users'],
+      [
+        'schema public',
+        'sequence migrations_id_seq',
+        'table accounts',
+        'table audit',
+        'table first_account',
+        'table idempotency_keys',
+        'table migrations',
+        'table sessions',
+        'table users',
+      ],
     );
     for (const sql of ["copy (select 1) to program 'id'", "copy users from '/etc/passwd'", 'alter system reset all'])
       await assert.rejects(query(write, sql), { code: '42501' });

@@ -59,12 +59,14 @@ test('a table that a crash would empty is a failure', async () => {
   await sees('unlogged tables', 'fail', /^users$/u);
 });
 
+const otherTables = ['accounts', 'audit', 'first_account', 'idempotency_keys', 'sessions'];
+
 test('what a role may not do to our tables is told with the grant, and with it all is well', async () => {
   const { ask, run, sees, lineOf } = patient();
   const env = await become(
     'reader',
     'grant select on users, migrations to reader',
-    'grant all on idempotency_keys to reader',
+    `grant all on ${otherTables.join(', ')} to reader`,
   );
   await sees('rights', 'fail', /^reader has no insert, update, delete on public\.users$/u, 'primary', env);
   await eventually(async () => (await lineOf('rights', 'standby', env)).status === 'ok');
@@ -82,7 +84,7 @@ test('a sequence that fills a column of ours, and row security, are looked at, t
   const { repair, run, sees } = patient();
   const env = await become(
     'writer',
-    'grant all on users, idempotency_keys to writer',
+    `grant all on users, ${otherTables.join(', ')} to writer`,
     'grant select on migrations to writer',
   );
   repair(async () => run('write', 'alter table users drop column number'));
@@ -103,7 +105,7 @@ function assertNoHarm(findings: readonly Finding[]): void {
 
 test('a schema that our role may not use is told, and not that indexes and migrations are missing', async () => {
   const { environment, repair, run } = patient();
-  const env = await become('outsider', 'grant all on users, idempotency_keys, migrations to outsider');
+  const env = await become('outsider', `grant all on users, ${otherTables.join(', ')}, migrations to outsider`);
   repair(async () => run('write', 'grant usage on schema public to public'));
   await run('write', 'revoke usage on schema public from public');
   const findings = await readReport({ ...environment(), ...env });
@@ -118,7 +120,7 @@ test('a search path of the role does not matter', async () => {
   repair(async () => run('write', 'drop schema shadow cascade'));
   await run('write', 'create schema shadow create table users (id uuid primary key)');
   const grants = [
-    'grant all on users, idempotency_keys, migrations to shadowed',
+    `grant all on users, ${otherTables.join(', ')}, migrations to shadowed`,
     'grant usage on schema shadow to shadowed',
   ];
   const env = await become('shadowed', ...grants);
@@ -131,7 +133,7 @@ test('tables in another schema are told with the way back, and nobody is told to
   const { environment, repair, run } = patient();
   repair(async () => run('write', 'drop schema elsewhere'));
   await run('write', 'create schema elsewhere authorization messenger_app');
-  for (const table of ['users', 'idempotency_keys', 'migrations']) {
+  for (const table of ['users', ...otherTables, 'migrations']) {
     repair(async () => run('write', `alter table elsewhere.${table} set schema public`));
     await run('write', `alter table ${table} set schema elsewhere`);
   }

@@ -34,6 +34,9 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
   });
   await app.register(async (pages) => {
     compressTexts(pages);
+    pages.addHook('onRoute', (route) => {
+      route.config = { ...route.config, access: 'anyone' };
+    });
     await pages.register(swaggerUi, {
       routePrefix: '/docs',
       transformSpecification: shareSchemas,
@@ -43,7 +46,7 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
     });
   });
   let document: Representation | undefined;
-  app.get('/openapi.json', { schema: { hide: true } }, async (request, reply) => {
+  app.get('/openapi.json', { schema: { hide: true }, config: { access: 'anyone' } }, async (request, reply) => {
     document ??= new Representation(jsonType, JSON.stringify(shareSchemas(app.swagger())), 'file');
     return await sendRepresentation(request, reply, document);
   });

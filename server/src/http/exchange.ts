@@ -6,6 +6,7 @@ import type { Caller } from '../db/caller.ts';
 import type { Position } from '../db/position.ts';
 import type { Clock } from '../lib/clock.ts';
 import { LightLifetime } from '../lib/lifetime.ts';
+import type { SignedIn } from './access.ts';
 import type { Admission } from './admission.ts';
 import type { Connections } from './connections.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -51,6 +52,8 @@ export class Exchange extends LightLifetime implements Caller, EndedRequest {
   traceId: string | undefined = undefined;
   token: Position | undefined = undefined;
   seen: Position | undefined = undefined;
+  /** Set by the guard of a route that identifies sessions. */
+  account: SignedIn | undefined = undefined;
   status = 0;
   durationMs = 0;
   /** Undefined while no handler works. */

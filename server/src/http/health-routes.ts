@@ -21,7 +21,7 @@ export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptio
     const operationId = `get_${url.slice(1)}`;
     const description = 'Says nothing about the databases.';
     const schema = { operationId, tags, summary: 'The process answers', description, response: { 200: Ok } };
-    app.get(url, { schema }, async () => ({ status: 'ok' as const }));
+    app.get(url, { schema, config: { access: 'anyone' } }, async () => ({ status: 'ok' as const }));
   }
   app.get(
     '/readyz',
@@ -33,7 +33,7 @@ export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptio
         description: 'For load balancers: one check a second is shared by all who ask.',
         response: { 200: Ok },
       },
-      config: { refusals: ['not_ready'] },
+      config: { access: 'anyone', refusals: ['not_ready'] },
     },
     async () => {
       const reason = isDraining() ? 'draining' : await check();

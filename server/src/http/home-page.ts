@@ -59,10 +59,12 @@ button.addEventListener('click', async () => {
 });
 `;
 
+const hidden = { schema: { hide: true }, config: { access: 'anyone' } } as const;
+
 /** `GET /` in a browser: what runs here, and where to go on. */
 export function homePage(app: HttpServer, page: HomePage): void {
   const html = new Representation('text/html; charset=utf-8', render(page), 'file');
-  app.get('/', { schema: { hide: true } }, async (request, reply) => sendRepresentation(request, reply, html));
+  app.get('/', hidden, async (request, reply) => sendRepresentation(request, reply, html));
   const copy = new Representation('text/javascript; charset=utf-8', script, 'file');
-  app.get('/home.js', { schema: { hide: true } }, async (request, reply) => sendRepresentation(request, reply, copy));
+  app.get('/home.js', hidden, async (request, reply) => sendRepresentation(request, reply, copy));
 }

@@ -31,9 +31,11 @@ export function collectMethods(app: FastifyInstance): { readonly close: () => vo
   return { close, routes };
 }
 
+const hidden = { schema: { hide: true }, config: { access: 'anyone' } } as const;
+
 /** Also to preflights, when @fastify/cors has added its headers. */
 function answerOptions(app: FastifyInstance, url: string, headers: Readonly<Record<string, string>>): void {
-  app.options(url, { schema: { hide: true } }, async (_request, reply) => reply.code(204).headers(headers).send());
+  app.options(url, hidden, async (_request, reply) => reply.code(204).headers(headers).send());
 }
 
 interface Methods {
@@ -47,7 +49,7 @@ function refuseOtherMethods(app: FastifyInstance, url: string, { known, allow }:
   app.route({
     method: others,
     url,
-    schema: { hide: true },
+    ...hidden,
     // Before the body is read: it would only be thrown away.
     onRequest: async (_request, reply) => {
       reply.header('allow', allow);

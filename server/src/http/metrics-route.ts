@@ -12,7 +12,8 @@ export interface MetricsRouteOptions {
 
 /** `/metrics`: what all processes have counted, as text for Prometheus; OpenMetrics when that is asked for. */
 export function metricsRoute(app: HttpServer, { collect, guard }: MetricsRouteOptions): void {
-  app.get('/metrics', { schema: { hide: true }, onRequest: onlyOperator(guard) }, async (request, reply) => {
+  const options = { schema: { hide: true }, config: { access: 'operator' }, onRequest: onlyOperator(guard) } as const;
+  app.get('/metrics', options, async (request, reply) => {
     const { metrics } = await orNotReady(collect());
     const format = formatFor(request.headers.accept);
     addVary(reply, 'accept');

@@ -12,7 +12,7 @@ export interface OpsRoutesOptions extends LiveFeedOptions {
   readonly guard: OperatorGuardOptions;
 }
 
-const hidden = { schema: { hide: true } };
+const hidden = { schema: { hide: true }, config: { access: 'operator' } } as const;
 
 /**
  * `/ops`: the live page, its files, and the stream of samples that it shows. Only for the operator, as `/metrics`. A browser
@@ -26,7 +26,7 @@ export async function opsRoutes(app: HttpServer, { guard, ...options }: OpsRoute
 
   const feed = new LiveFeed(options);
   // Without HEAD: what has no end has nothing to say before it.
-  const endless = { ...hidden, onRequest, exposeHeadRoute: false, config: { endless: true } };
+  const endless = { ...hidden, onRequest, exposeHeadRoute: false, config: { ...hidden.config, endless: true } };
   app.get('/ops/stream', endless, (request, reply) => {
     reply.hijack();
     feed.add(reply.raw);

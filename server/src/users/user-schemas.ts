@@ -67,10 +67,10 @@ const ChangingHeaders = Type.Object({ ...TokenHeaders.properties, 'if-match': if
 const shared = { tags: ['users'] };
 const aboutOne = { ...shared, params: UserPath };
 const changingOne = { ...aboutOne, headers: ChangingHeaders };
-const ofOne = { refusals: ['user_not_found', 'precondition_failed'] as const };
+const ofOne = { access: 'guest', refusals: ['user_not_found', 'precondition_failed'] } as const;
 
 export const createUser = {
-  config: { refusals: ['idempotency_key_reused'] as const },
+  config: { access: 'guest', refusals: ['idempotency_key_reused'] } as const,
   schema: {
     ...shared,
     headers: CreatingHeaders,
@@ -83,7 +83,7 @@ export const createUser = {
 };
 
 export const listUsers = {
-  config: { refusals: ['precondition_failed'] as const },
+  config: { access: 'guest', refusals: ['precondition_failed'] } as const,
   schema: {
     ...shared,
     headers: ReadingHeaders,

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { codeOf, createTestServer } from '../../test/http-server.ts';
+import { enforceAccess, type SignedIn } from './access.ts';
+
+const member: SignedIn = { userId: 'u', sessionId: 's', role: 'member' };
+const tokens = new Map<string, SignedIn>([
+  ['m'.repeat(43), member],
+  ['a'.repeat(43), { ...member, role: 'admin' }],
+]);
+
+async function createGuarded() {
+  const app = await createTestServer();
+  enforceAccess(app, async (token) => tokens.get(token));
+  for (const access of ['anyone', 'guest', 'signedIn', 'administrator'] as const)
+    app.get(`/${access}`, { config: { access } }, async ({ account }) => ({ role: account?.role ?? 'nobody' }));
+  return app;
+}
+
+const bearer = (letter: string) => ({ authorization: `Bearer ${letter.repeat(43)}` });
+
+test('each route lets in whom it declares, and no one else', async (t) => {
+  const app = await createGuarded();
+  t.after(() => app.close());
+  const ask = async (url: string, headers: Record<string, string>) => {
+    const answer = await app.inject({ url, headers });
+    return answer.statusCode === 200 ? answer.json<{ role: string }>().role : codeOf(answer);
+  };
+  const expected = {
+    '/anyone': ['nobody', 'nobody', 'nobody', 'nobody'],
+    '/guest': ['nobody', 'nobody', 'member', 'admin'],
+    '/signedIn': ['unauthenticated', 'unauthenticated', 'member', 'admin'],
+    '/administrator': ['unauthenticated', 'unauthenticated', 'forbidden', 'admin'],
+  };
+  for (const [url, outcomes] of Object.entries(expected)) {
+    const headers = [{}, bearer('x'), bearer('m'), bearer('a')];
+    assert.deepEqual(await Promise.all(headers.map((one) => ask(url, one))), outcomes, url);
+  }
+});
+
+test('a server with a route that does not declare its access does not start', async (t) => {
+  const app = await createGuarded();
+  t.after(() => app.close());
+  app.get('/forgotten', async () => ({}));
+  await assert.rejects(async () => app.ready(), /The route GET \/forgotten does not declare its access/u);
+});
+
+test('a plugin cannot declare a guarded access too late to be guarded', async (t) => {
+  const app = await createGuarded();
+  t.after(() => app.close());
+  await app.register(async (pages) => {
+    pages.addHook('onRoute', (route) => {
+      route.config = { ...route.config, access: 'signedIn' };
+    });
+    pages.get('/late', async () => ({}));
+  });
+  await assert.rejects(async () => app.ready(), /The route GET \/late does not declare its access/u);
+});
