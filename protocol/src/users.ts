@@ -3,8 +3,8 @@ import { Type, type Static } from 'typebox';
 import { nameMaxLength, pageLimitDefault, pageLimitMax, pageOffsetMax } from './limits.ts';
 
 /**
- * A name as people write it, in any script. Format `text` is the server's: at least one visible character; no control characters, line
- * breaks, bidirectional overrides or hidden characters. `x-normalise` removes what is invisible at the ends and applies NFC first.
+ * A person's name in any script. `x-normalise` removes invisible characters at both ends and applies NFC. The server then checks format
+ * `text`: at least one visible character; no control characters, line breaks, bidirectional overrides or hidden characters.
  */
 const Name = Type.String({
   'x-normalise': true,

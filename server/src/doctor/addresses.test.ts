@@ -22,13 +22,13 @@ const lookup: Lookup = async (host) => {
   return addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
 };
 
-test('a name with several addresses is told with them, and one with an address of each family is one machine', async () => {
+test('a name with several addresses is reported with them, and one address per family counts as one machine', async () => {
   const { status, found } = await checkAddresses([at('one'), at('both.internal'), at('unknown'), at('/run')], lookup);
   assert.deepEqual([status, found], ['warn', 'both.internal leads to 10.0.0.1, 10.0.0.2']);
   assert.equal((await checkAddresses([at('one'), at('unknown')], lookup)).status, 'ok');
 });
 
-test('addresses and sockets are not looked up, and this machine is one', async () => {
+test('addresses and sockets are not resolved, and this machine is one', async () => {
   const never: Lookup = async () => {
     throw new Error('nothing is to be looked up');
   };

@@ -26,7 +26,7 @@ async function look(nowMs: number, dir: string | undefined = folder): Promise<st
   return `${status}: ${found}`;
 }
 
-test('databases without a backup are a warning when they are older than a backup may be', async () => {
+test('databases without a backup are a warning when they exceed the maximum age of a backup', async () => {
   await writeFile(join(folder, 'PG_VERSION'), '18');
   const nowMs = Date.now();
   assert.equal(await look(nowMs), 'ok: none; the databases are 0 hours old');
@@ -36,7 +36,7 @@ test('databases without a backup are a warning when they are older than a backup
   assert.equal((await checkBackup({ ...external, dir: folder }, nowMs)).status, 'warn');
 });
 
-test('a backup that is old, whose successor failed, or that is gone, is told by doctor and by the metrics', async () => {
+test('an old or missing backup and a failed later one are reported by doctor and the metrics', async () => {
   const nowMs = Date.now() + 100 * hourMs;
   const measure = backupMeter({ dir: folder, maxAgeHours: 26 });
   const values = async (): Promise<string[]> =>

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { cannotMount, mountSmallDisk } from '../../test/small-disk.ts';
 import { checkDisk } from './disk.ts';
 
-test('a disk is a warning when a tenth is free, and a failure when it is full', { skip: cannotMount }, async () => {
+test('a disk with a tenth free is a warning, and a full one a failure', { skip: cannotMount }, async () => {
   const disk = await mountSmallDisk(64);
   try {
     const status = async (): Promise<string> => (await checkDisk('primary', disk.folder)).status;
@@ -22,6 +22,6 @@ test('a disk is a warning when a tenth is free, and a failure when it is full', 
   }
 });
 
-test('a folder whose file system is gone is a warning', async () => {
+test('a folder with an unavailable file system is a warning', async () => {
   assert.equal((await checkDisk('standby', `${tmpdir()}/there-is-no-such-folder`)).status, 'warn');
 });

@@ -7,12 +7,12 @@ const metrics = { enabled: true, host: '127.0.0.1', port: undefined, token: unde
 const here: Listening = { server: { host: '127.0.0.1' }, metrics };
 const token = 'a token of the operator';
 
-test('a server that only its own machine reaches is well', () => {
+test('a server on a loopback address is ok', () => {
   for (const port of [undefined, 9_100])
     assert.equal(checkExposure({ ...here, metrics: { ...metrics, host: '::1', port } }).status, 'ok');
 });
 
-test('an API that other machines reach is a warning, with a token for /metrics, too', () => {
+test('an API that other machines can reach is a warning, also with a token for /metrics', () => {
   for (const host of ['0.0.0.0', '::', '192.0.2.7', 'chat.example.com']) {
     const { status, found } = checkExposure({ server: { host }, metrics: { ...metrics, token } });
     assert.equal(status, 'warn');
@@ -20,7 +20,7 @@ test('an API that other machines reach is a warning, with a token for /metrics, 
   }
 });
 
-test('metrics that other machines reach are a warning unless they ask for a token', () => {
+test('metrics that other machines can reach are a warning unless they require a token', () => {
   const open = { ...metrics, host: '0.0.0.0', port: 9_100 };
   assert.match(
     checkExposure({ ...here, metrics: open }).found,

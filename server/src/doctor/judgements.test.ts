@@ -11,13 +11,13 @@ import { checkSettings } from './settings.ts';
 import { checkSlots } from './slots.ts';
 import { about, serverThatAnswers } from './test-doubles.ts';
 
-/** Answers one row a question. */
+/** Answers each query with one row. */
 function serverThatSays(...rows: readonly object[]): Server {
   const answers = [...rows];
   return serverThatAnswers(() => answers.splice(0, 1));
 }
 
-test('a clock that is off is told by how much, beyond what the network may have taken', async () => {
+test('clock skew beyond the network latency is reported with its amount', async () => {
   const cases = [
     [1_000, 'ok', '0 ms from the primary'],
     [2_000, 'warn', '900 ms from the primary'],
@@ -34,7 +34,7 @@ test('a clock that is off is told by how much, beyond what the network may have 
   }
 });
 
-test('a connection whose rows others can read is told, and one that stays on the site is not', async () => {
+test('an unencrypted connection is reported on a public address, and not on a private one', async () => {
   const cases = [
     ['203.0.113.7', undefined, 'warn'],
     ['2001:db8::1', undefined, 'warn'],
@@ -49,7 +49,7 @@ test('a connection whose rows others can read is told, and one that stays on the
   }
 });
 
-test('a certificate that has expired, or will within 30 days, is told', async () => {
+test('a certificate that has expired, or expires within 30 days, is reported', async () => {
   const dayMs = 86_400_000;
   for (const [days, status, found] of [
     [30, 'ok', 'valid for 30 days'],
@@ -62,7 +62,7 @@ test('a certificate that has expired, or will within 30 days, is told', async ()
   }
 });
 
-test('a release with a fault that stops standbys is told, and one after it is not', () => {
+test('a release with a defect that stops standbys is reported, and a later one is not', () => {
   for (const [version, status, found] of [
     [180_000, 'warn', 'PostgreSQL 18.0, before 18.4'],
     [180_003, 'warn', 'PostgreSQL 18.3, before 18.4'],
@@ -74,7 +74,7 @@ test('a release with a fault that stops standbys is told, and one after it is no
   }
 });
 
-test('a standby and a primary of different releases are told, with the one to update', () => {
+test('different releases of standby and primary are reported, with the one to update', () => {
   assert.equal(judgeReleases('standby', 180_004, 180_004).status, 'ok');
   const older = judgeReleases('standby', 180_006, 180_004);
   assert.deepEqual([older.status, older.found], ['warn', '18.4 on the standby, 18.6 on the primary']);
@@ -82,7 +82,7 @@ test('a standby and a primary of different releases are told, with the one to up
   assert.match(judgeReleases('standby', 180_004, 180_006).advice ?? '', /Update the primary to 18\.6\.$/u);
 });
 
-test('a slot beyond its limit is told before its standby is cut off, and one without a limit, too', async () => {
+test('a slot beyond its limit is reported before it is lost, and so is one without a limit', async () => {
   const slot = {
     name: 'one',
     active: true,
@@ -100,7 +100,7 @@ test('a slot beyond its limit is told before its standby is cut off, and one wit
   assert.equal(await statusOf({ most: '-1' }), 'warn');
 });
 
-test('a setting of the command line is to be changed there: `alter system` would not be heard', async () => {
+test('the advice for a setting of the command line is to change it there: `alter system` has no effect', async () => {
   const setting = { name: 'shared_buffers', value: '30', unit: '8kB', needsRestart: true, role: 'u', database: 'd' };
   const ofGuide: About = { ...about, machineOf: () => ({ memoryBytes: guideMemoryBytes }) };
   const adviceFor = async (source: string): Promise<string | undefined> =>
@@ -115,7 +115,7 @@ test('a setting of the command line is to be changed there: `alter system` would
   );
 });
 
-test('open files are judged by the connections that were asked for, and a default asks for none', () => {
+test('open files are compared with the configured connections, and the default configures none', () => {
   assert.equal(checkOpenFiles(undefined, { pools: 200, clients: 10_000 }).status, 'ok');
   assert.equal(checkOpenFiles(20_000, { pools: 200, clients: 10_000 }).status, 'ok');
   assert.equal(checkOpenFiles(10_000, { pools: 200, clients: 10_000 }).status, 'warn');

@@ -1,7 +1,7 @@
 import type { About, Server } from './about.ts';
 import { doctorLimits } from './limits.ts';
 
-/** A primary that answers questions as `ask` does: for what cannot be broken on real servers of one machine. */
+/** A primary that answers queries with `ask`: for faults that real servers on one machine cannot have. */
 export function serverThatAnswers(
   ask: (values: readonly unknown[] | undefined) => readonly object[],
   changes: Partial<Server> = {},
@@ -10,7 +10,7 @@ export function serverThatAnswers(
     where: 'primary',
     role: 'primary',
     endpoint: { host: 'db', port: 5432, user: 'u', database: 'd' },
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The rows are those that the check asks for.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The test gives the rows that the check expects.
     ask: async <Row>(_sql: string, values?: readonly unknown[]) => ask(values) as Row[],
     facts: async () => ({ version: 180_004, unfit: 'version' }),
     migrations: async () => [],
@@ -21,7 +21,7 @@ export function serverThatAnswers(
   };
 }
 
-/** A server of one worker on an operator's databases. */
+/** A server with one worker on external databases. */
 export const about: About = {
   maxLagMs: 5_000,
   workers: 1,

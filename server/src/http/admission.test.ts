@@ -4,7 +4,7 @@ import { beforeEach, describe, test } from 'node:test';
 import { Admission } from './admission.ts';
 
 const maxQueueMs = 100;
-/** Far more than may always be at work. */
+/** Far more than the concurrency that is always admitted. */
 const many = 1_000;
 
 let now = 0;
@@ -19,7 +19,7 @@ function beginMany(count: number): number[] {
   return Array.from({ length: count }, () => admission.begin());
 }
 
-/** `perMs` requests get done each millisecond, each after `eachMs`; as many are begun as get done. */
+/** Completes `perMs` requests per millisecond, each after `eachMs`, and starts as many. */
 function run(forMs: number, perMs: number, eachMs: number): void {
   const queue = beginMany(perMs * eachMs);
   for (let ms = 0; ms < forMs; ms += 1) {
@@ -36,7 +36,7 @@ function run(forMs: number, perMs: number, eachMs: number): void {
   for (const began of queue) admission.end(began);
 }
 
-/** Nothing gets done, while more requests come and ask. */
+/** No request completes while new ones arrive. */
 function stayStill(): void {
   for (let ms = 0; ms < 300; ms += 1) {
     now += 1;
@@ -44,14 +44,14 @@ function stayStill(): void {
   }
 }
 
-describe('requests are taken', () => {
-  test('as many as come, while they get done in time', () => {
+describe('requests are admitted', () => {
+  test('without limit while they complete in time', () => {
     run(1_000, 10, 20);
     beginMany(many);
     assert.equal(admission.isOpen(), true);
   });
 
-  test('though some are slow: that is no queue', () => {
+  test('although some are slow, because that is not a queue', () => {
     const slow = beginMany(many);
     for (let ms = 0; ms < 1_000; ms += 1) {
       now += 1;
@@ -64,7 +64,7 @@ describe('requests are taken', () => {
     assert.equal(admission.isOpen(), true);
   });
 
-  test('in a burst that is over within a tenth of a second', () => {
+  test('in a burst shorter than a tenth of a second', () => {
     const burst = beginMany(many);
     now += 90;
     assert.equal(admission.isOpen(), true);
@@ -73,7 +73,7 @@ describe('requests are taken', () => {
     assert.equal(admission.isOpen(), true);
   });
 
-  test('in what a stall of the machine has left', () => {
+  test('after a stall of the machine', () => {
     const burst = beginMany(many);
     now += 900;
     assert.equal(admission.isOpen(), true);
@@ -84,7 +84,7 @@ describe('requests are taken', () => {
     assert.equal(admission.isOpen(), true);
   });
 
-  test('while a disk or a lock holds everything for a moment', () => {
+  test('while a disk or a lock blocks everything briefly', () => {
     run(500, 10, 20);
     const held = beginMany(many);
     for (let ms = 0; ms < 190; ms += 1) {
@@ -97,14 +97,14 @@ describe('requests are taken', () => {
     assert.equal(admission.isOpen(), true);
   });
 
-  test('always, when the operator says so', () => {
+  test('always, if MAX_QUEUE_MS is 0', () => {
     admission = new Admission(0, { now: () => now });
     beginMany(many);
     now += 10_000;
     assert.equal(admission.isOpen(), true);
   });
 
-  test('a few, even if nothing gets done: else nobody would learn that it does again', () => {
+  test('in small numbers even if none completes, to detect recovery', () => {
     beginMany(many);
     stayStill();
     assert.equal(admission.isOpen(), false);
@@ -116,13 +116,13 @@ describe('requests are taken', () => {
 });
 
 describe('requests are refused', () => {
-  test('when nothing gets done any more', () => {
+  test('when none completes', () => {
     beginMany(many);
     stayStill();
     assert.equal(admission.isOpen(), false);
   });
 
-  test('when most take longer than they may, until no more are at work than get done in a quarter of that time', () => {
+  test('when most exceed the limit, until concurrency is what completes in a quarter of it', () => {
     run(500, 10, 150);
     const atWork = beginMany((10 * maxQueueMs) / 4);
     assert.equal(admission.isOpen(), false);
@@ -130,14 +130,14 @@ describe('requests are refused', () => {
     assert.equal(admission.isOpen(), true);
   });
 
-  test('who come back at once, before a queue has come to stand again', () => {
+  test('that return at once, before a queue can form again', () => {
     cutDown();
     run(1_000, 1, 1);
     beginMany(2 * many);
     assert.equal(admission.isOpen(), false);
   });
 
-  test('the less the longer nobody had to be', () => {
+  test('less often the longer none was refused', () => {
     cutDown();
     now += 10_000;
     run(200, 1, 1);
@@ -145,7 +145,7 @@ describe('requests are refused', () => {
     assert.equal(admission.isOpen(), true);
   });
 
-  test('no more than a few times while all others are quick', () => {
+  test('rarely while all others are fast', () => {
     cutDown();
     let refused = 0;
     for (let n = 0; n < 100; n += 1) {
@@ -161,7 +161,7 @@ describe('requests are refused', () => {
     assert.equal(admission.isOpen(), true);
   });
 
-  test('for as long as more come than get done: the queue stays as short as it was cut', () => {
+  test('while more arrive than complete: the queue stays short', () => {
     cutDown();
     const queue: number[] = [];
     for (let ms = 0; ms < 5_000; ms += 1) {
@@ -173,7 +173,7 @@ describe('requests are refused', () => {
     assert.ok(queue.length <= (1.5 * 10 * maxQueueMs) / 4, `${queue.length}`);
   });
 
-  test('no more once nothing stands still, but for what cannot be done in time', () => {
+  test('after recovery only if they exceed the capacity', () => {
     const held = beginMany(many);
     stayStill();
     for (const began of held) admission.end(began);
@@ -183,14 +183,14 @@ describe('requests are refused', () => {
   });
 });
 
-/** Begins as many as may be; of endless ones, many. */
+/** Starts as many as are admitted, up to a maximum. */
 function letIn(): number[] {
   const all: number[] = [];
   while (all.length < many && admission.isOpen()) all.push(admission.begin());
   return all;
 }
 
-/** A queue stood, and is gone: no more than a few are let in now. */
+/** After a standing queue: only a few are admitted now. */
 function cutDown(): void {
   run(500, 10, 150);
   const atWork = beginMany(many);

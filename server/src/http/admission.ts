@@ -1,32 +1,31 @@
 import type { Clock } from '../lib/clock.ts';
 
-/** Two of them are long enough to tell a queue that stands from a burst that passes. CoDel's interval. */
+/** CoDel's interval. Two of them distinguish a standing queue from a burst. */
 const windowMs = 100;
 
-/** A window that took so long tells of a process that did not run, or had nothing to do: not of its requests. */
+/** A longer window means that the process was suspended or idle; it is ignored. */
 const longestWindowMs = 2 * windowMs;
 
-/** Always admitted: so few are never a queue, and without them recovery would go unnoticed. */
+/** Concurrency that is always admitted. Too low for a queue, and needed to detect recovery. */
 const leastAtWork = 64;
 
-/** While a queue is cut down, this part of `maxQueueMs` is left to it: enough to keep a server busy. */
+/** The target of a reduced queue, as a fraction of `maxQueueMs`: enough to keep a server busy. */
 const shortQueue = 1 / 4;
 
-/** Of the limit, per window: to four times as much in three seconds, as long as who was refused is asked to stay away. */
+/** Growth of the limit per window: a factor of four in three seconds, which is how long refused clients wait. */
 const growth = 1.05;
 
 /**
- * Decides whether one more request can be answered in time, from the requests themselves: how many are at work, how many
- * get done, and how long each took. What they wait for (connections, batches, the event loop) it need not know.
+ * Decides whether to admit a request, from the number in flight, the completion rate and the latencies. What requests wait for
+ * (connections, batches, the event loop) does not matter.
  *
- * A queue stands when, twice in a row, most requests of a tenth of a second took longer than `maxQueueMs`, or none got
- * done at all: a median, so that slow requests among quick ones mean nothing, and twice, so that what waited while the
- * machine or a disk stood still is answered and not refused. From then on no more are at work than get done within a
- * quarter of `maxQueueMs` (Little's law). That limit grows slowly while nobody is refused, or most get done sooner than that;
- * else it is set again. `maxQueueMs` 0 takes everything.
+ * A standing queue is detected when, in two successive windows of 100 ms, most requests took longer than `maxQueueMs`, or none completed.
+ * The median ignores a few slow requests; two windows ignore a short stall of the machine or a disk. Then concurrency is limited to what
+ * completes within a quarter of `maxQueueMs` (Little's law). The limit grows slowly while no request is refused, or most complete faster
+ * than that; else it is computed again. `maxQueueMs` 0 admits everything.
  *
- * Technique: Controlled Delay (Nichols and Jacobson, RFC 8289), with a concurrency limit in place of drops, because what
- * was begun is paid for. Why and how well: docs/decisions/0010-overload.md.
+ * Technique: Controlled Delay (Nichols and Jacobson, RFC 8289), with a concurrency limit instead of drops: work already started is not
+ * wasted. Measurements: docs/decisions/0010-overload.md.
  */
 export class Admission {
   readonly #maxQueueMs: number;
@@ -34,7 +33,7 @@ export class Admission {
   #atWork = 0;
   #limit = Number.POSITIVE_INFINITY;
   #windowBegan: number;
-  /** Since then. */
+  /** Completed in this window. */
   #done = 0;
   /** Took longer than `maxQueueMs`. */
   #slow = 0;
@@ -49,7 +48,7 @@ export class Admission {
     this.#windowBegan = clock.now();
   }
 
-  /** Costs next to nothing, so that it can be asked before anything is done for a request. */
+  /** Whether a new request is admitted. Cheap: called before any other work for the request. */
   isOpen(): boolean {
     if (this.#atWork < leastAtWork || this.#maxQueueMs === 0) return true;
     this.#judge(this.#clock.now());
@@ -58,7 +57,7 @@ export class Admission {
     return isOpen;
   }
 
-  /** A request's work begins. Returns what `end` wants to know. */
+  /** Records the start of a request. Pass the result to `end`. */
   begin(): number {
     this.#atWork += 1;
     return this.#clock.now();
@@ -90,7 +89,7 @@ export class Admission {
     this.#hasRefused = false;
   }
 
-  /** Of a window in which nothing got done, all were too slow. */
+  /** A window without a completed request counts as slow. */
   #isMost(count: number, elapsedMs: number): boolean {
     if (elapsedMs >= longestWindowMs) return false;
     return this.#done === 0 ? this.#atWork > 0 : count * 2 > this.#done;

@@ -14,8 +14,8 @@ export interface ApiDescription {
 }
 
 /**
- * `/openapi.json` from the schemas that validate, and a page to read it at `/docs`, made of files of this server only.
- * Call it before the routes that it shall describe.
+ * Serves `/openapi.json`, generated from the validation schemas, and its reference at `/docs`, without files from other hosts. Call it
+ * before adding routes.
  */
 export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<void> {
   await app.register(swagger, {
@@ -60,7 +60,7 @@ function withRefusals(schema: Route['schema'], { method, config }: Route['route'
   return { ...schema, response: { ...Object(schema.response), ...describeRefusals(codes, schema) } };
 }
 
-/** Swagger UI's page lacks both: the width of a phone, and the choice of the system between light and dark. */
+/** Missing in Swagger UI's page: a viewport for phones, and the system's colour scheme. */
 const pageScript = `
 const viewport = document.createElement('meta');
 viewport.name = 'viewport';

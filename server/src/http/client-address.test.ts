@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { clientNetwork } from './client-address.ts';
 
-test('an IPv4 address counts by itself, also as IPv6 writes it', () => {
+test('an IPv4 address counts separately, also when mapped to IPv6', () => {
   assert.equal(clientNetwork('192.0.2.7'), '192.0.2.7');
   assert.equal(clientNetwork('::ffff:192.0.2.7'), '192.0.2.7');
 });

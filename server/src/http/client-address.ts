@@ -1,6 +1,4 @@
-/**
- * What a limit per client address counts by. A client has a whole /64 of IPv6; a mapped IPv4 address is that address.
- */
+/** The key of limits per client address: an IPv4 address, also when mapped to IPv6, or the /64 network of an IPv6 address. */
 export function clientNetwork(address: string): string {
   if (!address.includes(':')) return address;
   const mapped = /^::ffff:(?<v4>\d+\.\d+\.\d+\.\d+)$/iu.exec(address)?.groups?.['v4'];

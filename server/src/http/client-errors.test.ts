@@ -40,14 +40,14 @@ async function raw(...parts: readonly string[]): Promise<RawAnswer> {
   return await sendRaw(port, ...parts);
 }
 
-describe('bytes that are no request', () => {
+describe('bytes that are not a valid request', () => {
   test('headers that are too large are a 431', async () => {
     const answer = await raw(`GET /busy HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(4_000)}\r\n\r\n`);
     assert.equal(answer.statusCode, 431);
     assert.equal(codeOf(answer), 'headers_too_large');
   });
 
-  test('chunks with too much beside them are a 413', async () => {
+  test('chunk extensions that are too long are a 413', async () => {
     const answer = await raw(
       'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
       `1;${'x'.repeat(20_000)}`,
@@ -55,20 +55,20 @@ describe('bytes that are no request', () => {
     assert.equal(codeOf(answer), 'body_too_large');
   });
 
-  test('that break a body off are a 400', async () => {
+  test('in a chunked body are a 400', async () => {
     const answer = await raw(
       'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
     );
     assert.equal(codeOf(answer), 'malformed_request');
   });
 
-  test('are not taken for the answer to the request before them', async () => {
+  test('are not answered in place of the previous request', async () => {
     const answer = await raw('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n', 'nonsense\r\n\r\n');
     assert.equal(codeOf(answer), 'request_timeout');
     assert.equal(answer.text.split('HTTP/1.1').length, 2, 'one answer');
   });
 
-  test('do not get into an answer that is on its way, nor behind it', async () => {
+  test('add nothing to a response that is being sent, or after it', async () => {
     const socket: Socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -83,7 +83,7 @@ describe('bytes that are no request', () => {
     assert.match(body.slice(-1_000), /^x+$/u);
   });
 
-  test('are answered once: who does not hang up then is cut', async () => {
+  test('are answered once, and the connection is closed', async () => {
     await waitFor('earlier connections to close', async () => (await countConnections()) === 0);
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     socket.on('error', () => undefined);
@@ -94,7 +94,7 @@ describe('bytes that are no request', () => {
     socket.destroy();
   });
 
-  test('nonsense is a 400', async () => {
+  test('malformed bytes are a 400', async () => {
     for (const nonsense of [
       'hello\r\n\r\n',
       '\u0016\u0003\u0001\u0002\u0000\r\n\r\n',
@@ -107,7 +107,7 @@ describe('bytes that are no request', () => {
     }
   });
 
-  test('a request that could be read in two ways is a 400', async () => {
+  test('an ambiguous request is a 400', async () => {
     const smuggled =
       'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
     assert.equal((await raw(smuggled)).statusCode, 400);

@@ -5,28 +5,27 @@ import type { ErrorCode } from '@messenger/protocol/errors';
 
 import type { EarlyAnswers } from './early-answers.ts';
 
-/** An error of Node's HTTP parser: what was read last, and how much of it was understood. */
+/** An error of Node's HTTP parser, with the last bytes and the number of those parsed. */
 interface ClientError {
   readonly code?: string;
   readonly rawPacket?: unknown;
   readonly bytesParsed?: number;
 }
 
-/** What Node's HTTP parser refuses before there is a request. */
+/** Refusals by the error code of Node's HTTP parser. */
 const parserCodes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** A request line as RFC 9112, 3 has it, from the line in which the parser stopped. */
+/** A request line (RFC 9112, 3), from the line in which the parser stopped. */
 const requestLine = /^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/(?<major>\d)\.\d\r?$/u;
 
 /**
- * Answers bytes that never became a request: bad HTTP, headers too large, or too slow to arrive. The connection is
- * closed after it, since nobody knows where the next request would begin. `owed` is the answer to the newest request of
- * the connection: where the bytes came after that request, its client would take ours for it, or find ours within it;
- * so it is finished, and the connection is closed without a word.
+ * Answers bytes that are not a valid request: malformed, too large or too slow headers. Then closes the connection, because the start of
+ * the next request is unknown. `owed` is the response to the newest request of the connection. If it is pending, the client would mistake
+ * our answer for it: it is finished, and the connection closed without another answer.
  */
 export function answerClientError(
   error: ClientError,
@@ -57,7 +56,7 @@ function lineAt(packet: Buffer, position: number): string {
   return packet.toString('latin1', begin, end === -1 ? packet.length : end);
 }
 
-/** Of a request that was not understood to its end; only one that is allowed gets into an answer. */
+/** The `Origin` of an incomplete request. Only an allowed origin is copied into the answer. */
 function originIn({ rawPacket }: ClientError): string | undefined {
   if (!Buffer.isBuffer(rawPacket)) return undefined;
   return /^origin:[ \t]*(?<origin>\S+)[ \t]*\r?$/imu.exec(rawPacket.toString('latin1'))?.groups?.['origin'];

@@ -1,4 +1,4 @@
-/** What RFC 9110 and 9112 ask of a server and Node's parser leaves open, byte by byte. */
+/** Requirements of RFC 9110 and 9112 that Node's parser leaves to the server. */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -43,11 +43,11 @@ const json = 'Content-Type: application/json\r\n';
 const close = 'Connection: close\r\n';
 const raw = async (...parts: readonly string[]): Promise<RawAnswer> => await sendRaw(port, ...parts);
 
-/** Status lines, in the order in which they came. */
+/** Status lines in order of arrival. */
 const statusesIn = (text: string): number[] =>
   [...text.matchAll(/HTTP\/1\.1 (\d+)/gu)].map(([, status]) => Number(status));
 
-describe('is refused by a problem', () => {
+describe('is refused with a problem', () => {
   const cases: readonly (readonly [what: string, request: string, status: number, code: string])[] = [
     ['a request without a host', 'GET /host HTTP/1.1\r\n\r\n', 400, 'malformed_request'],
     ['a request with two hosts', 'GET /host HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400, 'malformed_request'],
@@ -137,14 +137,14 @@ describe('is answered', () => {
     });
   }
 
-  test('OPTIONS of the whole server, with the methods that it knows', async () => {
+  test('OPTIONS * with the known methods', async () => {
     const answer = await raw(`OPTIONS * HTTP/1.1\r\nHost: a\r\n${close}\r\n`);
     assert.equal(answer.statusCode, 200);
     assert.match(answer.head, /^Allow: .*GET.*POST/mu);
     assert.match(answer.head, /^Content-Length: 0/mu);
   });
 
-  test('a client that waits to be asked for its body is asked only when the body is wanted', async () => {
+  test('a client with Expect: 100-continue gets 100 only if its body will be read', async () => {
     const head = `Content-Length: 2\r\n${json}Expect: 100-continue\r\n${close}\r\n`;
     const wanted = await raw(`POST /echo HTTP/1.1\r\nHost: a\r\n${head}`, '{}');
     assert.deepEqual(statusesIn(wanted.text), [100, 200]);
@@ -152,13 +152,13 @@ describe('is answered', () => {
     assert.deepEqual(statusesIn(refused.text), [400]);
   });
 
-  test('HTTP/1.0 that does not ask to stay closes the connection, and one that asks stays', async () => {
+  test('HTTP/1.0 with a close, or with keep-alive if requested', async () => {
     assert.match((await raw('GET /host HTTP/1.0\r\n\r\n')).head, /^Connection: close/imu);
     const both = await raw('GET /host HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', 'GET /host HTTP/1.0\r\n\r\n');
     assert.deepEqual(statusesIn(both.text), [200, 200]);
   });
 
-  test('the request after a GET with a body, as a request of its own', async () => {
+  test('the request after a GET with a body, as a separate request', async () => {
     const inner = 'GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n';
     const answer = await raw(
       `GET /host HTTP/1.1\r\nHost: a\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`,
@@ -170,14 +170,14 @@ describe('is answered', () => {
 });
 
 describe('pipelined requests', () => {
-  test('are answered in their order', async () => {
+  test('are answered in order', async () => {
     const last = `GET /host?3 HTTP/1.1\r\nHost: a\r\n${close}\r\n`;
     const answer = await raw('GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /host?2 HTTP/1.1\r\nHost: a\r\n\r\n', last);
     const bodies = [...answer.text.matchAll(/\{.*?\}/gu)].map(([body]) => body);
     assert.deepEqual(bodies, ['{"slow":true}', '{"host":"a","url":"/host?2"}', '{"host":"a","url":"/host?3"}']);
   });
 
-  test('are bounded: those beyond a hundred of one connection are refused, in their order', async () => {
+  test('are bounded: beyond a hundred per connection they are refused, in order', async () => {
     mostRunning = 0;
     const one = 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n';
     const answer = await raw(one.repeat(300), `GET /host HTTP/1.1\r\nHost: a\r\n${close}\r\n`);
@@ -192,8 +192,8 @@ describe('pipelined requests', () => {
   });
 });
 
-describe('a client that ends its side of the connection', () => {
-  /** Sends a request, ends, and resolves with all that comes back. */
+describe('a client that closes its side of the connection', () => {
+  /** Sends a request, closes its side, and resolves with everything received. */
   async function halfClose(request: string): Promise<string> {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     let text = '';
@@ -210,21 +210,21 @@ describe('a client that ends its side of the connection', () => {
     assert.match(await halfClose('GET /host HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 200/u);
   });
 
-  test('gets all answers when it has pipelined', async () => {
+  test('gets all responses to pipelined requests', async () => {
     const one = 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n';
     assert.deepEqual(statusesIn(await halfClose(one + one)), [200, 200]);
   });
 
-  test('gets no interim answer with HTTP/1.0', async () => {
+  test('gets no interim response with HTTP/1.0', async () => {
     assert.match(await halfClose('GET /slow HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200/u);
   });
 
-  test('in the middle of a request is told so', async () => {
+  test('in the middle of a request gets a 400', async () => {
     const text = await halfClose(`POST /echo HTTP/1.1\r\nHost: a\r\n${json}Content-Length: 5\r\n\r\n{`);
     assert.deepEqual(statusesIn(text), [400]);
   });
 
-  test('and has gone away is noticed: its request is aborted', async () => {
+  test('and has disconnected is detected: its request is aborted', async () => {
     const socket = connect(port, '127.0.0.1');
     socket.write('GET /long HTTP/1.1\r\nHost: a\r\n\r\n');
     await waitFor('it to be at work', () => running > 0);

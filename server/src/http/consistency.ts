@@ -3,10 +3,10 @@ import { Type } from 'typebox';
 import { decodeToken, type Position } from '../db/position.ts';
 import { invalidHeader, type AppError } from '../lib/app-error.ts';
 
-/** Clients get it with a write and send it with reads, which are then at least as fresh. */
+/** A write answers with it. A read that sends it is answered from data at least as new. */
 export const tokenHeader = 'consistency-token';
 
-/** For `schema.headers` of routes that read or write; `readToken` refuses what is no token. */
+/** For `schema.headers` of routes that use the databases. `readToken` validates the value. */
 export const TokenHeaders = Type.Object({
   [tokenHeader]: Type.Optional(
     Type.String({
@@ -16,11 +16,11 @@ export const TokenHeaders = Type.Object({
   ),
 });
 
-/** What the header of the same name in an answer says, for the reference. */
+/** Describes the response header for the reference. */
 export const newToken =
   'To be sent with the next requests. In answers to writes, and to requests that carry one; its text means nothing to clients';
 
-/** The token of a request, undefined without one, or the refusal of text that is none. */
+/** The token of a request, undefined without one, or the refusal of an invalid one. */
 export function readToken(header: string | string[] | undefined): Position | undefined | AppError {
   if (header === undefined) return undefined;
   return (typeof header === 'string' ? decodeToken(header) : undefined) ?? invalidToken();

@@ -5,7 +5,7 @@ import { repeatHeader } from './idempotency-key.ts';
 
 const exposedHeaders = ['location', 'link', 'etag', repeatHeader, 'request-id', 'retry-after', tokenHeader];
 
-/** For @fastify/cors, which answers preflights and gives all answers of Fastify their headers. */
+/** Options of @fastify/cors, which answers preflights and adds the headers to Fastify's responses. */
 export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
   return {
     origin: origins.includes('*') ? '*' : [...origins],
@@ -19,8 +19,8 @@ export function corsOptions(origins: readonly string[]): FastifyCorsOptions {
 }
 
 /**
- * What @fastify/cors adds to an answer that is no preflight, for those that it does not see. Names and values by turns; `origin` is
- * that of the request. A test compares both.
+ * The headers that @fastify/cors adds to ordinary responses, for responses that bypass it, as alternating names and values. `origin` is the
+ * request's. A test compares both.
  */
 export function corsHeaders(origins: readonly string[], origin: string | undefined): readonly string[] {
   if (origins.length === 0) return [];

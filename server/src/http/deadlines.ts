@@ -1,12 +1,9 @@
 import type { Clock } from '../lib/clock.ts';
 
-/** A deadline is kept within this time. One timer for all requests: one for each would cost each of them. */
+/** Accuracy of the deadlines, in ms. One timer serves all requests, because a timer per request costs more. */
 const tickMs = 50;
 
-/**
- * Ends the requests that take too long. All have the same time, from their headers to the end of their answer, so that the
- * oldest is late first.
- */
+/** Aborts late requests. All have the same time limit, from the headers to the end of the response, so the oldest expires first. */
 export class Deadlines<Exchange extends { readonly beganMs: number }> {
   readonly #timeoutMs: number;
   readonly #clock: Clock;

@@ -5,7 +5,7 @@ import { renderProblem } from './problem.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Refusals of this route alone, for the reference; those that its schema implies are added. */
+    /** Refusals specific to this route, for the reference. Those implied by its schema are added. */
     refusals?: readonly ErrorCode[];
   }
 }
@@ -13,7 +13,7 @@ declare module 'fastify' {
 /** The parts of a route's schema that decide which refusals are possible. */
 export interface RouteSchema {
   readonly body?: unknown;
-  /** Only that of PATCH names its types. */
+  /** Only PATCH names media types. */
   readonly consumes?: readonly string[] | undefined;
   readonly headers?: unknown;
   readonly params?: unknown;
@@ -24,7 +24,7 @@ const ofHttp = ['malformed_request', 'request_timeout', 'headers_too_large', 'in
 const ofBody = ['malformed_json', 'body_too_large', 'unsupported_media_type', 'expectation_failed'] as const;
 const ofDatabases = ['database_unavailable', 'pool_exhausted', 'overloaded', 'statement_timeout'] as const;
 
-/** Every refusal of a route that works with the databases has `headers` in its schema: those of consistency. */
+/** Routes that use the databases have the consistency header in `headers`. */
 export function refusalsOf(schema: RouteSchema, method: string, own: readonly ErrorCode[] = []): ErrorCode[] {
   const { body, headers, params, querystring } = schema;
   const isValidated = [body, headers, params, querystring].some((part) => part !== undefined);
@@ -38,7 +38,7 @@ export function refusalsOf(schema: RouteSchema, method: string, own: readonly Er
   ];
 }
 
-/** Responses of OpenAPI, by status: each refusal with an example that the server's own code has made. */
+/** Responses of OpenAPI by status. The server's own code generates the example of each refusal. */
 export function describeRefusals(codes: readonly ErrorCode[], schema: RouteSchema): Readonly<Record<string, object>> {
   const byStatus = Map.groupBy(codes, (code) => errorCodes[code].status);
   return Object.fromEntries(

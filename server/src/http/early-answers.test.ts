@@ -21,7 +21,7 @@ async function create(corsOrigins: readonly string[]): Promise<Fixture> {
   return { app, port: await listen(app) };
 }
 
-/** One for all origins, one for a list. */
+/** One server for all origins, one for a list. */
 const fixtures: Fixture[] = [];
 before(async () => {
   fixtures.push(await create(['*']), await create([allowed]));
@@ -33,7 +33,7 @@ after(async () => {
   }
 });
 
-/** Names and values of the headers, but for what is another one each time. */
+/** The headers, except those that differ each time. */
 function headersOf(head: string): Record<string, string> {
   const own = new Set(['content-length', 'request-id', 'date', 'connection', 'retry-after', 'keep-alive', 'allow']);
   const lines = head.split('\r\n').slice(1);
@@ -46,7 +46,7 @@ function headersOf(head: string): Record<string, string> {
 const host = (origin: string): string => `Host: x\r\nOrigin: ${origin}\r\n`;
 const end = 'Connection: close\r\n\r\n';
 
-/** Answers that Fastify never sees. */
+/** Responses that bypass Fastify. */
 const early: Readonly<Record<string, (origin: string) => readonly string[]>> = {
   'a request that is not valid': (origin) => [`GET * HTTP/1.1\r\n${host(origin)}${end}`],
   'an expectation that cannot be met': (origin) => [`GET /refused HTTP/1.1\r\n${host(origin)}Expect: more\r\n${end}`],
@@ -72,7 +72,7 @@ for (const [what, request] of Object.entries(early)) {
   });
 }
 
-test('a request that arrives too slowly has the headers of every other problem', async () => {
+test('the answer to a slow request has the headers of every other problem', async () => {
   for (const { port } of fixtures) {
     const late = await sendRaw(port, `GET /refused HTTP/1.1\r\n${host('https://other.example')}${end}`);
     const answer = await sendRaw(port, 'GET / HTTP/1.1\r\n');
@@ -81,7 +81,7 @@ test('a request that arrives too slowly has the headers of every other problem',
   }
 });
 
-test('no answer may be kept by a cache, unless it says so', async () => {
+test('every response forbids caching, unless its route allows it', async () => {
   for (const request of ['GET /refused HTTP/1.1', 'GET /nowhere HTTP/1.1', 'GET * HTTP/1.1', 'BREW / HTTP/1.1']) {
     const { head } = await sendRaw(fixtures[0]?.port ?? 0, `${request}\r\n${host(allowed)}${end}`);
     assert.deepEqual(head.match(/^cache-control: .*$/gimu), ['Cache-Control: no-store'], request);

@@ -13,8 +13,7 @@ const Ok = Type.Object({ status: Type.Literal('ok') }, { title: 'Health', descri
 const tags = ['health'];
 
 /**
- * `/health` and `/livez`: the process answers. `/readyz`: it can also do its work; 503 with the kind of reason
- * while it cannot, and while it is draining, so that load balancers turn away.
+ * `/health` and `/livez`: the process responds. `/readyz`: it can also serve requests; else, and while it drains, 503 with the kind of reason, so that load balancers use other instances.
  */
 export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptions): void {
   for (const url of ['/health', '/livez']) {

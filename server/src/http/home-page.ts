@@ -3,7 +3,7 @@ import type { HttpServer } from './server.ts';
 
 export interface HomePage {
   readonly version: string;
-  /** Where this server is reached, for examples: `http://127.0.0.1:8080`. */
+  /** The server's URL, for examples: `http://127.0.0.1:8080`. */
   readonly url: string;
   /** Whether `/ops` is on this port. */
   readonly hasOps: boolean;
@@ -47,7 +47,7 @@ function render({ version, url, hasOps }: HomePage): string {
 `;
 }
 
-/** Without HTTPS a page of another machine has no clipboard: there, the button selects the command. */
+/** Browsers have no clipboard on pages without HTTPS from other machines: there, the button selects the command. */
 const script = `
 const button = document.querySelector('#copy');
 const command = document.querySelector('#command');
@@ -61,7 +61,7 @@ button.addEventListener('click', async () => {
 
 const hidden = { schema: { hide: true }, config: { access: 'anyone' } } as const;
 
-/** `GET /` in a browser: what runs here, and where to go on. */
+/** `GET /` in a browser: describes the server, with links. */
 export function homePage(app: HttpServer, page: HomePage): void {
   const html = new Representation('text/html; charset=utf-8', render(page), 'file');
   app.get('/', hidden, async (request, reply) => sendRepresentation(request, reply, html));

@@ -59,28 +59,28 @@ describe('bodies', () => {
     }
   });
 
-  test('that would change the prototype of what reads them are a 400', async () => {
+  test('with a key that would change a prototype are a 400', async () => {
     for (const body of ['{"__proto__": {"a": 1}}', '{"text": "a", "constructor": {"prototype": {"a": 1}}}']) {
       assert.equal(codeOf(await send(body)), 'malformed_json', body);
     }
   });
 
-  test('shorter or longer than they say are a 400', async () => {
+  test('that do not match their Content-Length are a 400', async () => {
     assert.equal(codeOf(await send('{}', { ...json, 'content-length': '9' })), 'malformed_request');
   });
 
-  test('that are not UTF-8 are a 400, instead of being stored mutilated', async () => {
+  test('that are not UTF-8 are a 400, and are not stored damaged', async () => {
     const answer = await send(Buffer.from('7b2274657874223a22ff227d', 'hex'));
     assert.equal(answer.statusCode, 400);
     assert.equal(codeOf(answer), 'malformed_json');
   });
 
-  test('that are missing are a 400', async () => {
+  test('that are absent are a 400', async () => {
     assert.equal(codeOf(await send('')), 'invalid_request');
     assert.equal(codeOf(await app.inject({ method: 'POST', url: '/echo' })), 'invalid_request');
   });
 
-  test('of another kind, or encoded, are a 415', async () => {
+  test('of another media type, or encoded, are a 415', async () => {
     assert.equal(
       codeOf(await send('text=a', { 'content-type': 'application/x-www-form-urlencoded' })),
       'unsupported_media_type',
@@ -89,11 +89,11 @@ describe('bodies', () => {
     assert.equal(codeOf(await send('{}', { ...json, 'content-encoding': 'gzip' })), 'unsupported_media_type');
   });
 
-  test('that say that they are not encoded are read', async () => {
+  test('with the coding identity are accepted', async () => {
     assert.equal((await send('{"text":"a"}', { ...json, 'content-encoding': 'identity' })).statusCode, 200);
   });
 
-  test('with a charset are read', async () => {
+  test('with a charset are accepted', async () => {
     assert.equal((await send('{"text":"ü"}', { 'content-type': 'application/json; charset=utf-8' })).statusCode, 200);
   });
 
@@ -104,13 +104,13 @@ describe('bodies', () => {
   });
 });
 
-describe('addresses and methods', () => {
-  test('an unknown address is a 404, and its body is not read', async () => {
+describe('paths and methods', () => {
+  test('an unknown path is a 404, and its body is not read', async () => {
     const answer = await app.inject({ method: 'POST', url: '/nowhere', headers: json, payload: '{' });
     assert.equal(codeOf(answer), 'not_found');
   });
 
-  test('an unknown method of a known address is a 405 with Allow, and its body is not read', async () => {
+  test('an unsupported method of a known path is a 405 with Allow, and its body is not read', async () => {
     const answer = await app.inject({ method: 'PUT', url: '/echo', headers: json, payload: '{' });
     assert.equal(answer.statusCode, 405);
     assert.equal(answer.headers.allow, 'OPTIONS, POST');
@@ -118,20 +118,20 @@ describe('addresses and methods', () => {
     assert.equal((await app.inject({ method: 'DELETE', url: '/busy' })).headers.allow, 'GET, HEAD, OPTIONS');
   });
 
-  test('an address that cannot be decoded is a 400', async () => {
+  test('a path that cannot be decoded is a 400', async () => {
     const answer = await app.inject({ method: 'GET', url: '/%zz' });
     assert.equal(codeOf(answer), 'malformed_request');
   });
 });
 
-test('a part of an address that is too long is a 400', async () => {
+test('a path parameter that is too long is a 400', async () => {
   const answer = await app.inject({ method: 'GET', url: `/things/${'x'.repeat(150)}` });
   assert.equal(answer.statusCode, 400);
   assert.equal(codeOf(answer), 'invalid_request');
 });
 
 describe('a defect', () => {
-  test('is a 500 without detail, logged once with its stack and the request id; the server goes on', async () => {
+  test('is a 500 without detail, logged once with its stack and request id; the server continues', async () => {
     const answer = await app.inject({ method: 'GET', url: '/defect' });
     assert.equal(answer.statusCode, 500);
     assert.equal(codeOf(answer), 'internal_error');
@@ -144,7 +144,7 @@ describe('a defect', () => {
   });
 });
 
-test('an overloaded server says when to come back, and not the same to all', async () => {
+test('an overloaded server answers with varying Retry-After values', async () => {
   for (const [drawn, seconds] of [
     [0, '1'],
     [0.5, '3'],
@@ -157,7 +157,7 @@ test('an overloaded server says when to come back, and not the same to all', asy
   }
 });
 
-test('a refusal is told to the operator when the server is to blame, and only then', async () => {
+test('only refusals caused by the server are logged', async () => {
   await app.inject({ method: 'GET', url: '/blamed' });
   assert.match(lines.join(), /^\{"level":40,.*"code":"pool_exhausted",.*"route":"\/blamed".*\}\n$/u);
   lines.length = 0;
@@ -165,13 +165,13 @@ test('a refusal is told to the operator when the server is to blame, and only th
   assert.deepEqual(lines, []);
 });
 
-test('what users typed is in no log line', async () => {
+test('user input is not in the log', async () => {
   await send('{"text": 5, "hunter2": "hunter2"}');
   await app.inject({ method: 'GET', url: '/hunter2?hunter2=hunter2' });
   assert.doesNotMatch(lines.join(), /hunter2/u);
 });
 
-test('pages of allowed origins may use the API, others may not', async () => {
+test('only pages of allowed origins can use the API', async () => {
   const preflight = async (origin: string): Promise<LightMyRequestResponse> =>
     await app.inject({
       method: 'OPTIONS',
@@ -185,7 +185,7 @@ test('pages of allowed origins may use the API, others may not', async () => {
   assert.equal((await preflight('https://other.example')).headers['access-control-allow-origin'], undefined);
 });
 
-test('OPTIONS tells the methods of an address and what PATCH accepts, also where CORS is on', async () => {
+test('OPTIONS answers with the methods of a path and the types of PATCH, also with CORS enabled', async () => {
   for (const headers of [{}, { origin: 'https://allowed.example', 'access-control-request-method': 'PATCH' }]) {
     const patched = await app.inject({ method: 'OPTIONS', url: '/patched', headers });
     assert.deepEqual([patched.statusCode, patched.body, patched.headers.allow], [204, '', 'OPTIONS, PATCH']);
@@ -195,7 +195,7 @@ test('OPTIONS tells the methods of an address and what PATCH accepts, also where
   }
 });
 
-test('a merge patch is a body of PATCH, and of nothing else', async () => {
+test('only PATCH accepts a merge patch', async () => {
   const payload = '{"text":"a"}';
   const patch = async (type: string): Promise<LightMyRequestResponse> =>
     await app.inject({ method: 'PATCH', url: '/patched', headers: { 'content-type': type }, payload });

@@ -17,7 +17,7 @@ test('a key is read with quotes and without, as the same key', () => {
 
 const malformed = ['', '""', 'a b', '"a', 'a"', '"a", "b"', 'a, b', '"a";q=1', String.raw`"a\b"`, '"ü"', 'ü', "'a'"];
 for (const header of [...malformed, 'x'.repeat(256), `"${'x'.repeat(256)}"`])
-  test(`${header.slice(0, 10) || 'an empty key'} is refused, and the answer names the header`, () => {
+  test(`${header.slice(0, 10) || 'an empty key'} is refused, and the error names the header`, () => {
     assert.throws(
       () => read(header),
       (error) =>

@@ -4,17 +4,17 @@ import { idempotencyKeyMaxLength } from '@messenger/protocol/limits';
 
 import { invalidHeader } from '../lib/app-error.ts';
 
-/** Marks the answer to a repeat. The draft names no header; this one is the most used. */
+/** Marks the answer to a repeat. The draft defines no header; this one is the most common. */
 export const repeatHeader = 'idempotent-replayed';
 
-/** A string of RFC 9651, 3.3.3, as draft-ietf-httpapi-idempotency-key-header wants it; most clients leave out the quotes. */
+/** A string of RFC 9651, 3.3.3, as in draft-ietf-httpapi-idempotency-key-header. Most clients omit the quotes. */
 const quoted = /^"((?:[ !#-[\]-~]|\\["\\])+)"$/u;
 const bare = /^[\w.~:+/=-]+$/u;
 
-/** What a client should send, for the reference: `readIdempotencyKey` also accepts quotes. */
+/** The documented syntax. `readIdempotencyKey` also accepts quotes. */
 export const keyPattern = `^[A-Za-z0-9_.~:+/=-]{1,${idempotencyKeyMaxLength}}$`;
 
-/** Undefined without the header. Throws `invalid_request` when its value is no key. A key is the same with quotes and without. */
+/** Undefined without the header. Throws `invalid_request` for an invalid key. Quotes are not part of the key. */
 export function readIdempotencyKey({ 'idempotency-key': header }: IncomingHttpHeaders): string | undefined {
   if (header === undefined) return undefined;
   const text = String(header);

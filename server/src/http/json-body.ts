@@ -17,7 +17,7 @@ const mergePatch = 'application/merge-patch+json';
 /** Media types of PATCH (the second: RFC 7396). Also the value of `Accept-Patch`. */
 export const patchTypes: readonly string[] = ['application/json', mergePatch];
 
-/** Bodies are JSON in valid UTF-8, and nothing else; an absent body is left to the route's schema. */
+/** Accepts only JSON in valid UTF-8. The route's schema handles an absent body. */
 export function acceptJsonOnly(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();

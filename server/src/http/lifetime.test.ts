@@ -25,12 +25,12 @@ const log = createLog(
 );
 let app: HttpServer;
 let port = 0;
-/** Whether a slow request is being handled, and why its lifetime ended. */
+/** Whether a slow request is in flight, and why its lifetime ended. */
 let isRunning = false;
 let ended: unknown;
 /** End the handler of `/late`. */
 let late: PromiseWithResolvers<object>;
-/** Whether the answer of `/large` was cut. */
+/** Whether the response of `/large` was aborted. */
 let isCut = false;
 
 before(async () => {
@@ -81,7 +81,7 @@ async function raw(...parts: readonly string[]): Promise<RawAnswer> {
   return await sendRaw(port, ...parts);
 }
 
-test('an exchange lets go of its request and answer when they are over: statements keep it for longer', async () => {
+test('an exchange releases its request and response at the end, although statements hold it longer', async () => {
   const exchanges: Exchange[] = [];
   app.server.once('request', (request: IncomingMessage) => exchanges.push(exchangeOf(request)));
   await fetch(`http://127.0.0.1:${port}/echo`, { method: 'POST', headers: json, body: '{"text":"a"}' });
@@ -91,8 +91,8 @@ test('an exchange lets go of its request and answer when they are over: statemen
   );
 });
 
-describe('time', () => {
-  test('a handler that is late is answered for, with 408, and told', async () => {
+describe('deadlines', () => {
+  test('a late handler is answered with 408, and aborted', async () => {
     for (const method of ['GET', 'POST'] as const) {
       const began = performance.now();
       const answer = await app.inject({ method, url: '/slow' });
@@ -104,7 +104,7 @@ describe('time', () => {
     }
   });
 
-  test('a late write that cannot be called back is no 408, after which clients write once more', async () => {
+  test('a late write that cannot be cancelled is not a 408, after which clients would retry', async () => {
     const answer = await app.inject({ method: 'POST', url: '/late', headers: json, payload: '{}' });
     assert.equal(answer.statusCode, 504);
     assert.equal(codeOf(answer), 'outcome_unknown');
@@ -113,7 +113,7 @@ describe('time', () => {
     assert.equal((await app.inject({ method: 'POST', url: '/echo', payload: { text: 'a' } })).statusCode, 200);
   });
 
-  test('what a late handler fails with has nobody to go to, and hurts nobody', async () => {
+  test('an error of a handler after its deadline is ignored', async () => {
     const answer = await app.inject({ method: 'GET', url: '/late' });
     assert.equal(answer.statusCode, 408);
     late.reject(new Error('too late to matter'));
@@ -121,7 +121,7 @@ describe('time', () => {
     assert.deepEqual(lines, []);
   });
 
-  test('what a late handler brings has nobody to go to, and hurts nobody', async () => {
+  test('a result of a handler after its deadline is ignored', async () => {
     const answer = await sendRaw(port, 'GET /late HTTP/1.1\r\nHost: x\r\n\r\n');
     assert.equal(codeOf(answer), 'request_timeout');
     late.resolve({ too: 'late' });
@@ -129,7 +129,7 @@ describe('time', () => {
     assert.deepEqual(lines, []);
   });
 
-  test('a client that does not read its answer is cut', async () => {
+  test('a client that does not read its response is disconnected', async () => {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.pause();
@@ -138,7 +138,7 @@ describe('time', () => {
     socket.destroy();
   });
 
-  test('a body that does not come is answered when the time of its request is over', async () => {
+  test("a body that does not arrive is answered at the request's deadline", async () => {
     const payload = new Readable({ read: () => undefined });
     const headers = { ...json, 'content-length': '100' };
     const answer = await app.inject({ method: 'POST', url: '/echo', headers, payload });
@@ -146,13 +146,13 @@ describe('time', () => {
     payload.destroy();
   });
 
-  test('a POST whose body has arrived is not taken for abandoned', async () => {
+  test("the end of a POST's body does not count as a disconnect", async () => {
     const answer = await app.inject({ method: 'POST', url: '/slow', headers: json, payload: '{}' });
     assert.equal(answer.statusCode, 408);
     assert.ok(ended instanceof AppError);
   });
 
-  test('a client that goes away ends its request', async () => {
+  test('a disconnect aborts the request', async () => {
     const socket = connect(port, '127.0.0.1');
     socket.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
     await waitFor('the handler to run', () => isRunning);
@@ -161,7 +161,7 @@ describe('time', () => {
     assert.deepEqual(lines, []);
   });
 
-  test('a body that does not come is a 408, and the connection is closed', async () => {
+  test('a body that does not arrive is a 408, and the connection is closed', async () => {
     const answer = await raw(
       'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
     );
@@ -169,7 +169,7 @@ describe('time', () => {
     assert.equal(codeOf(answer), 'request_timeout');
   });
 
-  test('headers that do not end are a 408, and the connection is closed', async () => {
+  test('incomplete headers are a 408, and the connection is closed', async () => {
     const answer = await raw('GET /echo HTTP/1.1\r\nHost: x\r\nX-Slow: ');
     assert.equal(answer.statusCode, 408);
     assert.ok(answer.tookMs < requestTimeoutMs + 3_000, `${answer.tookMs} ms: a second late is the plan`);
@@ -178,7 +178,7 @@ describe('time', () => {
 });
 
 describe('bodies of refused requests', () => {
-  test('have no more time than other bodies, though the refusal does not wait for them', async () => {
+  test('have the same deadline as other bodies, although the refusal does not wait for them', async () => {
     for (const head of ['POST /nowhere', 'PUT /echo', 'POST /echo']) {
       const headers = 'Host: x\r\nContent-Type: text/plain\r\nContent-Length: 100000';
       const answer = await raw(`${head} HTTP/1.1\r\n${headers}\r\n\r\n{`);
@@ -187,7 +187,7 @@ describe('bodies of refused requests', () => {
     }
   });
 
-  test('cost nobody the connection when they arrive', async () => {
+  test('keep the connection open when they arrive', async () => {
     for (const url of ['/nowhere', '/echo']) {
       const refused = `PUT ${url} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n`;
       const answer = await raw(refused, '{}', 'GET /late? HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');

@@ -1,13 +1,12 @@
 import { AppError } from '../lib/app-error.ts';
 import { hasArrived, type Exchange } from './exchange.ts';
 
-/** Methods after which nothing is written. */
+/** Methods without writes. */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Answers for a handler that is late, with 408; what it awaits sees `request.lifetime` abort. For a write that was sent, the
- * answer is `outcome_unknown`. Later results are discarded. (Fastify's `handlerTimeout` is unsuitable: it takes the end of a
- * request's body for a disconnect.)
+ * Answers 408 for a late handler, and aborts `request.lifetime`. For a write that was sent, the answer is `outcome_unknown`. Later results
+ * are discarded. (Fastify's `handlerTimeout` is unsuitable: it treats the end of a request's body as a disconnect.)
  */
 export function endLate(exchange: Exchange): void {
   const { response, reply } = exchange;
@@ -20,7 +19,7 @@ export function endLate(exchange: Exchange): void {
   else setImmediate(answerUnlessGivenUp, exchange);
 }
 
-/** By now, whatever could be called back has been, and its handler has answered with the reason. */
+/** By now everything that can be cancelled has been, and its handler has answered with the reason. */
 function answerUnlessGivenUp({ response, reply }: Exchange): void {
   if (response?.headersSent === false && !response.destroyed) void reply?.send(new AppError('outcome_unknown'));
 }

@@ -5,22 +5,22 @@ import { nothingSeen, type AskLive, type Live } from '../telemetry/live.ts';
 
 export interface LiveFeedOptions {
   readonly live: AskLive;
-  /** Then all pages are told to come again, and find another worker or the next server. */
+  /** When it aborts, all pages reconnect, to another worker or the next server. */
   readonly isDraining: () => boolean;
 }
 
-/** After a question that was not answered, or without a new sample. */
+/** Delay after a failed query, or one without a new sample. */
 const retryMs = 750;
-/** A page that takes nothing for so many samples is gone, or as good as gone. */
+/** A page that reads nothing for this many samples is disconnected. */
 const mostSkipped = 20;
 
 /**
- * Sends what `/ops` shows to the pages that are open, as server-sent events: to a new page the whole past, then each sample as it
- * comes. A page that does not read misses samples, and gets the whole past again when it reads on: nothing is kept for it.
+ * Sends samples to the open `/ops` pages as server-sent events: the whole history first, then each new sample. A page that does not read
+ * misses samples, and gets the whole history when it reads again; nothing is buffered for it.
  */
 export class LiveFeed {
   readonly #options: LiveFeedOptions;
-  /** With the number of samples that each has missed in a row. */
+  /** Pages, with the number of successive samples that each has missed. */
   readonly #pages = new Map<ServerResponse, number>();
   #isRunning = false;
 
@@ -28,7 +28,7 @@ export class LiveFeed {
     this.#options = options;
   }
 
-  /** Answers with the past, and with the samples from now on. */
+  /** Answers with the history and all further samples. */
   add(response: ServerResponse): void {
     this.#pages.set(response, 0);
     response.on('close', () => this.#pages.delete(response));
@@ -50,7 +50,7 @@ export class LiveFeed {
       const live = await this.#ask(seen);
       if (live === undefined) await sleep(retryMs);
       else if (live.seen.rows === seen.rows) await this.#pause();
-      // The first answer is the past, which each page has asked for itself.
+      // The first result is the history, which each page requests itself.
       else if (seen !== nothingSeen) this.#sendAll(render(live));
       seen = live?.seen ?? nothingSeen;
       if (this.#options.isDraining()) this.#endAll();
@@ -58,7 +58,7 @@ export class LiveFeed {
     this.#isRunning = false;
   }
 
-  /** A page that has gone is noticed by what is written to it. */
+  /** A write detects a disconnected page. */
   async #pause(): Promise<void> {
     this.#sendAll(': no new sample\n\n');
     await sleep(retryMs);
@@ -75,7 +75,7 @@ export class LiveFeed {
       return await this.#options.live(seen);
     } catch {
       for (const page of this.#pages.keys()) {
-        this.#pages.set(page, 1); // It gets the whole past next.
+        this.#pages.set(page, 1); // It gets the whole history next.
         if (isOpen(page) && !page.writableNeedDrain) page.write(': the supervisor does not answer\n\n');
       }
       return undefined;

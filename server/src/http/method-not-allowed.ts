@@ -6,8 +6,8 @@ import { patchTypes } from './json-body.ts';
 const allMethods: readonly HTTPMethods[] = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'TRACE'];
 
 /**
- * Collects the methods of every route that is added from now on. `close` adds two routes for each address: one for OPTIONS, and one for
- * all other methods, which answers 405. Both answers have `Allow`. Call it after the last route.
+ * Collects the methods of every route added from now on. `close` adds two routes per path: OPTIONS, and 405 for all other methods. Both
+ * answers have `Allow`. Call it after the last route.
  */
 export function collectMethods(app: FastifyInstance): { readonly close: () => void; readonly routes: () => string[] } {
   const methods = new Map<string, Set<string>>();
@@ -33,7 +33,7 @@ export function collectMethods(app: FastifyInstance): { readonly close: () => vo
 
 const hidden = { schema: { hide: true }, config: { access: 'anyone' } } as const;
 
-/** Also to preflights, when @fastify/cors has added its headers. */
+/** Also answers preflights, after @fastify/cors has added its headers. */
 function answerOptions(app: FastifyInstance, url: string, headers: Readonly<Record<string, string>>): void {
   app.options(url, hidden, async (_request, reply) => reply.code(204).headers(headers).send());
 }
@@ -50,7 +50,7 @@ function refuseOtherMethods(app: FastifyInstance, url: string, { known, allow }:
     method: others,
     url,
     ...hidden,
-    // Before the body is read: it would only be thrown away.
+    // Before the body is read, because it would be discarded.
     onRequest: async (_request, reply) => {
       reply.header('allow', allow);
       throw new AppError('method_not_allowed');

@@ -19,7 +19,7 @@ interface Caller {
 
 const restarts = { messenger_worker_restarts_total: [{ labels: [], values: [3] }] };
 
-/** Asks for /metrics; resolves with what comes back. */
+/** Requests /metrics. */
 async function ask(guard: Partial<OperatorGuardOptions>, { from = '127.0.0.1', headers = {} }: Caller = {}) {
   const app = await createTestServer({ corsOrigins: ['*'] });
   metricsRoute(app, {
@@ -48,24 +48,24 @@ async function assertServed(guard: Partial<OperatorGuardOptions>, caller: Caller
   assert.equal(parseExposition(answer.body).samples[0]?.value, 3);
 }
 
-test('programs on this machine may read the metrics', async () => {
+test('programs on this machine can read the metrics', async () => {
   for (const from of ['127.0.0.1', '127.8.9.1', '::1', '::ffff:127.0.0.1']) await assertServed({}, { from });
   for (const host of ['localhost:8080', '127.0.0.1', '[::1]:8080', 'LOCALHOST'])
     await assertServed({}, { headers: { host } });
 });
 
-test('others are told that there is nothing, whatever they say of themselves', async () => {
+test('other clients get 404, whatever headers they send', async () => {
   for (const from of ['192.0.2.7', '10.0.0.1', '::ffff:192.0.2.7', '2001:db8::1', '1127.0.0.1'])
     await assertRefused({}, { from, headers: { 'x-forwarded-for': '127.0.0.1', host: 'localhost' } });
 });
 
-test('what a proxy on this machine passes on is not from this machine', async () => {
+test('a request through a proxy on this machine is not local', async () => {
   for (const name of ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'])
     await assertRefused({}, { headers: { [name]: '127.0.0.1' } });
   await assertRefused({}, { headers: { host: 'messenger.example' } });
 });
 
-test('a page of another site in a browser on this machine cannot read them', async () => {
+test('a page of another site in a local browser cannot read them', async () => {
   for (const site of ['cross-site', 'same-site']) {
     await assertRefused({}, { headers: { 'sec-fetch-site': site } });
     await assertRefused({ isOpen: true }, { headers: { 'sec-fetch-site': site } });
@@ -75,7 +75,7 @@ test('a page of another site in a browser on this machine cannot read them', asy
   for (const site of ['same-origin', 'none']) await assertServed({}, { headers: { 'sec-fetch-site': site } });
 });
 
-test('with a token, whoever has it may read them from anywhere, and nobody else from nowhere', async () => {
+test('with METRICS_TOKEN, only clients that send it can read them, from anywhere', async () => {
   const token = 'correct horse'.replace(' ', '-');
   for (const isOpen of [true, false]) {
     const from = '192.0.2.7';
@@ -95,11 +95,11 @@ test('with a token, whoever has it may read them from anywhere, and nobody else 
   }
 });
 
-test('on an address of its own that others reach, whoever gets there may read them', async () => {
+test('on a METRICS_HOST that others reach, all clients can read them', async () => {
   await assertServed({ isOpen: true }, { from: '192.0.2.7', headers: { host: 'metrics.example' } });
 });
 
-test('OpenMetrics is given to those who ask for it', async () => {
+test('clients that accept OpenMetrics get it', async () => {
   const accept = 'application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5';
   const { body, headers } = await ask({}, { headers: { accept } });
   assert.equal(headers['content-type'], 'application/openmetrics-text; version=1.0.0; charset=utf-8');
@@ -107,7 +107,7 @@ test('OpenMetrics is given to those who ask for it', async () => {
   assert.equal(parseExposition(body, true).types.get('messenger_worker_restarts'), 'counter');
 });
 
-test('a supervisor that does not answer is told, and not waited for without end', async () => {
+test('a supervisor that does not answer causes a 503 in time', async () => {
   const app = await createTestServer();
   metricsRoute(app, {
     collect: async () => {

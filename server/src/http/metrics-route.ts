@@ -10,7 +10,7 @@ export interface MetricsRouteOptions {
   readonly guard: OperatorGuardOptions;
 }
 
-/** `/metrics`: what all processes have counted, as text for Prometheus; OpenMetrics when that is asked for. */
+/** `/metrics`: the metrics of all processes as Prometheus text, or OpenMetrics by negotiation. */
 export function metricsRoute(app: HttpServer, { collect, guard }: MetricsRouteOptions): void {
   const options = { schema: { hide: true }, config: { access: 'operator' }, onRequest: onlyOperator(guard) } as const;
   app.get('/metrics', options, async (request, reply) => {

@@ -30,7 +30,7 @@ for (const keepAliveSeconds of [1, 3_600])
     else assert.equal(app.server.keepAliveTimeout, 3_600_000);
   });
 
-test('a connection that stays open and silent does not keep its last answer in memory', async (t) => {
+test('an idle connection does not hold its last response in memory', async (t) => {
   const app = await createTestServer();
   let answer: WeakRef<object> | undefined;
   app.get('/list', async (_request, reply) => {

@@ -2,33 +2,33 @@ import type { ErrorCode } from '@messenger/protocol/errors';
 
 export interface EndedRequest {
   readonly method: string;
-  /** The pattern of the route (`/api/v1/users/:id`), never the address; undefined when it met none. */
+  /** The route's pattern (`/api/v1/users/:id`), never the URL; undefined without a route. */
   readonly route: string | undefined;
   readonly requestId: string | undefined;
-  /** In hex; undefined when the request belongs to no trace. */
+  /** In hex; undefined without a trace. */
   readonly traceId: string | undefined;
-  /** Address of the other end of the connection; undefined when that is not known any more. */
+  /** The peer's address; undefined when it is no longer known. */
   readonly client: string | undefined;
-  /** 499 when the client went away before its answer was whole. */
+  /** 499 when the client disconnected before the end of the response. */
   readonly status: number;
-  /** By the server's clock: when its headers had been read. */
+  /** When its headers had been read, by the server's clock. */
   readonly beganMs: number;
-  /** Until the last byte of the answer was handed to the system. */
+  /** Until the last byte of the response was passed to the system. */
   readonly durationMs: number;
 }
 
 /**
- * Is told what the HTTP engine does. Called for every request, also for those that are refused before Fastify sees them:
- * an observer is quick, never throws and keeps nothing of what it is given.
+ * Observes the HTTP engine. Called for every request, including those refused before Fastify. An observer is fast, never throws, and keeps
+ * no arguments.
  */
 export interface HttpObserver {
   requestBegan(): void;
   requestEnded(request: EndedRequest): void;
-  /** Answered with a problem; also bytes that never became a request, for which there is no `requestEnded`. */
+  /** A problem was sent. Includes answers to invalid requests, for which `requestEnded` is not called. */
   requestRefused(code: ErrorCode): void;
 }
 
-/** Several as one; undefined when there is nobody to tell, which costs nothing. */
+/** Combines several observers; undefined without any, which costs nothing. */
 export function observeHttpBy(observers: readonly Partial<HttpObserver>[]): HttpObserver | undefined {
   if (observers.length === 0) return undefined;
   return {

@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 
 import { Representation } from './representation.ts';
 
-/** By their addresses below `/ops/`. The page loads nothing else, so that it works where there is no other network. */
+/** Files by their path below `/ops/`. The page loads nothing else, so it works without other networks. */
 const files: Readonly<Record<string, string>> = {
   'index.html': '../ops-page/index.html',
   'style.css': '../ops-page/style.css',
@@ -21,7 +21,7 @@ const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
 };
 
-/** The files of the live page. Rejects when one is missing: then the server is not whole. */
+/** Loads the files of the live page. Rejects when one is missing. */
 export async function loadOpsAssets(): Promise<ReadonlyMap<string, Representation>> {
   return new Map(
     await Promise.all(Object.entries(files).map(async ([name, file]) => [name, await load(file)] as const)),

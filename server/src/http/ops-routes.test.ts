@@ -39,7 +39,7 @@ async function create({ live = noWatch.live, isDraining = () => false, http, ...
   return app;
 }
 
-/** A page that listens, and what it has heard so far. */
+/** A connected page, and the events that it has received. */
 async function openStream(port: number): Promise<{ readonly answer: IncomingMessage; readonly heard: () => string }> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   get({ port, path: '/ops/stream' }, resolve).on('error', reject);
@@ -56,7 +56,7 @@ async function close(app: HttpServer): Promise<void> {
   await app.close();
 }
 
-test('the page and its files are given to programs on this machine, and to nobody else', async () => {
+test('only clients on this machine get the page and its files', async () => {
   const app = await create();
   for (const url of ['/ops', '/ops/page.js', '/ops/uplot.js', '/ops/style.css']) {
     assert.equal((await app.inject(url)).statusCode, 200, url);
@@ -68,7 +68,7 @@ test('the page and its files are given to programs on this machine, and to nobod
   await close(app);
 });
 
-test('a link on another site leads to the page; what is in it is asked for by the page itself, and by no other', async () => {
+test('links from other sites reach the page; its data is available only to the page itself', async () => {
   const link = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
   const frame = { ...link, 'sec-fetch-dest': 'iframe' };
   const script = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' };
@@ -93,7 +93,7 @@ test('a link on another site leads to the page; what is in it is asked for by th
   await close(guarded);
 });
 
-test('a file that a browser has is not sent again, and one that has changed is', async () => {
+test('a cached file is not sent again, and a changed one is', async () => {
   const app = await create();
   const { headers } = await app.inject('/ops/page.js');
   const again = await app.inject({ url: '/ops/page.js', headers: { 'if-none-match': String(headers.etag) } });
@@ -103,7 +103,7 @@ test('a file that a browser has is not sent again, and one that has changed is',
   await close(app);
 });
 
-test('the scripts of the page import what is served beside them, and nothing else', async () => {
+test('the scripts of the page import only files that are served with them', async () => {
   const app = await create();
   for (const name of ['page.js', 'series.js', 'charts.js', 'format.js', 'uplot.js']) {
     const { body } = await app.inject(`/ops/${name}`);
@@ -118,7 +118,7 @@ test('the scripts of the page import what is served beside them, and nothing els
 const basic = (password: string, user = 'anyone'): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
-test('where a token is set, a browser is asked for it, and sends it as a password', async () => {
+test('with METRICS_TOKEN, a browser is asked for it, and sends it as a password', async () => {
   const app = await create({ token });
   const asked = await app.inject('/ops');
   assert.equal(codeOf(asked), 'unauthenticated');
@@ -142,7 +142,7 @@ test('where a token is set, a browser is asked for it, and sends it as a passwor
   await close(app);
 });
 
-test('tokens cannot be guessed fast: after ten wrong ones none of that address is looked at for a minute', async () => {
+test('after ten wrong tokens, all tokens of that address are refused for a minute', async () => {
   const app = await create({ token });
   lines.length = 0;
   told.length = 0;
@@ -167,7 +167,7 @@ test('tokens cannot be guessed fast: after ten wrong ones none of that address i
   await close(app);
 });
 
-test('a hundred wrong tokens from many addresses stop all but those that have shown the right one', async () => {
+test('after a hundred wrong tokens, only addresses that have sent the right one are admitted', async () => {
   const app = await create({ token });
   const ask = async (password: string, remoteAddress: string) =>
     (await app.inject({ url: '/ops/page.js', headers: { authorization: basic(password) }, remoteAddress })).statusCode;
@@ -178,7 +178,7 @@ test('a hundred wrong tokens from many addresses stop all but those that have sh
   await close(app);
 });
 
-/** A sample each 50 ms, whose rows are numbered. */
+/** A sample every 50 ms, with numbered rows. */
 function ticking(): { readonly live: AskLive; readonly asked: () => number } {
   let asked = 0;
   let newest = 1;
@@ -193,7 +193,7 @@ function ticking(): { readonly live: AskLive; readonly asked: () => number } {
   };
 }
 
-test('a page gets the past at once, then each sample, however long it listens; a server that drains sends it elsewhere', async () => {
+test('a page gets the history at once, then each sample; a draining server makes it reconnect', async () => {
   let isDraining = false;
   const ended: number[] = [];
   const { live, asked } = ticking();
@@ -223,7 +223,7 @@ test('a page gets the past at once, then each sample, however long it listens; a
   await close(app);
 });
 
-test('a HEAD of the stream is answered, though the stream itself has no end', async () => {
+test('a HEAD of the endless stream is answered', async () => {
   const app = await create();
   try {
     const stream = `http://127.0.0.1:${await listen(app)}/ops/stream`;
@@ -234,7 +234,7 @@ test('a HEAD of the stream is answered, though the stream itself has no end', as
   }
 });
 
-test('a page stays while the supervisor does not answer, and gets the whole past when it does', async () => {
+test('a page stays connected while the supervisor does not answer, and then gets the whole history', async () => {
   let isAway = true;
   const { live } = ticking();
   const app = await create({ live: async (seen) => (isAway ? Promise.reject(new Error('late')) : live(seen)) });

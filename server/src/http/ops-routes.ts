@@ -15,8 +15,8 @@ export interface OpsRoutesOptions extends LiveFeedOptions {
 const hidden = { schema: { hide: true }, config: { access: 'operator' } } as const;
 
 /**
- * `/ops`: the live page, its files, and the stream of samples that it shows. Only for the operator, as `/metrics`. A browser
- * cannot be told to send a bearer token, so where one is needed it asks for the same token as a password.
+ * `/ops`: the live page, its files, and its stream of samples. Only for the operator, like `/metrics`. Browsers cannot send bearer tokens,
+ * so they send the token as a password.
  */
 export async function opsRoutes(app: HttpServer, { guard, ...options }: OpsRoutesOptions): Promise<void> {
   const assets = await loadOpsAssets();
@@ -25,7 +25,7 @@ export async function opsRoutes(app: HttpServer, { guard, ...options }: OpsRoute
   app.addHook('onClose', async () => guard.wrongTokens.close());
 
   const feed = new LiveFeed(options);
-  // Without HEAD: what has no end has nothing to say before it.
+  // Without HEAD, because the stream has no end.
   const endless = { ...hidden, onRequest, exposeHeadRoute: false, config: { ...hidden.config, endless: true } };
   app.get('/ops/stream', endless, (request, reply) => {
     reply.hijack();
@@ -34,7 +34,7 @@ export async function opsRoutes(app: HttpServer, { guard, ...options }: OpsRoute
   });
 }
 
-/** A browser that has not sent the token yet is asked for it; it then sends it with each request to this server. */
+/** Asks a browser for the token; it then sends the token with each request to this server. */
 const challenge = 'Basic realm="Messenger: METRICS_TOKEN is the password", charset="UTF-8"';
 
 function pageRoutes(app: HttpServer, assets: ReadonlyMap<string, Representation>, guard: OperatorGuardOptions): void {
@@ -58,7 +58,7 @@ async function sendAsset(
   asset: Representation | undefined,
 ): Promise<FastifyReply> {
   if (asset === undefined) throw new AppError('not_found');
-  // Browsers revalidate each time, so that an upgrade shows at once.
+  // Browsers revalidate each time, so an upgrade is visible at once.
   reply.header('cache-control', 'no-cache');
   addVary(reply, 'Authorization');
   return await sendRepresentation(request, reply, asset);

@@ -35,7 +35,7 @@ async function withApp(
 
 const away = { host: '/nonexistent' };
 
-test('without the primary, writes are a 503 with Retry-After, reads go on, and readiness says why', async () => {
+test('without the primary, writes are a 503 with Retry-After, reads continue, and /readyz has the reason', async () => {
   await withApp({ write: away }, {}, async ({ http }) => {
     const write = await http.inject({ method: 'POST', url: users, payload: names });
     assert.equal(write.statusCode, 503);
@@ -50,7 +50,7 @@ test('without the primary, writes are a 503 with Retry-After, reads go on, and r
   });
 });
 
-test('without the standby, everything goes on, on the primary', async () => {
+test('without the standby, the primary serves all requests', async () => {
   await withApp({ read: away }, {}, async ({ http }) => {
     const created = await http.inject({ method: 'POST', url: users, payload: names });
     assert.equal(created.statusCode, 201);
@@ -66,7 +66,7 @@ test('without the standby, everything goes on, on the primary', async () => {
   });
 });
 
-test('readiness does not wait long for a database that does not answer', async () => {
+test('/readyz does not wait long for a hung database', async () => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const address = silent.address();
@@ -81,7 +81,7 @@ test('readiness does not wait long for a database that does not answer', async (
   silent.close();
 });
 
-test('with both databases, readiness says yes; while draining it says no', async () => {
+test('with both databases /readyz is 200, and while draining 503', async () => {
   await withApp({}, {}, async ({ http, drain }) => {
     assert.deepEqual((await http.inject({ method: 'GET', url: '/readyz' })).json(), { status: 'ok' });
     assert.deepEqual((await http.inject({ method: 'GET', url: '/health' })).json(), { status: 'ok' });
@@ -98,7 +98,7 @@ test('with both databases, readiness says yes; while draining it says no', async
   });
 });
 
-test('many who ask for readiness cost the database one question', async () => {
+test('concurrent requests for /readyz share one query', async () => {
   await withApp({}, {}, async ({ http, databases }) => {
     const before = databases.writePool.connections.open;
     const asked = Array.from({ length: 200 }, async () => http.inject({ method: 'GET', url: '/readyz' }));
@@ -116,7 +116,7 @@ test('a primary that became a standby is not ready', async () => {
   });
 });
 
-test('a write that its statement deadline ends is a 504, and wrote nothing', async () => {
+test('a write that exceeds its statement deadline is a 504, and has written nothing', async () => {
   await database().sql(`create function wait() returns trigger language plpgsql as
     $$ begin perform pg_sleep(30); return new; end $$`);
   await database().sql('create trigger slow before insert on users for each row execute function wait()');
@@ -130,7 +130,7 @@ test('a write that its statement deadline ends is a 504, and wrote nothing', asy
   assert.deepEqual(await database().sql("select 1 from users where first_name = 'Never'"), []);
 });
 
-test('a read has the deadline of reads on the primary, too', async () => {
+test('a read on the primary has the deadline of reads', async () => {
   const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
   const env = { DB_READ_TIMEOUT_MS: '300', DB_WRITE_TIMEOUT_MS: '20000' };
   await withApp({ read: away }, env, async ({ http }) => {
@@ -144,7 +144,7 @@ test('a read has the deadline of reads on the primary, too', async () => {
   });
 });
 
-test('who gets no connection in time gets a 503, and is told when to come back', async () => {
+test('a request without a connection in time is a 503 with Retry-After', async () => {
   await withApp({}, { DB_WRITE_TIMEOUT_MS: '300' }, async ({ http, databases }) => {
     const answer = await databases.writePool.transaction(async () =>
       http.inject({ method: 'POST', url: users, payload: names }),

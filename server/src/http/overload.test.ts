@@ -9,7 +9,7 @@ import { Connections } from './connections.ts';
 import { collectMethods } from './method-not-allowed.ts';
 import type { HttpServer } from './server.ts';
 
-/** More than may always be at work. */
+/** More than the concurrency that is always admitted. */
 const many = 80;
 const lines: string[] = [];
 const log = createLog(
@@ -70,7 +70,7 @@ afterEach(async () => {
   await app.close();
 });
 
-/** Makes so many requests wait for so long that a queue stands. */
+/** Causes a standing queue with many slow requests. */
 async function overload(): Promise<void> {
   for (let n = 0; n < many; n += 1) stuck.push(fetch(`http://127.0.0.1:${port}/stuck`));
   await waitFor('the requests to be at work', () => running === many);
@@ -81,7 +81,7 @@ async function overload(): Promise<void> {
 
 const head = 'HTTP/1.1\r\nHost: x\r\n';
 
-test('an overloaded server refuses early: 503, when to come back, and an id, without waiting for the body', async () => {
+test('an overloaded server answers early with 503, Retry-After and an id, without waiting for the body', async () => {
   await overload();
   const answer = await sendRaw(port, `POST /things ${head}Connection: close\r\nContent-Length: 1000\r\n\r\n{`);
   assert.equal(codeOf(answer), 'overloaded');
@@ -91,7 +91,7 @@ test('an overloaded server refuses early: 503, when to come back, and an id, wit
   assert.match(answer.head, /^X-Content-Type-Options: nosniff$/mu);
 });
 
-test('a refusal by a server that is being stopped closes its connection', async () => {
+test('a refusal by a stopping server closes its connection', async () => {
   await overload();
   connections.areClosing = true;
   const answer = await sendRaw(port, `GET /stuck ${head}\r\n`);
@@ -99,7 +99,7 @@ test('a refusal by a server that is being stopped closes its connection', async 
   assert.match(answer.head, /^Connection: close$/mu);
 });
 
-test('a page may still ask whether it may call, and can read the refusal', async () => {
+test('a preflight is still answered, and a page can read the refusal', async () => {
   await overload();
   const origin = 'Origin: https://app.example\r\nConnection: close\r\n';
   const preflight = `OPTIONS /things ${head}${origin}Access-Control-Request-Method: POST\r\n\r\n`;
@@ -111,7 +111,7 @@ test('a page may still ask whether it may call, and can read the refusal', async
   assert.equal((await sendRaw(port, `OPTIONS /things ${head}${origin}\r\n`)).statusCode, 503);
 });
 
-test('each request ticks, so that refusals without a pause hold up nothing', async () => {
+test('each request ticks, so continuous refusals block no other work', async () => {
   await overload();
   turn.ticks = 0;
   await (await fetch(`http://127.0.0.1:${port}/livez`)).text();
@@ -120,7 +120,7 @@ test('each request ticks, so that refusals without a pause hold up nothing', asy
   assert.equal(turn.ticks, 2);
 });
 
-test('a refusal is made at once: in the turn in which the request comes, with nothing read of its body', async () => {
+test('a refusal is sent in the turn in which the request arrives, without reading its body', async () => {
   await overload();
   const refused: object[] = [];
   app.server.on('request', ({ readableFlowing }, { statusCode, writableEnded }) => {
@@ -130,7 +130,7 @@ test('a refusal is made at once: in the turn in which the request comes, with no
   assert.deepEqual(refused, [{ statusCode: 503, isWhole: true, isBodyAsked: false }]);
 });
 
-test('those who are refused are told to come back after one to five seconds, each with the same chance', async () => {
+test('Retry-After is evenly distributed between one and five seconds', async () => {
   await overload();
   const told: (string | undefined)[] = [];
   for (dice of [0, 0.199, 0.2, 0.5, 0.799, 0.8, 0.999]) {
@@ -140,7 +140,7 @@ test('those who are refused are told to come back after one to five seconds, eac
   assert.deepEqual(told, ['1', '1', '2', '3', '4', '5', '5']);
 });
 
-test('it says how it is all the same, however its address is written', async () => {
+test('health and metrics are still served, also with an absolute target', async () => {
   await overload();
   const statusOf = async (address: string): Promise<number> =>
     (await sendRaw(port, `GET ${address} ${head}Connection: close\r\n\r\n`)).statusCode;
@@ -150,7 +150,7 @@ test('it says how it is all the same, however its address is written', async () 
     assert.equal(await statusOf(address), 503, address);
 });
 
-test('a refused connection goes on, past the body that nobody read', async () => {
+test('the connection of a refused request continues after its unread body', async () => {
   await overload();
   const text = await sendRaw(
     port,
@@ -161,14 +161,14 @@ test('a refused connection goes on, past the body that nobody read', async () =>
   assert.match(text.text, /^HTTP\/1\.1 503 [\s\S]*HTTP\/1\.1 200 OK[\s\S]*\{\}$/u);
 });
 
-test('a refused body has no more time than others', async () => {
+test('the body of a refused request has the same deadline as others', async () => {
   await overload();
   const answer = await sendRaw(port, `POST /things ${head}Content-Length: 1000\r\n\r\n{`);
   assert.equal(answer.statusCode, 503);
   assert.ok(answer.tookMs < 5_000, `${answer.tookMs} ms: a second late is the plan`);
 });
 
-test('when it has caught up, it takes requests again', async () => {
+test('after recovery, requests are admitted again', async () => {
   await overload();
   finish();
   await Promise.all(stuck);
@@ -179,7 +179,7 @@ test('when it has caught up, it takes requests again', async () => {
   assert.equal(created.status, 200);
 });
 
-test('its operator is told once a second, not once a refusal', async (context) => {
+test('refusals are logged once a second, not one by one', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval'] });
   await overload();
   for (let n = 0; n < 10; n += 1) {

@@ -23,7 +23,7 @@ describe('entity tags of a header', () => {
     test(`${text} is read`, () => assert.deepEqual(readTags({ 'if-match': text }, 'If-Match'), tags));
 
   for (const text of ['', 'a', '"a', '"a" "b"', '"a""b"', 'w/"a"', '*, "a"', '"a b"', "'a'", ',', '"a";q=1'])
-    test(`${text || 'nothing'} is refused, and the answer names the header`, () => {
+    test(`${text || 'nothing'} is refused, and the error names the header`, () => {
       assert.throws(
         () => readTags({ 'if-none-match': text }, 'If-None-Match'),
         (error) => error instanceof AppError && error.errors?.[0]?.field === 'If-None-Match',
@@ -58,7 +58,7 @@ describe('a client that reads', () => {
       assert.throws(() => isUnchanged({ 'if-match': wanted }, current), refusedAs('precondition_failed'));
   });
 
-  test('is told of a malformed header before it is told of a condition that fails', () => {
+  test('gets the error of a malformed header before that of a failed condition', () => {
     const headers = { 'if-match': '"b"', 'if-none-match': 'no tag' };
     assert.throws(() => isUnchanged(headers, '"a"'), refusedAs('invalid_request'));
   });

@@ -8,7 +8,7 @@ import { patchTypes } from './json-body.ts';
 import { describeInvalid } from './request-validation.ts';
 import { problemType } from './security-headers.ts';
 
-/** Fastify's own errors, by our codes. */
+/** Our codes for Fastify's errors. */
 const fastifyCodes: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_BAD_URL: 'malformed_request',
   FST_ERR_MAX_PARAM_LENGTH: 'invalid_request',
@@ -18,10 +18,10 @@ const fastifyCodes: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
 };
 
-/** Seconds after which a refused client may try again: 503s pass quickly or need an operator. */
+/** Range of `Retry-After` in seconds: the cause of a 503 ends soon or needs an operator. */
 const retryAfter = { least: 1, most: 5 };
 
-/** Random, so that clients do not all retry at the same time. */
+/** Random, so that clients do not retry at the same time. */
 export function retryAfterSeconds(random: () => number): string {
   const { least, most } = retryAfter;
   return String(least + Math.floor(random() * (most - least + 1)));
@@ -62,9 +62,8 @@ export interface ErrorHandlerOptions {
 }
 
 /**
- * The one place where errors become answers. Refusals are told to the operator only when the server is to blame (503,
- * 504), without anything that a user typed; a defect is logged with its stack, and answered without detail. Cases of one kind
- * share lines.
+ * The only place that turns errors into answers. Logs refusals caused by the server (503, 504), without user input, and defects with their
+ * stack; a defect is answered without detail. Repeated cases share log lines.
  */
 export function createErrorHandler({ failures, random, observer }: ErrorHandlerOptions) {
   return async (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): Promise<void> => {
@@ -88,12 +87,12 @@ export function createErrorHandler({ failures, random, observer }: ErrorHandlerO
   };
 }
 
-/** `client` is the address of the other end of the connection: behind a proxy, that of the proxy. */
+/** `client` is the peer's address; behind a proxy, the proxy's. */
 function describeRequest({ id, routeOptions, raw }: FastifyRequest): object {
   return { requestId: id, traceId: raw.exchange?.traceId, route: routeOptions.url, client: raw.socket.remoteAddress };
 }
 
-/** A refusal for which the server is to blame; `route` is the pattern, and undefined before a route is known. */
+/** Logs a refusal caused by the server. `route` is the pattern; undefined before routing. */
 export function refusalLine(code: ErrorCode, route: string | undefined): RepeatedLine {
   return { level: 'warn', key: `${code} ${route}`, one: 'a request was refused', many: 'requests were refused' };
 }

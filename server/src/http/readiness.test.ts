@@ -18,14 +18,14 @@ beforeEach(() => {
   shared = shareCheck(check, { now: () => now });
 });
 
-test('all who ask within a second share one check', async () => {
+test('calls within a second share one check', async () => {
   await Promise.all(Array.from({ length: 200 }, shared));
   now += 999;
   await shared();
   assert.equal(checks, 1);
 });
 
-test('after a second it is checked anew', async () => {
+test('after a second the check runs again', async () => {
   assert.equal(await shared(), undefined);
   reason = 'primary_unavailable';
   now += 1_000;
@@ -33,7 +33,7 @@ test('after a second it is checked anew', async () => {
   assert.equal(checks, 2);
 });
 
-test('a check that takes longer than a second has no second one beside it', async () => {
+test('a check that takes longer than a second does not run twice at the same time', async () => {
   const held = Promise.withResolvers<UnreadyReason | undefined>();
   const slow = shareCheck(
     async () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { Representation } from './representation.ts';
 
-test('a body that many clients get is compressed once for each coding, and has one tag', () => {
+test('a shared body is compressed once per coding, and has one tag', () => {
   const body = new Representation('text/plain', 'x'.repeat(2_000), 'list');
   for (const coding of ['br', 'gzip'] as const) assert.equal(body.compressed(coding), body.compressed(coding));
   assert.notDeepEqual(body.compressed('br'), body.compressed('gzip'));

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { chooseCoding, compress, compressor, leastCompressedBytes, type Coding } from './content-coding.ts';
 import { isUnchanged } from './preconditions.ts';
 
-/** A body for several clients. Its tag and compressed forms are computed once, on first use. */
+/** A response body shared by several clients. Its tag and compressed forms are computed once, on first use. */
 export class Representation {
   readonly type: string;
   readonly bytes: Buffer;
@@ -48,7 +48,7 @@ export async function sendRepresentation(
   return await reply.type(body.type).send(coding === undefined ? body.bytes : body.compressed(coding));
 }
 
-/** Keeps the names that are there: @fastify/cors adds `Origin`. */
+/** Keeps existing names: @fastify/cors adds `Origin`. */
 export function addVary(reply: FastifyReply, name: string): void {
   const others = reply.getHeader('vary');
   reply.header('vary', others === undefined ? name : `${String(others)}, ${name}`);
@@ -56,7 +56,7 @@ export function addVary(reply: FastifyReply, name: string): void {
 
 const textTypes = /^(?:text\/|application\/(?:json|javascript|x-yaml)|image\/svg)/u;
 
-/** Compresses text that plugins send. Applies to routes that are added to `app` after this call. */
+/** Compresses text that plugins send. Applies to routes added to `app` after this call. */
 export function compressTexts(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, payload, done) => {
     const body = textBody(reply, payload);

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 import type { ErrorCode } from '@messenger/protocol/errors';
 
-/** All others are 501: no address here answers them. */
+/** Other methods are answered with 501; these with 405 where a path does not support them. */
 export const knownMethods: ReadonlySet<string> = new Set([
   'DELETE',
   'GET',
@@ -14,15 +14,15 @@ export const knownMethods: ReadonlySet<string> = new Set([
   'TRACE',
 ]);
 
-/** A name or an address with an optional port (RFC 3986, 3.2.2); of two `Host` headers, Node makes a list with a comma. */
+/** A name or address with an optional port (RFC 3986, 3.2.2). Node joins two `Host` headers with a comma. */
 const validHost = /^(?:[\w.~!$&'()*+;=%-]*|\[[\da-f:.]+\])(?::\d*)?$/iu;
 
 /** RFC 9112, 3.2.2. User information is refused as RFC 9110, 4.2.4 advises. */
 const absoluteForm = /^https?:\/\/(?<authority>[^/?#@]+)(?<rest>[/?][^#]*)?$/iu;
 
 /**
- * Checks what Node's parser leaves to the server, and gives a target in absolute form the shape of all others. Returns the
- * refusal, or undefined. The server's options `joinDuplicateHeaders` and no `requireHostHeader` go with it.
+ * Checks what Node's parser leaves to the server, and converts a target in absolute form to origin form. Returns the refusal, or undefined.
+ * Requires the server options `joinDuplicateHeaders: true` and `requireHostHeader: false`.
  */
 export function checkRequest(request: IncomingMessage): ErrorCode | undefined {
   const { headers, method = '', url = '' } = request;
@@ -30,19 +30,19 @@ export function checkRequest(request: IncomingMessage): ErrorCode | undefined {
   if (!hasOneHost(request)) return 'malformed_request';
   const coding = headers['transfer-encoding'];
   if (coding !== undefined) {
-    if (request.httpVersionMinor === 0) return 'malformed_request'; // RFC 9112, 6.1: its end cannot be known.
+    if (request.httpVersionMinor === 0) return 'malformed_request'; // RFC 9112, 6.1: the end of its body is unknown.
     if (coding.toLowerCase() !== 'chunked') return 'not_implemented';
   }
   if (!knownMethods.has(method)) return 'not_implemented';
   return url.startsWith('/') ? undefined : takeOtherForm(request, url);
 }
 
-/** RFC 9112, 3.2: exactly one, and a valid one; HTTP/1.0 may do without. */
+/** RFC 9112, 3.2: exactly one valid `Host`; optional in HTTP/1.0. */
 function hasOneHost({ headers: { host }, httpVersionMinor }: IncomingMessage): boolean {
   return host === undefined ? httpVersionMinor === 0 : validHost.test(host);
 }
 
-/** The authority of an absolute target is the host, whatever the header says. */
+/** The authority of an absolute target overrides the `Host` header. */
 function takeOtherForm(request: IncomingMessage, url: string): ErrorCode | undefined {
   if (url === '*') return request.method === 'OPTIONS' ? undefined : 'malformed_request';
   const { authority, rest = '/' } = absoluteForm.exec(url)?.groups ?? {};

@@ -7,7 +7,7 @@ import { isVisibleText, normaliseText } from './visible-text.ts';
 
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/iu;
 
-/** Before the other rules of its schema see the text. */
+/** Applied before the other rules of its schema. */
 function normaliseInPlace(
   _rule: unknown,
   text: string,
@@ -33,8 +33,8 @@ function createAjv(): Ajv {
 }
 
 /**
- * Compiles the schemas of routes. A query is text, so whole numbers are read from it; in a body a number is not a name.
- * Every failing field is found, not only the first; fields that nobody asked for fail. Headers are checked where they are read.
+ * Compiles the schemas of routes. Only query parameters are converted to integers. Reports every invalid field, not only the first; unknown
+ * fields are invalid. Headers are validated where they are read.
  */
 export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
   const ajv = createAjv();
@@ -59,7 +59,7 @@ function entriesOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
-/** In place: what is written like a whole number. Ajv's own coercion lets `Infinity` through. */
+/** Converts integers in place. Ajv's own coercion accepts `Infinity`. */
 function readIntegers(query: Record<string, unknown>, fields: readonly string[]): void {
   for (const name of fields) {
     const text = query[name];
@@ -74,11 +74,11 @@ const parts: Readonly<Record<string, InvalidField['in']>> = {
   headers: 'headers',
 };
 
-/** An answer must not be many times larger than its question. */
+/** Limits the size of the answer relative to the request. */
 const mostErrors = 50;
 const longestField = 100;
 
-/** What a validator found, as clients are told it. */
+/** The errors of a validator, in the form of the API. */
 export function describeInvalid(
   errors: readonly FastifySchemaValidationError[],
   part: string | undefined,

@@ -19,7 +19,7 @@ const app = useApp(database, {
 });
 const users = '/api/v1/users';
 
-/** Statements of the app that run now. */
+/** Running statements of the app. */
 async function running(role: 'read' | 'write'): Promise<string[]> {
   const sql = `select query from pg_stat_activity
     where datname = current_database() and state = 'active' and application_name like 'messenger %'`;
@@ -29,7 +29,7 @@ async function running(role: 'read' | 'write'): Promise<string[]> {
   return rows.map(({ query }) => query);
 }
 
-/** Makes every read of a list wait: nothing in the schema is slow by itself. */
+/** Makes every read of a list wait. */
 async function slowDownLists(seconds: number): Promise<void> {
   await database().sql('alter table users rename to users_table');
   await database().sql(
@@ -44,7 +44,7 @@ async function undoSlowDown(): Promise<void> {
   await database().replicated();
 }
 
-test('a read that is late is a 408, and is cancelled on the server', async () => {
+test('a late read is a 408, and is cancelled on the server', async () => {
   await slowDownLists(30);
   try {
     const answer = fetch(`http://127.0.0.1:${app().port}${users}`);
@@ -60,7 +60,7 @@ for (const [where, role, headers] of [
   ['a standby', 'read', ''],
   ['the primary', 'write', `Consistency-Token: ${encodeToken(onlyOnPrimary)}\r\n`],
 ] as const)
-  test(`the read of a client that goes away is cancelled on ${where}, and nobody is alarmed`, async () => {
+  test(`the read of a disconnected client is cancelled on ${where}, without a warning`, async () => {
     await slowDownLists(30);
     lines.length = 0;
     try {
@@ -77,7 +77,7 @@ for (const [where, role, headers] of [
     }
   });
 
-test('a write that is late is finished whole all the same, and its client is told that this may be', async () => {
+test('a late write is completed, and answered with outcome_unknown', async () => {
   const names = JSON.stringify({ first_name: 'Late', last_name: 'Writer' });
   const count = async (): Promise<number> =>
     (await database().sql("select 1 from users where first_name = 'Late'")).length;

@@ -24,7 +24,7 @@ after(async () => {
   await app.close();
 });
 
-/** Of pages. */
+/** The security headers of pages. */
 const pageHeaders = {
   'content-security-policy':
     "default-src 'none';script-src 'self';style-src 'self' 'unsafe-inline';img-src 'self' data:;font-src 'self';" +
@@ -40,13 +40,13 @@ const pageHeaders = {
   'x-xss-protection': '0',
 };
 
-/** The headers of an answer that a page alone needs, as the answer has them. */
+/** The headers of a response that only pages need. */
 function pageHeadersOf({ headers }: Response): Record<string, string> {
   const names = Object.keys(pageHeaders).filter((name) => headers.has(name));
   return Object.fromEntries(names.map((name) => [name, headers.get(name) ?? '']));
 }
 
-test('no answer may be kept or taken for another type, refusals and answers without a body too', async () => {
+test('every response forbids caching and sniffing, also refusals and responses without a body', async () => {
   for (const [method, path, status] of [
     ['GET', '/things', 200],
     ['HEAD', '/things', 200],
@@ -64,13 +64,13 @@ test('no answer may be kept or taken for another type, refusals and answers with
   }
 });
 
-test('an answer that says how long it may be kept says it once', async () => {
+test('a cacheable response has one Cache-Control', async () => {
   const answer = await fetch(`${url}/kept`);
   await answer.text();
   assert.equal(answer.headers.get('cache-control'), 'max-age=1');
 });
 
-test('a page has the security headers of pages, once each; JSON, which no browser shows, has none of them', async () => {
+test('a page has the security headers of pages, once each; JSON has none of them', async () => {
   const page = await fetch(`${url}/page`);
   await page.text();
   assert.deepEqual(pageHeadersOf(page), pageHeaders);

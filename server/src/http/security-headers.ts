@@ -3,7 +3,7 @@ import { ServerResponse } from 'node:http';
 export const jsonType = 'application/json; charset=utf-8';
 export const problemType = 'application/problem+json; charset=utf-8';
 
-/** Everything but our own files is refused: pages here load nothing from other hosts. */
+/** Allows only our own files: pages load nothing from other hosts. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -16,10 +16,10 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join(';');
 
-/** Browsers must not guess another type: JSON is then never run as a script or shown as a page. */
+/** Browsers must not sniff the type, or they might run JSON as a script or show it as a page. */
 const noSniff = 'X-Content-Type-Options: nosniff\r\n';
 
-/** Answers are current data, or concern one client: caches must not store them. */
+/** Responses are current data or private: caches must not store them. */
 const noStore = 'Cache-Control: no-store\r\n';
 
 /** What the head of a JSON answer begins with: the rest is about pages, and 600 bytes of each answer. */

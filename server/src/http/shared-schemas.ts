@@ -1,6 +1,6 @@
 /**
- * The same OpenAPI document with each schema that has a title in `components.schemas`, and a reference where it was: generated clients
- * name their types by it. Two schemas with one title must be equal.
+ * Moves each schema with a title to `components.schemas`, and replaces it with a reference: generated clients name their types by it.
+ * Schemas with the same title must be equal.
  */
 export function shareSchemas(document: object): object {
   const schemas: Record<string, unknown> = {};
@@ -19,7 +19,7 @@ export function shareSchemas(document: object): object {
   return { ...document, components: { schemas }, paths };
 }
 
-/** Of a schema; an example with a title, such as a problem, has no type. */
+/** The title of a schema. An example with a title, such as a problem, has no type. */
 function titleOf(value: Readonly<Record<string, unknown>>): string | undefined {
   const isSchema = value['type'] === 'object' || value['type'] === 'array';
   return isSchema && typeof value['title'] === 'string' ? value['title'] : undefined;

@@ -6,17 +6,17 @@ import { readTraceparent } from './trace-context.ts';
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const spanId = '00f067aa0ba902b7';
 
-test('a traceparent says which trace a request belongs to, and whether that is recorded', () => {
+test('a traceparent has the trace of a request, and whether it is recorded', () => {
   assert.deepEqual(readTraceparent(`00-${traceId}-${spanId}-01`), { traceId, spanId, isSampled: true });
   assert.deepEqual(readTraceparent(`00-${traceId}-${spanId}-02`), { traceId, spanId, isSampled: false });
 });
 
-test('versions that are to come are read as far as they are known', () => {
+test('later versions are parsed as far as they are known', () => {
   assert.equal(readTraceparent(`cc-${traceId}-${spanId}-01-what-comes`)?.traceId, traceId);
   assert.equal(readTraceparent(`cc-${traceId}-${spanId}-01.what-comes`), undefined);
 });
 
-test('garbage is no trace', () => {
+test('an invalid header is ignored', () => {
   const garbage = [
     '',
     'hunter2',

@@ -9,8 +9,8 @@ const pattern =
 const onlyZeros = /^0+$/u;
 
 /**
- * Reads the header `traceparent`; undefined when there is none, or none that is valid: garbage is ignored, as the
- * specification wants it. Versions that are to come may have more behind a dash (https://www.w3.org/TR/trace-context/).
+ * Parses the header `traceparent`. Undefined when it is absent or invalid, as the specification requires. Later versions may have more
+ * fields after a dash (https://www.w3.org/TR/trace-context/).
  */
 export function readTraceparent(header: string | string[] | undefined): TraceParent | undefined {
   if (typeof header !== 'string') return undefined;
@@ -20,10 +20,7 @@ export function readTraceparent(header: string | string[] | undefined): TracePar
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-/**
- * Gives every request a span, in the trace that the client's `traceparent` names or in a new one; what its handler does belongs to
- * that span.
- */
+/** Gives every request a span, in the trace of the client's `traceparent` or in a new one. The handler runs in that span. */
 export function traceRequests(app: FastifyInstance, traces: RequestTraces): void {
   const spans = new WeakMap<FastifyRequest, Span>();
   const end = (request: FastifyRequest, status: number): void => {
@@ -48,7 +45,7 @@ export function traceRequests(app: FastifyInstance, traces: RequestTraces): void
     const isEndless = route.config?.endless === true;
     route.handler = function (request, reply) {
       const answer = traces.within(spans.get(request), () => handler.call(this, request, reply));
-      // As for the observer: a request has ended when an answer that goes on has begun.
+      // As for the observer: a request with an endless response ends when the response starts.
       if (isEndless) end(request, reply.raw.statusCode);
       return answer;
     };

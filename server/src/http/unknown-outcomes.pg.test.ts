@@ -1,4 +1,4 @@
-/** Who is told that a write did not happen writes it once more; so that is said only when it is known. */
+/** Clients retry a write that failed, so a failure is reported only when it is certain. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ const database = useDatabase();
 const users = '/api/v1/users';
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
 
-/** What becomes of the primary's answers, once a statement of the application was sent. */
+/** The treatment of the primary's answers after a statement of the application was sent. */
 let answers: 'pass' | 'are cut' | 'are kept';
 let app: App;
 let port = 0;
@@ -30,7 +30,7 @@ const proxy = createServer({ allowHalfOpen: true }, (socket) => {
   socket.on('close', () => server.destroy());
   let isAffected = false;
   socket.on('data', (statements: Buffer) => {
-    isAffected ||= answers !== 'pass' && statements.includes('users.'); // As the application names its statements.
+    isAffected ||= answers !== 'pass' && statements.includes('users.'); // The application's names of its statements.
     server.write(statements);
   });
   socket.on('end', () => server.end());
@@ -63,7 +63,7 @@ database.beforeDrop(async () => {
 after(() => proxy.close());
 beforeEach(async () => {
   answers = 'pass';
-  await app.http.inject({ method: 'GET', url: users }); // So that a connection is there.
+  await app.http.inject({ method: 'GET', url: users }); // Opens a connection.
 });
 
 async function create(name: string, headers: Record<string, string> = {}): Promise<LightMyRequestResponse> {
@@ -78,7 +78,7 @@ async function count(name: string): Promise<number> {
   return (await database().sql('select 1 from users where first_name = $1', [name])).length;
 }
 
-test('a write whose answer is lost on its way is not called one that did not happen', async () => {
+test('a write whose answer is lost is outcome_unknown', async () => {
   answers = 'are cut';
   const answer = await create('Lost');
   assert.equal(answer.statusCode, 504);
@@ -87,7 +87,7 @@ test('a write whose answer is lost on its way is not called one that did not hap
   await waitFor('the write to be done', async () => (await count('Lost')) === 1);
 });
 
-test('so it is when several kinds of writes share the transaction whose answer is lost', async () => {
+test('several kinds of writes in one transaction whose answer is lost are outcome_unknown', async () => {
   const id = (await create('Renamed')).json<{ id: string }>().id;
   answers = 'are kept';
   const all = await Promise.all([create('Together'), rename(id)]);
@@ -95,7 +95,7 @@ test('so it is when several kinds of writes share the transaction whose answer i
   assert.equal(await count('Together'), 1);
 });
 
-test('a write whose answer is lost is repeated with its Idempotency-Key, and is made once', async () => {
+test('a write whose answer is lost can be repeated with its Idempotency-Key, and is made once', async () => {
   answers = 'are cut';
   const headers = { 'idempotency-key': randomUUID() };
   assert.equal(codeOf(await create('Repeated', headers)), 'outcome_unknown');
@@ -106,7 +106,7 @@ test('a write whose answer is lost is repeated with its Idempotency-Key, and is 
   assert.deepEqual(stored, [{ id: answer.json<{ id: string }>().id }]);
 });
 
-test('a write that nobody answers in time is not called one that did not happen either', async () => {
+test('a write without an answer in time is outcome_unknown', async () => {
   answers = 'are kept';
   const answer = await create('Silent');
   assert.equal(answer.statusCode, 504);
@@ -114,7 +114,7 @@ test('a write that nobody answers in time is not called one that did not happen 
   assert.equal(await count('Silent'), 1);
 });
 
-test('a write of which the server says that it ended it may be made once more', async () => {
+test('a write that the server has aborted may be retried', async () => {
   const { id } = (await create('Held')).json<{ id: string }>();
   await withClient(database().endpoints.write, session, async (holder) => {
     await holder.query('begin');
@@ -130,7 +130,7 @@ test('a write of which the server says that it ended it may be made once more', 
   });
 });
 
-test('a read whose answer is lost may be made once more', async () => {
+test('a read whose answer is lost may be retried', async () => {
   answers = 'are cut';
   const answer = await app.http.inject({ method: 'GET', url: users });
   assert.equal(answer.statusCode, 503);

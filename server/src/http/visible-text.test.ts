@@ -18,12 +18,12 @@ const kept = {
   'a skin tone': '👋🏽',
 };
 for (const [what, name] of Object.entries(kept))
-  test(`${what} is kept as it is`, () => {
+  test(`${what} is unchanged`, () => {
     assert.equal(normaliseText(name), name.normalize('NFC'));
     assert.equal(isVisibleText(name.normalize('NFC')), true);
   });
 
-test('what is invisible at the ends is trimmed', () => {
+test('invisible characters at the ends are trimmed', () => {
   for (const end of [
     ' ',
     '\t',
@@ -43,7 +43,7 @@ test('what is invisible at the ends is trimmed', () => {
     assert.equal(normaliseText(`${end}${end}Ada${end}`), 'Ada', `U+${end.codePointAt(0)?.toString(16)}`);
 });
 
-test('a name of invisible characters alone is empty', () => {
+test('a name of only invisible characters is empty', () => {
   for (const name of ['\u200B', '\u200B\u200C\u2060', ' \u3164 ', '\u2800\u2800', '\u115F\u1160', '\u202E', '\u0007'])
     assert.equal(normaliseText(name), '', JSON.stringify(name));
 });
@@ -53,7 +53,7 @@ test('marks and selectors without a character are refused', () => {
     assert.equal(isVisibleText(normaliseText(name)), false, JSON.stringify(name));
 });
 
-test('control characters, line breaks, overrides of the direction and hidden characters are refused inside', () => {
+test('control characters, line breaks, bidirectional overrides and hidden characters are refused inside', () => {
   for (const inside of [
     '\u0000',
     '\u0007',
@@ -77,7 +77,7 @@ test('control characters, line breaks, overrides of the direction and hidden cha
     assert.equal(isVisibleText(normaliseText(`Ada${inside}Byron`)), false, JSON.stringify(inside));
 });
 
-test('joiners are refused where they only hide', () => {
+test('joiners are refused where they are invisible', () => {
   for (const name of [
     'Ad\u200Da',
     'Ad\u200Ca',
@@ -90,7 +90,7 @@ test('joiners are refused where they only hide', () => {
     assert.equal(isVisibleText(normaliseText(name)), false, JSON.stringify(name));
 });
 
-test('a long text is trimmed in time that grows with its length alone, and left to the limit of the length', () => {
+test('a long text is trimmed in linear time, and left to maxLength', () => {
   const hostile = `a${'\u200B '.repeat(250_000)}b`;
   assert.equal(normaliseText(hostile), hostile);
   assert.equal(normaliseText(`${hostile}${' '.repeat(500_000)}`), hostile);

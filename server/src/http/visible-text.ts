@@ -1,14 +1,16 @@
-/** Rules for short text that people see of one another, such as names: no invisible, deceptive or unstorable characters. */
+/** Rules for short text that users show to each other, such as names: no invisible, deceptive or unstorable characters. */
 
-/** Needs neither trimming, nor normalisation, nor any check. Most names are like this. */
+/** Text that needs no trimming, normalisation or check, like most names. */
 const plain = /^[!-~](?:[ -~]*[!-~])?$/u;
 
-/** What shows nothing: fillers and joiners, but not the selectors and tags that end an emoji; U+2800 is a Braille pattern without dots. */
+/**
+ * Invisible characters: fillers and joiners, but not the selectors and tags that end an emoji. U+2800 is a Braille pattern without dots.
+ */
 const invisible = String.raw`[\s\p{Cc}\u2800[\p{Default_Ignorable_Code_Point}--[\p{Variation_Selector}\u{E0020}-\u{E007F}]]]`;
 const invisibleStart = new RegExp(`^${invisible}+`, 'v');
 const invisibleCharacter = new RegExp(invisible, 'v');
 
-/** Neither a combining mark nor a selector alone: they change a character before them. */
+/** A visible character. Combining marks and selectors only modify one. */
 const visible = /[^\s\p{Z}\p{M}\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /**
@@ -18,7 +20,7 @@ const visible = /[^\s\p{Z}\p{M}\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point
 const refused =
   /[\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069\u00AD\u180E\u200B\u2060-\u2065\u206A-\u206F\uFEFF\uFFF9-\uFFFB]/u;
 
-/** Joiners (U+200C, U+200D) shape emoji and some scripts; beside these characters they only hide. */
+/** Joiners (U+200C, U+200D) shape emoji and some scripts; beside these characters they are invisible. */
 const withoutJoiners = String.raw`[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Han}\p{Nd}\p{P}\p{Z}]`;
 const strayJoiner = new RegExp(
   String.raw`${withoutJoiners}[\u200C\u200D]|[\u200C\u200D](?:${withoutJoiners}|[\u200C\u200D])`,
@@ -26,19 +28,19 @@ const strayJoiner = new RegExp(
 );
 
 /**
- * In UTF-16 units. NFC takes time that grows with the square of the length of badly ordered marks (1 MiB: minutes). No text that is
- * longer fits our limits in any form: it is left to `maxLength`.
+ * In UTF-16 units. NFC takes quadratic time for badly ordered marks (1 MiB: minutes). Longer text exceeds our limits in any form;
+ * `maxLength` refuses it.
  */
 const longestNormalised = 1_000;
 
-/** Without what is invisible at its ends, in NFC: the form in which a text is stored and compared. */
+/** The stored form of a text: without invisible characters at its ends, in NFC. */
 export function normaliseText(text: string): string {
   if (plain.test(text)) return text;
   const trimmed = trimEnd(text.replace(invisibleStart, ''));
   return trimmed.length <= longestNormalised ? trimmed.normalize('NFC') : trimmed;
 }
 
-/** By hand: a regular expression for the end of a text takes quadratic time. */
+/** A loop, because a regular expression for the end of a text takes quadratic time. */
 function trimEnd(text: string): string {
   let end = text.length;
   while (end > 0) {
@@ -53,7 +55,7 @@ function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc_00 && unit <= 0xdf_ff;
 }
 
-/** Whether a normalised text may be stored and shown. An empty one is left to `minLength`. */
+/** Whether a normalised text may be stored and shown. `minLength` refuses an empty one. */
 export function isVisibleText(text: string): boolean {
   return text === '' || plain.test(text) || (visible.test(text) && !refused.test(text) && !strayJoiner.test(text));
 }

@@ -5,10 +5,10 @@ import { clientNetwork } from './client-address.ts';
 
 const windowMs = 60_000;
 
-/** Wrong tokens in a minute, of one address and of all; per process. */
+/** Limits of wrong tokens per minute and process: of one address, and of all. */
 const most = { perAddress: 10, overall: 100 };
 
-/** Addresses that have shown the right token: the overall limit must not lock their programs out. */
+/** Addresses that have sent the right token; exempt from the overall limit. */
 const mostTrusted = 100;
 
 const text = 'a wrong METRICS_TOKEN was sent';
@@ -17,13 +17,13 @@ const line = { level: 'warn', one: text, many: text } as const;
 export interface WrongTokensOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** Is told each wrong token, of which a minute has at most a hundred. */
+  /** Called for each wrong token, at most a hundred times per minute. */
   readonly tell: (address: string) => void;
 }
 
 /**
- * Limits how fast tokens can be guessed. Above a limit no token of the address is looked at, so a right one fails, too. What is kept has a bound: an
- * address per wrong token, for a minute.
+ * Limits the rate of wrong tokens. Above a limit, every token of the address fails, also the right one. Memory is bounded: one address per
+ * wrong token, for a minute.
  */
 export class WrongTokens {
   readonly #clock: Clock;

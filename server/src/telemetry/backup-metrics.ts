@@ -14,7 +14,7 @@ const answerMs = 500;
 /** Each call reads the results of the last backups. Never rejects; an unavailable folder has no metrics. */
 export function backupMeter({ dir, maxAgeHours }: BackupOptions): () => Promise<Snapshot> {
   if (dir === undefined) return async () => ({});
-  // A pending read holds a thread of libuv's pool, so there is at most one.
+  // A pending read occupies a thread of libuv's pool, so at most one runs.
   let asked: Promise<LastBackup | undefined> | undefined;
   return async () => {
     asked ??= readLastBackup(dir)

@@ -8,7 +8,7 @@ export interface Collection {
   readonly metrics: Snapshot;
   /** The serving processes, by number. */
   readonly workers: readonly ObservedWorker[];
-  /** The newest of all workers, newest first. */
+  /** Slow statements of all workers, newest first. */
   readonly slowStatements: readonly SlowStatement[];
 }
 

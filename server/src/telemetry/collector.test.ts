@@ -6,7 +6,7 @@ import type { Collection } from './collection.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
 import type { SlowStatement } from './slow-statements.ts';
 
-/** A worker that has refused so many requests, and has one in flight. */
+/** A worker that has shed this number of requests, and has one in flight. */
 function counted(total: number): Snapshot {
   const metrics = new Metrics();
   metrics.set('messenger_http_requests_refused_total', total, 'overloaded');
@@ -14,7 +14,7 @@ function counted(total: number): Snapshot {
   return metrics.snapshot();
 }
 
-/** What such a worker tells, or that it tells nothing. */
+/** The metrics of such a worker; undefined when it does not answer. */
 function measured(id: number, metrics: Snapshot | undefined): MeasuredWorker {
   const measurement = metrics && { metrics, slowStatements: [] };
   return { id, worker: id, pid: 1_000 + id, measurement };
@@ -42,7 +42,7 @@ function create(
   });
 }
 
-test('what a dead worker has counted stays in the totals, and how it was does not', async () => {
+test('counters of a dead worker stay in the totals, and its gauges do not', async () => {
   let alive: readonly MeasuredWorker[] = [measured(1, counted(10)), measured(2, counted(5))];
   const { collect } = create(async () => alive);
   assert.equal(totalOf(await collect()), 15);
@@ -56,7 +56,7 @@ test('what a dead worker has counted stays in the totals, and how it was does no
   assert.equal(totalOf(await collect()), 18);
 });
 
-test('a silent worker keeps its place in the totals, and is counted as silent', async () => {
+test('a silent worker stays in the totals, and is counted as silent', async () => {
   const silences: number[] = [];
   let snapshot: Snapshot | undefined = counted(10);
   const { collect } = create(async () => [measured(1, snapshot)], {
@@ -75,7 +75,7 @@ test('a silent worker keeps its place in the totals, and is counted as silent', 
   assert.deepEqual(silences, [0, 1, 0]);
 });
 
-test('who asks while others are being told gets a newer collection, and all such share it', async () => {
+test('callers during a collection share the next one', async () => {
   let asked = 0;
   const gates: PromiseWithResolvers<void>[] = [];
   const { collect } = create(async () => {
@@ -97,7 +97,7 @@ test('who asks while others are being told gets a newer collection, and all such
   assert.equal(asked, 2);
 });
 
-test('who is content with a collection of half a second ago causes no new one', async () => {
+test('a caller that accepts a collection half a second old starts no new one', async () => {
   let now = 0;
   let asked = 0;
   const { collect } = create(async () => [measured(1, counted((asked += 1)))], { clock: { now: () => now } });
@@ -111,7 +111,7 @@ test('who is content with a collection of half a second ago causes no new one', 
   assert.equal(asked, 3);
 });
 
-test('a collection that failed does not keep the next one from being made', async () => {
+test('a failed collection does not prevent the next one', async () => {
   let fails = true;
   const { collect } = create(async () => [measured(1, counted(1))], {
     measurePostgres: async () => {
@@ -124,7 +124,7 @@ test('a collection that failed does not keep the next one from being made', asyn
   assert.equal(totalOf(await collect()), 1);
 });
 
-test('each worker is told of by itself, and the newest slow statements of all are put together, newest first', async () => {
+test('each worker is reported separately, and the slow statements of all are merged, newest first', async () => {
   const slow = (atMs: number): SlowStatement => ({
     atMs,
     pool: 'read',

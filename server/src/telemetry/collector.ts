@@ -8,7 +8,7 @@ import { mostRecent } from './slow-statements.ts';
 export interface MeasuredWorker {
   /** Of the process: its replacement has another one. */
   readonly id: number;
-  /** Its number, which its replacement gets, too. */
+  /** Its number, which its replacement inherits. */
   readonly worker: number;
   readonly pid: number;
   readonly measurement: Measurement | undefined;

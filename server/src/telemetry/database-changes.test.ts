@@ -17,14 +17,14 @@ function changesOf(...samples: readonly (readonly LiveServer[])[]): readonly str
   return samples.flatMap((servers) => changes.follow(servers).map(({ text }) => text));
 }
 
-test('a restart between two samples is seen, also when the server was away in between', () => {
+test('a restart between two samples is detected, also when the server was unavailable in between', () => {
   const restarted = [server('primary', 150), server('standby', 200)];
   assert.deepEqual(changesOf(pair, pair, restarted, restarted), ['Primary was restarted, or recovered from a crash']);
   const away = [{ name: 'primary', up: false }, server('standby', 200)];
   assert.equal(changesOf(pair, away, restarted).length, 1);
 });
 
-test('a promotion is no restart of the servers that changed their names', () => {
+test('a promotion does not count as a restart of the renamed servers', () => {
   const promoted = [server('primary', 200, 2), server('standby', 100, 2)];
   assert.deepEqual(changesOf(pair, promoted), []);
   const restored = [server('primary', 300, 1), server('standby', 100, 2)];
@@ -33,6 +33,6 @@ test('a promotion is no restart of the servers that changed their names', () => 
   ]);
 });
 
-test('servers that are new or gone are no change', () => {
+test('added and removed servers are not restarts', () => {
   assert.deepEqual(changesOf(pair, pair.slice(0, 1), pair), []);
 });

@@ -1,4 +1,4 @@
-/** What real pools make of these metrics. */
+/** The metrics of real pools. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -14,7 +14,7 @@ import { Metrics } from './metrics.ts';
 const openPool = usePools(useDatabase());
 const wrong = statement('test.wrong', 'select 1 from nowhere');
 
-test('statements that found all connections in use are counted, with the seconds that they waited', async () => {
+test('statements that waited for a connection are counted, with the wait in seconds', async () => {
   const metrics = new Metrics();
   const pool = openPool('write', { maxOpen: 1 }, { observer: countStatements(metrics) });
   await pool.query(one, []);
@@ -26,7 +26,7 @@ test('statements that found all connections in use are counted, with the seconds
   assert.equal(valueOf(metrics, 'messenger_db_waits_total', 'read'), undefined);
 });
 
-test('a statement that fails is counted by its name, and how long it took like every other', async () => {
+test('a failed statement is counted by its name, and its duration is recorded', async () => {
   const metrics = new Metrics();
   const pool = openPool('read', {}, { observer: countStatements(metrics) });
   await pool.query(one, []);
@@ -51,7 +51,7 @@ function stateOf(pool: Pool): readonly unknown[] {
   return [connections('open'), connections('idle'), valueOf(metrics, 'messenger_db_waiting', 'read')];
 }
 
-test('connections are open while they are lent out, and idle only when nobody uses them', async () => {
+test('connections in use count as open, and unused ones as open and idle', async () => {
   const pool = openPool('read', { maxOpen: 3 });
   assert.deepEqual(stateOf(pool), [0, 0, 0]);
   await Promise.all([pool.query(sleep, [0.05]), pool.query(sleep, [0.05]), pool.query(sleep, [0.05])]);

@@ -8,7 +8,7 @@ import { Metrics } from './metrics.ts';
 
 const noOutcomes = { standby: 0, waited: 0, primaryForAbsence: 0, primaryForToken: 0, primaryForDoubt: 0 };
 
-test('each batch is counted by its size, and by how long its first call waited, in seconds', () => {
+test('each batch is counted by its size, and by the wait of its first call in seconds', () => {
   const metrics = new Metrics();
   const observer = countStatements(metrics);
   for (const size of [1, 3, 4, 500]) observer.batchSent({ pool: 'read', name: 'users.find', size, waitMs: 250 });
@@ -18,7 +18,7 @@ test('each batch is counted by its size, and by how long its first call waited, 
   assert.equal(valuesOf(metrics, 'messenger_db_batch_wait_seconds', 'read', 'users.find')?.at(-1), 1);
 });
 
-test('each way in which a read was answered has its own number', () => {
+test('reads are counted by the server that answered', () => {
   const metrics = new Metrics();
   const outcomes = { standby: 1, waited: 2, primaryForAbsence: 3, primaryForToken: 4, primaryForDoubt: 5 };
   readDatabases(metrics, { pools: [], batches: [], reads: { outcomes } });
@@ -32,7 +32,7 @@ test('each way in which a read was answered has its own number', () => {
   for (const [who, count] of reads) assert.equal(valueOf(metrics, 'messenger_reads_total', who), count, who);
 });
 
-test('pools of one role are one, and who waits for a place in a statement waits, too', () => {
+test('pools of one role are summed, and calls waiting for a batch count as waiting', () => {
   const metrics = new Metrics();
   const pools = [
     { role: 'read', connections: { open: 5, idle: 2, waiting: 1 } },
@@ -43,7 +43,7 @@ test('pools of one role are one, and who waits for a place in a statement waits,
     { name: 'users.find', waiting: 10, inFlight: 2 },
     { name: 'users.list', waiting: 20, inFlight: 2 },
   ];
-  // Twice: what is now replaces what was.
+  // Twice: the second state replaces the first.
   for (let n = 0; n < 2; n += 1)
     readDatabases(metrics, { pools, batches: [{ role: 'read', loads }], reads: { outcomes: noOutcomes } });
   const connections = (pool: string, state: string): unknown =>

@@ -17,7 +17,7 @@ function create(): { readonly events: Events; readonly at: (ms: number) => Event
   };
 }
 
-test('a moment is one event, and a condition is one event from its begin to its end', () => {
+test('an instant is one event, and a condition is one event from its start to its end', () => {
   const { events, at } = create();
   at(1_000).record({ kind: 'worker', level: 'warn', text: 'Worker 1 ended' });
   at(2_000).follow([away]);
@@ -30,7 +30,7 @@ test('a moment is one event, and a condition is one event from its begin to its 
   ]);
 });
 
-test('a condition that returns within half a minute continues its event, and later it begins another one', () => {
+test('a condition that returns within half a minute continues its event, and a later one starts a new event', () => {
   const { events, at } = create();
   at(0).follow([away]);
   at(1_000).follow([]);
@@ -46,7 +46,7 @@ test('a condition that returns within half a minute continues its event, and lat
   );
 });
 
-test('the event of a condition keeps the text of its worst moment', () => {
+test('the event of a condition keeps the text with the highest severity', () => {
   const { events } = create();
   for (const size of [1, 5, 3]) events.follow([{ ...away, size, text: `${size} s behind` }]);
   assert.deepEqual(
@@ -55,7 +55,7 @@ test('the event of a condition keeps the text of its worst moment', () => {
   );
 });
 
-test('a reader gets what changed since it last read, and nothing twice', () => {
+test('a reader gets the events changed since its last read, each once', () => {
   const { events } = create();
   events.follow([away]);
   const { revision } = events;

@@ -6,7 +6,7 @@ import { figuresOf, quantileOf } from './figures.ts';
 
 const quiet = figuresOf(sample(), sample({ atMs: 1_001_000 }));
 
-test('figures are what happened between two samples, by the second', () => {
+test('figures are rates between two samples, per second', () => {
   const before = sample({}, { ended: { '2xx': 100, '5xx': 1 }, overloaded: 5 });
   const durations = { bounds: [0.01, 0.1, 1], counts: [80, 20, 0, 0] };
   const now = { ended: { '2xx': 280, '4xx': 10, '5xx': 11 }, overloaded: 9, inFlight: 7, durations };
@@ -23,18 +23,18 @@ test('figures are what happened between two samples, by the second', () => {
   assert.ok(Math.abs((figures.p95 ?? 0) - 0.0775) < 1e-9);
 });
 
-test('when nothing happened there are no percentiles and no errors, and a server that began anew counts from zero', () => {
+test('without requests there are no percentiles and no errors, and counters of a restarted server start at zero', () => {
   assert.deepEqual([quiet.p50, quiet.p99, quiet.byStandby, quiet.errorPart], [undefined, undefined, undefined, 0]);
   const fresh = figuresOf(sample({}, { ended: { '2xx': 900 } }), sample({ atMs: 1_001_000 }, { ended: { '2xx': 30 } }));
   assert.equal(fresh.perSecond, 30);
 });
 
-test('above the last bound of a histogram nothing is known but the bound', () => {
+test('a percentile above the last bound of a histogram is that bound', () => {
   assert.equal(quantileOf([0.1, 1], [0, 0, 3], 0.5), 1);
   assert.equal(quantileOf([0.1, 1], [0, 0, 0], 0.5), undefined);
 });
 
-test('CPU, memory and open files are parts of what the machine has', () => {
+test("CPU, memory and open files are fractions of the machine's", () => {
   const { machine } = sample();
   const now = { ...machine, busySeconds: 3, idleSeconds: 1, ownCpuSeconds: 1, availableMemoryBytes: 250 };
   const openFiles = [

@@ -13,7 +13,7 @@ function fill(rows: number, upTo: number): History {
   return history;
 }
 
-test('a reader gets the rows that it lacks, as far as they are kept', () => {
+test('a reader gets the missing rows that are still retained', () => {
   const history = fill(3, 5);
   const timesSince = (count: number): readonly unknown[] => history.since(count).map(([atMs]) => atMs);
   assert.deepEqual(timesSince(-1), [3, 4, 5]);
@@ -21,7 +21,7 @@ test('a reader gets the rows that it lacks, as far as they are kept', () => {
   assert.deepEqual(timesSince(5), []);
 });
 
-test('what was not measured is null, and a number has four digits', () => {
+test('missing values are null, and numbers have four digits', () => {
   const p99 = historyColumns.indexOf('p99');
   const values = fill(3, 3)
     .since(0)

@@ -5,13 +5,13 @@ import { primary, sample, standby } from '../../test/live-samples.ts';
 import { conditionsOf, recentWith } from './judge.ts';
 import type { LiveSample } from './live-sample.ts';
 
-/** What is said of a server that was well a second ago. */
+/** The conditions of a server that was healthy a second ago. */
 function textsOf(changes: Partial<LiveSample>, http: Partial<LiveSample['http']> = {}): readonly string[] {
   const now = sample({ atMs: 1_001_000, ...changes }, http);
   return conditionsOf([sample(), now]).map(({ text }) => text);
 }
 
-test('nothing is said of a server that is well', () => {
+test('a healthy server has no conditions', () => {
   assert.deepEqual(textsOf({}), []);
   assert.deepEqual(conditionsOf([sample()]), []);
   assert.deepEqual(textsOf({ servers: [primary] }), [], 'no standby is wanted');
@@ -19,7 +19,7 @@ test('nothing is said of a server that is well', () => {
 
 const noStandby = 'No standby follows the primary: losing the primary would be an outage';
 
-test('databases that are away, late or held up are named', () => {
+test('unavailable, lagging and blocked databases are reported', () => {
   const away = {
     servers: [
       { name: 'primary', up: false },
@@ -50,7 +50,7 @@ test('databases that are away, late or held up are named', () => {
   ]);
 });
 
-test('a primary that takes no writes is named with its role', () => {
+test('a read-only primary is reported with its role', () => {
   assert.deepEqual(textsOf({ servers: [{ ...primary, role: 'read_only' }, standby] }), [
     'The primary is read-only: nothing can be written',
   ]);
@@ -59,11 +59,11 @@ test('a primary that takes no writes is named with its role', () => {
   ]);
 });
 
-test('a standby whose name leads to the primary is no standby', () => {
+test('a standby name that resolves to the primary is not a standby', () => {
   assert.deepEqual(textsOf({ servers: [primary, { name: 'standby', up: true, role: 'primary' }] }), [noStandby]);
 });
 
-test('a disk that runs full and a fault of an embedded database are told of, also while it is away', () => {
+test('a nearly full disk and a fault of an embedded database are reported, also while it is unavailable', () => {
   const disk = { diskFreeBytes: 2 ** 20, diskSizeBytes: 2 ** 30, fault: 'disk_full' };
   assert.deepEqual(textsOf({ servers: [{ name: 'primary', up: false, ...disk }, standby] }), [
     'The primary is down (disk full): nothing can be written',
@@ -74,7 +74,7 @@ test('a disk that runs full and a fault of an embedded database are told of, als
   ]);
 });
 
-test('client connections that have no room, or soon will not, are told of', () => {
+test('client connections at or near their limit are reported', () => {
   assert.deepEqual(textsOf({ clients: { open: 10, most: 1_000, shed: 7 } }), [
     '7 client connections were closed for want of room',
   ]);
@@ -83,7 +83,7 @@ test('client connections that have no room, or soon will not, are told of', () =
   ]);
 });
 
-test('memory and open files that run out are told of', () => {
+test('memory and open files near their limits are reported', () => {
   const { machine } = sample();
   const openFiles = [{ process: 'worker', open: 900, limit: 1_000 }];
   assert.deepEqual(textsOf({ machine: { ...machine, availableMemoryBytes: 50, openFiles } }), [
@@ -92,7 +92,7 @@ test('memory and open files that run out are told of', () => {
   ]);
 });
 
-test('workers that start or are silent are told of', () => {
+test('starting and silent workers are reported', () => {
   const workers = { serving: 0, silent: 1, missing: 2, restarts: 1, each: [] };
   assert.deepEqual(textsOf({ workers }), ['2 workers are starting', '1 worker does not answer']);
   assert.deepEqual(textsOf({ workers: { ...workers, silent: 0 } }), ['No worker serves', '2 workers are starting']);
@@ -100,7 +100,7 @@ test('workers that start or are silent are told of', () => {
 
 const bounds = [0.01, 0.1, 1];
 
-test('refusals, failures and slowness are told in numbers', () => {
+test('refused, failed and slow requests are reported with numbers', () => {
   const slow = { durations: { bounds, counts: [97, 0, 0, 3] } };
   assert.deepEqual(textsOf({}, { ended: { '2xx': 10, '5xx': 12 }, overloaded: 12, ...slow }), [
     'Overloaded: 12 requests a second are refused',
@@ -109,14 +109,14 @@ test('refusals, failures and slowness are told in numbers', () => {
   assert.deepEqual(textsOf({}, { ended: { '2xx': 969, '5xx': 31 } }), ['3.1 % of the requests fail']);
 });
 
-test('a few slow requests are not 1 in 100; when most of them are slow, a few will do', () => {
+test('few slow requests are not reported unless most requests are slow', () => {
   assert.deepEqual(textsOf({}, { durations: { bounds, counts: [1, 0, 0, 1] } }), []);
   assert.deepEqual(textsOf({}, { durations: { bounds, counts: [9, 0, 0, 20] } }), [
     'Slow: half of the requests take 1 s or more',
   ]);
 });
 
-test('what happened is told for ten seconds', () => {
+test('a condition is reported for ten seconds', () => {
   const failed = { ended: { '5xx': 3 } };
   let recent = recentWith([], sample());
   const texts: string[] = [];
@@ -132,7 +132,7 @@ test('what happened is told for ten seconds', () => {
   assert.deepEqual(texts, ['', ...Array.from({ length: 10 }, () => told), '', '']);
 });
 
-test('calls that wait for connections are told when they are many for the load, and not when a full server has some', () => {
+test('calls waiting for connections are reported only if they are many for the load', () => {
   const pools = [{ name: 'read', open: 8, idle: 0, waiting: 300, waits: 0, waitSeconds: 0 }];
   const told = ['300 calls wait for connections of the read pool'];
   const judgeFor = (perSecond: number): readonly string[] => {

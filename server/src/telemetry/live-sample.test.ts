@@ -8,7 +8,7 @@ import { Metrics, observe } from './metrics.ts';
 
 const { buckets } = metricTable.messenger_http_request_duration_seconds;
 
-test('requests are put together over methods and routes, and durations keep their buckets', () => {
+test('requests are summed over methods and routes, and durations keep their buckets', () => {
   const metrics = new Metrics();
   metrics.set('messenger_http_requests_total', 3, 'GET', '/api/a', '2xx');
   metrics.set('messenger_http_requests_total', 4, 'POST', '/api/b', '2xx');
@@ -24,7 +24,7 @@ test('requests are put together over methods and routes, and durations keep thei
   assert.deepEqual(http.durations.counts, [2, ...buckets.slice(1).map(() => 0), 1]);
 });
 
-test('probes, scrapes and pages are no traffic; what was refused before its route was known is', () => {
+test('probes, scrapes and pages are not traffic; requests refused before routing are', () => {
   const metrics = new Metrics();
   const durations = 'messenger_http_request_duration_seconds';
   for (const route of ['/metrics', '/readyz', '/ops/:file', '/', 'none', '/api/v1/users']) {
@@ -39,7 +39,7 @@ test('probes, scrapes and pages are no traffic; what was refused before its rout
   );
 });
 
-test('each database has its own numbers, and one that is away has none', () => {
+test('each database has its own numbers, and an unavailable one has none', () => {
   const metrics = new Metrics();
   metrics.set('messenger_postgres_up', 1, 'primary');
   metrics.set('messenger_postgres_up', 0, 'standby 1');
@@ -55,7 +55,7 @@ test('each database has its own numbers, and one that is away has none', () => {
   assert.deepEqual([second?.receiver, second?.lagBytes, second?.deadRows], ['streaming', 640, undefined]);
 });
 
-test('a worker that is silent has no numbers of its own', () => {
+test('a silent worker has no numbers', () => {
   const metrics = new Metrics();
   metrics.set('messenger_http_requests_in_flight', 3);
   metrics.set('messenger_process_memory_bytes', 1_000, 'worker', 'rss');

@@ -9,7 +9,7 @@ import { Events } from './events.ts';
 import { LiveWatch } from './live-watch.ts';
 import { nothingSeen } from './live.ts';
 
-/** When the supervisor started; what happens within the first seconds is no news. */
+/** The start of the supervisor; events of the first seconds are not in the verdict. */
 const startMs = 1_000_000;
 
 interface Server {
@@ -52,7 +52,7 @@ function create() {
   return { watch, sample, verdict };
 }
 
-test('both databases that crash and are back between two samples are an event, and not all is well for a minute', async () => {
+test('a crash of both databases between two samples is an event, and stays in the verdict for a minute', async () => {
   const { watch, sample, verdict } = create();
   await sample();
   assert.deepEqual(await verdict(), { level: 'ok', findings: [] });
@@ -72,7 +72,7 @@ test('both databases that crash and are back between two samples are an event, a
   assert.equal(events.length, 2, 'a page that opens later still has them');
 });
 
-test('a page that opens late gets the past; one that listens gets each row once', async () => {
+test('a page opened later gets the history, and a connected page gets each row once', async () => {
   const { watch, sample } = create();
   for (let n = 0; n < 5; n += 1) await sample();
   const past = await watch.live(nothingSeen);
@@ -82,7 +82,7 @@ test('a page that opens late gets the past; one that listens gets each row once'
   assert.equal((await next).history.rows.length, 1);
 });
 
-test('a database that was away is part of the verdict for a minute after its return', async () => {
+test('an outage of a database stays in the verdict for a minute after its end', async () => {
   const { sample, verdict } = create();
   await sample();
   await sample([{ name: 'primary', isUp: false }, { name: 'standby' }]);
@@ -93,7 +93,7 @@ test('a database that was away is part of the verdict for a minute after its ret
   assert.match(findings[0]?.text ?? '', /^0 ms ago: The primary does not answer/u);
 });
 
-test('a clock that is set back, and a collection that fails, do not end the watch', async () => {
+test('the watch survives a clock that is set back and a failed collection', async () => {
   const { watch, sample } = create();
   await sample();
   await sample(pair, -3_600);
@@ -107,7 +107,7 @@ test('a clock that is set back, and a collection that fails, do not end the watc
   await failing.sample();
 });
 
-test('a phase in which requests are refused is one event, with its end and its largest number', async () => {
+test('consecutive refusals are one event, with its end and its highest number', async () => {
   let atMs = startMs;
   const [metrics, events] = [new Metrics(), new Events(() => atMs)];
   metrics.set('messenger_workers', 2, 'serving');

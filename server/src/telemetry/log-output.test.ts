@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 
 import { drained, LogOutput } from './log-output.ts';
 
-/** A reader that takes one chunk at a time, when it is told to. */
+/** A reader that takes one chunk at a time, on demand. */
 function slowReader(): { readonly stream: Writable; readonly taken: string[]; readonly takeAll: () => void } {
   const taken: string[] = [];
   let release: (() => void) | undefined;
@@ -27,8 +27,8 @@ function slowReader(): { readonly stream: Writable; readonly taken: string[]; re
   return { stream, taken, takeAll };
 }
 
-describe('a reader of the log that stands still', () => {
-  test('takes only so much memory, and is told how many lines it has missed when it reads on', async () => {
+describe('a blocked log reader', () => {
+  test('costs bounded memory, and gets the number of lost lines when it continues', async () => {
     const { stream, taken, takeAll } = slowReader();
     const output = new LogOutput(stream, 1_000);
     for (let n = 0; n < 1_000; n += 1) output.write(`{"n":${n}}\n`);
@@ -41,7 +41,7 @@ describe('a reader of the log that stands still', () => {
     assert.equal(taken.at(-1), '{"n":"next"}\n');
   });
 
-  test('does not keep a process alive that wants to end', async () => {
+  test('does not keep an ending process alive', async () => {
     const { stream } = slowReader();
     new LogOutput(stream).write('{}\n');
     await drained(stream, 20);
@@ -49,7 +49,7 @@ describe('a reader of the log that stands still', () => {
   });
 });
 
-/** As those of the process: it goes on after an error. */
+/** Like the process's streams: it continues after an error. */
 class Disk extends Writable {
   isFull = true;
   readonly taken: string[] = [];
@@ -62,7 +62,7 @@ class Disk extends Writable {
   }
 }
 
-test('lines that cannot be written are counted, and the count is told when writing works again', () => {
+test('lost lines are counted, and the count is logged when writes succeed again', () => {
   const disk = new Disk();
   const output = new LogOutput(disk);
   disk.emit('error', Object.assign(new Error('write'), { code: 'EIO' }));
@@ -79,7 +79,7 @@ test('lines that cannot be written are counted, and the count is told when writi
 
 const onlyLinux = process.platform === 'linux' ? false : 'there is no full device';
 
-test('a process whose log is on a full disk goes on', { skip: onlyLinux }, () => {
+test('a process with its log on a full disk continues', { skip: onlyLinux }, () => {
   const program = `
     import { createLog } from '${import.meta.resolve('./log.ts')}';
     const log = createLog({ level: 'info', name: 'test', pretty: false });

@@ -15,7 +15,7 @@ function linesOf(pretty: boolean): readonly string[] {
   return lines;
 }
 
-test('a person on a terminal reads the time, the level, who speaks and what happened', () => {
+test('a line on a terminal has the time, the level, the process and the message', () => {
   const [request = '', defect = '', ...others] = linesOf(true);
   assert.match(
     request,
@@ -25,17 +25,17 @@ test('a person on a terminal reads the time, the level, who speaks and what happ
   assert.deepEqual(others, []);
 });
 
-test('a program reads an object a line', () => {
+test('other outputs get one JSON object per line', () => {
   const [request = ''] = linesOf(false);
   const line: unknown = JSON.parse(request);
   assert.partialDeepStrictEqual(line, { level: 40, name: 'worker 1', status: 503, msg: 'a request failed' });
 });
 
-test("neither is told what users typed, which is in PostgreSQL's detail", () => {
+test("neither contains user input from PostgreSQL's error detail", () => {
   for (const pretty of [true, false]) assert.doesNotMatch(linesOf(pretty).join(''), /hunter2/u);
 });
 
-test('who reads is known by the terminal, unless it is said', () => {
+test('the format depends on the terminal unless it is configured', () => {
   assert.deepEqual(
     [isPretty('auto', true), isPretty('auto', false), isPretty('pretty', false), isPretty('json', true)],
     [true, false, true, false],

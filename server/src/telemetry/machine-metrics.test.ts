@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { readMachine } from './machine-metrics.ts';
 import { Metrics } from './metrics.ts';
 
-test('the machine has memory, part of it is available, and its cores have been busy and idle', () => {
+test('memory, available memory, busy and idle CPU time of the machine are measured', () => {
   const metrics = new Metrics();
   readMachine(metrics);
   const { messenger_machine_memory_bytes: memory, messenger_machine_cpu_seconds_total: cpu } = metrics.snapshot();

@@ -21,7 +21,7 @@ function both(): NamedServer[] {
   ];
 }
 
-/** Asks these servers, as often as `use` reads; each time anew. */
+/** Queries these servers at each read by `use`, without a cache. */
 async function withMetrics(servers: readonly NamedServer[], use: (read: () => Promise<Snapshot>) => Promise<void>) {
   let now = 0;
   const metrics = new PostgresMetrics({ servers: () => servers, clock: { now: () => now }, random: () => 0, log });
@@ -39,7 +39,7 @@ function value(snapshot: Snapshot, name: keyof Snapshot, ...labels: readonly str
   return snapshot[name]?.find((one) => one.labels.join() === labels.join())?.values[0];
 }
 
-test('both servers tell of themselves, and the standby of its replication', async () => {
+test('both servers have metrics, and the standby those of replication', async () => {
   await withMetrics(both(), async (read) => {
     await database().replicated();
     const snapshot = await read();
@@ -57,7 +57,7 @@ test('both servers tell of themselves, and the standby of its replication', asyn
   });
 });
 
-test('who waits for a lock is seen, and how old the transaction is that holds it', async () => {
+test('sessions waiting for a lock are counted, and the age of the oldest transaction is measured', async () => {
   await withMetrics(both(), async (read) => {
     const { write } = database().endpoints;
     await withClient(write, session, async (holder) => {
@@ -76,7 +76,7 @@ test('who waits for a lock is seen, and how old the transaction is that holds it
   });
 });
 
-test('a role that may see only itself is told of, and what it cannot see is left out', async () => {
+test('a role without pg_monitor is reported, and values that it cannot see are omitted', async () => {
   const { write, read } = database().endpoints;
   await database().sql(`create role blind login`);
   try {
@@ -98,7 +98,7 @@ test('a role that may see only itself is told of, and what it cannot see is left
   }
 });
 
-test('a server that is not there is down, in time, and the other one is told of all the same', async () => {
+test('an unavailable server is down within the time limit, and the other one is still measured', async () => {
   const { write } = database().endpoints;
   const nowhere = { name: 'standby', endpoint: { ...write, host: '127.0.0.1', port: 1 } };
   await withMetrics([...both().slice(0, 1), nowhere], async (read) => {
@@ -109,7 +109,7 @@ test('a server that is not there is down, in time, and the other one is told of 
   });
 });
 
-test('however many ask, a server is asked twice a second at most', async () => {
+test('a server is queried at most twice a second, whatever the number of callers', async () => {
   const metrics = new PostgresMetrics({ servers: both, clock: { now: () => 0 }, random: () => 0, log });
   const [first, second] = await Promise.all([metrics.read(), metrics.read()]);
   assert.equal(first, second);
@@ -117,7 +117,7 @@ test('however many ask, a server is asked twice a second at most', async () => {
   await metrics.close();
 });
 
-test('the role of a server is measured, whatever it is called', async () => {
+test('the role of a server is measured, whatever its label', async () => {
   const { write, read } = database().endpoints;
   const swapped = [
     { name: 'primary', endpoint: read },
@@ -142,7 +142,7 @@ test('the role of a server is measured, whatever it is called', async () => {
   }
 });
 
-/** Sessions of metrics on the primary. */
+/** The metrics sessions on the primary. */
 async function sessionsOfMetrics(): Promise<number> {
   const [row] = await database().sql<{ count: number }>(
     `select count(*)::int from pg_stat_activity where application_name = 'messenger metrics' and datname = current_database()`,
@@ -150,7 +150,7 @@ async function sessionsOfMetrics(): Promise<number> {
   return row?.count ?? 0;
 }
 
-test('a server that is gone from the set has no series and no connection, and a new one is measured at once', async () => {
+test('a removed server has no series and no connection, and an added one is measured at once', async () => {
   const [primary, standby] = both();
   assert(primary !== undefined && standby !== undefined);
   let servers: readonly NamedServer[] = [{ ...primary, name: 'primary' }, standby];

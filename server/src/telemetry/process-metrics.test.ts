@@ -18,14 +18,14 @@ function block(ms: number): void {
   while (performance.now() < end);
 }
 
-/** Seconds, since it was last asked. */
+/** Seconds since the previous call. */
 function delay(percentile: string): number {
   watch.read();
   return valueOf(metrics, 'messenger_event_loop_delay_seconds', percentile) ?? 0;
 }
 
-test('a blocked event loop is seen as a delay, in seconds, once', async () => {
-  // The first timer has none before it to be late after. Each fires before the second turn.
+test('a blocked event loop is reported once, as a delay in seconds', async () => {
+  // The first timer has no predecessor to measure from. Each fires before the second turn.
   for (let timer = 0; timer < 2; timer += 1) {
     block(300);
     await nextTurn();
@@ -36,7 +36,7 @@ test('a blocked event loop is seen as a delay, in seconds, once', async () => {
   await waitFor('it to be forgotten', () => delay('100') < 0.2);
 });
 
-test('memory is told by its kind, in bytes', () => {
+test('memory is reported by kind, in bytes', () => {
   readProcess(metrics, 'worker');
   const bytes = (kind: string): number => valueOf(metrics, 'messenger_process_memory_bytes', 'worker', kind) ?? 0;
   assert.ok(bytes('heap_used') > 2 ** 20);
@@ -45,7 +45,7 @@ test('memory is told by its kind, in bytes', () => {
   assert.ok(bytes('external') > 0);
 });
 
-test('CPU time rises with what is computed, in seconds', () => {
+test('CPU time grows with work, in seconds', () => {
   const seconds = (): number => {
     readProcess(metrics, 'supervisor');
     return valueOf(metrics, 'messenger_process_cpu_seconds_total', 'supervisor') ?? 0;
@@ -58,11 +58,8 @@ test('CPU time rises with what is computed, in seconds', () => {
 
 const onlyLinux = process.platform === 'linux' ? false : 'other systems need no file for it';
 
-test(
-  'a process that can open no more files is still measured, without what the system refuses',
-  { skip: onlyLinux },
-  () => {
-    const program = `
+test('a process at its limit of open files is still measured, without the refused values', { skip: onlyLinux }, () => {
+  const program = `
     import { openSync } from 'node:fs';
     import { Metrics } from '${import.meta.resolve('./metrics.ts')}';
     import { readProcess } from '${import.meta.resolve('./process-metrics.ts')}';
@@ -74,21 +71,20 @@ test(
     readProcess(metrics, 'worker');
     console.log(JSON.stringify({ refused, ...metrics.snapshot() }));
   `;
-    const command = 'ulimit -n 64 && exec "$0" --input-type=module -e "$1"';
-    const told: unknown = JSON.parse(
-      execFileSync('sh', ['-c', command, process.execPath, program], { encoding: 'utf8' }),
-    );
-    assert.partialDeepStrictEqual(told, {
-      refused: true,
-      messenger_process_max_open_files: [{ labels: ['worker'], values: [64] }],
-    });
-    assert.ok(typeof told === 'object' && told !== null);
-    assert.equal('messenger_process_memory_bytes' in told, false);
-    assert.ok('messenger_process_cpu_seconds_total' in told);
-  },
-);
+  const command = 'ulimit -n 64 && exec "$0" --input-type=module -e "$1"';
+  const told: unknown = JSON.parse(
+    execFileSync('sh', ['-c', command, process.execPath, program], { encoding: 'utf8' }),
+  );
+  assert.partialDeepStrictEqual(told, {
+    refused: true,
+    messenger_process_max_open_files: [{ labels: ['worker'], values: [64] }],
+  });
+  assert.ok(typeof told === 'object' && told !== null);
+  assert.equal('messenger_process_memory_bytes' in told, false);
+  assert.ok('messenger_process_cpu_seconds_total' in told);
+});
 
-test('the files that this process has open are counted', { skip: onlyLinux }, () => {
+test('the open files of this process are counted', { skip: onlyLinux }, () => {
   const count = (): number => {
     readProcess(metrics, 'worker');
     return valueOf(metrics, 'messenger_process_open_files', 'worker') ?? 0;

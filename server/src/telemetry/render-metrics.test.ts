@@ -10,7 +10,7 @@ import { formatFor, renderMetrics } from './render-metrics.ts';
 const prometheus = formatFor('text/plain');
 const openMetrics = formatFor('application/openmetrics-text;version=1.0.0,text/plain;q=0.5');
 
-/** A value for every metric there is. */
+/** A value for every metric. */
 function everything(): Snapshot {
   const metrics = new Metrics();
   for (const name of metricNames) {
@@ -22,7 +22,7 @@ function everything(): Snapshot {
   return metrics.snapshot();
 }
 
-test('both formats can be read by strict rules, whatever the labels hold', async () => {
+test('both formats pass strict parsers, whatever the labels contain', async () => {
   const snapshot = everything();
   const plain = parseExposition(await renderMetrics(snapshot, prometheus));
   const open = parseExposition(await renderMetrics(snapshot, openMetrics), true);
@@ -34,7 +34,7 @@ test('both formats can be read by strict rules, whatever the labels hold', async
   );
 });
 
-test('a histogram counts each value in every bucket that is large enough, and what is above all bounds', async () => {
+test('a histogram counts each value in every bucket that can hold it, and values above all bounds in +Inf', async () => {
   const metrics = new Metrics();
   const name = 'messenger_db_batch_size';
   for (const size of [1, 2, 2, 128, 129]) observe(metrics.series(name, 'read', 'x'), metricTable[name].buckets, size);
@@ -45,13 +45,13 @@ test('a histogram counts each value in every bucket that is large enough, and wh
   assert.equal(totalOf(scrape, `${name}_count`), 5);
 });
 
-test('the text of Prometheus is for all who do not ask for OpenMetrics', () => {
+test('clients that do not accept OpenMetrics get the Prometheus text format', () => {
   for (const accept of [undefined, '*/*', 'text/html', 'text/plain;version=0.0.4'])
     assert.equal(formatFor(accept), 'text/plain; version=0.0.4; charset=utf-8');
   assert.equal(openMetrics, 'application/openmetrics-text; version=1.0.0; charset=utf-8');
 });
 
-test('names say what is counted in which unit, as Prometheus wants it', () => {
+test('names follow the conventions of Prometheus for units and counters', () => {
   for (const name of metricNames) {
     const { kind, buckets = [] } = declarationOf(name);
     assert.match(name, /^messenger_[a-z_]+$/u);
@@ -65,7 +65,7 @@ test('names say what is counted in which unit, as Prometheus wants it', () => {
   }
 });
 
-test('of several processes sums are told, and the worst delay of an event loop', () => {
+test('values of several processes are summed, except the highest event-loop delay', () => {
   const [one, two] = [new Metrics(), new Metrics()];
   const delay = 'messenger_event_loop_delay_seconds';
   for (const [metrics, value] of [

@@ -9,7 +9,7 @@ const lost: RepeatedLine = { level: 'warn', key: 'lost', one: 'lost one', many: 
 beforeEach(() => mock.timers.enable({ apis: ['setInterval'] }));
 afterEach(() => mock.timers.reset());
 
-test('an outage of a minute has eight lines of a kind, whose counts add up', () => {
+test('an outage of a minute has eight lines per key, and their counts add up', () => {
   const { log, lines } = recordLog();
   const repeats = new RepeatLog(log);
   for (let second = 0; second < 60; second += 1) {
@@ -26,7 +26,7 @@ test('an outage of a minute has eight lines of a kind, whose counts add up', () 
   );
 });
 
-test('a line shows the first case since the line before, and no other one is described', () => {
+test('a line shows the first case since the previous line, and other cases are not formatted', () => {
   const { log, lines } = recordLog();
   const repeats = new RepeatLog(log);
   const described: number[] = [];
@@ -44,7 +44,7 @@ test('a line shows the first case since the line before, and no other one is des
   repeats.close();
 });
 
-test('kinds are counted apart, and what pauses for ten seconds begins anew', () => {
+test('keys are counted separately, and a key starts over after ten silent seconds', () => {
   const { log, lines } = recordLog();
   const repeats = new RepeatLog(log);
   repeats.add(lost, () => ({}));

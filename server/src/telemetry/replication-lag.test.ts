@@ -12,7 +12,7 @@ beforeEach(() => {
   lag = new ReplicationLag({ now: () => nowMs });
 });
 
-test('a standby is as late as the oldest sample that it lacks, and one that is ahead of all samples is not late', () => {
+test('lag is the age of the oldest sample that the standby has not replayed, and zero beyond all samples', () => {
   lag.note(at(100));
   nowMs = 2_000;
   lag.note(at(200));
@@ -23,7 +23,7 @@ test('a standby is as late as the oldest sample that it lacks, and one that is a
   assert.equal(lag.secondsOf(900), 0);
 });
 
-test('a primary that did not answer says nothing, and one that was restored from a backup begins anew', () => {
+test('a missing sample of the primary is ignored, and a primary restored from a backup starts over', () => {
   lag.note(at(100));
   lag.note(undefined);
   nowMs = 1_000;
@@ -33,7 +33,7 @@ test('a primary that did not answer says nothing, and one that was restored from
   assert.equal(lag.secondsOf(49), 59);
 });
 
-test('a promoted primary begins anew, though its position is higher', () => {
+test('a promoted primary starts over, although its position is higher', () => {
   lag.note(at(100));
   nowMs = 10_000;
   lag.note(at(200, 2));

@@ -1,4 +1,4 @@
-/** What becomes of a standby, told by the metrics: late, and promoted. */
+/** Metrics of a lagging and of a promoted standby. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -7,7 +7,7 @@ import { ask, eventually, makeTestSite, soon, type TestSite } from '../embedded/
 import type { Snapshot } from './metrics.ts';
 import { PostgresMetrics } from './postgres-metrics.ts';
 
-/** Where `ask` asks. */
+/** The servers that `ask` queries. */
 const database = 'postgres';
 
 let site: TestSite;
@@ -35,7 +35,7 @@ after(async () => {
   await site.remove();
 });
 
-/** A value of the next collection, a second later by our clock. */
+/** A value of the next collection, one second later by our clock. */
 async function read1(name: keyof Snapshot, ...labels: readonly string[]): Promise<number | undefined> {
   nowMs += 1_000;
   return (await metrics.read())[name]?.find((one) => one.labels.join() === labels.join())?.values[0];
@@ -44,7 +44,7 @@ async function read1(name: keyof Snapshot, ...labels: readonly string[]): Promis
 const lagSeconds = async (): Promise<number | undefined> =>
   read1('messenger_postgres_replication_lag_seconds', 'standby');
 
-test('lag is the age, by our own clock, of what the standby lacks; one commit after a quiet hour is not an hour late', async () => {
+test('lag is the age of missing commits by our clock; one commit after an idle hour is not an hour of lag', async () => {
   await ask(pair, 'read', 'select pg_wal_replay_pause()');
   nowMs += 3_600_000;
   await ask(pair, 'write', 'insert into churned select generate_series(1, 10)');
@@ -57,14 +57,14 @@ test('lag is the age, by our own clock, of what the standby lacks; one commit af
   await eventually(async () => (await lagSeconds()) === 0);
 });
 
-/** What the session of the metrics has asked the primary since then, while nobody reads them. */
+/** The statements of the metrics session on the primary since then, without readers. */
 async function countSamples(since: unknown): Promise<number> {
   const sql = `select query_start::text from pg_stat_activity where application_name = 'messenger metrics'
     and state = 'idle' and query_start > '${String(since)}'`;
   return (await ask(pair, 'write', sql)).length;
 }
 
-test('what the standby lacks is as old as it is, also when nobody has asked for the metrics meanwhile', async () => {
+test('the age of missing commits is right also when the metrics were not read meanwhile', async () => {
   await ask(pair, 'read', 'select pg_wal_replay_pause()');
   metrics.start();
   const [, written] = await ask(
@@ -79,7 +79,7 @@ test('what the standby lacks is as old as it is, also when nobody has asked for 
   await eventually(async () => (await lagSeconds()) === 0);
 });
 
-test('a standby that was promoted is told to be, has no lag, and says nothing of the dead rows of the primary', async () => {
+test("a promoted standby is reported, and has no lag and no values about the primary's dead rows", async () => {
   await ask(pair, 'write', 'delete from churned');
   const deadRows = async (): Promise<number | undefined> => read1('messenger_postgres_dead_rows', 'churned');
   await eventually(async () => (await deadRows()) === 13);

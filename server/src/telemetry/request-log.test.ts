@@ -24,7 +24,7 @@ describe('a burst', () => {
   beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
   afterEach(() => mock.timers.reset());
 
-  test('of requests that go well has no more lines than were asked for, and the rest is counted', () => {
+  test('of successful requests has at most the configured lines, and the rest is counted', () => {
     const { log, lines } = recordLog();
     const requests = new RequestLog(log, { mostPerSecond: 10, slowMs: 1_000 });
     for (let n = 0; n < 500; n += 1) requests.requestEnded(ended);
@@ -40,7 +40,7 @@ describe('a burst', () => {
     assert.equal(lines().length, 12, 'nothing was left out since');
   });
 
-  test('of slow requests is bounded, too, and counted', () => {
+  test('of slow requests has bounded lines, and the rest is counted', () => {
     const { log, lines } = recordLog();
     const requests = new RequestLog(log, { mostPerSecond: 10, slowMs: 1_000 });
     for (let n = 0; n < 200; n += 1) {
@@ -52,7 +52,7 @@ describe('a burst', () => {
     assert.equal(lines('slow requests were not logged one by one')[0]?.['count'], 190);
   });
 
-  test('of failures has one line of each route and status, and a count, with the address of a client', () => {
+  test("of failures has one line per route and status, with a count and a client's address", () => {
     const { log, lines } = recordLog();
     const requests = new RequestLog(log, { mostPerSecond: 10, slowMs: 1_000 });
     for (let n = 0; n < 3_000; n += 1) {
@@ -77,7 +77,7 @@ describe('a burst', () => {
   });
 });
 
-test('who wants no lines for requests that go well has none, nor a count', () => {
+test('with a rate of zero, successful requests have neither lines nor a count', () => {
   const { log, lines } = recordLog();
   const requests = new RequestLog(log, { mostPerSecond: 0, slowMs: 1_000 });
   requests.requestEnded(ended);
@@ -93,7 +93,7 @@ describe('the line of a request', () => {
   const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
   const { log, lines, text } = recordLog();
 
-  test('says what was asked of which route, how it went, and its ids; never what somebody typed', async () => {
+  test('has method, route, result and ids, and never user input', async () => {
     const requests = new RequestLog(log, { mostPerSecond: 100, slowMs: 30_000 });
     const app = await createTestServer({ log, observer: observeHttpBy([requests]) });
     app.get('/things/:id', async () => ({}));
@@ -136,7 +136,7 @@ describe('the line of a request', () => {
     assert.doesNotMatch(text(), /hunter2/u);
   });
 
-  test('has no trace id that is garbage', async () => {
+  test('has no invalid trace id', async () => {
     const requests = new RequestLog(log, { mostPerSecond: 100, slowMs: 30_000 });
     const app = await createTestServer({ log, observer: observeHttpBy([requests]) });
     app.get('/garbage', async () => ({}));

@@ -41,7 +41,7 @@ function head(line: string): string {
   return `${line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n`;
 }
 
-test('every request counts once, by the pattern of its route and the class of its status', async (t) => {
+test('every request counts once, by route pattern and status class', async (t) => {
   const { app, port } = await counting();
   t.after(async () => app.close());
   for (const line of ['GET /users/7', 'GET /users/8?a=b', 'GET /fails', 'GET /nowhere', 'GET /%zz', 'HEAD /users/7'])
@@ -63,7 +63,7 @@ test('every request counts once, by the pattern of its route and the class of it
   assert.equal(inFlight(), 0);
 });
 
-test('two hundred ids, junk addresses and unknown methods make no new series', async (t) => {
+test('ids, unknown paths and unknown methods create no new series', async (t) => {
   const { app, port } = await counting();
   t.after(async () => app.close());
   for (let n = 0; n < 200; n += 1) {
@@ -79,7 +79,7 @@ test('two hundred ids, junk addresses and unknown methods make no new series', a
   });
 });
 
-test('a request whose client goes away has ended, and is no success', async (t) => {
+test('a request whose client disconnects has ended, and is not a success', async (t) => {
   const { app, port } = await counting();
   t.after(async () => app.close());
   const leaving = new AbortController();
@@ -91,7 +91,7 @@ test('a request whose client goes away has ended, and is no success', async (t) 
   assert.deepEqual(counts('messenger_http_requests_total'), { 'GET /never 4xx': 1 });
 });
 
-test('bytes that never became a request count as refused', async (t) => {
+test('bytes that are not a valid request count as refused', async (t) => {
   const { app, port } = await counting();
   t.after(async () => app.close());
   await sendRaw(port, 'what is this\r\n\r\n');
@@ -100,7 +100,7 @@ test('bytes that never became a request count as refused', async (t) => {
   assert.deepEqual(counts('messenger_http_requests_total'), {});
 });
 
-test('a request that is refused before its address is looked at counts, too', async (t) => {
+test('a request refused before routing is counted', async (t) => {
   let now = 0;
   const { app, port } = await counting({ clock: { now: () => now }, maxQueueMs: 50 });
   t.after(async () => {

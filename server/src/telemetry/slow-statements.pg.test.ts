@@ -42,7 +42,7 @@ describe('a slow statement', () => {
     assert.partialDeepStrictEqual(slow.recent, [{ atMs: 1_000, statement: 'test.sleep' }]);
   });
 
-  test('that waits for a row which somebody holds is told with the size of its batch, the request and its trace, and the names of nobody', async () => {
+  test('that waits for a row lock is logged with its batch size, request and trace, and without user data', async () => {
     const { log, lines, text } = recordLog();
     const app = await createTestApp(database().endpoints, { log, env: { SLOW_STATEMENT_MS: '150' } });
     const users = usersOf(app);
@@ -72,7 +72,7 @@ describe('a slow statement', () => {
     assert.doesNotMatch(text(), new RegExp(`hunter2|${id}`, 'u'));
   });
 
-  test('of reads on the standby is told with the request that came first', async () => {
+  test('of reads on the standby is logged with its first request', async () => {
     const { log, lines } = recordLog();
     const app = await createTestApp(database().endpoints, {
       log,
@@ -98,7 +98,7 @@ describe('a slow statement', () => {
     assert.ok(!('traceId' in line));
   });
 
-  test('is kept for who watches the server: the last twenty, whatever the log can take', () => {
+  test('is kept for /ops: the last twenty, also when the log omits lines', () => {
     const { log, lines } = recordLog();
     const slow = new SlowStatements(log, { slowMs: 1, now: () => 0 });
     const ended = { pool: 'write', beganMs: 0, deadlineMs: 5_000, batchSize: 7, failed: true } as const;

@@ -40,7 +40,7 @@ test('a terminal shows one short line per request', () => {
   );
 });
 
-test('under load a terminal shows how many requests went well every ten seconds, and each that failed or was slow', () => {
+test('under load a terminal shows the count of successful requests every ten seconds, and each failed or slow one', () => {
   const { requests, text } = openTerminal();
   for (let second = 0; second < 20; second += 1) {
     for (let n = 0; n < 500; n += 1) requests.requestEnded(request);
@@ -60,7 +60,7 @@ test('under load a terminal shows how many requests went well every ten seconds,
   assert.match(text(), /GET \/things\/:id 200 in 0\.9 ms\n$/u, 'shown one by one again when there are few');
 });
 
-test('every request that went well is shown or counted', () => {
+test('every successful request is shown or counted', () => {
   const { requests, text } = openTerminal();
   for (let n = 0; n < 137; n += 1) requests.requestEnded(request);
   mock.timers.tick(2_000);

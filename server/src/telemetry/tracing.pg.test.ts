@@ -24,7 +24,7 @@ const unknown = '019a0000-0000-7000-8000-000000000000';
 interface Traced {
   readonly url: string;
   readonly text: () => string;
-  /** Calls of writes that wait, and transactions that run. */
+  /** Pending writes, and running transactions. */
   readonly writes: () => { readonly waiting: number; readonly inFlight: number };
   readonly untilStandbyFits: () => Promise<void>;
   /** Closes the server, which sends the last spans. */
@@ -70,7 +70,7 @@ async function create(url: string, headers: Readonly<Record<string, string>> = {
   return Value.Parse(User, await answer.json());
 }
 
-/** The batches and statements of a request, in their order, with their pools. */
+/** The batches and statements of a request in order, with their pools. */
 function below(collector: Collector, { spanId }: ReceivedSpan): string[] {
   const childrenOf = (id: string): ReceivedSpan[] =>
     collector.spans().filter(({ parentSpanId }) => parentSpanId === id);
@@ -98,7 +98,7 @@ function only(collector: Collector, name: string): ReceivedSpan {
 }
 
 describe('a traced request', () => {
-  test("goes on with the client's trace: request, batch, statement; and its lines have the trace id, but no values", async () => {
+  test("continues the client's trace with request, batch and statement, and its log lines have the trace id", async () => {
     const collector = await startCollector({ answers: true });
     const server = await serveTraced(collector.url);
     await create(server.url, { traceparent: `00-${traceId}-${parentId}-01`, authorization: 'hunter2' });
@@ -117,7 +117,7 @@ describe('a traced request', () => {
     assert.doesNotMatch(server.text() + collector.text(), /hunter2|insert into/u);
   });
 
-  test('that shares its batch is linked with it, and the batch with all its requests', async () => {
+  test('in a shared batch is linked with it, and the batch with all its requests', async () => {
     const collector = await startCollector({ answers: true });
     const server = await serveTraced(collector.url);
     await withClient(database().endpoints.write, session, async (holder) => {
@@ -152,7 +152,7 @@ describe('a traced request', () => {
     assert.equal(calls.length + batches.length, 40);
   });
 
-  test('that reads is request, batch and statement, too: on the standby, and once more on the primary when that is asked', async () => {
+  test('that reads has request, batch and statement on the standby, and again on the primary after a retry', async () => {
     const collector = await startCollector({ answers: true });
     const server = await serveTraced(collector.url);
     const { id } = await create(server.url);
@@ -175,7 +175,7 @@ describe('a traced request', () => {
     ]);
   });
 
-  test('that listens without end has its span when it is answered, and not when it goes', async () => {
+  test('with an endless response has its span when the response starts, not when it ends', async () => {
     const collector = await startCollector({ answers: true });
     const server = await serveTraced(collector.url);
     const page = new AbortController();
@@ -187,7 +187,7 @@ describe('a traced request', () => {
     only(collector, 'GET /ops/stream');
   });
 
-  test('is not recorded when its client says so, and has its trace id in the log all the same', async () => {
+  test('is not recorded when the client does not sample it, and still has its trace id in the log', async () => {
     const collector = await startCollector({ answers: true });
     const server = await serveTraced(collector.url);
     await create(server.url, { traceparent: `00-${traceId}-${parentId}-00` });
@@ -198,14 +198,14 @@ describe('a traced request', () => {
 });
 
 describe('a collector', () => {
-  test('that is away costs nobody anything but spans', async () => {
+  test('that is unavailable costs only spans', async () => {
     const server = await serveTraced('http://127.0.0.1:9', 1_000);
     await create(server.url);
     await server.close();
     assert.match(server.text(), /spans could not be sent/u);
   });
 
-  test('that takes what it is sent and never answers holds up no request, and no shutdown', async () => {
+  test('that never answers delays no request and no shutdown', async () => {
     const timers = (): number => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length;
     const before = timers();
     const collector = await startCollector({ answers: false });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { WrongTokenEvents } from './wrong-token-events.ts';
 
-test('the first wrong token is an event at once; those that follow are one event a minute, with count and address', (t) => {
+test('the first wrong token is an event at once; later ones share one event per minute, with count and address', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const told: string[] = [];
   const events = new WrongTokenEvents(({ kind, level, text }) => told.push(`${kind} ${level}: ${text}`));
