@@ -5,8 +5,8 @@ import { callAll, gone, patient, Poison, scriptBatch, settle, words } from '../.
 import { refusedWith } from '../../test/pools.ts';
 import { deferred } from './batch.ts';
 
-describe('a caller that leaves', () => {
-  test('before its call is sent takes it along', async () => {
+describe('a caller that aborts', () => {
+  test('before its call is sent removes it', async () => {
     const { batch, sent } = scriptBatch({ shareBy: (call) => call });
     const caller = new AbortController();
     const left = batch.call('a', caller.signal);
@@ -20,7 +20,7 @@ describe('a caller that leaves', () => {
     await stays;
   });
 
-  test('leaves the place to those who share it, also to the one who comes after', async () => {
+  test('does not affect callers that share its entry, earlier or later', async () => {
     const { batch, sent } = scriptBatch({ shareBy: (call) => call });
     const caller = new AbortController();
     const left = batch.call('a', caller.signal);
@@ -34,14 +34,14 @@ describe('a caller that leaves', () => {
     assert.deepEqual(words(sent), ['a']);
   });
 
-  test('was gone before it came: nothing is sent', async () => {
+  test('before its call sends nothing', async () => {
     const { batch, sent } = scriptBatch();
     await assert.rejects(batch.call('a', AbortSignal.abort(gone)), gone);
     await settle();
     assert.deepEqual(words(sent), []);
   });
 
-  test('ends a running read only when it was the last one who waited for it', async () => {
+  test('cancels a running read only if it was its last caller', async () => {
     const { batch, sent } = scriptBatch({ shareBy: (call) => call });
     const callers = Array.from({ length: 3 }, () => new AbortController());
     const answers = callers.map(async ({ signal }, n) => batch.call(n < 2 ? 'a' : 'b', signal));
@@ -56,7 +56,7 @@ describe('a caller that leaves', () => {
     assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
   });
 
-  test('never ends a write that was sent, and is answered when it is done', async () => {
+  test('never cancels a sent write, and is answered when it completes', async () => {
     const { batch, sent } = scriptBatch({ isInterruptible: false });
     const caller = new AbortController();
     const answer = batch.call('a', caller.signal);
@@ -67,7 +67,7 @@ describe('a caller that leaves', () => {
     assert.equal(await answer, 'a!');
   });
 
-  test('also ends the read of which a poisonous neighbour made a second one', async () => {
+  test('also cancels a read that was repeated because of a failing call', async () => {
     const { batch, sent } = scriptBatch();
     const caller = new AbortController();
     const left = batch.call('a', caller.signal);
@@ -85,7 +85,7 @@ describe('a caller that leaves', () => {
 });
 
 describe('waiting', () => {
-  test('has a bound, which counts those who share a place, too', async () => {
+  test('is bounded, and includes calls that share an entry', async () => {
     const { batch, sent } = scriptBatch({ maxWaiting: 2, shareBy: (call) => call });
     const running = batch.call('x', patient);
     await settle();
@@ -98,7 +98,7 @@ describe('waiting', () => {
     assert.deepEqual(await Promise.all(waiting), ['a!', 'a!']);
   });
 
-  test('for too long is refused, and nothing is sent for it', async () => {
+  test('too long is refused, and nothing is sent', async () => {
     const { batch, sent, clock } = scriptBatch();
     const running = batch.call('x', patient);
     await settle();
@@ -116,7 +116,7 @@ describe('waiting', () => {
     assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
   });
 
-  test('is counted for each caller from its own arrival, also where they share a place', async () => {
+  test('is measured for each caller from its own arrival, also with a shared entry', async () => {
     const { batch, sent, clock } = scriptBatch({ shareBy: (call) => call });
     const running = batch.call('x', patient);
     await settle();
@@ -134,8 +134,8 @@ describe('waiting', () => {
   });
 });
 
-describe('when a server does not answer, a call is answered by its deadline', () => {
-  test('also when it waits for its turn', async () => {
+describe('when a server does not answer, a call is answered at its deadline', () => {
+  test('also while it is queued', async () => {
     const { batch, sent, clock } = scriptBatch();
     const running = assert.rejects(batch.call('x', patient), refusedWith('statement_timeout'));
     await settle();
@@ -148,7 +148,7 @@ describe('when a server does not answer, a call is answered by its deadline', ()
     assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
   });
 
-  test('also when what was sent is not to be given up', async () => {
+  test('also when the statement cannot be cancelled', async () => {
     const { batch, sent, clock } = scriptBatch({ isInterruptible: false });
     const late = assert.rejects(batch.call('x', patient), refusedWith('statement_timeout'));
     await settle();
@@ -161,7 +161,7 @@ describe('when a server does not answer, a call is answered by its deadline', ()
     assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
   });
 
-  test('and a statement has the time of its last caller, while each caller has their own', async () => {
+  test('and a statement has the latest deadline of its callers, while each caller has its own', async () => {
     const { batch, sent, clock } = scriptBatch({ shareBy: (call) => call });
     const early = assert.rejects(batch.call('a', patient, undefined, 300), refusedWith('statement_timeout'));
     const shared = batch.call('a', patient);
@@ -174,7 +174,7 @@ describe('when a server does not answer, a call is answered by its deadline', ()
     assert.deepEqual(await Promise.all([shared, other]), ['a!', 'b!']);
   });
 
-  test('and what was left out or halved has no more time than at first', async () => {
+  test('and deferred or halved calls keep their deadline', async () => {
     const { batch, sent, clock } = scriptBatch();
     const answers = callAll(batch, 'abc');
     await settle();
@@ -191,7 +191,7 @@ describe('when a server does not answer, a call is answered by its deadline', ()
   });
 });
 
-test('when the server is known to be away, every call is told at once, what runs is ended, and new calls are served', async () => {
+test('when the server is known to be unavailable, all calls reject at once, statements are cancelled, and new calls are served', async () => {
   const { batch, sent } = scriptBatch({ shareBy: (call) => call });
   const running = assert.rejects(batch.call('a', patient), /away/u);
   await settle();

@@ -1,4 +1,4 @@
-/** No call is lost in any order of events: random schedules of calls, answers, failures and departures. */
+/** No call is lost in any order of events: random schedules of calls, answers, failures and aborts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -106,7 +106,7 @@ const options = record({
   isShared: boolean(),
 });
 
-test('every call ends once, with its own result, of a statement that began after it; and nothing is left', async () => {
+test('every call ends once, with its own result of a statement started after it, and nothing is left', async () => {
   await property(
     asyncProperty(options, steps, async ({ isShared, ...limits }, schedule) => {
       const scripted = scriptBatch({ ...limits, shareBy: isShared ? (call) => call : undefined });

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { callAll, errorsOf, gone, patient, scriptBatch, settle, words } from '../../test/scripted-batch.ts';
 
 describe('under pressure, calls', () => {
-  /** A batch whose last statement took 1 ms and left 1 ms ago; the next one leaves 12 ms after it. */
+  /** A batch whose last statement took 1 ms and was sent 1 ms ago; the next one is due 12 ms after it. */
   async function spaced(maxSize: number): Promise<ReturnType<typeof scriptBatch>> {
     const scripted = scriptBatch({ maxSize, pressure: () => 1 });
     const first = scripted.batch.call('a', patient);
@@ -15,7 +15,7 @@ describe('under pressure, calls', () => {
     return scripted;
   }
 
-  test('wait for company, and leave together when the spacing is over', async (t) => {
+  test('wait for further calls, and are sent together at the end of the interval', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { batch, sent, clock } = await spaced(100);
     const answers = callAll(batch, 'b');
@@ -31,7 +31,7 @@ describe('under pressure, calls', () => {
     assert.deepEqual(await Promise.all(answers), ['b!', 'c!']);
   });
 
-  test('that fill a batch leave at once', async (t) => {
+  test('that fill a batch are sent at once', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { batch, sent } = await spaced(2);
     const answers = callAll(batch, 'b');
@@ -44,7 +44,7 @@ describe('under pressure, calls', () => {
     assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
   });
 
-  test('reject at once when the server is known to be away', async (t) => {
+  test('reject at once when the server is known to be unavailable', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { batch, sent } = await spaced(100);
     const answers = callAll(batch, 'b');

@@ -5,7 +5,7 @@ import { callAll, errorsOf, gone, patient, Poison, scriptBatch, settle, words } 
 import { deferred, type Sending } from './batch.ts';
 
 describe('calls', () => {
-  test('of one turn of the event loop leave together, and each gets its own result', async () => {
+  test('of one event-loop turn are sent together, and each gets its own result', async () => {
     const { batch, sent } = scriptBatch();
     const answers = callAll(batch, 'abc');
     await settle();
@@ -15,7 +15,7 @@ describe('calls', () => {
     assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
   });
 
-  test('that share a place count one by one: after several of them, the next call waits for those of its turn', async () => {
+  test('that share an entry count separately: after several, the next call waits for the end of its turn', async () => {
     const { batch, sent } = scriptBatch({ shareBy: (call) => call });
     const first = callAll(batch, 'aa');
     await settle();
@@ -28,7 +28,7 @@ describe('calls', () => {
     assert.deepEqual(await Promise.all(next), ['a!', 'a!']);
   });
 
-  test('never join a statement that runs already: they would read what is older than they are', async () => {
+  test('never join a running statement, which could return older data', async () => {
     const { batch, sent } = scriptBatch({ shareBy: (call) => call });
     const first = batch.call('a', patient);
     await settle();
@@ -43,7 +43,7 @@ describe('calls', () => {
     assert.equal(await second, 'new');
   });
 
-  test('that come while as many statements run as may wait, and leave together', async () => {
+  test('that arrive while all statement slots are in use wait, and are sent together', async () => {
     const { batch, sent } = scriptBatch({ maxInFlight: 2 });
     const answers: Promise<string>[] = [];
     for (const letter of 'abcd') {
@@ -60,7 +60,7 @@ describe('calls', () => {
     assert.deepEqual(await Promise.all(answers), ['a!', 'b!', 'c!', 'd!']);
   });
 
-  test('that were left by who came first are told to be of who came next', async () => {
+  test('whose first caller aborted are attributed to the next one', async () => {
     const askers: unknown[] = [];
     const one = async (call: string, { requester }: Sending): Promise<string> => {
       askers.push(requester?.requestId);
@@ -77,7 +77,7 @@ describe('calls', () => {
     assert.deepEqual(askers, ['second', 'third']);
   });
 
-  test('are not more in one statement than its size allows', async () => {
+  test('do not exceed the maximum size of a statement', async () => {
     const { batch, sent } = scriptBatch({ maxSize: 2, maxInFlight: 2 });
     const answers = callAll(batch, 'abcde');
     await settle();
@@ -90,7 +90,7 @@ describe('calls', () => {
     await Promise.all(answers);
   });
 
-  test('leave at once, one by one, where batches are switched off', async () => {
+  test('are sent at once, one by one, with batching off', async () => {
     const { batch, sent } = scriptBatch({ maxSize: 1, maxInFlight: 2 });
     const answers = callAll(batch, 'abc');
     assert.deepEqual(words(sent), ['a', 'b']);
@@ -102,7 +102,7 @@ describe('calls', () => {
     assert.deepEqual(await Promise.all(answers), ['a!', 'b!', 'c!']);
   });
 
-  test('leave at once when nothing is in flight and the last batch was one call', async () => {
+  test('are sent at once when nothing is in flight and the last batch was one call', async () => {
     const { batch, sent } = scriptBatch();
     const first = batch.call('a', patient);
     await settle();
@@ -122,7 +122,7 @@ describe('calls', () => {
     await Promise.all(later);
   });
 
-  test('of one key share a place and its result until they are sent', async () => {
+  test('of one key share an entry and its result until they are sent', async () => {
     const { batch, sent } = scriptBatch({ shareBy: (call) => call });
     const answers = callAll(batch, 'aba');
     await settle();
@@ -131,7 +131,7 @@ describe('calls', () => {
     assert.deepEqual(await Promise.all(answers), ['a!', 'b!', 'a!']);
   });
 
-  test('all fail when their statement brings another number of results', async () => {
+  test('all fail when their statement returns a different number of results', async () => {
     const { batch, sent } = scriptBatch();
     const errors = errorsOf(callAll(batch, 'ab'));
     await settle();
@@ -140,8 +140,8 @@ describe('calls', () => {
   });
 });
 
-describe('a poisonous call', () => {
-  test('fails with its own error, costs few statements, and leaves its neighbours unharmed', async () => {
+describe('a failing call', () => {
+  test('fails with its own error, costs few statements, and does not affect other calls', async () => {
     const { batch, sent } = scriptBatch();
     const made = Array.from({ length: 64 }, async (_, n) => batch.call(n === 41 ? 'poison' : `${n}`, patient));
     const answers = Promise.allSettled(made);
@@ -161,7 +161,7 @@ describe('a poisonous call', () => {
     assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
   });
 
-  test('is one that fails by itself: an error that is not the fault of the calls fails all, once', async () => {
+  test('is isolated only for errors of its arguments: other errors fail all calls, once', async () => {
     const { batch, sent } = scriptBatch();
     const errors = errorsOf(callAll(batch, 'ab'));
     await settle();
@@ -170,7 +170,7 @@ describe('a poisonous call', () => {
     assert.equal(sent.length, 1);
   });
 
-  test('that is alone in its statement fails without a second try', async () => {
+  test('alone in its statement fails without a retry', async () => {
     const { batch, sent } = scriptBatch();
     const answer = batch.call('a', patient);
     await settle();
@@ -180,10 +180,10 @@ describe('a poisonous call', () => {
   });
 });
 
-describe('calls for one row', () => {
+describe('calls for the same row', () => {
   const holdBy = (call: string): string => call.toLowerCase();
 
-  test('wait while one of them is in flight, and leave together; others do not wait', async () => {
+  test('wait while one of them is in flight, and are sent together; others do not wait', async () => {
     const { batch, sent } = scriptBatch({ holdBy, maxInFlight: 2 });
     const answers = callAll(batch, 'a');
     await settle();
@@ -199,7 +199,7 @@ describe('calls for one row', () => {
     assert.deepEqual(await Promise.all(answers), ['a!', 'A!', 'b!', 'a!', 'A!']);
   });
 
-  test('wait for the one that is made alone when all of them are left out', async () => {
+  test('wait for the one that is sent alone when all are deferred', async () => {
     const { batch, sent } = scriptBatch({ holdBy, maxInFlight: 2 });
     const answers = callAll(batch, 'aAab');
     await settle();
@@ -216,7 +216,7 @@ describe('calls for one row', () => {
     assert.deepEqual(batch.load, { waiting: 0, inFlight: 0 });
   });
 
-  test('leave when their caller does, also while they wait for another one', async () => {
+  test('are removed when their caller aborts, also while they wait for another one', async () => {
     const { batch, sent } = scriptBatch({ holdBy, maxInFlight: 2 });
     const [first] = callAll(batch, 'a');
     await settle();
@@ -231,7 +231,7 @@ describe('calls for one row', () => {
   });
 });
 
-test('a call that is to be made alone keeps neither its neighbours waiting nor those who come after', async () => {
+test('a deferred call delays neither its batch nor later calls', async () => {
   const { batch, sent } = scriptBatch({ isInterruptible: false });
   const [a, b, c] = callAll(batch, 'abc');
   await settle();

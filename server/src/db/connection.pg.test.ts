@@ -33,26 +33,22 @@ async function onTcp(join: (socket: Socket, toServer: () => Socket) => void): Pr
   return Object.assign(proxy, { port: address.port });
 }
 
-test(
-  'a server that is frozen loses the connection, and the next call is served by another one',
-  { timeout: 15_000 },
-  async (t) => {
-    const pool = open('read', { maxOpen: 1, statementTimeoutMs: 200 });
-    const [frozen] = await pool.query(pid, []);
-    assert(frozen);
-    const thaw = (): boolean => process.kill(frozen.pid, 'SIGCONT');
-    const thawing = setTimeout(thaw, 5_000); // All tests share this server, so it must always be resumed.
-    t.after(() => {
-      clearTimeout(thawing);
-      thaw();
-    });
-    process.kill(frozen.pid, 'SIGSTOP');
-    await assert.rejects(pool.query(one, []), refusedWith('statement_timeout'));
-    assert.notDeepEqual(await pool.query(pid, []), [frozen]);
-  },
-);
+test('a frozen server loses the connection, and the next call uses another one', { timeout: 15_000 }, async (t) => {
+  const pool = open('read', { maxOpen: 1, statementTimeoutMs: 200 });
+  const [frozen] = await pool.query(pid, []);
+  assert(frozen);
+  const thaw = (): boolean => process.kill(frozen.pid, 'SIGCONT');
+  const thawing = setTimeout(thaw, 5_000); // All tests share this server, so it must always be resumed.
+  t.after(() => {
+    clearTimeout(thawing);
+    thaw();
+  });
+  process.kill(frozen.pid, 'SIGSTOP');
+  await assert.rejects(pool.query(one, []), refusedWith('statement_timeout'));
+  assert.notDeepEqual(await pool.query(pid, []), [frozen]);
+});
 
-test('a read is cancelled on a server behind TCP, too', async (t) => {
+test('a read over TCP is cancelled on the server', async (t) => {
   const proxy = await onTcp((_socket, toServer) => void toServer());
   t.after(() => proxy.close());
   const endpoint = { ...database().endpoints.read, host: '127.0.0.1', port: proxy.port };
@@ -78,12 +74,12 @@ async function cancelInVain(proxy: { readonly port: number }, stopTaking: () => 
   await database().sqlOnStandby('select pg_terminate_backend($1, 5000)', [row?.pid]);
 }
 
-test('a cancel that is refused hurts nobody: the caller is told all the same', { timeout: 15_000 }, async () => {
+test("a refused cancel request does not delay the caller's error", { timeout: 15_000 }, async () => {
   const proxy = await onTcp((_socket, toServer) => void toServer());
   await cancelInVain(proxy, () => proxy.close());
 });
 
-test('a cancel that is never answered is not waited for', { timeout: 15_000 }, async (t) => {
+test("a cancel request without an answer does not delay the caller's error", { timeout: 15_000 }, async (t) => {
   const unanswered: Socket[] = [];
   let isTaking = true;
   const proxy = await onTcp((socket, toServer) => {

@@ -8,7 +8,7 @@ import { createLog } from '../telemetry/log.ts';
 
 const database = useDatabase();
 
-test('a standby whose connections are all busy for longer than an answer may take is not away', async () => {
+test('a standby with all connections busy does not count as unavailable', async () => {
   const lines: string[] = [];
   const sink = { write: (line: string) => void lines.push(line) };
   const log = createLog({ level: 'info', name: 'test', pretty: false }, sink);

@@ -39,7 +39,7 @@ const socketCodes =
     ' ',
   );
 
-describe('a database is unavailable, and the request is not to blame, when', () => {
+describe('a database is unavailable when', () => {
   for (const [state, why] of unavailable) {
     test(`${why} (${state})`, () => {
       const refusal = toAppError(fromServer(state));
@@ -49,7 +49,7 @@ describe('a database is unavailable, and the request is not to blame, when', () 
   }
 
   for (const code of socketCodes) {
-    test(`its socket says ${code}`, () => assert.equal(classifyFailure(fromSocket(code)), 'unavailable'));
+    test(`its socket reports ${code}`, () => assert.equal(classifyFailure(fromSocket(code)), 'unavailable'));
   }
 
   for (const words of [
@@ -67,7 +67,7 @@ describe('a database is unavailable, and the request is not to blame, when', () 
 describe('a write that was sent and failed', () => {
   const outcomeOf = (failure: unknown): unknown => withOutcome(toAppError(failure));
 
-  test('has an unknown outcome when nobody answered, or one who cannot know', () => {
+  test('has an unknown outcome without an answer, or with one from a pooler', () => {
     for (const failure of [
       new Error('Connection terminated unexpectedly'),
       fromSocket('ECONNRESET'),
@@ -84,7 +84,7 @@ describe('a write that was sent and failed', () => {
     assert.equal(late.code, 'outcome_unknown');
   });
 
-  test('has written nothing when the server said so, or it never left', () => {
+  test('has written nothing when the server reported it, or it was never sent', () => {
     for (const failure of [
       fromServer('57P01'),
       fromServer('57014'),
@@ -100,7 +100,7 @@ describe('a write that was sent and failed', () => {
   });
 });
 
-test('a statement took too long when it was cancelled, or a deadline for locks or transactions has ended it', () => {
+test('a statement timed out when it was cancelled, or a lock or transaction time-out ended it', () => {
   for (const code of ['57014', '55P03', '25P04']) {
     const refusal = toAppError(fromServer(code));
     assert(refusal instanceof AppError);
@@ -108,7 +108,7 @@ test('a statement took too long when it was cancelled, or a deadline for locks o
   }
 });
 
-test('a statement that is wrong is a defect, and so is everything that we do not know', () => {
+test('an invalid statement is a defect, and so are unknown errors', () => {
   for (const defect of [fromServer('42P01'), fromServer('23505'), fromServer('57P04'), fromServer('40P01')]) {
     assert.equal(toAppError(defect), defect);
   }
@@ -117,14 +117,14 @@ test('a statement that is wrong is a defect, and so is everything that we do not
   }
 });
 
-test('a statement of many is taken apart only where one of its calls can be to blame', () => {
+test('a batch is halved only if the arguments of a call can be the cause', () => {
   for (const code of ['22P05', '23514', '44000', '54000', 'P0001']) assert.ok(isFaultOfCalls(fromServer(code)), code);
   assert.ok(isFaultOfCalls(toAppError(fromServer('53400'))), 'temp_file_limit');
   for (const code of ['42501', '42P01', 'XX000', '40P01', '58030']) assert.ok(!isFaultOfCalls(fromServer(code)), code);
   assert.ok(!isFaultOfCalls(new Error('no words of PostgreSQL')));
 });
 
-test('an operator is told the message and the code, and nothing that a user typed', () => {
+test('the operator gets the message and the code, without user input', () => {
   const failure = fromServer('23514', { detail: 'Failing row contains (hunter2)', where: 'hunter2', hint: 'hunter2' });
   assert.equal(describeFailure(failure), 'the words of PostgreSQL (23514)');
   assert.equal(describeRefusal(failure), 'The database refuses: the words of PostgreSQL (23514)');
@@ -139,7 +139,7 @@ test('an operator is told the message and the code, and nothing that a user type
     assert.match(describeRefusal(error) ?? '', /^No connection to the databases: /u, error.message);
 });
 
-test('a code is told once, and of several failed addresses the first', () => {
+test('a code appears once, and of several failed addresses the first', () => {
   assert.equal(describeFailure(fromSocket('ECONNREFUSED')), 'connect ECONNREFUSED');
   assert.equal(
     describeFailure(new AggregateError([fromSocket('EPIPE'), fromSocket('ENOENT')], 'no address answers')),

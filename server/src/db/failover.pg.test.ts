@@ -1,4 +1,4 @@
-/** What a worker does when its servers change roles, on its own pair. */
+/** A worker during changes of its servers' roles, on its own pair. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
@@ -75,7 +75,7 @@ async function sessionsOf(server: TestServer): Promise<number> {
   return rows[0]?.n ?? 0;
 }
 
-test('while the primary is read-only nothing is written and the server is not ready; reads go on', async () => {
+test('while the primary is read-only, writes fail, the server is not ready, and reads continue', async () => {
   const written = await create();
   assert.equal(written.status, 201);
   assert.equal(await ready(), 200);
@@ -88,7 +88,7 @@ test('while the primary is read-only nothing is written and the server is not re
   assert.equal((await create()).status, 201);
 });
 
-test('a write that meets a read-only session is made again over a new connection', async () => {
+test('a write that fails in a read-only session is repeated over a new connection', async () => {
   const written = await create();
   // Only the sessions that are open now: the topology's knowledge of the server does not change.
   const { writePool } = app.databases;
@@ -97,7 +97,7 @@ test('a write that meets a read-only session is made again over a new connection
   assert.equal(await get(written), 200);
 });
 
-test('a promoted standby is written to at once, its users are found, and nothing stays open on the old primary', async () => {
+test('a promoted standby gets writes and reads at once, and no connection to the old primary stays open', async () => {
   const known = await create();
   await waitFor('the standby to have the user', async () => (await standby.sql('select from users')).length > 1);
   await standby.promote();

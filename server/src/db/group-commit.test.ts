@@ -46,7 +46,7 @@ beforeEach(() => {
   write = new Writes(commits).prepare(renaming);
 });
 
-test('a write that was sent has an unknown outcome at its deadline; one that waits has written nothing', async () => {
+test('a sent write has an unknown outcome at its deadline; a pending one has written nothing', async () => {
   const sent = assert.rejects(write('a', caller()), refusedWith('outcome_unknown'));
   await settle();
   const waiting = assert.rejects(write('b', caller()), refusedWith('pool_exhausted'));
@@ -54,7 +54,7 @@ test('a write that was sent has an unknown outcome at its deadline; one that wai
   await Promise.all([sent, waiting]);
 });
 
-test('a write that found no connection by its deadline has written nothing', async () => {
+test('a write without a connection at its deadline has written nothing', async () => {
   hasConnection = false;
   const late = assert.rejects(write('a', caller()), refusedWith('pool_exhausted'));
   await settle();
@@ -62,7 +62,7 @@ test('a write that found no connection by its deadline has written nothing', asy
   await late;
 });
 
-test('a write that waited for another one of its row has only the rest of its time', async () => {
+test('a write that waited for another one of its row keeps its deadline', async () => {
   const first = assert.rejects(write('a', caller()), refusedWith('outcome_unknown'));
   await settle();
   clock.nowMs = 400;

@@ -39,7 +39,7 @@ test('servers that start together apply each migration once', async () => {
   assert.deepEqual(applied.flat(), ['0902_slow']);
 });
 
-test('what is applied, and what is pending, is told in order', async () => {
+test('applied and pending migrations are listed in order', async () => {
   await write('0903_next', 'create table next (id int);', 'drop table next;');
   const shipped = (await readdir(migrationsDir))
     .toSorted()
@@ -51,13 +51,13 @@ test('what is applied, and what is pending, is told in order', async () => {
   ]);
 });
 
-test('down takes back the newest, and up applies it again', async () => {
+test('down reverts the newest, and up applies it again', async () => {
   await migrateUp(target());
   assert.deepEqual(await migrateDown(target(), 2), ['0903_next', '0902_slow']);
   assert.deepEqual(await migrateUp(target()), ['0902_slow', '0903_next']);
 });
 
-test('a migration that fails leaves nothing of itself, nor of those before it', async () => {
+test('a failed migration is rolled back with those before it', async () => {
   await write('0904_good', 'create table good (id int);', 'drop table good;');
   await write('0905_bad', 'create table bad (id int); select 1 / 0;', 'drop table bad;');
   await assert.rejects(migrateUp(target()), /division by zero/u);
@@ -67,7 +67,7 @@ test('a migration that fails leaves nothing of itself, nor of those before it', 
   assert.deepEqual(await migrateUp(target()), ['0904_good']);
 });
 
-test('make writes the next number and a name that a file can have', async () => {
+test('make uses the next number and a valid file name', async () => {
   const path = await makeMigration(dir, '  Add: Avatars & more ');
   assert.equal(basename(path), '0905_add_avatars_more.sql');
   assert.match(await readFile(path, 'utf8'), /-- Up Migration\n[\s\S]*-- Down Migration\n/u);
@@ -75,7 +75,7 @@ test('make writes the next number and a name that a file can have', async () => 
   await rm(path);
 });
 
-test('a database that is newer than the code is refused', async () => {
+test('a database newer than the code is refused', async () => {
   await rm(join(dir, '0904_good.sql'));
   for (const attempt of [migrateUp, migrationStatus, async (on: MigrationTarget) => migrateDown(on, 1)]) {
     await assert.rejects(attempt(target()), /does not know: 0904_good.*start that one, or restore a backup/u);
@@ -98,7 +98,7 @@ suite('a database with tables of Messenger elsewhere, or of another program', ()
   );
   afterEach(async () => superuser(`drop database ${fresh} with (force)`, 'postgres'));
 
-  test('tables that were moved to another schema are not made a second time', async () => {
+  test('tables moved to another schema are not created again', async () => {
     await up();
     await superuser('create schema app; alter table users set schema app; alter table migrations set schema app');
     await superuser(`grant usage on schema app to ${roles.application}`);
@@ -107,7 +107,7 @@ suite('a database with tables of Messenger elsewhere, or of another program', ()
     assert.deepEqual(await superuser("select to_regclass('public.users') as users"), [{ users: null }]);
   });
 
-  test('tables of another program in a schema of its own are no reason to refuse', async () => {
+  test('tables of another program in its own schema are accepted', async () => {
     await superuser('create schema app; create table app.users (id int)');
     await superuser('create table app.migrations (id serial, name text, run_on timestamptz)');
     await superuser("insert into app.migrations (name, run_on) values ('001_other', now())");
@@ -117,7 +117,7 @@ suite('a database with tables of Messenger elsewhere, or of another program', ()
     assert.equal((await up()).length, ours);
   });
 
-  test('tables of another program in the schema of Messenger are left alone', async () => {
+  test("tables of another program in Messenger's schema are not touched", async () => {
     for (const table of ['migrations (id int, migration text, batch int)', 'users (id int)']) {
       await superuser(`create table public.${table}`);
       const refusal = /^The database is used by another program: .*(?:DB_WRITE_NAME, DB_READ_NAME)/u;
@@ -127,7 +127,7 @@ suite('a database with tables of Messenger elsewhere, or of another program', ()
     assert.equal((await up()).length, ours);
   });
 
-  test('a role that may not create tables is told the statement that lets it', async () => {
+  test('a role that may not create tables gets the statement that grants it', async () => {
     await superuser(`alter database ${fresh} owner to ${roles.superuser}`, 'postgres');
     const refusal = /grant usage, create on schema public to messenger_app\./u;
     await assert.rejects(up(), { name: 'OperatorError', message: refusal });

@@ -9,7 +9,7 @@ import { statement } from './statement.ts';
 const openPool = usePools(useDatabase());
 const wrong = statement('test.wrong', 'select 1 from nowhere');
 
-test('an observer hears of each statement by its name, and whether it failed', async () => {
+test('an observer gets each statement by its name, and whether it failed', async () => {
   const ended: EndedStatement[] = [];
   const observer = observeDbBy([{}, { statementEnded: (statementEnded) => ended.push(statementEnded) }]);
   const pool = openPool('read', {}, { observer });
@@ -27,7 +27,7 @@ test('an observer hears of each statement by its name, and whether it failed', a
   assert.ok(ended.every(({ durationMs }) => durationMs > 0));
 });
 
-test('an observer hears of those who had to wait for a connection, and of nobody else', async () => {
+test('an observer gets only the calls that waited for a connection', async () => {
   const waits: EndedWait[] = [];
   const observer = observeDbBy([{ waitEnded: (wait) => waits.push(wait) }]);
   const pool = openPool('write', { maxOpen: 1 }, { observer });
@@ -38,6 +38,6 @@ test('an observer hears of those who had to wait for a connection, and of nobody
   assert.ok(waits.every(({ pool: role, ms }) => role === 'write' && ms > 0));
 });
 
-test('without observers there is nobody to tell', () => {
+test('without observers, nothing is observed', () => {
   assert.equal(observeDbBy([]), undefined);
 });

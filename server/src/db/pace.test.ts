@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { Pace } from './pace.ts';
 
-/** A pace under this pressure, after a batch that took so long. */
+/** A pace under this pressure, after a batch of this duration. */
 function paced(pressure: number, tookMs: number): { pace: Pace; pass: (ms: number) => void } {
   let now = 0;
   const pace = new Pace({ now: () => now }, () => pressure);
@@ -13,7 +13,7 @@ function paced(pressure: number, tookMs: number): { pace: Pace; pass: (ms: numbe
   return { pace, pass: (ms) => (now += ms) };
 }
 
-test('under full pressure a batch leaves sixteen times the fastest batch after the one before it', () => {
+test('under full pressure the interval is sixteen times the fastest batch', () => {
   const { pace, pass } = paced(1, 0.25);
   assert.equal(pace.waitMs, 4 - 0.25);
   pass(2);
@@ -22,7 +22,7 @@ test('under full pressure a batch leaves sixteen times the fastest batch after t
   assert.equal(pace.waitMs, 0);
 });
 
-test('without pressure nothing waits, and pressure in between spaces in proportion', () => {
+test('without pressure there is no interval, and between the limits it is proportional', () => {
   assert.equal(paced(0, 0.5).pace.waitMs, 0);
   assert.equal(paced(0.15, 0.5).pace.waitMs, 0);
   assert.ok(Math.abs(paced(0.3, 0.5).pace.waitMs - 3.5) < 1e-9);
@@ -32,11 +32,11 @@ test('a slow database does not make calls wait longer than 12 ms', () => {
   assert.equal(paced(1, 5).pace.waitMs, 12 - 5);
 });
 
-test('the first batch waits for nothing', () => {
+test('the first batch does not wait', () => {
   assert.equal(new Pace({ now: () => 0 }, () => 1).waitMs, 0);
 });
 
-test('one slow batch among fast ones changes nothing, and a database that became slow is noticed', () => {
+test('one slow batch among fast ones changes nothing, and a permanently slower database is detected', () => {
   const { pace, pass } = paced(1, 0.25);
   const send = (tookMs: number): void => {
     const leftAt = pace.left();

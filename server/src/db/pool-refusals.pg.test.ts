@@ -37,7 +37,7 @@ async function pidsOf(pool: Pool<'write'>, calls: number): Promise<number> {
   return new Set((await Promise.all(running)).map(([row]) => row?.pid)).size;
 }
 
-test('a role that may not log in any more keeps its connections: calls share them, and the log tells it once', async () => {
+test('a role that can no longer log in keeps its connections: calls share them, with one log line', async () => {
   const { pool, refusals } = openPool(4);
   await pool.query(one, []);
   await database().sql(`alter role ${role} nologin`);
@@ -45,14 +45,14 @@ test('a role that may not log in any more keeps its connections: calls share the
   assert.equal(refusals(), 1);
 });
 
-test('a server that is full serves all calls over the connections that are open', async () => {
+test('a full server serves all calls over the open connections', async () => {
   const { pool } = openPool(8);
   await database().sql(`alter role ${role} connection limit 2`);
   await pool.query(one, []);
   assert.equal(await pidsOf(pool, 20), 2);
 });
 
-test('calls that wait for the last connection are refused when it ends', async () => {
+test('calls waiting for the last connection are refused when it ends', async () => {
   const { pool, refusals } = openPool(2);
   const holding = pool.transaction(async (tx) => {
     const [row] = await tx.query(pid, []);

@@ -17,7 +17,7 @@ async function running(text: string, role: Role = 'read'): Promise<number> {
 }
 
 describe('connections', () => {
-  test('never more than max open, and the surplus over max idle is closed when it is given back', async () => {
+  test('never exceed max open, and those above max idle are closed on return', async () => {
     const pool = open('write', { maxOpen: 3, maxIdle: 1 });
     await Promise.all(Array.from({ length: 20 }, async () => pool.query(sleep, [0.01])));
     const { open: opened } = pool.connections;
@@ -25,14 +25,14 @@ describe('connections', () => {
     await waitFor('the surplus to close', () => pool.connections.open === 1 && pool.connections.idle === 1);
   });
 
-  test('are not closed as surplus while somebody waits for one', async () => {
+  test('above max idle stay open while a call waits for one', async () => {
     const pool = open('write', { maxOpen: 1, maxIdle: 0 });
     const pids = await Promise.all(Array.from({ length: 5 }, async () => pool.query(pid, [])));
     assert.equal(new Set(pids.map(([row]) => row?.pid)).size, 1);
     await waitFor('the connection to close', () => pool.connections.open === 0);
   });
 
-  test('are lent until what was sent behind a failed statement is over, too', async () => {
+  test('stay borrowed until statements sent behind a failed one are answered', async () => {
     const pool = open('write', { maxOpen: 1 });
     const wrong = statement('test.wrong', 'select 1 / 0');
     const behind = statement<{ slept: string }>('test.behind', 'select pg_sleep(0.5)::text as slept');
@@ -43,7 +43,7 @@ describe('connections', () => {
     assert.equal(await running('select pg_sleep', 'write'), 0);
   });
 
-  test('tell the server their deadlines, which it keeps also when we are gone', async () => {
+  test('set deadlines that the server enforces without us', async () => {
     await database().sql(`do $$ begin
       execute format('alter database %I set idle_in_transaction_session_timeout = 0', current_database());
     end $$`); // The embedded servers have their own.
@@ -56,7 +56,7 @@ describe('connections', () => {
     assert.deepEqual(await pool.query(setting, ['idle_in_transaction_session_timeout']), [{ ms: '30000' }]);
   });
 
-  test('keep nothing of the calls that have ended', async () => {
+  test('hold no references to completed calls', async () => {
     const pool = open('read', { maxOpen: 2 });
     const callOften = async (times: number): Promise<void> => {
       for (let call = 0; call < times; call += 1) await pool.query(one, []);
@@ -67,7 +67,7 @@ describe('connections', () => {
     assert.ok(Number(queryObjects(Promise)) - before < 500, 'a promise or more for each call');
   });
 
-  test('carry the name of their role', async () => {
+  test('have the name of their role', async () => {
     const pool = open('read');
     await pool.query(one, []);
     const [row] = await database().sqlOnStandby<{ n: number }>(
@@ -76,7 +76,7 @@ describe('connections', () => {
     assert.equal(row?.n, 1);
   });
 
-  test('are replaced when their lifetime is over', async () => {
+  test('are replaced at the end of their lifetime', async () => {
     let now = 0;
     const pool = open('write', { maxOpen: 1, lifetimeMs: 60_000 }, { clock: { now: () => now } });
     const [first] = await pool.query(pid, []);
@@ -86,7 +86,7 @@ describe('connections', () => {
     assert.notDeepEqual(await pool.query(pid, []), [first]);
   });
 
-  test('are closed at once when their lifetime ended while they were lent', async () => {
+  test('are closed on return when their lifetime ended while they were borrowed', async () => {
     let now = 0;
     const pool = open('write', { maxOpen: 1, lifetimeMs: 60_000 }, { clock: { now: () => now } });
     await pool.transaction(async (tx) => {
@@ -96,7 +96,7 @@ describe('connections', () => {
     await waitFor('the connection to close', () => pool.connections.open === 0);
   });
 
-  test('of one pool do not all end at once', async () => {
+  test('of one pool do not expire together', async () => {
     let now = 0;
     const pool = open('write', { maxOpen: 1, lifetimeMs: 100_000 }, { clock: { now: () => now } });
     const jittered = open(
@@ -118,7 +118,7 @@ describe('connections', () => {
     assert.equal((await pool.query(one, [])).length, 1);
   });
 
-  test('that the server closes while they are lent fail their statement, and nothing else', async () => {
+  test('that the server closes while borrowed fail only their statement', async () => {
     const pool = open('write', { maxOpen: 1 });
     const failing = pool.transaction(async (tx) => {
       const [row] = await tx.query(pid, []);
@@ -130,7 +130,7 @@ describe('connections', () => {
     assert.equal((await pool.query(one, [])).length, 1);
   });
 
-  test('use named prepared statements: a statement is parsed once per connection', async () => {
+  test('parse a statement once, by prepared statements', async () => {
     const pool = open('write', { maxOpen: 1 });
     const prepared = statement<{ n: number }>(
       'test.prepared',
@@ -148,7 +148,7 @@ describe('deadlines', () => {
     await waitFor('the statement to end on the server', async () => (await running('select pg_sleep')) === 0, 8_000);
   });
 
-  test('waiting for a connection counts: a call that gets none in time is refused, and was never sent', async () => {
+  test('include the wait: a call without a connection in time is refused, and was never sent', async () => {
     const pool = open('write', { maxOpen: 1, statementTimeoutMs: 400 });
     const holding = pool.queryThen(async (db) => db.query(sleep, [30]), { timeoutMs: 1_000 });
     const slow = assert.rejects(holding, refusedWith('statement_timeout'));
@@ -157,7 +157,7 @@ describe('deadlines', () => {
     assert.deepEqual(await database().sql("select 1 from users where first_name = 'never sent'"), []);
   });
 
-  test('a statement gets only what the wait has left of its time', async () => {
+  test('a statement gets only the time that the wait has left', async () => {
     const pool = open('read', { maxOpen: 1, statementTimeoutMs: 2_000 });
     const first = pool.query(sleep, [1.2]);
     const began = performance.now();
@@ -174,7 +174,7 @@ describe('deadlines', () => {
     await Promise.all(accepted);
   });
 
-  test('a server that is not there is told as such, however often it is asked', async () => {
+  test('an unavailable server is reported each time', async () => {
     const nowhere = { ...database().endpoints.read, host: '/nonexistent' };
     const pool = open('read', { endpoint: nowhere, maxOpen: 1, statementTimeoutMs: 500 });
     for (let call = 1; call <= 2; call += 1) {
@@ -182,7 +182,7 @@ describe('deadlines', () => {
     }
   });
 
-  test('a server that takes connections and never answers is given up in time', async () => {
+  test('a server that accepts connections and never answers is abandoned in time', async () => {
     const silent = createServer();
     const { promise, resolve } = Promise.withResolvers<void>();
     silent.listen(0, '127.0.0.1', resolve);
@@ -198,8 +198,8 @@ describe('deadlines', () => {
   });
 });
 
-describe('callers that go away', () => {
-  test('a read that runs is cancelled on the server, and its connection is not used again', async () => {
+describe('callers that abort', () => {
+  test('a running read is cancelled on the server, and its connection is not reused', async () => {
     const pool = open('read', { maxOpen: 1 });
     const caller = new AbortController();
     const [before] = await pool.query(pid, []);
@@ -211,7 +211,7 @@ describe('callers that go away', () => {
     assert.notDeepEqual(await pool.query(pid, []), [before]);
   });
 
-  test('a write that runs is finished, and a write that waits is never sent', async () => {
+  test('a running write completes, and a pending write is never sent', async () => {
     const pool = open('write', { maxOpen: 1 });
     const caller = new AbortController();
     const slow = pool.query(sleep, [0.5], caller.signal);
@@ -226,8 +226,8 @@ describe('callers that go away', () => {
   });
 });
 
-describe('callers that went away', () => {
-  test('while a connection was opened for them leave it to the next one', async () => {
+describe('callers that aborted', () => {
+  test('while a connection was being opened leave it to the next caller', async () => {
     const pool = open('write', { maxOpen: 1, statementTimeoutMs: 2_000 });
     const caller = new AbortController();
     const left = pool.query(one, [], caller.signal);
@@ -236,7 +236,7 @@ describe('callers that went away', () => {
     assert.equal((await pool.query(one, [])).length, 1);
   });
 
-  test('after their read ended do not cancel the read of the next one', async () => {
+  test("after their read ended do not cancel the next caller's read", async () => {
     const pool = open('read', { maxOpen: 1 });
     const caller = new AbortController();
     await pool.query(one, [], caller.signal);
@@ -251,7 +251,7 @@ describe('transactions', () => {
   const count = async (name: string): Promise<number> =>
     (await database().sql('select 1 from users where first_name = $1', [name])).length;
 
-  test('write all of it', async () => {
+  test('write everything', async () => {
     const pool = open('write');
     await pool.transaction(async (tx) => {
       await tx.query(insert, ['both']);
@@ -260,7 +260,7 @@ describe('transactions', () => {
     assert.equal(await count('both'), 2);
   });
 
-  test('or nothing, and the error is the one that was thrown', async () => {
+  test('or nothing, and reject with the thrown error', async () => {
     const pool = open('write');
     const failing = pool.transaction(async (tx) => {
       await tx.query(insert, ['neither']);
@@ -270,7 +270,7 @@ describe('transactions', () => {
     assert.equal(await count('neither'), 0);
   });
 
-  test('that failed leave nothing open on their connection', async () => {
+  test('that failed leave no open transaction', async () => {
     const pool = open('write', { maxOpen: 1 });
     const failing = pool.transaction(async (tx) => {
       await tx.query(insert, ['half']);
@@ -282,7 +282,7 @@ describe('transactions', () => {
     assert.equal(await count('half'), 0);
   });
 
-  test('whose statement is late write nothing, and the next call is served', async () => {
+  test('with a timed-out statement write nothing, and the next call is served', async () => {
     const pool = open('write', { maxOpen: 1, statementTimeoutMs: 300 });
     const failing = pool.transaction(async (tx) => {
       await tx.query(insert, ['late']);
@@ -294,7 +294,7 @@ describe('transactions', () => {
     assert.equal(await count('late'), 0);
   });
 
-  test('that swallowed a failed statement do not pretend to have written', async () => {
+  test('that ignore a failed statement reject at commit', async () => {
     const pool = open('write');
     const failing = pool.transaction(async (tx) => {
       await tx.query(insert, ['swallowed']);
@@ -304,7 +304,7 @@ describe('transactions', () => {
     assert.equal(await count('swallowed'), 0);
   });
 
-  test('throw when tx leaks out of them', async () => {
+  test('throw when tx is used after their end', async () => {
     const pool = open('write');
     const leaked = await pool.transaction(async (tx) => tx);
     await assert.rejects(leaked.query(one, []), /the transaction is over/u);
@@ -317,7 +317,7 @@ describe('transactions', () => {
     await assert.rejects(fromFailure.query(one, []), /the transaction is over/u);
   });
 
-  test('roll back when the caller is gone before they end', async () => {
+  test('roll back when the caller aborts before their end', async () => {
     const pool = open('write');
     const caller = new AbortController();
     const failing = pool.transaction(async (tx) => {
@@ -331,7 +331,7 @@ describe('transactions', () => {
   });
 });
 
-test('timestamps keep their microseconds, sort as texts, and are in UTC whatever the server prefers', async () => {
+test("timestamps keep microseconds, sort as text, and are in UTC whatever the server's time zone", async () => {
   await database().sql(`do $$ begin
     execute format('alter database %I set timezone to ''Asia/Tokyo''', current_database());
     execute format('alter database %I set datestyle to ''German''', current_database());
@@ -348,7 +348,7 @@ test('timestamps keep their microseconds, sort as texts, and are in UTC whatever
   }
 });
 
-test('a transaction needs a pool to the primary: the types say so', () => {
+test('only pools to the primary have transactions, by their types', () => {
   const pool = open('read');
   // @ts-expect-error -- A read pool has no transactions.
   void (() => pool.transaction(async () => undefined));

@@ -11,7 +11,7 @@ const positions = record(
 );
 const somewhere: Position = { timeline: 3, lsn: 0x1_2345_6789n };
 
-test('a token comes back as it went out, wherever the server is', () => {
+test('a token decodes to the position that it was made from', () => {
   property(
     forAll(positions, (position) => {
       const token = encodeToken(position);
@@ -22,7 +22,7 @@ test('a token comes back as it went out, wherever the server is', () => {
   );
 });
 
-test('a token that this server did not give out is none', () => {
+test('text that is not a token is refused', () => {
   property(forAll(string({ maxLength: 40 }), (garbage) => assert.equal(decodeToken(garbage), undefined)));
   const token = encodeToken(somewhere);
   for (const other of [
@@ -37,7 +37,7 @@ test('a token that this server did not give out is none', () => {
     assert.equal(decodeToken(other), undefined, JSON.stringify(other));
 });
 
-test('a token of which one character was damaged is refused, not misread', () => {
+test('a token with one damaged character is refused, not misread', () => {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   property(
     forAll(positions, nat(19), integer({ min: 1, max: 63 }), (position, at, by) => {
@@ -49,7 +49,7 @@ test('a token of which one character was damaged is refused, not misread', () =>
   );
 });
 
-test('a server has what was written up to where it is, on its own timeline only', () => {
+test('a server has what was written before its position, only on its own timeline', () => {
   assert.equal(covers(somewhere, somewhere), true);
   assert.equal(covers(somewhere, { ...somewhere, lsn: somewhere.lsn - 1n }), true);
   assert.equal(covers(somewhere, { ...somewhere, lsn: somewhere.lsn + 1n }), false);
@@ -58,12 +58,12 @@ test('a server has what was written up to where it is, on its own timeline only'
   assert.equal(covers(undefined, somewhere), false);
 });
 
-test('no server that replays is ever known to have what only the primary has', () => {
+test('no standby is known to have what only the primary has', () => {
   property(forAll(integer({ min: 1 }), bigInt(), (timeline, lsn) => !covers({ timeline, lsn }, onlyOnPrimary)));
   assert.deepEqual(decodeToken(encodeToken(onlyOnPrimary)), onlyOnPrimary);
 });
 
-test('what a client has seen does not go back on one timeline, and follows to another', () => {
+test("a client's position never decreases on one timeline, and follows to another", () => {
   const before = { ...somewhere, lsn: somewhere.lsn - 1n };
   const promoted = { timeline: 4, lsn: 1n };
   assert.equal(latest(somewhere, before), somewhere);
@@ -72,7 +72,7 @@ test('what a client has seen does not go back on one timeline, and follows to an
   assert.equal(latest(undefined, before), before);
 });
 
-test('a server that has replayed nothing is nowhere', () => {
+test('a server that has replayed nothing has no position', () => {
   assert.equal(toPosition({ lsn: null, timeline: 1, incarnation: 'x' }), undefined);
   assert.equal(toPosition(undefined), undefined);
   assert.deepEqual(toPosition({ lsn: '18446744073709551615', timeline: 1, incarnation: 'x' }), {

@@ -17,7 +17,7 @@ function at(lsn: number, timeline = 1): Position {
   return { timeline, lsn: BigInt(lsn) };
 }
 
-/** Records positions of the primary after so many milliseconds. */
+/** Records positions of the primary at these milliseconds. */
 function note(...samples: readonly (readonly [ms: number, position: Position])[]): void {
   for (const [ms, position] of samples) {
     clock.nowMs = ms;
@@ -30,7 +30,7 @@ function lagOf(position: Position | undefined): number {
   return log.lagOf(position).leastMs;
 }
 
-test('a standby is as late as the oldest thing that it lacks', () => {
+test('lag is the age of the oldest WAL that the standby lacks', () => {
   note([0, at(1)], [100, at(2)], [200, at(3)]);
   clock.nowMs = 1_000;
   assert.equal(lagOf(at(3)), 0);
@@ -40,39 +40,39 @@ test('a standby is as late as the oldest thing that it lacks', () => {
   assert.equal(lagOf(undefined), 1_000);
 });
 
-test('of a primary that writes nothing, nobody is late', () => {
+test("an idle primary's standby has no lag", () => {
   note([0, at(1)], [5_000, at(1)]);
   clock.nowMs = 1_000_000;
   assert.equal(lagOf(at(1)), 0);
 });
 
-test('what was written last before a quiet time is as old as it is', () => {
+test('the last write before an idle period keeps its age', () => {
   note([0, at(1)], [5_000, at(1)]);
   clock.nowMs = 6_000;
   assert.equal(lagOf(at(0)), 6_000);
 });
 
-test('a write after a quiet time does not make a standby young that lacks what is older', () => {
+test('a write after an idle period does not reduce the lag of older missing WAL', () => {
   note([0, at(1)], [60_000, at(2)], [60_250, at(3)]);
   assert.equal(lagOf(at(0)), 60_250);
   assert.equal(lagOf(at(1)), 250);
 });
 
-test('of a primary that always writes, as much is kept as needed to call a standby late', () => {
+test('samples of a busy primary are kept as long as the lag limit requires', () => {
   note(...Array.from({ length: 1_000 }, (_, n) => [n * 250, at(n)] as const));
   assert.ok(lagOf(undefined) >= keepMs);
   assert.ok(lagOf(undefined) <= keepMs + 250);
   assert.equal(lagOf(at(999)), 0);
 });
 
-test('after a promotion, a standby that follows lacks nothing of the timeline that was left', () => {
+test('after a promotion, a following standby lacks nothing of the old timeline', () => {
   note([0, at(100)], [250, at(200)], [500, at(150, 2)]);
   clock.nowMs = 60_000;
   assert.equal(lagOf(at(150, 2)), 0);
   assert.equal(lagOf(at(200)), 59_500, 'one that does not follow is late');
 });
 
-test('a standby that lacks what was written before the first sample may be late by any time', () => {
+test('a standby that lacks WAL from before the first sample has unknown lag', () => {
   note([0, at(10)], [250, at(20)]);
   clock.nowMs = 400;
   assert.deepEqual(log.lagOf(at(9)), { leastMs: 400, mostMs: Number.POSITIVE_INFINITY });
@@ -80,13 +80,13 @@ test('a standby that lacks what was written before the first sample may be late 
   assert.deepEqual(log.lagOf(at(20)), { leastMs: 0, mostMs: 0 });
 });
 
-test('what was written in a gap of the samples may be as old as the gap', () => {
+test('WAL written in a gap of the samples may be as old as the gap', () => {
   note([0, at(10)], [250, at(10)], [20_250, at(20)]);
   clock.nowMs = 20_300;
   assert.deepEqual(log.lagOf(at(19)), { leastMs: 50, mostMs: 20_050 });
 });
 
-test('after a promotion it is not known how late a standby is until it has the first position of the new primary', () => {
+test('after a promotion, lag is unknown until the standby has the first position of the new primary', () => {
   note([0, at(10)], [250, at(20, 2)]);
   assert.equal(log.lagOf(at(19, 2)).mostMs, Number.POSITIVE_INFINITY);
   assert.equal(log.lagOf(at(20, 2)).mostMs, 0);

@@ -18,7 +18,7 @@ import { statement } from './statement.ts';
 const whoAnswers = statement<{ name: string }>('test.who', 'select name');
 const log = createLog({ level: 'silent', name: 'test', pretty: false });
 
-/** Reads the name of the server that answers. */
+/** A read that returns the name of the answering server. */
 const who: BatchableRead<undefined, string> = {
   name: 'test.who',
   keyOf: () => '',
@@ -73,33 +73,33 @@ async function answers(token?: Position): Promise<Set<string>> {
   return names;
 }
 
-test('whoever carries no token is answered by any standby', async () => {
+test('a read without a token is answered by any standby', async () => {
   assert.deepEqual(await answers(), new Set(['first', 'second']));
   assert.equal(reads.outcomes.standby, 6);
 });
 
-test('whoever carries a token is answered by the standby that has it, however busy that is', async () => {
+test('a read with a token is answered by the standby that has replayed it, even if that is busier', async () => {
   const [, busy] = all;
   assert(busy);
   busy.load.inFlight = 1_000;
   assert.deepEqual(await answers(at(150n)), new Set(['second']));
 });
 
-test('what a client has seen goes with it: where the next standby is behind, it is not asked', async () => {
+test("a client's position follows its reads: a standby behind it is not queried", async () => {
   const caller = callerWith(at(150n));
   await read(undefined, caller);
   assert.deepEqual(caller.seen, second.position);
   assert.deepEqual(await answers(caller.seen), new Set(['second']));
 });
 
-test('a token that no standby has is waited for a moment, and answered by the one that gets there', async () => {
+test('a read with a token waits briefly, and is answered by the first standby that replays it', async () => {
   const answer = read(undefined, callerWith(at(300n)));
   first.lsn = 300n;
   assert.equal(await answer, 'first');
   assert.equal(reads.outcomes.waited, 1);
 });
 
-test('a token that no standby gets is answered by the primary', async () => {
+test('a token that no standby replays in time is answered by the primary', async () => {
   const caller = callerWith(at(300n));
   assert.equal(await read(undefined, caller), 'primary');
   assert.deepEqual(caller.seen, primary.position);
@@ -117,15 +117,15 @@ async function assertOthersAsked(token: Position | undefined): Promise<void> {
   for (const { load } of all) assert.equal(load.inFlight, 0);
 }
 
-test('a standby that fails costs its client a question to the other, and then to the primary', async () => {
+test('a read that fails on a standby is retried on the other, then on the primary', async () => {
   await assertOthersAsked(undefined);
 });
 
-test('so it does a client with a token', async () => {
+test('a read with a token is retried, too', async () => {
   await assertOthersAsked(at(50n));
 });
 
-test('a failure that is not the fault of the standby is that of the client, and asked nobody else', async () => {
+test('an error of the request is not retried', async () => {
   const failure = new AppError('statement_timeout');
   first.failure = failure;
   second.failure = failure;
@@ -134,7 +134,7 @@ test('a failure that is not the fault of the standby is that of the client, and 
   assert.equal(first.asked.includes('test.who') && second.asked.includes('test.who'), false);
 });
 
-test('what only a standby cannot do is done by the primary; what a call is to blame for fails', async () => {
+test('errors specific to a standby are retried on the primary; errors of the call are not', async () => {
   const failWith = (code: string): void => {
     const failure = Object.assign(new DatabaseError('the words of PostgreSQL', 0, 'error'), { code });
     first.failure = failure;
@@ -151,14 +151,14 @@ test('what only a standby cannot do is done by the primary; what a call is to bl
   }
 });
 
-test('an answer of a standby that has become another server since is not given', async () => {
+test('an answer of a standby that has become another server is discarded', async () => {
   second.incarnation = 'second start';
   const caller = callerWith(at(150n));
   assert.equal(await read(undefined, caller), 'primary');
   assert.deepEqual(caller.seen, primary.position);
 });
 
-test('a primary that is older than a token does not answer it: the new one is looked for', async () => {
+test('a primary older than a token does not answer: the new one is located', async () => {
   const token = { timeline: 2, lsn: 50n };
   let looks = 0;
   onOldPrimary = () => {
@@ -171,18 +171,18 @@ test('a primary that is older than a token does not answer it: the new one is lo
   assert.deepEqual(caller.seen, { timeline: 2, lsn: 60n });
 });
 
-test('where no newer primary is found, a token of a newer timeline is refused, not answered with what is old', async () => {
+test('without a newer primary, a token of a newer timeline is refused, not answered with old data', async () => {
   await assert.rejects(read(undefined, callerWith({ timeline: 2, lsn: 50n })), { code: 'database_unavailable' });
 });
 
-test('a token of an older timeline is answered by the new primary, and replaced', async () => {
+test('a token of an older timeline is answered by the new primary with a new token', async () => {
   Object.assign(primary, { timeline: 2, lsn: 500n });
   const caller = callerWith(at(300n));
   assert.equal(await read(undefined, caller), 'primary');
   assert.deepEqual(caller.seen, { timeline: 2, lsn: 500n });
 });
 
-test('without a fit standby nobody waits for one', async () => {
+test('without a fit standby, reads do not wait for one', async () => {
   for (const one of [first, second]) one.health = 'away';
   await Promise.all(all.map(async (one) => one.check()));
   first.asked.length = 0;
@@ -190,7 +190,7 @@ test('without a fit standby nobody waits for one', async () => {
   assert.deepEqual(first.asked, []);
 });
 
-test('an answer that may only not be known yet is asked of the primary', async () => {
+test('an absent row is looked up on the primary', async () => {
   const readDoubtful = reads.prepare({ ...who, isDoubtful: (name: string) => name !== 'primary' });
   assert.equal(await readDoubtful(undefined, callerWith()), 'primary');
   assert.equal(reads.outcomes.primaryForDoubt, 1);
@@ -200,7 +200,7 @@ test('an answer that may only not be known yet is asked of the primary', async (
   assert.deepEqual(caller.seen, primary.position);
 });
 
-test('a second opinion of the primary has only the rest of the time of a read', async () => {
+test('the second query on the primary keeps the deadline of the read', async () => {
   const clock = { nowMs: 0, now: () => clock.nowMs };
   const standby = new ScriptedServer('standby', { lsn: 100n });
   const primaryLog = new PrimaryLog(clock, 10_000);

@@ -24,7 +24,7 @@ const primary: ServerFacts = {
 };
 const standby: ServerFacts = { ...primary, inRecovery: true, readOnly: true, startedAt: '2026-01-28 12:00:01+00' };
 
-test('a primary and its standby are fit, and so is a primary alone', () => {
+test('a primary with its standby is accepted, and so is a primary alone', () => {
   assert.deepEqual(findServerProblems(endpoints, primary, standby), []);
   assert.deepEqual(findServerProblems(endpoints, primary, primary), []);
 });
@@ -61,7 +61,7 @@ for (const [name, write, read, told] of unfit) {
   });
 }
 
-/** Imitates PostgreSQL 17: there is no package of it to start. */
+/** Imitates PostgreSQL 17, for which there is no package. */
 async function startPostgres17(): Promise<Server> {
   const message = (type: string, ...parts: readonly Buffer[]): Buffer => {
     const body = Buffer.concat(parts);
@@ -88,7 +88,7 @@ async function startPostgres17(): Promise<Server> {
   return server;
 }
 
-test('a server before PostgreSQL 18 is refused, and told why', async () => {
+test('a server before PostgreSQL 18 is refused with the reason', async () => {
   const server = await startPostgres17();
   const address = server.address();
   assert(typeof address === 'object' && address !== null);

@@ -138,7 +138,7 @@ async function write(): Promise<Position | undefined> {
   return caller.seen;
 }
 
-/** Kills one process of the standby, which then replays from its last restart point, and nothing new. */
+/** Kills one process of the standby, which then replays from its last restart point, without new WAL. */
 async function crashStandby(): Promise<void> {
   await ask(pair, 'read', "alter system set recovery_min_apply_delay = '1h'");
   await ask(pair, 'read', 'select pg_reload_conf()');
@@ -147,7 +147,7 @@ async function crashStandby(): Promise<void> {
   await eventually(async () => (await ask(pair, 'read', 'select count(*)::int from noted'))[0] === 0);
 }
 
-test('a client reads what it wrote also when the standby comes back from a crash with less than it had', async () => {
+test('a client reads its writes also after a crash in which the standby lost replayed WAL', async () => {
   const token = await write();
   await eventually(async () => (await readCount(callerWith(token))) === 1 && reads.outcomes.standby > 0);
   const { standby: postmaster } = pair.pids;
@@ -158,7 +158,7 @@ test('a client reads what it wrote also when the standby comes back from a crash
   assert.equal(reads.outcomes.standby, known);
 });
 
-test('a client reads what it wrote also when the standby was promoted, and has gone further on its own', async () => {
+test('a client reads its writes also after the standby was promoted and wrote more', async () => {
   await ask(pair, 'read', 'select pg_promote()');
   for (let far = 0; far < 3; far += 1) await ask(pair, 'read', 'select pg_switch_wal() from (select txid_current())');
   const token = await write();

@@ -6,7 +6,7 @@ import { assertStandbyDurability } from './standby-durability.ts';
 
 const database = useDatabase();
 
-test('a primary whose commits wait for no standby is refused with the lines to set', async () => {
+test('a primary whose commits do not wait for a standby is refused with the settings to change', async () => {
   const { write } = database().endpoints;
   await assert.rejects(assertStandbyDurability(write, 5_000), {
     name: 'OperatorError',

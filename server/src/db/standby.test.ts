@@ -32,7 +32,7 @@ beforeEach(() => {
   standby = new Standby(server.watched(), server.batches(), options);
 });
 
-test('a standby is read from after it was looked at, not before', async () => {
+test('a standby gets reads after its first check, not before', async () => {
   assert.equal(standby.state, 'unknown');
   await standby.check();
   assert.equal(standby.isFit, true);
@@ -41,7 +41,7 @@ test('a standby is read from after it was looked at, not before', async () => {
   assert.deepEqual(lines, []);
 });
 
-test('one that is away, or silent, is left out until it answers again; each is told once', async () => {
+test('an unavailable or silent one is excluded until it answers again, with one log line each', async () => {
   for (const health of ['away', 'silent'] as const) {
     server.health = health;
     await standby.check();
@@ -56,7 +56,7 @@ test('one that is away, or silent, is left out until it answers again; each is t
   assert.equal(lines.filter((line) => /gets reads again/u.test(line)).length, 2);
 });
 
-test('one that comes and goes again and again is told in a few lines', async () => {
+test('a flapping one causes few log lines', async () => {
   for (let n = 0; n < 200; n += 1) {
     server.health = n % 2 === 0 ? 'away' : 'well';
     await standby.check();
@@ -66,7 +66,7 @@ test('one that comes and goes again and again is told in a few lines', async () 
   assert.match(lines.join(''), /"count":99/u);
 });
 
-test('one that was fit stays so while the primary is away, though it lacks what that wrote last', async () => {
+test('a fit one stays fit while the primary is unavailable, although it lacks the last WAL', async () => {
   let isPrimaryAway = false;
   const other = new Standby(server.watched(), server.batches(), { ...options, isPrimaryAway: () => isPrimaryAway });
   primaryLog.add({ timeline: 1, lsn: 100n });
@@ -91,7 +91,7 @@ test('one that was fit stays so while the primary is away, though it lacks what 
   assert.equal(other.state, 'late');
 });
 
-test('calls that it holds are rejected when it is found to be away', async () => {
+test('calls in flight are rejected when it becomes unavailable', async () => {
   const one = async (): Promise<never> => Promise.withResolvers<never>().promise;
   const send = standby.batches.open({ name: 'held', keyOf: String, one, many: one }, { withPosition: false });
   const held = assert.rejects(send('', soon()), { code: 'database_unavailable' });
@@ -100,7 +100,7 @@ test('calls that it holds are rejected when it is found to be away', async () =>
   await held;
 });
 
-test('whoever waits for a position is told when it is there, and all wait with the same questions', async () => {
+test('calls waiting for a position are resumed when it is replayed, and share the queries', async () => {
   await standby.check();
   server.asked.length = 0;
   const waiting = Array.from({ length: 50 }, async () => standby.reaches({ timeline: 1, lsn: 200n }, soon()));
@@ -111,7 +111,7 @@ test('whoever waits for a position is told when it is there, and all wait with t
   assert.ok(asked < 50);
 });
 
-test('it is waited for while it may be about to have a position: not on another timeline, nor far behind', async () => {
+test('a wait is useful on the same timeline with a small lag only', async () => {
   assert.equal(standby.mayHaveSoon({ timeline: 1, lsn: 200n }), false, 'nothing is known yet');
   primaryLog.add({ timeline: 1, lsn: 150n });
   await standby.check();
@@ -125,7 +125,7 @@ test('it is waited for while it may be about to have a position: not on another 
   assert.equal(standby.mayHaveSoon({ timeline: 1, lsn: 200n }), true);
 });
 
-test('whoever has waited long enough is told so, and then nothing is asked any more', async () => {
+test('a wait ends at its time-out, and then the queries end', async () => {
   await standby.check();
   const over = new AbortController();
   const waiting = standby.reaches({ timeline: 1, lsn: 200n }, over.signal);
@@ -145,7 +145,7 @@ test('whoever has waited long enough is told so, and then nothing is asked any m
   assert.equal(await waitingThere, true);
 });
 
-test('whoever waits for a standby that goes away does not wait on', async () => {
+test('a wait ends when the standby becomes unavailable', async () => {
   await standby.check();
   const waiting = standby.reaches({ timeline: 1, lsn: 200n }, soon());
   server.health = 'away';
@@ -153,7 +153,7 @@ test('whoever waits for a standby that goes away does not wait on', async () => 
   assert.equal(await waiting, false);
 });
 
-test('what one start of the server had says nothing about the next', async () => {
+test('the position of an earlier start of the server is discarded', async () => {
   await standby.check();
   Object.assign(server, { lsn: 50n, incarnation: 'second start' });
   await standby.check();
@@ -162,7 +162,7 @@ test('what one start of the server had says nothing about the next', async () =>
   assert.equal(standby.has({ timeline: 1, lsn: 51n }), false);
 });
 
-test('answers that overtake one another do not take back what is known', async () => {
+test('answers out of order do not lower the position', async () => {
   await standby.check();
   standby.learn({ lsn: '90', timeline: 1, incarnation: 'first start' });
   assert.equal(standby.has({ timeline: 1, lsn: 100n }), true);
@@ -179,15 +179,15 @@ async function assertLeftOut(changes: Partial<ScriptedServer>, told: RegExp): Pr
   assert.match(lines.join(''), told);
 }
 
-test('a server of another cluster is left out, and nothing is learnt from it', async () => {
+test('a server of another cluster is excluded, and its positions are ignored', async () => {
   await assertLeftOut({ systemIdentifier: '8' }, /another database cluster/u);
 });
 
-test('so is a standby that was promoted', async () => {
+test('a promoted standby is excluded', async () => {
   await assertLeftOut({ inRecovery: false }, /promoted/u);
 });
 
-test('a standby that stayed on the timeline which the primary has left is left out until it follows', async () => {
+test("a standby on the primary's old timeline is excluded until it follows", async () => {
   await standby.check();
   assert(primary);
   primary = { ...primary, startedAt: 'new primary', timeline: 2 };
@@ -202,7 +202,7 @@ test('a standby that stayed on the timeline which the primary has left is left o
   assert.equal(standby.isFit, true, 'without its connection it names the timeline of its last restart point');
 });
 
-test('the primary itself is no stranger, and while the primary is away nobody is', async () => {
+test('the primary itself is not foreign, and while the primary is unavailable no server is', async () => {
   Object.assign(server, { inRecovery: false, startedAt: 'primary' });
   await standby.check();
   assert.equal(standby.isFit, true);
@@ -212,7 +212,7 @@ test('the primary itself is no stranger, and while the primary is away nobody is
   assert.equal(standby.isFit, true);
 });
 
-test('one that is too far behind is left out until it has caught up', async () => {
+test('one with too much lag is excluded until it has caught up', async () => {
   primaryLog.add({ timeline: 1, lsn: 100n });
   primaryLog.add({ timeline: 1, lsn: 200n });
   await standby.check();
@@ -226,7 +226,7 @@ test('one that is too far behind is left out until it has caught up', async () =
   assert.match(lines.join(''), /too far behind.*\n.*gets reads again/u);
 });
 
-test('one whose lag is not known is left out, silently at first, until it has what the primary had', async () => {
+test("one with unknown lag is excluded, without a log line at first, until it has the primary's first position", async () => {
   primaryLog.add({ timeline: 1, lsn: 200n });
   await standby.check();
   assert.equal(standby.state, 'unknown', 'the missing part may be of yesterday');
@@ -237,14 +237,14 @@ test('one whose lag is not known is left out, silently at first, until it has wh
   assert.deepEqual(lines, []);
 });
 
-test('one that does not catch up with what the primary had is told to be late', async () => {
+test("one that does not reach the primary's first position is logged as lagging", async () => {
   primaryLog.add({ timeline: 1, lsn: 200n });
   clock.nowMs += 1_001;
   await standby.check();
   assert.equal(standby.state, 'late');
 });
 
-test('one that was fit is left out after a gap of the samples, until it has what was written in it', async () => {
+test('a fit one is excluded after a gap of the samples, until it has the WAL of the gap', async () => {
   primaryLog.add({ timeline: 1, lsn: 100n });
   await standby.check();
   clock.nowMs += 5_000;
@@ -257,7 +257,7 @@ test('one that was fit is left out after a gap of the samples, until it has what
   assert.match(lines.join(''), /behind by an unknown time.*\n.*gets reads again/u);
 });
 
-test('while nothing was ever heard of the primary, the standby is all there is, and is read from', async () => {
+test('while the primary has never answered, the standby gets reads', async () => {
   primary = undefined;
   await standby.check();
   assert.equal(standby.isFit, true);

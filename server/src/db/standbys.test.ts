@@ -12,7 +12,7 @@ class Fake implements Candidate {
   position: Position = at(0n);
   readonly load = { inFlight: 0, answered: 0 };
   readonly name: string;
-  /** Aborts when no caller waits for it any more. */
+  /** Aborts when its last caller has left. */
   over: AbortSignal | undefined;
   arrive: (isThere: boolean) => void = () => undefined;
 
@@ -46,7 +46,7 @@ function make(names: string, { maxTogether = 100, random = 0 } = {}): { all: Fak
   return { all, standbys: new Standbys(all, { maxTogether, random: () => random }) };
 }
 
-/** The choices of so many turns, with each call staying in flight or not. */
+/** The choices of this many turns, with calls that stay in flight or not. */
 async function turns(standbys: Standbys<Fake>, count: number): Promise<string> {
   let names = '';
   for (let turn = 0; turn < count; turn += 1) {
@@ -56,18 +56,18 @@ async function turns(standbys: Standbys<Fake>, count: number): Promise<string> {
   return names;
 }
 
-test('standbys with nothing to do take turns, and not every process begins with the same', async () => {
+test('idle standbys rotate, and processes start with different ones', async () => {
   assert.equal(await turns(make('abc').standbys, 6), 'bcabca');
   assert.equal(await turns(make('abc', { random: 0.5 }).standbys, 6), 'cabcab');
 });
 
-test('the one with the fewest calls in flight is asked', async () => {
+test('the one with the fewest calls in flight is chosen', async () => {
   const { all, standbys } = make('abc');
   for (const [index, inFlight] of [5, 2, 9].entries()) Object.assign(all[index]?.load ?? {}, { inFlight });
   assert.equal(await turns(standbys, 4), 'bbbb');
 });
 
-test('the primary answers only when no standby can', async () => {
+test('the primary is chosen only when no standby can answer', async () => {
   const { all, standbys } = make('ab');
   const [first, second] = all;
   assert(first && second);
@@ -94,7 +94,7 @@ for (const [maxTogether, wanted] of [
   [3, 'bbbaaabbbaaa'],
   [1, 'babababababa'],
 ] as const)
-  test(`calls that do not fit into a statement of ${maxTogether} go to the next standby, also within a turn`, () => {
+  test(`calls beyond a statement of ${maxTogether} go to the next standby, also within a turn`, () => {
     const { standbys } = make('ab', { maxTogether });
     const taken = Array.from({ length: 12 }, () => {
       const one = standbys.take(undefined, []);
@@ -104,7 +104,7 @@ for (const [maxTogether, wanted] of [
     assert.equal(taken.join(''), wanted);
   });
 
-test('only one that is fit, has what is wanted, and did not just fail is asked', () => {
+test('only one that is fit, fresh enough, and has not just failed is chosen', () => {
   const { all, standbys } = make('abc');
   const [a, b, c] = all;
   assert(a && b && c);
@@ -116,7 +116,7 @@ test('only one that is fit, has what is wanted, and did not just fail is asked',
   assert.equal(standbys.take(undefined, [a, c]), undefined);
 });
 
-test('one that stops to be fit within a turn is asked no more in that turn', () => {
+test('one that becomes unfit within a turn is not chosen again in that turn', () => {
   const { standbys } = make('ab');
   const first = standbys.take(undefined, []);
   assert(first);
@@ -124,7 +124,7 @@ test('one that stops to be fit within a turn is asked no more in that turn', () 
   assert.notEqual(standbys.take(undefined, []), first);
 });
 
-test('a wait ends with the first standby that gets there, and the others are not kept waiting for', async () => {
+test('a wait ends with the first standby that reaches the position', async () => {
   const { all, standbys } = make('abc');
   const [a, b, c] = all;
   assert(a && b && c);
@@ -136,7 +136,7 @@ test('a wait ends with the first standby that gets there, and the others are not
   assert.equal(c.over, undefined, 'one that is left out is not waited for');
 });
 
-test('nobody waits where no standby can get there in time', async () => {
+test('there is no wait when no standby can reach the position in time', async () => {
   const { all, standbys } = make('ab');
   await standbys.reach(onlyOnPrimary, 60_000);
   for (const one of all) one.isNear = false;
@@ -147,7 +147,7 @@ test('nobody waits where no standby can get there in time', async () => {
   );
 });
 
-test('a wait goes on while one standby may get there, and ends in time when none does', async () => {
+test('a wait continues while one standby may reach the position, and ends at its time-out', async () => {
   const { all, standbys } = make('ab');
   let isOver = false;
   const waiting = standbys.reach(at(10n), 20).then(() => {

@@ -33,7 +33,7 @@ function primaryPlace(): string | undefined {
   return topology.primary?.server.place;
 }
 
-test('the primary is found among several servers, in whatever order they are named', async () => {
+test('the primary is found among several servers in any order', async () => {
   await topology.start();
   assert.equal(primaryPlace(), 'first:5433');
   const reversed = new Topology({ candidates: servers.toReversed(), standbys: [], clock, log });
@@ -42,7 +42,7 @@ test('the primary is found among several servers, in whatever order they are nam
   await reversed.stop();
 });
 
-test('a primary that is slow at the start is asked once more before its standbys are taken for all there is', async () => {
+test('a primary that is slow at the start is queried again before its standbys are used without it', async () => {
   const searched: boolean[] = [];
   topology.onAnswer(() => searched.push(topology.isSearching));
   first.health = 'away';
@@ -54,7 +54,7 @@ test('a primary that is slow at the start is asked once more before its standbys
   assert.deepEqual([searched[0], searched.at(-1)], [true, false]);
 });
 
-test('without a primary the search ends with the start', async () => {
+test('without a primary the search ends at the start', async () => {
   first.health = 'away';
   await topology.start();
   assert.equal(topology.isSearching, false);
@@ -79,7 +79,7 @@ for (const [how, end] of [
   test(`a promotion is followed when the old primary ${how}`, async () => assertFollowed(end));
 }
 
-test('a server on an older timeline is never the primary again, also when the newer one is away', async () => {
+test('a server on an older timeline is never the primary again, also when the newer one is unavailable', async () => {
   await topology.start();
   promote(second);
   await waitFor('the new primary', () => primaryPlace() === 'second:5433');
@@ -96,7 +96,7 @@ test('a standby that follows a newer timeline shows that the primary is an old o
   await assert.rejects(topology.admitWrite(), /first:5433 takes no writes/u);
 });
 
-test('a primary that becomes read-only takes no writes, and takes them again when it is writable', async () => {
+test('a primary that becomes read-only gets no writes until it is writable again', async () => {
   await topology.start();
   await topology.admitWrite();
   first.readOnly = true;
@@ -119,7 +119,7 @@ test('a server of another cluster is never the primary', async () => {
   await fixed.stop();
 });
 
-test('after a failover, writes wait until other workers have noticed it, too', async () => {
+test('after a failover, writes wait until other workers have detected it', async () => {
   await topology.start();
   promote(second);
   await waitFor('the new primary', () => primaryPlace() === 'second:5433');
@@ -131,7 +131,7 @@ test('after a failover, writes wait until other workers have noticed it, too', a
   assert.ok(performance.now() - after < 250);
 });
 
-test('a connection fits that leads to the primary as it is known: not to a restarted server, a standby, or a copy', async () => {
+test('a connection is accepted only to the known primary: not to a restarted server, a standby, or a copy', async () => {
   await topology.start();
   const { primary } = topology;
   assert(primary);
@@ -141,7 +141,7 @@ test('a connection fits that leads to the primary as it is known: not to a resta
   assert.match(topology.misfitOf({ ...primary.status, inRecovery: true }) ?? '', /standby/u);
 });
 
-test('many failures at once make one look at each server', async () => {
+test('concurrent failures cause one query of each server', async () => {
   await topology.start();
   first.asked.length = 0;
   await Promise.all(Array.from({ length: 100 }, async () => topology.look()));

@@ -29,7 +29,7 @@ beforeEach(() => {
   lines.length = 0;
 });
 
-test('servers that are not there yet are waited for, and each attempt says for which and why', async (t) => {
+test('the start waits for unavailable servers, and each attempt logs which and why', async (t) => {
   const { write, read } = database().endpoints;
   const folder = await mkdtemp(join(tmpdir(), 'messenger-wait-'));
   t.after(async () => rm(folder, { recursive: true }));
@@ -42,7 +42,7 @@ test('servers that are not there yet are waited for, and each attempt says for w
   assert.match(lines[1] ?? '', /"attempt":2,.*"read":"[^"]*sockets:\d+","reason":"[^"]*ENOENT/u);
 });
 
-test('servers that never come are given up with the reason', async () => {
+test('the start gives up on servers that never answer, with the reason', async () => {
   const { write, read } = database().endpoints;
   const time = new AbortController();
   const waiting = waitForServers({ write: { ...write, ...away }, reads: [read] }, { ...options, signal: time.signal });
@@ -52,7 +52,7 @@ test('servers that never come are given up with the reason', async () => {
   await givenUp;
 });
 
-test('of several read servers one is enough: the start goes on without the others, and says so', async () => {
+test('one of several read servers is enough: the start continues without the others, with a log line', async () => {
   const { write, read } = database().endpoints;
   const servers = await waitForServers({ write, reads: [{ ...read, ...away }, read] }, { ...options, signal: never });
   assert.deepEqual(
@@ -62,7 +62,7 @@ test('of several read servers one is enough: the start goes on without the other
   assert.match(lines.join(''), /"read":"\/nonexistent:5433".*ENOENT.*a read server is away: starting without it/u);
 });
 
-test('several read servers that are all away are waited for as one is', async () => {
+test('the start waits when all read servers are unavailable', async () => {
   const { write, read } = database().endpoints;
   const time = new AbortController();
   const reads = [
@@ -76,7 +76,7 @@ test('several read servers that are all away are waited for as one is', async ()
   assert.match(lines[0] ?? '', /"read":"\/nonexistent:5433, \/nonexistent:1"/u);
 });
 
-test('a read server that refuses us is not left out, and one under two names is refused', async (t) => {
+test('a read server that rejects our login ends the start, and so does one under two names', async (t) => {
   const { write, read } = database().endpoints;
   const other = { ...read, database: 'no_such_database' };
   const start = async (...reads: Endpoint[]): Promise<unknown> =>
@@ -89,14 +89,14 @@ test('a read server that refuses us is not left out, and one under two names is 
   await assert.rejects(start(read, alias), /The read servers .*:5433 and .*sockets:5433 are one: DB_READ_HOST/u);
 });
 
-test('the primary may be among the read servers, and the log says so', async () => {
+test('the primary may be among the read servers, with a log line', async () => {
   const { write, read } = database().endpoints;
   const servers = await waitForServers({ write, reads: [write, read] }, { ...options, signal: never });
   assert.equal(servers.reads.length, 2);
   assert.match(lines.join(''), /"read":"[^"]*:5432".*is the primary itself/u);
 });
 
-test('what another attempt would not change is told at once', async () => {
+test('permanent errors end the start at once', async () => {
   const { write, read } = database().endpoints;
   const other = { ...write, database: 'no_such_database' };
   await assert.rejects(
@@ -107,7 +107,7 @@ test('what another attempt would not change is told at once', async () => {
   assert.deepEqual(lines, []);
 });
 
-test('a new schema is waited for until the read server has it, but not for ever', async (t) => {
+test('the start waits until the read server has the new schema, within its time-out', async (t) => {
   const { write, read } = database().endpoints;
   const resume = 'select pg_wal_replay_resume()';
   const until = async (ms: number): Promise<boolean> =>
@@ -125,13 +125,13 @@ test('a new schema is waited for until the read server has it, but not for ever'
   assert.equal(await until(10_000), true);
 });
 
-test('a read server that is away is asked again until the time is over', async () => {
+test('an unavailable read server is queried again until the time-out', async () => {
   const { write, read } = database().endpoints;
   const time = AbortSignal.timeout(120);
   assert.equal(await waitForReplay({ write, read: { ...read, ...away } }, session, time), false);
 });
 
-test('a database that takes no writes is refused', async () => {
+test('a read-only database is refused', async () => {
   await database().sql(`do $$ begin
     execute format('alter database %I set default_transaction_read_only to on', current_database());
   end $$`); // The last test here: nothing is written any more.
@@ -139,7 +139,7 @@ test('a database that takes no writes is refused', async () => {
   await assert.rejects(waitForServers(listOf(endpoints), { ...options, signal: never }), /is read-only/u);
 });
 
-/** A server that refuses every session like this. */
+/** A server that refuses every session with this error. */
 async function startRefusing(code: string, message: string): Promise<{ port: number; close: () => void }> {
   const server = createServer((socket) => {
     socket.once('data', () => {
@@ -161,7 +161,7 @@ for (const [name, code, message, advice] of [
   ['a pooler', '08P01', 'unsupported startup parameter in options: lock_timeout', /ignore_startup_parameters/u],
   ['an old server', '42704', 'unrecognized configuration parameter "transaction_timeout"', /PostgreSQL 18 or newer/u],
 ] as const)
-  test(`${name} that refuses a setting of our sessions is not waited for, and the advice says what to do`, async (t) => {
+  test(`${name} that refuses a setting of our sessions ends the start at once, with advice`, async (t) => {
     const { port, close } = await startRefusing(code, message);
     t.after(close);
     const endpoint = { ...database().endpoints.write, host: '127.0.0.1', port };

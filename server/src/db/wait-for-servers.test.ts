@@ -6,7 +6,7 @@ import { recordLog } from '../../test/log-lines.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { waitForServers } from './wait-for-servers.ts';
 
-test('a host that DNS does not know is refused after some seconds, with its name', async () => {
+test('a host unknown to DNS is refused after some seconds, with its name', async () => {
   const lookup = mock.method(dns, 'lookup', (host: string, _options: object, done: (error: Error) => void) =>
     done(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' })),
   );
