@@ -67,7 +67,7 @@ describe('a database is unavailable when', () => {
 describe('a write that was sent and failed', () => {
   const outcomeOf = (failure: unknown): unknown => withOutcome(toAppError(failure));
 
-  test('has an unknown outcome without an answer, or with one from a pooler', () => {
+  test('has an unknown outcome without a conclusive answer', () => {
     for (const failure of [
       new Error('Connection terminated unexpectedly'),
       fromSocket('ECONNRESET'),

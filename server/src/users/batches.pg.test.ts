@@ -1,4 +1,4 @@
-/** Who shares a statement with others must not notice, but for the speed. */
+/** Batching changes no result. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { IncomingMessage, ServerResponse } from 'node:http';
@@ -34,7 +34,7 @@ async function renameAll(users: readonly User[], last: string): Promise<User[]> 
 
 type Counted = readonly { readonly query: string; readonly calls: number }[];
 
-/** The statements that the server runs meanwhile, without those of the watch, which asks whose standby it is. */
+/** The statements that the server runs during `act`, without those of the probes. */
 async function statementsOn(server: 'primary' | 'standby', act: () => Promise<void>): Promise<Counted> {
   const own = database();
   const reset = 'select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = current_database()';
@@ -51,13 +51,13 @@ function callsOf(counted: Counted, part = ''): number {
   return counted.filter(({ query }) => query.includes(part)).reduce((sum, { calls }) => sum + calls, 0);
 }
 
-describe('the calls of one turn', () => {
+describe('concurrent calls', () => {
   before(async () => {
     await database().sql('create extension if not exists pg_stat_statements');
     await database().replicated();
   });
 
-  test('that write are one transaction, so that one flush of the log serves them all', async () => {
+  test('that write are one transaction, with one flush of the WAL', async () => {
     const made = await createMany(64);
     assert.deepEqual(
       made.map((user) => user.first_name),
@@ -73,7 +73,7 @@ describe('the calls of one turn', () => {
     assert.equal(await countTransactions(), 1);
   });
 
-  test('that write are one transaction whatever they write', async () => {
+  test('that write are one transaction for all kinds of writes', async () => {
     const [first, second] = await createMany(2);
     assert(first && second);
     const users = usersOf(app());
@@ -105,12 +105,12 @@ describe('the calls of one turn', () => {
     assert.equal(callsOf(counted), 1);
   });
 
-  test('leave also when it goes on for too long, because requests come without a pause', async () => {
+  test('are sent even if the turn does not end because of continuous requests', async () => {
     const { http, databases } = app();
     const inFlight = (): number =>
       databases.batches.flatMap(({ loads }) => loads).reduce((sum, load) => sum + load.inFlight, 0);
     const call = usersOf(app()).create({ first_name: 'Ada', last_name: 'x' }, someone());
-    // Microtasks alone, and a request that is emitted instead of read, are all in one turn.
+    // Microtasks, and requests that are emitted instead of read, keep everything in one turn.
     for (let n = 0; n < 20; n += 1) await Promise.resolve();
     assert.equal(inFlight(), 0);
     const until = performance.now() + 25;
@@ -124,7 +124,7 @@ describe('the calls of one turn', () => {
     await call;
   });
 
-  test('that ask for many different lists are several statements: the answers of one must fit in memory', async () => {
+  test('for many different lists are several statements, to bound the memory of one', async () => {
     const counted = await statementsOn('standby', async () => {
       const users = usersOf(app());
       await Promise.all(Array.from({ length: 300 }, async (_, offset) => users.list({ limit: 5, offset }, someone())));
@@ -132,13 +132,13 @@ describe('the calls of one turn', () => {
     assert.equal(callsOf(counted, 'unnest'), 3);
   });
 
-  test('that ask for the same list get the same array, so that it is made once', async () => {
+  test('for the same list share one array', async () => {
     const users = usersOf(app());
     const pages = await Promise.all(Array.from({ length: 50 }, async () => users.list({ limit: 5 }, someone())));
     assert.equal(new Set(pages.map((page) => page.users)).size, 1);
   });
 
-  test('that read with tokens ask the standby for its position once, not each', async () => {
+  test("that read with tokens query the standby's position once", async () => {
     const written = someone();
     const user = await usersOf(app()).create({ first_name: 'Ada', last_name: 'x' }, written);
     const made = [user, ...(await createMany(63))];
@@ -154,7 +154,7 @@ describe('the calls of one turn', () => {
     assert.equal(callsOf(counted, 'pg_last_wal_replay_lsn'), 1);
   });
 
-  test('that write ask the primary for its position once, not each', async () => {
+  test("that write query the primary's position once", async () => {
     const made = await createMany(64);
     const counted = await statementsOn('primary', async () => {
       const users = usersOf(app());
@@ -169,7 +169,7 @@ describe('the calls of one turn', () => {
   });
 });
 
-test('a row that the database refuses is refused alone, and its neighbours are written once', async () => {
+test('a row that the database refuses fails alone, and the others are written once', async () => {
   await database().sql(`create function refuse() returns trigger language plpgsql as
     $$ begin if new.first_name = 'poison' then raise exception 'no poison here'; end if; return new; end $$`);
   await database().sql('create trigger refuse before insert or update on users for each row execute function refuse()');
@@ -192,7 +192,7 @@ test('a row that the database refuses is refused alone, and its neighbours are w
   await database().sql('drop trigger refuse on users');
 });
 
-test('a write that the database refuses takes nothing from the writes of other kinds', async () => {
+test('a write that the database refuses does not affect writes of other kinds', async () => {
   const [renamed, refused, removed] = await createMany(3);
   assert(renamed && refused && removed);
   await database().sql('create trigger refuse before update on users for each row execute function refuse()');
@@ -218,7 +218,7 @@ test('a write that the database refuses takes nothing from the writes of other k
   await database().sql('drop trigger refuse on users');
 });
 
-test('rows locked by another transaction keep no other write waiting, however many of them there are', async () => {
+test('rows locked by another transaction delay no other write, whatever their number', async () => {
   const made = await createMany(6); // More than the app has connections.
   const users = usersOf(app());
   await withClient(database().endpoints.write, session, async (holder) => {
@@ -226,7 +226,7 @@ test('rows locked by another transaction keep no other write waiting, however ma
     await holder.query('select 1 from users where id = any($1) for update', [made.map(({ id }) => id)]);
     const waiting: Promise<unknown>[] = [];
     for (const { id } of made) {
-      waiting.push(users.rename(id, { last_name: 'late' }, someone())); // Each in a transaction of its own.
+      waiting.push(users.rename(id, { last_name: 'late' }, someone())); // Each in its own transaction.
       await users.create({ first_name: 'at', last_name: 'once' }, someone());
     }
     await holder.query('commit');
@@ -234,7 +234,7 @@ test('rows locked by another transaction keep no other write waiting, however ma
   });
 });
 
-test('the renames of one user in one turn follow one another: each is answered with what it wrote', async () => {
+test('concurrent renames of one user apply in order, and each is answered with its own result', async () => {
   const [user] = await createMany(1);
   assert(user);
   const users = usersOf(app());
@@ -250,7 +250,7 @@ test('the renames of one user in one turn follow one another: each is answered w
   assert.deepEqual(stored, [{ last_name: 'rename 4' }]);
 });
 
-test('many renames of one user at once share a few statements, and none is lost', async () => {
+test('many concurrent renames of one user share a few statements, and none is lost', async () => {
   const users = usersOf(app());
   const user = await users.create({ first_name: '0', last_name: 'x' }, someone());
   await database().sql(
@@ -273,7 +273,7 @@ test('many renames of one user at once share a few statements, and none is lost'
   assert.ok(Number(counted[0]?.n) <= 3, JSON.stringify(counted));
 });
 
-test('of two deletes of one user in one turn, one is told that there is no such user', async () => {
+test('of two concurrent deletes of one user, one is refused with user_not_found', async () => {
   const [user] = await createMany(1);
   assert(user);
   const users = usersOf(app());
@@ -286,7 +286,7 @@ test('of two deletes of one user in one turn, one is told that there is no such 
   assert.ok(refusedWith('user_not_found')(second.reason));
 });
 
-test('writes to users that do not exist share a statement, however many they are', async () => {
+test('writes to absent users share a statement, whatever their number', async () => {
   await database().sql(
     'select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = current_database()',
   );
@@ -303,11 +303,11 @@ test('writes to users that do not exist share a statement, however many they are
     `select sum(calls)::int as n from pg_stat_statements join pg_database on dbid = pg_database.oid
       where datname = current_database() and (query like '%delete from users%' or query like '%update users%')`,
   );
-  // One of each kind, and one for the call that finds nothing in flight and leaves at once.
+  // One of each kind, and one for the call that is sent at once because nothing is in flight.
   assert.ok(Number(counted[0]?.n) <= 3, JSON.stringify(counted));
 });
 
-test('a user that was deleted while it was held is one that does not exist', async () => {
+test('a user deleted by the transaction that locked it is not found', async () => {
   const [held, other] = await createMany(2);
   assert(held && other);
   const users = usersOf(app());
@@ -324,7 +324,7 @@ test('a user that was deleted while it was held is one that does not exist', asy
   });
 });
 
-test('a row that somebody else holds keeps neither its neighbours waiting, nor those who come after; then it is written', async () => {
+test('a row locked by another transaction delays neither its batch nor later calls, and is written afterwards', async () => {
   const made = await createMany(10);
   const [held, ...others] = made;
   assert(held);
@@ -346,7 +346,7 @@ test('a row that somebody else holds keeps neither its neighbours waiting, nor t
   });
 });
 
-test('a client that leaves takes nothing from those who are in its batch', async () => {
+test('a client that disconnects does not affect the others of its batch', async () => {
   const made = await createMany(20);
   await database().replicated();
   const users = usersOf(app());
@@ -363,8 +363,8 @@ test('a client that leaves takes nothing from those who are in its batch', async
   await waitFor('the batches to be empty', () => loads().every(({ waiting, inFlight }) => waiting + inFlight === 0));
 });
 
-test('two workers that change and remove the same users, each in its own order, never stop each other', async () => {
-  // Each holds the rows that it has changed until the other has changed some, too.
+test('two workers that change and delete the same users in different orders do not deadlock', async () => {
+  // Each keeps its row locks until the other has changed some rows, too.
   await database().sql(`create function linger() returns trigger language plpgsql as
     $$ begin perform pg_sleep(0.02); return null; end $$;
     create trigger linger after update on users for each statement execute function linger()`);
@@ -383,7 +383,7 @@ test('two workers that change and remove the same users, each in its own order, 
   } finally {
     for (const worker of workers) {
       await worker.http.close();
-      await worker.close(); // Sessions may keep what they count to themselves until they end.
+      await worker.close(); // Sessions may report their counters only at their end.
     }
   }
   await database().sql('drop trigger linger on users');
@@ -397,7 +397,7 @@ async function sessions(): Promise<number> {
   return (await database().sql(sql)).length;
 }
 
-/** In one transaction those that are changed, then those that are removed: what one worker begins with, the other ends with. */
+/** One transaction changes some users, then deletes others; the second worker does it in the opposite order. */
 function writeInAnyOrder(users: Users, made: readonly User[]): Promise<unknown>[] {
   const some = made.filter(() => Math.random() < 0.8).toSorted(() => Math.random() - 0.5);
   return some.map(async ({ id }, n) => {

@@ -1,4 +1,4 @@
-/** With batches and without, the answers are the same: random histories on two servers that differ in nothing else. */
+/** Batching does not change answers: random histories on two servers that differ only in batching. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -18,21 +18,21 @@ import { encodeCursor } from './page-cursor.ts';
 import type { UserPage, Users } from './users.ts';
 
 /**
- * Users by the order in which they were made; the same number is the same user on both servers, and the last two are nobody.
- * Calls for the first ones are all made at once, by clients without a token, who may leave. All others have one client each,
- * who makes one call after the other, and sends its token: its answers are certain.
+ * Users in the order of their creation; a number is the same user on both servers, and the last two do not exist. Calls for the first ones
+ * are concurrent, by clients without a token that may disconnect. Each other user has one client, which calls sequentially with its token,
+ * so its answers are deterministic.
  */
 const crowded = 3;
 const made = 10;
 const people = nat(made + 1);
 const anybody = oneof(nat(crowded - 1), people);
-/** Few are refused by the database: one of them splits its batch, and what went singly says little about batches. */
+/** Few are refused by the database, because one of them splits its batch. */
 const text = oneof(
   { weight: 40, arbitrary: constantFrom('Ada', 'Grace', "O'Hara", '{"a","b"}', 'NULL', '李 👩‍👧') },
   { weight: 1, arbitrary: constantFrom('nul\u0000', '', 'x'.repeat(101)) },
 );
 
-/** In turns of the event loop: when a call is made, and when its client leaves; undefined when it stays. */
+/** In event-loop turns: when a call is made, and when its client disconnects; undefined if it does not. */
 interface Times {
   readonly comes: number;
   readonly leaves: number | undefined;
@@ -49,9 +49,9 @@ type Call = Times &
   );
 
 interface Round {
-  /** Of every kind, at the same time. */
+  /** Concurrent calls of every kind. */
   readonly calls: readonly Call[];
-  /** When all of those are answered, and the standby has them. */
+  /** After all of those are answered and replayed by the standby. */
   readonly reads: readonly Call[];
 }
 
@@ -92,14 +92,14 @@ function isFor(call: Call): call is CallFor {
   return call.kind === 'get' || call.kind === 'rename' || call.kind === 'delete';
 }
 
-/** Whether nothing that happens at the same time can change its answer. */
+/** Whether its answer does not depend on concurrent calls. */
 function isCertain(call: Call): boolean {
   return isFor(call) ? call.who >= crowded : call.kind === 'create' && call.leaves === undefined;
 }
 
 interface Answered {
   readonly call: Call;
-  /** What came back, or the code of an error. */
+  /** The result, or the code of an error. */
   readonly answer: unknown;
 }
 
@@ -116,7 +116,7 @@ class Side {
     this.#app = useApp(this.#database, { env: { DB_BATCHING: batching } });
   }
 
-  /** The same ones for all calls: only those share batches, and take turns. */
+  /** The same objects for all calls: only those share batches and rotate. */
   get #users(): Users {
     return (this.#known ??= usersOf(this.#app()));
   }
@@ -129,7 +129,7 @@ class Side {
       this.#made.push(await this.#users.create({ first_name: `first ${n}`, last_name: `last ${n}` }, someone()));
   }
 
-  /** Judges what depends on chance, and resolves with the rest: the other side must have the same. */
+  /** Checks results that depend on timing, and resolves with the others, which must be equal on both servers. */
   async play({ calls, reads }: Round): Promise<unknown> {
     await this.#settle();
     const answered = await this.#answerAll(calls);
@@ -150,7 +150,7 @@ class Side {
     };
   }
 
-  /** The crowded users are as they were made, the created ones are gone, and the standby knows all of that. */
+  /** Restores the users with concurrent calls, deletes the created ones, and waits for the standby. */
   async #settle(): Promise<void> {
     const crowd = this.#made.slice(0, crowded);
     const quiet = this.#made.slice(crowded).map(({ id }) => id);
@@ -177,7 +177,7 @@ class Side {
     return await Promise.all(calls.map(async (call) => ({ call, answer: await answer(call) })));
   }
 
-  /** By the one client of this user. */
+  /** Called by this user's client. */
   async #answerQuiet(call: CallFor): Promise<unknown> {
     const caller: Caller = { ...someone(), token: this.#tokens.get(call.who) };
     const answer = await this.#answer({ ...call, leaves: undefined }, caller);
@@ -228,7 +228,7 @@ class Side {
     return encodeCursor({ createdAt, id });
   }
 
-  /** Ids and times differ; which user it is, and whether it was changed, do not. */
+  /** Replaces ids and times, which differ, by the number of the user and whether it was changed. */
   #comparable(answer: unknown): unknown {
     if (isUser(answer)) {
       const { id, created_at: created, updated_at: updated } = answer;
@@ -239,7 +239,7 @@ class Side {
   }
 }
 
-/** Everybody who was told of a new user has it, once; who left may have one. */
+/** Every acknowledged user exists once; a disconnected client's may exist. */
 function judgeCreated(answered: readonly Answered[], stored: readonly User[]): void {
   const creates = answered.filter(({ call }) => call.kind === 'create');
   const told = creates.map(({ answer }) => answer).filter(isUser);
@@ -250,7 +250,7 @@ function judgeCreated(answered: readonly Answered[], stored: readonly User[]): v
   assert.ok(stored.length - told.length <= left, `${stored.length} users, ${told.length} told, ${left} left`);
 }
 
-/** Whatever else happens, a page is newest first, of users that differ. */
+/** Every page is newest first, without duplicates. */
 function judgePages(answered: readonly Answered[]): void {
   for (const { call, answer } of answered) {
     if (call.kind !== 'list') continue;
@@ -301,7 +301,7 @@ function isPage(answer: unknown): answer is UserPage {
 const batched = new Side('on');
 const unbatched = new Side('off');
 
-test('whoever asks cannot tell whether calls travel together', async () => {
+test('answers with and without batching are equal', async () => {
   await property(
     asyncProperty(histories, async (history) => {
       await Promise.all([batched.reset(), unbatched.reset()]);

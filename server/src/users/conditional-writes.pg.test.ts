@@ -52,18 +52,18 @@ for (const batching of ['on', 'off']) {
       return await call('GET', url);
     };
 
-    test('every answer that is one user has the ETag of its version', async () => {
+    test('every answer with one user has the ETag of its version', async () => {
       const { url, tag } = await create();
       assert.equal(tagOf(await read(url)), tag);
       assert.equal(tagOf(await call('HEAD', url)), tag);
       const put = await call('PUT', url, {}, names);
-      assert.notEqual(tagOf(put), tag, 'also when the names are the same');
+      assert.notEqual(tagOf(put), tag, 'also with unchanged names');
       const patch = await call('PATCH', url, {}, { last_name: 'Hopper' });
       assert.notEqual(tagOf(patch), tagOf(put));
       assert.equal(tagOf(await read(url)), tagOf(patch));
     });
 
-    test('a client that has the current version gets 304 without a body, and the new one after a change', async () => {
+    test('a client with the current version gets 304 without a body, and the new version after a change', async () => {
       const { url, tag } = await create();
       await database().replicated();
       for (const method of ['GET', 'HEAD'] as const)
@@ -77,7 +77,7 @@ for (const batching of ['on', 'off']) {
       assert.equal((await call('GET', url, { 'if-none-match': tag })).statusCode, 200);
     });
 
-    test('a write is made when If-Match names the version, and refused with 412 when it does not', async () => {
+    test('a write succeeds if If-Match names the version, and is refused with 412 if not', async () => {
       const { url, tag } = await create();
       const changes = [
         ['PUT', names],
@@ -99,7 +99,7 @@ for (const batching of ['on', 'off']) {
       assert.equal((await read(url)).statusCode, 404);
     });
 
-    test('If-Match: * is met by every user; one that does not exist is a 404 whatever is asked of it', async () => {
+    test('If-Match: * matches every user, and an absent user is a 404 with any condition', async () => {
       const { url, tag } = await create();
       assert.equal((await call('PUT', url, { 'if-match': '*' }, names)).statusCode, 200);
       await database().replicated();
@@ -110,7 +110,7 @@ for (const batching of ['on', 'off']) {
           assert.equal(codeOf(await call(method, url, { 'if-match': match }, body)), 'user_not_found');
     });
 
-    test('nonsense, and a condition that the method does not support, is a 400 that names the header', async () => {
+    test('a malformed or unsupported condition is a 400 that names the header', async () => {
       const { url, tag } = await create();
       const calls: readonly (readonly [Method, string, Headers, object?])[] = [
         ['GET', url, { 'if-match': 'x' }],
@@ -134,7 +134,7 @@ for (const batching of ['on', 'off']) {
       assert.equal(tagOf(await read(url)), tag);
     });
 
-    test('of 64 clients that change the same version at once, exactly one wins', async () => {
+    test('of 64 concurrent changes of one version, exactly one succeeds', async () => {
       for (const [method, body] of [['PUT', names], ['PATCH', names], ['DELETE']] as const) {
         const { url, tag } = await create();
         const answers = await Promise.all(
@@ -150,7 +150,7 @@ for (const batching of ['on', 'off']) {
       }
     });
 
-    test('clients that read, change and try again lose no change of one another', async () => {
+    test('clients that read, change and retry lose no update', async () => {
       const { url } = await create();
       const raise = async (): Promise<void> => {
         for (;;) {
@@ -173,7 +173,7 @@ for (const batching of ['on', 'off']) {
         ["update users set updated_at = updated_at + interval '1 second'", 412],
         ['delete from users', 404],
       ] as const)
-        test(`a ${method} that waits behind "${change}" compares the version that it finds after the wait`, async () => {
+        test(`a ${method} that waits for "${change}" compares the version after the wait`, async () => {
           const { id, url, tag } = await create();
           await withClient(database().endpoints.write, session, async (holder) => {
             await holder.query('begin');
@@ -193,7 +193,7 @@ for (const batching of ['on', 'off']) {
 describe('in one batch,', () => {
   const app = useApp(database, { env: { DB_BATCHING: 'on' } });
 
-  test('the first change of a version wins, and one that names what it made is made after it', async () => {
+  test('the first change of a version succeeds, and one that names its result is made after it', async () => {
     const all = usersOf(app());
     const { id } = await all.create(names, someone());
     // Ahead of the clock, so that the next version is known.
@@ -213,7 +213,7 @@ describe('in one batch,', () => {
     assert.deepEqual(outcomes, ['precondition_failed', `first ${next}`, 'precondition_failed', `third ${later}`]);
   });
 
-  test('changes with and without a condition share a transaction, and each is answered with what it wrote', async () => {
+  test('changes with and without a condition share a transaction, and each is answered with its result', async () => {
     const all = usersOf(app());
     const made = await Promise.all(Array.from({ length: 20 }, async () => all.create(names, someone())));
     const renamed = await Promise.all(
@@ -233,7 +233,7 @@ describe('in one batch,', () => {
     assert.equal(row?.n, 1);
   });
 
-  test('a change that the database refuses is refused alone', async () => {
+  test('a change that the database refuses fails alone', async () => {
     const all = usersOf(app());
     const made = await Promise.all(Array.from({ length: 5 }, async () => all.create(names, someone())));
     const outcomes = await Promise.allSettled(

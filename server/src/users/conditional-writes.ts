@@ -11,7 +11,7 @@ export interface Conditional {
   readonly versions: readonly string[];
 }
 
-/** Nothing was written: there is no such user, or its version is none of those named. */
+/** Nothing was written: the user is absent, or its version is not among those named. */
 export type NotWritten = 'absent' | 'changed';
 
 /** In a batch, rows locked by another transaction are skipped. A single call waits for its row. */

@@ -1,4 +1,4 @@
-/** docs/decisions/0009-lists-stay-flat.md tells why each of the settings is needed. */
+/** The reason for each setting: docs/decisions/0009-lists-stay-flat.md. */
 import assert from 'node:assert/strict';
 import { before, beforeEach, describe, test } from 'node:test';
 
@@ -12,20 +12,20 @@ import { encodeCursor } from './page-cursor.ts';
 const database = useDatabase();
 const firstPage = '/api/v1/users?limit=20';
 
-/** Of so many, 3000 are less than the fifth that autovacuum waits for by default, and 560 lie in less than 2 % of the pages. */
+/** With this number, 3000 are below autovacuum's default threshold of a fifth, and 560 lie in less than 2 % of the pages. */
 const settledUsers = 60_000;
 const manyUsers = 3_000;
 const fewUsers = 560;
 
-/** Longer than what other test files read holds vacuum back. */
+/** Longer than the reads of other test files delay vacuum. */
 const vacuumMs = 30_000;
 
-/** Where pages are read from. */
+/** The servers that pages are read from. */
 const servers = ['primary', 'standby'] as const;
 type Server = (typeof servers)[number];
 type PerServer = Readonly<Record<Server, number>>;
 let apps: Readonly<Record<Server, App>> | undefined;
-/** What the migrations set for the table. */
+/** The table's options, as set by the migrations. */
 let tableOptions = '';
 
 before(async () => {
@@ -49,7 +49,7 @@ database.beforeDrop(async () => {
   }
 });
 
-/** Options that a test took away are back, and the table is as a long vacuumed one is. */
+/** Restores the options that a test removed, and vacuums the table. */
 beforeEach(async () => {
   const own = database();
   await own.sql('truncate users');
@@ -76,7 +76,7 @@ async function counters(server: Server): Promise<Counters> {
   return row;
 }
 
-/** Shared buffers that the one statement touches which this makes. When another test resets the counters, it is made again. */
+/** Shared buffers read by the one statement of this call. The call is repeated when another test resets the counters. */
 async function buffers(server: Server, act: () => Promise<unknown>, attempts = 10): Promise<number> {
   const began = await counters(server);
   await act();
@@ -94,7 +94,7 @@ async function buffersOf(server: Server, url: string): Promise<number> {
 
 const batchSize = 10;
 
-/** Of so many pages that differ, asked for in one turn: from the first user on, or behind this cursor. */
+/** Buffers of this many different pages, requested in one turn: from the first user on, or after this cursor. */
 async function buffersOfBatch(server: Server, after?: string): Promise<number> {
   assert(apps);
   const users = usersOf(apps[server]);
@@ -117,7 +117,7 @@ function cursorIn(url: string): string {
   return new URL(url, 'http://x').searchParams.get('after') ?? '';
 }
 
-/** Users come and go. Resolves with the address of the page that follows the first one while they are there. */
+/** Creates and deletes users. Resolves with the URL of the second page while they exist. */
 async function churn(count: number): Promise<string> {
   const own = database();
   await own.sql(`insert into users (first_name, last_name, created_at)
@@ -139,7 +139,7 @@ async function vacuumsOf(table: string): Promise<{ readonly vacuums: number; rea
   return row;
 }
 
-/** Resolves when autovacuum has looked at every table of the database once more, and its work has reached the standby. */
+/** Resolves when autovacuum has processed every table of the database again, and the standby has replayed it. */
 async function autovacuumHasCome(): Promise<void> {
   const own = database();
   const { vacuums } = await vacuumsOf('canary');
@@ -149,9 +149,9 @@ async function autovacuumHasCome(): Promise<void> {
   await own.replicated();
 }
 
-describe('after many users have come and gone, pages', () => {
+describe('after many created and deleted users, pages', () => {
   for (const count of [manyUsers, fewUsers]) {
-    test(`cost again what they cost before, on both servers (${count} users)`, async () => {
+    test(`cost as much as before, on both servers (${count} users)`, async () => {
       const fresh = await firstPageOnBoth();
       const next = await churn(count);
       for (const server of servers) {
@@ -163,7 +163,7 @@ describe('after many users have come and gone, pages', () => {
     });
   }
 
-  test('cost again what they cost before when ten that differ are read in one statement, on both servers', async () => {
+  test('cost as much as before when ten different ones share a statement, on both servers', async () => {
     const fresh = await onBoth(async (server) => buffersOfBatch(server));
     const next = await churn(manyUsers);
     for (const server of servers) {
@@ -175,7 +175,7 @@ describe('after many users have come and gone, pages', () => {
     }
   });
 
-  test('stay many times as dear on the standby without the settings of the table', async () => {
+  test("stay many times as expensive on the standby without the table's settings", async () => {
     const fresh = await firstPageOnBoth();
     await database().sql('alter table users reset (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)');
     const next = await churn(manyUsers);
@@ -187,7 +187,7 @@ describe('after many users have come and gone, pages', () => {
     }
   });
 
-  test('stay dearer on the standby when vacuum may leave the indexes alone', async () => {
+  test('stay more expensive on the standby if vacuum may skip the indexes', async () => {
     const fresh = await firstPageOnBoth();
     await database().sql('alter table users reset (vacuum_index_cleanup)');
     const { vacuums } = await vacuumsOf('users');
@@ -206,10 +206,10 @@ describe('after many users have come and gone, pages', () => {
   });
 });
 
-/** As the server was sent them: by the begin of their texts. */
+/** The statements as sent, by the beginning of their texts. */
 const pageStatements = ['select id, %', 'select wanted.page%'];
 
-test('every page is read from the index, however deep: alone, and with others in one statement', async () => {
+test('every page is read from the index at any depth, alone and in a shared statement', async () => {
   const own = database();
   const [deep] = await own.sql<{ created_at: string; id: string }>(
     `select created_at, id from users order by created_at desc, id desc limit 1 offset ${settledUsers - 1_000}`,

@@ -1,4 +1,4 @@
-/** The traps of reading one's writes through a standby, each on its own (those of crashes and promotions are in db/). */
+/** Problems of reading one's own writes from a standby, one test each (crashes and promotions are tested in db/). */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
@@ -38,7 +38,7 @@ async function read(id: string, token: string): Promise<User> {
   return Value.Parse(User, answer.json());
 }
 
-/** Where the record ends that commits the transaction which wrote the user. */
+/** The end of the commit record of the transaction that wrote the user. */
 async function commitOf(user: User, since: string): Promise<bigint> {
   const flushed = 'select pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn() as yes';
   await waitFor(
@@ -69,8 +69,8 @@ async function assertTokensCoverCommits(writer: App): Promise<void> {
   }
 }
 
-describe('the token of a write is behind its commit in the log', () => {
-  // Keeps the log that is read below, whatever other tests write and checkpoint meanwhile.
+describe('the token of a write is after its commit record', () => {
+  // Retains the WAL that is read below, regardless of other tests' writes and checkpoints.
   const slot = `test_${randomBytes(6).toString('hex')}`;
 
   before(async () => {
@@ -82,11 +82,11 @@ describe('the token of a write is behind its commit in the log', () => {
     await database().sql('select pg_drop_replication_slot($1)', [slot]);
   });
 
-  test('where commits wait for the disk', async () => {
+  test('if commits wait for the disk', async () => {
     await assertTokensCoverCommits(app());
   });
 
-  test('where they do not', async () => {
+  test('if commits do not wait', async () => {
     const [{ name } = { name: '' }] = await database().sql<{ name: string }>('select current_database() as name');
     await database().sql(`alter database ${name} set synchronous_commit = off`);
     const careless = await createTestApp(database().endpoints);
@@ -99,17 +99,17 @@ describe('the token of a write is behind its commit in the log', () => {
     }
   });
 
-  test('also when they are made at the same time', async () => {
+  test('also for concurrent writes', async () => {
     const since = await here();
     const written = await Promise.all(Array.from({ length: 40 }, async () => create(app())));
     for (const { user, token } of written) assert.ok((decodeToken(token)?.lsn ?? 0n) >= (await commitOf(user, since)));
   });
 });
 
-test('a standby that gets a write while it reads has not read it', async () => {
+test('a write replayed during a read is not part of the read', async () => {
   const written = await create(app(), 'old');
   await database().sql('alter table users rename to users_table');
-  // Only on the standby: there, each read takes a while after it has taken its snapshot.
+  // Only on the standby, each read takes a while after its snapshot.
   await database().sql(`create view users as select * from users_table
     where not pg_is_in_recovery() or (select pg_sleep(1.5) is not null)`);
   await database().replicated();

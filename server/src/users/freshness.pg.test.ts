@@ -1,4 +1,4 @@
-/** Clients that carry tokens read what they wrote, and never go back, however the standby lags. */
+/** Clients with tokens read their writes, and never older data, at any lag of the standby. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -7,15 +7,15 @@ import { useDatabase } from '../../test/database.ts';
 import { disturbReplay, noCounts, runClients, scaled } from '../../test/freshness-clients.ts';
 import { usersOf } from '../../test/users.ts';
 
-/** In each of the four runs: 200,000 in all. */
+/** In each of the four runs: 200,000 in total. */
 const wantedReads = scaled(50_000);
 
 const database = useDatabase();
-// However long a pause is, the standby is asked for what it has.
+// The standby is used at any lag.
 const app = useApp(database, { env: { DB_READ_MAX_LAG_MS: '600000' } });
 
 for (const longestMs of [5, 20, 60, 150]) {
-  test(`no read is stale and none goes back while replay stops for up to ${longestMs} ms, again and again`, async () => {
+  test(`no read is stale or older than the last one while replay repeatedly stops for up to ${longestMs} ms`, async () => {
     const { reads } = app().databases;
     const counts = noCounts();
     const before = { ...reads.outcomes };

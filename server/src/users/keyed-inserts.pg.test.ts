@@ -106,7 +106,7 @@ for (const batching of ['on', 'off']) {
       }
     });
 
-    test('two servers that are sent the same keys in opposite orders both answer all of them', async () => {
+    test('two servers with the same keys in opposite orders answer all requests', async () => {
       for (let round = 0; round < 20; round += 1) {
         const keys = Array.from({ length: 30 }, () => randomUUID());
         const [mine, theirs] = await Promise.all([
@@ -120,7 +120,7 @@ for (const batching of ['on', 'off']) {
       }
     });
 
-    test('a request that was refused does not use up its key', async () => {
+    test('a refused request does not use up its key', async () => {
       const key = randomUUID();
       assert.equal(refusalIn(await post(app(), key, { ...names, first_name: '' })), '400 invalid_request');
       const refuse = `create function refuse() returns trigger language plpgsql as
@@ -146,7 +146,7 @@ for (const batching of ['on', 'off']) {
       assert.equal(refusalIn(await post(app(), key)), '422 idempotency_key_reused');
     });
 
-    test('a key that is none is a 400 that names the header, and creates no user', async () => {
+    test('an invalid key is a 400 that names the header, and creates no user', async () => {
       const body = { ...names, last_name: `Malformed ${randomUUID()}` };
       const { errors } = Value.Parse(Problem, (await post(app(), 'a b', body)).json());
       assert.deepEqual(
@@ -161,7 +161,7 @@ for (const batching of ['on', 'off']) {
 describe('with many keys,', () => {
   const app = useApp(database);
 
-  test('each request with a key deletes two expired ones, and reads neither the table nor the others', async () => {
+  test('each request with a key deletes two expired ones, without a scan of the table', async () => {
     const sql = async (text: string): Promise<{ n: number }[]> => database().sql<{ n: number }>(text);
     await sql('create extension if not exists pg_stat_statements');
     await sql('truncate idempotency_keys');
@@ -190,7 +190,7 @@ describe('with many keys,', () => {
 
   test('of several requests with one key in one batch, the first creates the user and the others repeat it', async () => {
     const all = usersOf(app());
-    // After a batch of two, the calls of one turn leave together.
+    // After a batch of two, the calls of one turn are sent together.
     await Promise.all([all.create(names, someone()), all.create(names, someone())]);
     const key = randomUUID();
     const bodies = [names, names, { ...names, first_name: 'Grace' }, names];
@@ -201,7 +201,7 @@ describe('with many keys,', () => {
     );
   });
 
-  test('requests with keys and without share a transaction', async () => {
+  test('requests with and without keys share a transaction', async () => {
     const bodies = Array.from({ length: 20 }, (_, n) => ({ ...names, first_name: `n${n}` }));
     const answers = await Promise.all(
       bodies.map(async (payload, n) =>

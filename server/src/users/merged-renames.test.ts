@@ -11,7 +11,7 @@ const ada = {
   updated_at: '2026-01-28T12:00:00.000001Z',
 };
 
-test('the renames of one user become one, with the last of each name', () => {
+test('the renames of one user are merged, with the last value of each name', () => {
   const merged = mergeRenames([
     { id: '1', names: { first_name: 'a' } },
     { id: '2', names: { last_name: 'b' } },
@@ -24,14 +24,14 @@ test('the renames of one user become one, with the last of each name', () => {
   ]);
 });
 
-test('a name that the database refuses is not hidden by a later one', () => {
+test('a name that the database refuses is not replaced by a later one', () => {
   for (const bad of ['', 'x'.repeat(101), 'nul\0', '👩'.repeat(101)]) {
     const renames = [bad, '👩'.repeat(100)].map((name) => ({ id: '1', names: { first_name: name, last_name: 'b' } }));
     assert.deepEqual(mergeRenames(renames), [{ id: '1', names: { first_name: bad, last_name: 'b' }, count: 2 }]);
   }
 });
 
-test('a user after a rename has the names until then, and the time before the later renames', () => {
+test('an intermediate result has the names up to its rename, and a time before the later renames', () => {
   assert.deepEqual(userAfter(ada, {}, 0), ada);
   assert.deepEqual(userAfter(ada, { last_name: 'King' }, 1), {
     ...ada,
@@ -40,7 +40,7 @@ test('a user after a rename has the names until then, and the time before the la
   });
 });
 
-test('the time before the later renames may be in the second, the day and the year before', () => {
+test('that time may be in the previous second, day or year', () => {
   const late = { ...ada, updated_at: '2026-01-01T00:00:00.000001Z' };
   assert.equal(userAfter(late, {}, 3).updated_at, '2025-12-31T23:59:59.999998Z');
 });

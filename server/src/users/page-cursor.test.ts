@@ -8,7 +8,7 @@ import { decodeCursor, encodeCursor } from './page-cursor.ts';
 const id = '019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d';
 const years = { min: new Date('2000-01-01'), max: new Date('2100-01-01'), noInvalidDate: true };
 
-test('a cursor comes back as it went out, with every microsecond', () => {
+test('a cursor decodes to the same place, with all microseconds', () => {
   property(
     forAll(date(years), nat(999_999), uuid(), (day, micros, user) => {
       const createdAt = `${day.toISOString().slice(0, 19)}.${String(micros).padStart(6, '0')}Z`;
@@ -17,13 +17,13 @@ test('a cursor comes back as it went out, with every microsecond', () => {
   );
 });
 
-test('PostgreSQL leaves out trailing zeros, and so may a cursor', () => {
+test('a cursor may omit trailing zeros, as PostgreSQL does', () => {
   for (const createdAt of ['2026-01-28T12:00:00Z', '2026-01-28T12:00:00.5Z']) {
     assert.deepEqual(decodeCursor(encodeCursor({ createdAt, id })), { createdAt, id });
   }
 });
 
-test('a cursor that no page gave out is none', () => {
+test('text that is not a cursor is refused', () => {
   property(forAll(string(), (garbage) => assert.equal(decodeCursor(garbage), undefined)));
   for (const createdAt of [
     '0000-01-01T00:00:00Z',

@@ -1,4 +1,4 @@
-/** Lists are in their promised order also when no index happens to give it, and when many users have the same time. */
+/** Lists are ordered also without the help of an index, and with equal times. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
@@ -11,7 +11,7 @@ import { encodeCursor } from './page-cursor.ts';
 const database = useDatabase();
 const app = useApp(database, { env: { DB_BATCHING: 'on' } });
 
-/** Newest first; of equally old ones, that with the greater id. */
+/** Newest first; with equal times, the greater id first. */
 let ordered: readonly User[] = [];
 
 before(async () => {
@@ -21,7 +21,7 @@ before(async () => {
   );
   assert.ok(indexes.length > 0);
   for (const { name } of indexes) await own.sql(`drop index ${name}`);
-  // Neither the order of the rows nor that of the ids is that of the times.
+  // Neither rows nor ids are in the order of the times.
   await own.sql(`insert into users (id, first_name, last_name, created_at)
     select gen_random_uuid(), n::text, 'x', timestamptz '2026-01-01 00:00:00.000001Z' + (n * 7 % 5) * interval '1 second'
       from generate_series(1, 60) n`);
@@ -38,7 +38,7 @@ async function list(query: string): Promise<User[]> {
   return (await app().http.inject(`/api/v1/users${query}`)).json<User[]>();
 }
 
-/** A page of 7 from each of these places, by offset or after the user before it. */
+/** A page of 7 from each place, by offset or after the previous user. */
 const places = [1, 4, 12, 13, 25, 38, 52];
 const byOffset = (place: number): string => `?limit=7&offset=${place}`;
 function byKey(place: number): string {
@@ -58,10 +58,10 @@ async function readAtOnce(queryOf: (place: number) => string): Promise<void> {
   );
 }
 
-test('a page by offset has its users in order', async () => readOneByOne(byOffset));
+test('a page by offset is in order', async () => readOneByOne(byOffset));
 
-test('a page by key has its users in order', async () => readOneByOne(byKey));
+test('a page by key is in order', async () => readOneByOne(byKey));
 
-test('pages by offset that share a statement have their users in order', async () => readAtOnce(byOffset));
+test('pages by offset that share a statement are in order', async () => readAtOnce(byOffset));
 
-test('pages by key that share a statement have their users in order', async () => readAtOnce(byKey));
+test('pages by key that share a statement are in order', async () => readAtOnce(byKey));

@@ -1,4 +1,4 @@
-/** The API as roles whose sessions would begin with settings that an operator, or one of their tools, gave the role. */
+/** The API with roles whose sessions start with settings of an operator or a tool. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
@@ -18,7 +18,7 @@ import type { Users } from './users.ts';
 const database = useDatabase();
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
 
-/** By what they would do to sessions that took them. */
+/** Settings by their effect on sessions that inherit them. */
 const settings: Readonly<Record<string, readonly string[]>> = {
   'another search path': ["search_path = ''"],
   'a search path with other tables of these names': ['search_path = decoy, pg_catalog, public'],
@@ -67,7 +67,7 @@ before(async () => {
   plain = await answersOf(database().endpoints);
 });
 
-/** One user's names, or the code of the refusal; what differs from run to run is left out. */
+/** One user's names, or the code of the refusal, without values that differ between runs. */
 async function outcomeOf(work: Promise<User | void>): Promise<string> {
   try {
     const user = await work;
@@ -81,7 +81,7 @@ async function answersOf(endpoints: EndpointPair): Promise<readonly unknown[]> {
   await database().sql('truncate public.users');
   const app = await createTestApp(endpoints);
   try {
-    // Other test files stop its replay, too.
+    // Other test files pause its replay, too.
     await waitFor('the standby to be fit', () => app.databases.standbys.isAnyFit);
     return await useAll(app);
   } finally {
@@ -89,14 +89,14 @@ async function answersOf(endpoints: EndpointPair): Promise<readonly unknown[]> {
   }
 }
 
-/** Every call, alone and in batches, and the standby's part in it. */
+/** The answers of every call, alone and in batches, with and without the standby. */
 async function useAll(app: App): Promise<readonly unknown[]> {
   const users = usersOf(app);
   const caller = someone();
   const ada = await users.create({ first_name: 'Zoë \\ \'"{}', last_name: 'NULL' }, caller);
   const made = await Promise.all(['a', 'b', 'c', 'd'].map(async (name) => createAlike(users, name, caller)));
   const ids = made.map(({ id }) => id);
-  // Pages have to tell users apart that were created at the same time.
+  // Some users have the same creation time.
   await database().sql("update public.users set created_at = '2026-01-02 03:04:05.06+00' where last_name = 'alike'");
   await database().replicated();
   const asked = [ada.id, ...ids].map(async (id) => outcomeOf(users.get(id, caller)));
@@ -119,7 +119,7 @@ async function createAlike(users: Users, name: string, caller: Caller): Promise<
   return await users.create({ first_name: name, last_name: 'alike' }, caller);
 }
 
-/** A row that another transaction has locked, and changes while the call waits for it. */
+/** A call that waits for a row which another transaction has locked and changes. */
 async function renameHeld(users: Users, id: string, caller: Caller): Promise<string> {
   return await withClient(database().direct.write, session, async (client) => {
     await client.query('begin');
@@ -135,14 +135,14 @@ async function renameHeld(users: Users, id: string, caller: Caller): Promise<str
   });
 }
 
-/** Whether times are RFC 3339 with microseconds, and true. */
+/** Whether times are RFC 3339 with microseconds, and correct. */
 async function timesOf(users: Users, ada: User, made: readonly User[], caller: Caller): Promise<readonly unknown[]> {
   const { created_at: createdAt, updated_at: updatedAt } = await users.get(ada.id, caller);
   const first = made[0] && (await users.get(made[0].id, caller));
   return [createdAt === ada.created_at, Date.parse(updatedAt) > Date.parse(createdAt) - 1, first?.created_at];
 }
 
-/** The names of all users in the order of the list, page by page, and of pages that share a statement. */
+/** All names in the order of the list: page by page, and from pages that share a statement. */
 async function pagesOf(users: Users, caller: Caller): Promise<readonly unknown[]> {
   const found: string[] = [];
   for (let after: string | undefined; ;) {
@@ -155,7 +155,7 @@ async function pagesOf(users: Users, caller: Caller): Promise<readonly unknown[]
   return [found.length, new Set(found).size, together.every((id, n) => id === found[n])];
 }
 
-/** More than fits into little memory: names of 30 kB a page. */
+/** Exceeds a small work_mem: names of 30 kB per page. */
 async function longPagesOf(users: Users, caller: Caller): Promise<readonly unknown[]> {
   const name = "repeat('x', 100)";
   await database().sql(

@@ -1,4 +1,4 @@
-/** Two standbys: each is asked only for what it has itself, and none is missed when it goes. */
+/** Two standbys: each serves only what it has replayed, and the loss of one fails no read. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
@@ -21,7 +21,7 @@ const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTim
 const database = useDatabase();
 let second: TestStandby;
 let app: App;
-/** As the app sees them. */
+/** Their states in the app. */
 let one: Standby;
 let other: Standby;
 
@@ -31,14 +31,14 @@ before(async () => {
   database.beforeDrop(async () => second.remove());
 });
 
-/** An app of its own for each test, with what it needs to know. */
+/** A separate app for each test, with its context. */
 async function serve(env: Readonly<Record<string, string>> = {}): Promise<void> {
   const { write, read } = database().endpoints;
   app = await createTestApp({ write, reads: [read, second.endpoint] }, { env });
   const [first, last] = app.databases.standbys.all;
   assert(first && last);
   [one, other] = [first, last];
-  // Other test files stop the replay of the first, too.
+  // Other test files pause the replay of the first, too.
   await Promise.all([becomes(one, 'fit'), becomes(other, 'fit')]);
 }
 
@@ -60,7 +60,7 @@ async function becomes(standby: Standby, state: StandbyState): Promise<void> {
   await waitFor(`the standby to be ${state}`, () => standby.state === state);
 }
 
-/** Sixteen clients read what is there, each after the other, until told to end. Resolves with the number of their reads. */
+/** Sixteen clients read sequentially until stopped. Resolves with the number of reads. */
 async function readUntil(ended: AbortSignal, id: string): Promise<number> {
   const users = usersOf(app);
   let reads = 0;
@@ -82,7 +82,7 @@ async function answeredBy(standby: Standby, count: number): Promise<void> {
   await waitFor(`${count} answers of a standby`, () => standby.load.answered >= until);
 }
 
-test('the reads are spread over both; one that is too late gets none, and some again when it has caught up', async (t) => {
+test('reads are spread over both; a lagging one gets none until it has caught up', async (t) => {
   await serve({ DB_READ_MAX_LAG_MS: '300' });
   t.after(close);
   const id = await createUser();
@@ -95,7 +95,7 @@ test('the reads are spread over both; one that is too late gets none, and some a
     await database().sql('create table written_meanwhile ()');
     await becomes(other, 'late');
     const [late, onPrimary] = [other.load.answered, app.databases.reads.outcomes.primaryForAbsence];
-    // What was sent to it before it was known to be late is still answered there.
+    // Reads sent before its lag was detected are still answered there.
     await waitFor('the last answers', () => other.load.inFlight === 0);
     const last = other.load.answered;
     assert.ok(last - late <= 16);
@@ -111,7 +111,7 @@ test('the reads are spread over both; one that is too late gets none, and some a
   }
 });
 
-test('a standby that is killed while it is read from costs nobody a read, and is read from again when it is back', async (t) => {
+test('a killed standby fails no read, and gets reads again when it is back', async (t) => {
   await serve();
   t.after(close);
   const id = await createUser();
@@ -132,7 +132,7 @@ test('a standby that is killed while it is read from costs nobody a read, and is
   assert.equal(app.databases.reads.outcomes.primaryForAbsence, 0, 'the other standby was asked, not the primary');
 });
 
-/** The longest pauses of replay on each, 0 for none, while clients write and read. */
+/** The longest pauses of replay on each, 0 for none, during reads and writes. */
 async function proveFresh(longestMs: readonly [number, number]): Promise<void> {
   const counts = noCounts();
   const end = new AbortController();
@@ -146,19 +146,19 @@ async function proveFresh(longestMs: readonly [number, number]): Promise<void> {
     assert.ok(load.answered > counts.reads / 10, `a standby answered only ${load.answered} of ${counts.reads}`);
 }
 
-test('no read is stale and none goes back while one standby lags: what the other has counts for nothing there', async (t) => {
+test('no read is stale or older than the last one while one standby lags', async (t) => {
   await serve({ DB_READ_MAX_LAG_MS: '600000' });
   t.after(close);
   await proveFresh([0, 150]);
 });
 
-test('no read is stale and none goes back while both standbys lag, each in its own time', async (t) => {
+test('no read is stale or older than the last one while both standbys lag independently', async (t) => {
   await serve({ DB_READ_MAX_LAG_MS: '600000' });
   t.after(close);
   await proveFresh([60, 60]);
 });
 
-test('a new worker does not read from a standby that was late before it started', async (t) => {
+test('a new worker does not read from a standby that lagged before it started', async (t) => {
   await sqlOnSecond('select pg_wal_replay_pause()');
   t.after(async () => sqlOnSecond('select pg_wal_replay_resume()'));
   await waitFor('replay to pause', async () => {
@@ -177,7 +177,7 @@ test('a new worker does not read from a standby that was late before it started'
   await waitFor('the standby to be read from', async () => (await isComplete()) && outcomes.standby > 0);
 });
 
-test('a standby that was promoted gets no more reads, whatever it has', async (t) => {
+test('a promoted standby gets no reads', async (t) => {
   await serve();
   t.after(close);
   const id = await createUser();

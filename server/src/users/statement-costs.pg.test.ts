@@ -1,4 +1,4 @@
-/** docs/decisions/0041-batches-by-need.md has the figures. */
+/** Figures: docs/decisions/0041-batches-by-need.md. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 

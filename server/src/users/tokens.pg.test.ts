@@ -33,7 +33,7 @@ function tokenOf(answer: LightMyRequestResponse): string {
   return token;
 }
 
-test('every write answers with a token, and so does a read that carries one; other reads do not', async () => {
+test('writes, and reads with a token, answer with a token; other reads do not', async () => {
   const created = await call('POST', users, { payload: names });
   const url = `${users}/${Value.Parse(User, created.json()).id}`;
   const token = tokenOf(created);
@@ -46,7 +46,7 @@ test('every write answers with a token, and so does a read that carries one; oth
   assert.equal((await call('GET', url, { token: gone })).statusCode, 404);
 });
 
-test('what is no token is refused, and nothing is written', async () => {
+test('an invalid token is refused, and nothing is written', async () => {
   const token = tokenOf(await call('POST', users, { payload: names }));
   const before = await database().sql('select id from users');
   const other = token.startsWith('A') ? 'B' : 'A';
@@ -67,14 +67,14 @@ test('what is no token is refused, and nothing is written', async () => {
   assert.deepEqual(await database().sql('select id from users'), before);
 });
 
-/** As much of an OpenAPI document as is looked at. */
+/** The tested part of an OpenAPI document. */
 const Operation = Type.Object({
   parameters: Type.Optional(Type.Array(Type.Object({ in: Type.String(), name: Type.String() }))),
   responses: Type.Record(Type.String(), Type.Object({ headers: Type.Optional(Type.Object({})) })),
 });
 const Described = Type.Object({ paths: Type.Record(Type.String(), Type.Record(Type.String(), Operation)) });
 
-test('the reference describes the token in every request and every answer of the users API', async () => {
+test('the reference describes the token in every request and answer of the users API', async () => {
   const document: unknown = (await call('GET', '/openapi.json')).json();
   const { paths } = Value.Parse(Described, document);
   const operations = [users, `${users}/{id}`].flatMap((path) => Object.entries(paths[path] ?? {}));
@@ -87,7 +87,7 @@ test('the reference describes the token in every request and every answer of the
   }
 });
 
-test('pages of allowed origins may send the token and read it', async () => {
+test('pages of allowed origins can send and read the token', async () => {
   const preflight = await app().http.inject({
     method: 'OPTIONS',
     url: users,

@@ -1,4 +1,4 @@
-/** What an answer costs beside the databases, in writes and serialisations: nobody sees it, and everybody waits for it. */
+/** The cost of an answer without the databases, in system calls and serialisations. */
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
@@ -15,7 +15,7 @@ const id = '019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d';
 const busy = '019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4e';
 const names = { first_name: 'Ada', last_name: 'Lovelace' };
 const created = '2026-01-28T12:00:00.123456Z';
-/** With a property that no schema names. */
+/** With a property that the schema lacks. */
 const stored = { id, ...names, created_at: created, updated_at: created, password: 'x' };
 const user: User = stored;
 
@@ -50,7 +50,7 @@ beforeEach(() => {
   page = Array.from({ length: 20 }, () => user);
 });
 
-/** Each is a call of the system: what is corked goes as one. */
+/** Each is a system call; corked writes are one. */
 function countWrites(socket: Socket): void {
   const write = socket._write.bind(socket);
   const writeMany = socket._writev?.bind(socket);
@@ -84,13 +84,13 @@ const answers: readonly (readonly [method: string, path: string, status: number,
 ];
 
 for (const [method, path, status, body] of answers) {
-  test(`the answer to ${method} ${path} goes out in one write, head and body`, async () => {
+  test(`the answer to ${method} ${path} is one write with head and body`, async () => {
     assert.equal((await call(method, path, body)).status, status);
     assert.equal(counts.writes, 1);
   });
 }
 
-test('what is answered is what the schema names, made by a serialiser that was compiled from it', async () => {
+test('answers have only the properties of the schema, from its compiled serialiser', async () => {
   for (const [method, path, status, body] of answers.filter(([, , wanted]) => wanted < 300)) {
     const { text } = await call(method, path, body);
     assert.doesNotMatch(text, /password/u, `${method} ${path}`);
@@ -98,7 +98,7 @@ test('what is answered is what the schema names, made by a serialiser that was c
   }
 });
 
-test('a list that fifty clients get at once becomes JSON once', async () => {
+test('a list shared by fifty concurrent clients is serialised once', async () => {
   let reads = 0;
   const watched = Object.defineProperty({ ...user }, 'last_name', {
     enumerable: true,

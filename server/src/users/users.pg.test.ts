@@ -45,7 +45,7 @@ async function list(url: string): Promise<{ rows: User[]; next: string | undefin
 }
 
 describe('a user', () => {
-  test('is created, and found at the Location that the answer names', async () => {
+  test('is created, and found at the Location of the answer', async () => {
     const answer = await call('POST', users, { first_name: 'Ada', last_name: 'Lovelace' });
     const user = Value.Parse(User, answer.json());
     assert.equal(answer.statusCode, 201);
@@ -54,7 +54,7 @@ describe('a user', () => {
     assert.deepEqual((await call('GET', `${users}/${user.id}`)).json(), user);
   });
 
-  test('is found by its creator at once, although the standby may not know it yet', async () => {
+  test('is found by its creator at once, although the standby may lag', async () => {
     for (let round = 0; round < 50; round += 1) {
       const user = await create();
       const answer = await call('GET', `${users}/${user.id}`);
@@ -67,7 +67,7 @@ describe('a user', () => {
     assert.deepEqual((await call('GET', `${users}/${user.id.toUpperCase()}`)).json(), user);
   });
 
-  test('gets both names by PUT, and one by PATCH; updated_at moves', async () => {
+  test('gets both names by PUT, and one by PATCH; updated_at increases', async () => {
     const user = await create();
     const put = await call('PUT', `${users}/${user.id}`, { first_name: 'Grace', last_name: 'Hopper' });
     assert.equal(put.statusCode, 200);
@@ -115,7 +115,7 @@ describe('a user', () => {
     );
   });
 
-  test('moves its updated_at also when the clock does not move, or was set back', async () => {
+  test('has an increasing updated_at also when the clock stands still or is set back', async () => {
     const user = await create();
     await database().sql("update users set updated_at = now() + interval '1 hour' where id = $1", [user.id]);
     const later = async (): Promise<string> =>
@@ -125,9 +125,9 @@ describe('a user', () => {
     assert.ok((await later()) > first);
   });
 
-  test('that the standby does not know is looked for on the primary', async () => {
+  test('that the standby lacks is looked up on the primary', async () => {
     const { write, read } = database().endpoints;
-    // Nobody writes to the template: a standby that lags for ever.
+    // The template gets no writes: a standby that always lags.
     const lagging = await createTestApp({ write, read: { ...read, database: templateDatabase } });
     const user = await create();
     const answer = await lagging.http.inject({ method: 'GET', url: `${users}/${user.id}` });
@@ -144,7 +144,7 @@ describe('a user', () => {
     assert.equal((await call('DELETE', `${users}/${user.id}`)).statusCode, 404);
   });
 
-  test('that is not there is a 404 with a code, whatever is asked of it', async () => {
+  test('that does not exist is a 404 with a code, for every method', async () => {
     const names = { first_name: 'A', last_name: 'B' };
     for (const [method, body] of [['GET'], ['PUT', names], ['PATCH', names], ['DELETE']] as const) {
       const problem = problemOf(await call(method, `${users}/${nobody}`, body));
@@ -172,13 +172,13 @@ describe('names', () => {
     assert.equal((await call('POST', users, { first_name: `${longest}x`, last_name: 'x' })).statusCode, 400);
   });
 
-  test('that grow beyond the limit in NFC are refused, not failed', async () => {
+  test('that exceed the limit in NFC are refused with 400', async () => {
     // U+1D160 becomes three code points.
     const answer = await call('POST', users, { first_name: '\u{1D160}'.repeat(50), last_name: 'x' });
     assert.equal(problemOf(answer).code, 'invalid_request');
   });
 
-  test('that would take minutes to normalise are refused at once', async () => {
+  test('that take minutes to normalise are refused at once', async () => {
     const marks = `a${'\u0301'.repeat(150_000)}${'\u0316'.repeat(150_000)}`;
     const began = performance.now();
     const answer = await call('POST', users, { first_name: marks, last_name: 'x' });
@@ -186,7 +186,7 @@ describe('names', () => {
     assert.ok(performance.now() - began < 5_000, 'normalising it takes a quarter of a minute');
   });
 
-  test('of whatever text are stored as sent, or refused; never failed', async () => {
+  test('of arbitrary text are stored as sent or refused, without a 500', async () => {
     await property(
       asyncProperty(string({ unit: 'binary', maxLength: 120 }), async (name) => {
         const answer = await call('POST', users, { first_name: name, last_name: 'x' });
@@ -199,7 +199,7 @@ describe('names', () => {
   });
 });
 
-describe('bad input', () => {
+describe('invalid input', () => {
   const good = { first_name: 'A', last_name: 'B' };
   const bad: readonly (readonly [name: string, body: object, field: string])[] = [
     ['a name of spaces', { ...good, first_name: ' \t\n\u00a0' }, 'first_name'],
@@ -227,12 +227,12 @@ describe('bad input', () => {
     });
   }
 
-  test('every failing field is named at once', async () => {
+  test('one answer names every invalid field', async () => {
     const problem = problemOf(await call('POST', users, { first_name: ' ', nick: 'x' }));
     assert.deepEqual(problem.errors?.map((error) => error.field).toSorted(), ['first_name', 'last_name', 'nick']);
   });
 
-  test('a PATCH of nothing, and a PUT of a part, are refused', async () => {
+  test('an empty PATCH and an incomplete PUT are refused', async () => {
     const user = await create();
     assert.equal(problemOf(await call('PATCH', `${users}/${user.id}`, {})).code, 'invalid_request');
     assert.equal(problemOf(await call('PUT', `${users}/${user.id}`, { first_name: 'A' })).code, 'invalid_request');
@@ -287,7 +287,7 @@ describe('bad input', () => {
 });
 
 describe('the list', () => {
-  test('is newest first, with at most limit rows, and offset skips', async () => {
+  test('is newest first, with at most limit rows after offset', async () => {
     const made = [await create('1'), await create('2'), await create('3')].toReversed();
     await database().replicated();
     assert.deepEqual((await list(`${users}?limit=3`)).rows, made);
@@ -296,7 +296,7 @@ describe('the list', () => {
     assert.equal((await list(`${users}?limit=1000`)).next, undefined, 'a page that is not full is the last one');
   });
 
-  test('has 100 rows when nothing is said', async () => {
+  test('has 100 rows by default', async () => {
     await database().sql(
       "insert into users (first_name, last_name) select 'n' || n, 'x' from generate_series(1, 150) n",
     );
@@ -305,7 +305,7 @@ describe('the list', () => {
     assert.equal((await list(`${users}?limit=1000`)).rows.length >= 150, true);
   });
 
-  test('is walked by its next links without missing or repeating a row, also where creation times are equal', async () => {
+  test('has next links that neither skip nor repeat a row, also with equal creation times', async () => {
     await database().sql('truncate users');
     await database().sql(
       "insert into users (first_name, last_name) select 'n' || n, 'x' from generate_series(1, 25) n",
@@ -326,7 +326,7 @@ describe('the list', () => {
   });
 });
 
-test('what the reference page refuses to serve is no defect', async () => {
+test('a file that the reference page does not serve is not a defect', async () => {
   for (const url of ['/docs/static/%00', '/docs/static/a%5c..%5c..', '/docs/static/nothing.js']) {
     assert.ok([400, 404].includes((await call('GET', url)).statusCode), url);
   }
@@ -334,14 +334,14 @@ test('what the reference page refuses to serve is no defect', async () => {
   assert.equal(range.statusCode, 400);
 });
 
-test('an answer to nonsense is not many times its size', async () => {
+test('the answer to invalid input is not many times its size', async () => {
   const nonsense = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`${'x'.repeat(150)}${n}`, n]));
   const problem = problemOf(await call('POST', users, nonsense));
   assert.equal(problem.errors?.length, 50);
   assert.ok(problem.errors.every(({ field }) => field.length <= 100));
 });
 
-test('each write is one statement and a look at the log behind it, with no transaction around them', async () => {
+test('each write is one statement and a query of the WAL position, without an explicit transaction', async () => {
   const sql: TestDatabase['sql'] = async (text, values) => database().sql(text, values);
   await sql('create extension pg_stat_statements');
   const user = await create();
