@@ -13,7 +13,8 @@ const Ok = Type.Object({ status: Type.Literal('ok') }, { title: 'Health', descri
 const tags = ['health'];
 
 /**
- * `/health` and `/livez`: the process responds. `/readyz`: it can also serve requests; else, and while it drains, 503 with the kind of reason, so that load balancers use other instances.
+ * `/health` and `/livez`: the process responds. `/readyz`: it can also serve requests; else, and while it drains, 503 with the kind of
+ * reason, so that load balancers use other instances.
  */
 export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptions): void {
   for (const url of ['/health', '/livez']) {
