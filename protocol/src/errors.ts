@@ -22,9 +22,10 @@ export const errorCodes = {
   },
   expectation_failed: { status: 417, title: 'The only expectation that the server meets is 100-continue' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used with another body' },
-  too_many_attempts: {
+  too_many_attempts: { status: 429, title: 'Too many wrong passwords were sent; wait as long as Retry-After says' },
+  too_many_requests: {
     status: 429,
-    title: 'Too many wrong passwords came from this address, or from all; wait a minute',
+    title: 'This account has sent too many requests; wait as long as Retry-After says',
   },
   headers_too_large: { status: 431, title: 'The request headers are larger than the server accepts' },
   internal_error: { status: 500, title: 'The server has a defect; the request id finds it in the log' },

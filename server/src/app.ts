@@ -14,6 +14,7 @@ import { homePage } from './http/home-page.ts';
 import { collectMethods } from './http/method-not-allowed.ts';
 import { observeHttpBy } from './http/observer.ts';
 import { shareCheck } from './http/readiness.ts';
+import { createRateLimits } from './http/rate-limits.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import type { Clock } from './lib/clock.ts';
 import { LoopLoad } from './lib/loop-load.ts';
@@ -114,7 +115,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const readyLog = new RepeatLog(services.log);
-  enforceAccess(http, async () => undefined);
+  enforceAccess(http, async () => undefined, createRateLimits(config.rateLimits, services.clock));
   const methods = collectMethods(http);
   const drain = new Drain(connections);
   await apiDocs(http, {

@@ -67,6 +67,16 @@ function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
   };
 }
 
+function rateLimit(group: string, perMinute: number, what: string) {
+  return integer({
+    env: `RATE_LIMIT_${group}`,
+    default: perMinute,
+    min: 0,
+    max: 1_000_000,
+    help: `${what} per minute of one account, per worker; further ones get 429. 0 means no limit. Calls without a session are not limited`,
+  });
+}
+
 /** All options: the source of flags, variables, YAML, help and docs/configuration.md. */
 export const optionTable = {
   server: {
@@ -266,6 +276,11 @@ export const optionTable = {
       max: 100_000,
       help: 'Connections of each server reserved for replication, monitoring (two for the supervisor) and administration',
     }),
+  },
+  rateLimits: {
+    reads: rateLimit('READS', 3_000, 'Reads (GET, HEAD)'),
+    writes: rateLimit('WRITES', 600, 'Writes (other methods)'),
+    passwords: rateLimit('PASSWORDS', 10, "Calls that check the account's password"),
   },
   metrics: {
     enabled: boolean({

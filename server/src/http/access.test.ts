@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { codeOf, createTestServer } from '../../test/http-server.ts';
 import { enforceAccess, type SignedIn } from './access.ts';
+import { createRateLimits } from './rate-limits.ts';
 
 const member: SignedIn = { userId: 'u', sessionId: 's', role: 'member' };
 const tokens = new Map<string, SignedIn>([
@@ -12,7 +13,8 @@ const tokens = new Map<string, SignedIn>([
 
 async function createGuarded() {
   const app = await createTestServer();
-  enforceAccess(app, async (token) => tokens.get(token));
+  const limits = createRateLimits({ reads: 0, writes: 0, passwords: 0 }, { now: () => 0 });
+  enforceAccess(app, async (token) => tokens.get(token), limits);
   for (const access of ['anyone', 'guest', 'signedIn', 'administrator'] as const)
     app.get(`/${access}`, { config: { access } }, async ({ account }) => ({ role: account?.role ?? 'nobody' }));
   return app;

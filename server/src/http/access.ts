@@ -4,6 +4,7 @@ import type { onRequestAsyncHookHandler, RouteOptions } from 'fastify';
 import type { Caller } from '../db/caller.ts';
 import { AppError } from '../lib/app-error.ts';
 import { exchangeOf } from './exchange.ts';
+import type { RateGroup, RateLimit, RateLimits } from './rate-limits.ts';
 import type { HttpServer } from './server.ts';
 
 /**
@@ -34,10 +35,10 @@ declare module 'fastify' {
 export type FindSession = (token: string, caller: Caller) => Promise<SignedIn | undefined>;
 
 /**
- * Enforces `config.access` of every route that is added from now on, before the body is read. A route without it fails the start: call
- * `ready` for that.
+ * Enforces `config.access` of every route that is added from now on, and the rate limits of accounts, before the body is read. A route
+ * without it fails the start: call `ready` for that.
  */
-export function enforceAccess(app: HttpServer, findSession: FindSession): void {
+export function enforceAccess(app: HttpServer, findSession: FindSession, limits: RateLimits): void {
   const undeclared: RouteOptions[] = [];
   app.decorateRequest('account', {
     getter() {
@@ -47,7 +48,8 @@ export function enforceAccess(app: HttpServer, findSession: FindSession): void {
   app.addHook('onRoute', (route) => {
     const access = route.config?.access;
     if (access === undefined) undeclared.push(route);
-    else if (access !== 'anyone' && access !== 'operator') addGuard(route, guard(access, findSession));
+    else if (access !== 'anyone' && access !== 'operator')
+      addGuard(route, guard(access, findSession, limits[rateGroupOf(route)]));
   });
   app.addHook('onReady', async () => {
     // A plugin's routes are declared by a later hook of its context. They are not guarded, so only `anyone` is accepted.
@@ -60,11 +62,20 @@ function addGuard(route: RouteOptions, hook: onRequestAsyncHookHandler): void {
   route.onRequest = [hook, ...[route.onRequest ?? []].flat()];
 }
 
-function guard(access: 'guest' | 'signedIn' | 'administrator', findSession: FindSession): onRequestAsyncHookHandler {
-  return async ({ raw, headers }) => {
+function rateGroupOf({ method, config }: RouteOptions): RateGroup {
+  return config?.rateGroup ?? (['GET', 'HEAD'].includes(String(method)) ? 'reads' : 'writes');
+}
+
+function guard(
+  access: 'guest' | 'signedIn' | 'administrator',
+  findSession: FindSession,
+  limit: RateLimit,
+): onRequestAsyncHookHandler {
+  return async ({ raw, headers }, reply) => {
     const exchange = exchangeOf(raw);
     const token = bearerOf(headers.authorization);
     exchange.account = token === undefined ? undefined : await findSession(token, exchange);
+    if (exchange.account !== undefined) limit(exchange.account.userId, reply);
     if (access === 'guest') return;
     if (exchange.account === undefined) throw new AppError('unauthenticated');
     if (access === 'administrator' && exchange.account.role !== 'admin') throw new AppError('forbidden');

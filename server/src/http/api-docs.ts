@@ -56,7 +56,9 @@ type Route = Parameters<NonNullable<FastifyDynamicSwaggerOptions['transform']>>[
 
 function withRefusals(schema: Route['schema'], { method, config }: Route['route']): Route['schema'] {
   if (schema.tags === undefined) return schema;
-  const codes = refusalsOf(schema, String(method), config?.refusals);
+  const identifies = config?.access !== 'anyone' && config?.access !== 'operator';
+  const own = [...(config?.refusals ?? []), ...(identifies ? (['too_many_requests'] as const) : [])];
+  const codes = refusalsOf(schema, String(method), own);
   return { ...schema, response: { ...Object(schema.response), ...describeRefusals(codes, schema) } };
 }
 

@@ -2,8 +2,18 @@ import type { FastifyCorsOptions } from '@fastify/cors';
 
 import { tokenHeader } from './consistency.ts';
 import { repeatHeader } from './idempotency-key.ts';
+import { rateLimitHeaders } from './rate-limits.ts';
 
-const exposedHeaders = ['location', 'link', 'etag', repeatHeader, 'request-id', 'retry-after', tokenHeader];
+const exposedHeaders = [
+  'location',
+  'link',
+  'etag',
+  repeatHeader,
+  'request-id',
+  'retry-after',
+  ...rateLimitHeaders,
+  tokenHeader,
+];
 
 /** Options of @fastify/cors, which answers preflights and adds the headers to Fastify's responses. */
 export function corsOptions(origins: readonly string[]): FastifyCorsOptions {

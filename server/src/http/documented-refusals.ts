@@ -54,7 +54,8 @@ function describeStatus(status: number, codes: readonly ErrorCode[], schema: Rou
     description: codes.map((code) => `\`${code}\`: ${errorCodes[code].title}`).join('. '),
     headers: {
       ...requestId,
-      ...(status === 503 ? retryAfter : {}),
+      ...(status === 503 || status === 429 ? retryAfter : {}),
+      ...(status === 429 ? rateLimit : {}),
       ...(status === 415 && schema.consumes !== undefined ? acceptPatch : {}),
     },
     content: { 'application/problem+json': { schema: Problem, examples } },
@@ -63,6 +64,11 @@ function describeStatus(status: number, codes: readonly ErrorCode[], schema: Rou
 
 const requestId = {
   'Request-Id': { type: 'string', description: 'Finds the request in the log of the server' },
+};
+
+const rateLimit = {
+  'RateLimit-Policy': { type: 'string', description: 'The limit of the account', examples: ['"reads";q=3000;w=60'] },
+  RateLimit: { type: 'string', description: 'What is left of it', examples: ['"reads";r=0;t=40'] },
 };
 
 const acceptPatch = { 'Accept-Patch': { type: 'string', description: 'The types that PATCH accepts' } };

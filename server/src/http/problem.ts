@@ -77,7 +77,7 @@ export function createErrorHandler({ failures, random, observer }: ErrorHandlerO
       failures.add(refusalLine(code, request.routeOptions.url), () => ({ ...about(), cause: causeOf(refusal) }));
     observer?.requestRefused(code);
     if (status === 503) reply.header('retry-after', retryAfterSeconds(random));
-    if (status === 429) reply.header('retry-after', '60');
+    if (status === 429) reply.header('retry-after', String(refusal?.retryAfterSeconds ?? 60));
     if (status === 415 && request.method === 'PATCH') reply.header('accept-patch', patchTypes.join(', '));
     if (status === 408) reply.header('connection', 'close');
     await reply

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import { Quotas } from '../lib/quotas.ts';
 import type { Log } from '../telemetry/log.ts';
 import { RepeatLog } from '../telemetry/repeat-log.ts';
 import { clientNetwork } from './client-address.ts';
@@ -21,41 +22,36 @@ export interface WrongTokensOptions {
   readonly tell: (address: string) => void;
 }
 
+/** The key of all addresses together. */
+const overall = '';
+
 /**
- * Limits the rate of wrong tokens. Above a limit, every token of the address fails, also the right one. Memory is bounded: one address per
- * wrong token, for a minute.
+ * Limits how fast tokens can be guessed. Above a limit, tokens of the address are not checked, so a right one fails, too. Memory is bounded
+ * by the wrong tokens of two minutes.
  */
 export class WrongTokens {
-  readonly #clock: Clock;
   readonly #log: RepeatLog;
   readonly #tell: WrongTokensOptions['tell'];
-  readonly #wrong = new Map<string, number>();
+  readonly #byAddress: Quotas;
+  readonly #overall: Quotas;
   readonly #trusted = new Set<string>();
-  #overall = 0;
-  #windowBeganMs = Number.NEGATIVE_INFINITY;
 
   constructor({ clock, log, tell }: WrongTokensOptions) {
-    this.#clock = clock;
+    this.#byAddress = new Quotas(most.perAddress, windowMs, clock);
+    this.#overall = new Quotas(most.overall, windowMs, clock);
     this.#tell = tell;
     this.#log = new RepeatLog(log);
   }
 
   isBlocked(remoteAddress: string | undefined): boolean {
-    const now = this.#clock.now();
-    if (now - this.#windowBeganMs >= windowMs) {
-      this.#windowBeganMs = now;
-      this.#overall = 0;
-      this.#wrong.clear();
-    }
     const address = clientNetwork(remoteAddress ?? '');
-    if ((this.#wrong.get(address) ?? 0) >= most.perAddress) return true;
-    return this.#overall >= most.overall && !this.#trusted.has(address);
+    return this.#byAddress.isUsedUp(address) || (this.#overall.isUsedUp(overall) && !this.#trusted.has(address));
   }
 
   add(remoteAddress: string | undefined): void {
     const address = clientNetwork(remoteAddress ?? '');
-    this.#wrong.set(address, (this.#wrong.get(address) ?? 0) + 1);
-    this.#overall += 1;
+    this.#byAddress.take(address);
+    this.#overall.take(overall);
     this.#log.add({ ...line, key: address }, () => ({ address: remoteAddress }));
     this.#tell(remoteAddress ?? 'an unknown address');
   }

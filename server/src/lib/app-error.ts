@@ -6,6 +6,8 @@ export interface AppErrorOptions extends ErrorOptions {
   readonly errors?: readonly InvalidField[];
   /** A machine-readable refinement of the code, from a short list. */
   readonly reason?: string;
+  /** When the client may try again; for refusals with 429. */
+  readonly retryAfterSeconds?: number;
 }
 
 /** A refusal that is reported to the client. Any other exception is a defect. */
@@ -14,6 +16,7 @@ export class AppError extends Error {
   readonly detail: string | undefined;
   readonly errors: readonly InvalidField[] | undefined;
   readonly reason: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
     super(options.detail ?? errorCodes[code].title, options);
@@ -22,6 +25,7 @@ export class AppError extends Error {
     this.detail = options.detail;
     this.errors = options.errors;
     this.reason = options.reason;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
 

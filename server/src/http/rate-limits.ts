@@ -1,0 +1,55 @@
+import type { FastifyReply } from 'fastify';
+
+import { AppError } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
+import { Quotas } from '../lib/quotas.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Default: `reads` for GET and HEAD, `writes` for other methods. */
+    rateGroup?: RateGroup;
+  }
+}
+
+/** `passwords`: calls that check a password of the account. */
+export type RateGroup = 'reads' | 'writes' | 'passwords';
+
+/** Calls per minute of one account; 0 for no limit. */
+type RateLimitOptions = Readonly<Record<RateGroup, number>>;
+
+const windowSeconds = 60;
+
+/** https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-11 */
+export const rateLimitHeaders = ['ratelimit-policy', 'ratelimit'] as const;
+
+/** Counts one call of an account, and sets the headers of its answer. Throws `too_many_requests`. */
+export type RateLimit = (userId: string, reply: FastifyReply) => void;
+
+/** The limit of each group. */
+export type RateLimits = Readonly<Record<RateGroup, RateLimit>>;
+
+/**
+ * The limits of a worker: how fast an account may send calls. Counted per worker, without a statement or a message: a client with
+ * connections to several workers has the quota at each. Reasons: docs/decisions/0056-rate-limits.md.
+ */
+export function createRateLimits({ reads, writes, passwords }: RateLimitOptions, clock: Clock): RateLimits {
+  return {
+    reads: limitTo(reads, 'reads', clock),
+    writes: limitTo(writes, 'writes', clock),
+    passwords: limitTo(passwords, 'passwords', clock),
+  };
+}
+
+function limitTo(quota: number, group: RateGroup, clock: Clock): RateLimit {
+  if (quota === 0) return () => undefined;
+  const quotas = new Quotas(quota, windowSeconds * 1_000, clock);
+  const policy = `"${group}";q=${quota};w=${windowSeconds}`;
+  const [policyHeader, stateHeader] = rateLimitHeaders;
+  return (userId, reply) => {
+    const { isExceeded, remaining, resetMs } = quotas.take(userId);
+    const seconds = Math.ceil(resetMs / 1_000);
+    reply.header(policyHeader, policy);
+    reply.header(stateHeader, `"${group}";r=${remaining};t=${seconds}`);
+    if (isExceeded) throw new AppError('too_many_requests', { retryAfterSeconds: seconds });
+  };
+}
