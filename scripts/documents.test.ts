@@ -8,7 +8,7 @@ import { renderGeneratedFiles } from './docs.ts';
 const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- npm has read the same file.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- npm has validated the file.
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Readonly<Record<string, string>> };
 
 /** Commands of a page that cannot run: `npm run` without the script, `node` without the file. */

@@ -231,7 +231,7 @@ describe('a test file', { concurrency: true }, () => {
       assert.doesNotMatch(output, /"failures":\[\]/u);
     });
 
-  test('may take its time to clean up', async () => {
+  test('may take time to clean up', async () => {
     const slow = `
       import { after } from 'node:test'; import { setTimeout as sleep } from 'node:timers/promises';
       after(async () => { await sleep(3_300); }, { timeout: 10_000 });`;

@@ -13,7 +13,7 @@ function upTo(limit: number, tried: number[] = []): (rate: number) => Promise<Ca
   };
 }
 
-test('the rate doubles until it is not held, then the gap is bisected', async () => {
+test('the rate doubles until it is missed, then the gap is bisected', async () => {
   const tried: number[] = [];
   const { usersPerSecond } = await search(50, never, upTo(700, tried));
   assert.deepEqual(tried, [50, 100, 200, 400, 800, 566, 673, 734, 703]);
@@ -30,7 +30,7 @@ test('a first rate that is too high is halved', async () => {
   assert.equal((await search(64, never, upTo(10))).usersPerSecond, 10);
 });
 
-test('a server that holds nothing, and one that holds everything, end the search', async () => {
+test('the search ends if every rate is missed, or none', async () => {
   const tried: number[] = [];
   assert.equal((await search(50, never, upTo(0, tried))).usersPerSecond, 0);
   assert.deepEqual(tried, [50, 25, 12, 6, 3, 1]);
@@ -48,7 +48,7 @@ function ended(missed: Partial<CapacityStep>): Capacity {
   };
 }
 
-test('a limit that was not the CPU of the server is told, with what it may have been', () => {
+test("a limit other than the server's CPU is reported with its possible causes", () => {
   assert.match(
     explainLimit(ended({ p99Ms: 6.4, systemCpuPercent: 20 }), 2) ?? '',
     /^At 40 users\/s .* used 20 % of one core, of 2 cores/u,

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Connection, type Address } from './connection.ts';
 import { resolveTarget } from './target.ts';
 
-/** Where `count` connections to a server at this address come from, as the server sees it. */
+/** The source addresses of `count` connections to a server at this address. */
 async function sourcesOf(count: number, toAddress: (port: number) => Address | Promise<Address>): Promise<Set<string>> {
   const sources = new Set<string>();
   const server = createServer((socket) => {
@@ -28,13 +28,13 @@ async function sourcesOf(count: number, toAddress: (port: number) => Address | P
   return sources;
 }
 
-test('connections to this machine take turns between source addresses, so that ports do not run out', async (t) => {
+test('connections to this machine rotate between source addresses, so that ports are not exhausted', async (t) => {
   if (process.platform !== 'linux') return t.skip('only Linux has all of 127.0.0.0/8');
   const target = async (port: number): Promise<Address> =>
     (await resolveTarget(`http://127.0.0.1:${port}`, { allowRemote: false })).address;
   assert.equal((await sourcesOf(20, target)).size, 16);
 });
 
-test('without source addresses the system takes one', async () => {
+test('without source addresses the system chooses', async () => {
   assert.equal((await sourcesOf(3, (port) => ({ host: '127.0.0.1', port }))).size, 1);
 });

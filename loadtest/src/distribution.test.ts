@@ -29,7 +29,7 @@ test('percentiles are within 1 % of the sorted times; count, minimum and maximum
   );
 });
 
-test('parts that were packed and merged say the same as the whole', () => {
+test('packed and merged parts equal the whole', () => {
   fc.assert(
     fc.property(times, times, (some, others) => {
       const merged = distributionOf([]).merge(distributionOf(some).pack()).merge(distributionOf(others).pack());

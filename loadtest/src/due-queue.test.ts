@@ -5,7 +5,7 @@ import fc from 'fast-check';
 
 import { DueQueue } from './due-queue.ts';
 
-test('what is due comes out in order, and what is not stays', () => {
+test('due items are removed in order, and others stay', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(1000)), fc.nat(1000), (moments, nowMs) => {
       const queue = new DueQueue();

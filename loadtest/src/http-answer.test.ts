@@ -37,7 +37,7 @@ function read(bytes: Buffer, cuts: readonly number[]): string {
 
 const cuts = fc.array(fc.nat(600), { maxLength: 40 });
 
-test('however the bytes arrive, the answer is the same', () => {
+test('the answer is the same for every split of its bytes', () => {
   fc.assert(
     fc.property(bodies, cuts, fc.integer({ min: 1, max: 99 }), (body, pieces, size) => {
       for (const bytes of [withLength(body), inChunks(body, size)])
@@ -46,7 +46,7 @@ test('however the bytes arrive, the answer is the same', () => {
   );
 });
 
-test('however the bytes arrive, an answer that lacks its last byte is not complete', () => {
+test('an answer without its last byte is incomplete for every split of its bytes', () => {
   fc.assert(
     fc.property(bodies, cuts, (body, pieces) => {
       assert.equal(read(withLength(Buffer.concat([body, Buffer.from('x')])).subarray(0, -1), pieces), 'not complete');
@@ -55,7 +55,7 @@ test('however the bytes arrive, an answer that lacks its last byte is not comple
   );
 });
 
-test('the headers that matter are read, whatever their case', () => {
+test('the used headers are read in any case', () => {
   const head = [
     'HTTP/1.1 503 Service Unavailable',
     'RETRY-AFTER: 1',
@@ -78,7 +78,7 @@ test('the headers that matter are read, whatever their case', () => {
   });
 });
 
-test('a 204 has no body, and the next answer on the connection is read', () => {
+test('a 204 has no body, and the next answer on the connection is parsed', () => {
   const reader = new AnswerReader();
   assert.equal(reader.push(Buffer.from('HTTP/1.1 204 No Content\r\n\r\n'))?.status, 204);
   assert.equal(reader.push(withLength(Buffer.from('{}')))?.body.toString(), '{}');

@@ -11,7 +11,7 @@ function secondOf(second: number, ms: number, failed = 0): MeasuredSecond {
   return mergeSeconds(second, [{ second, failed, refused: 0, activeUsers: 0, latencies: latencies.pack(), cpuMs: 0 }]);
 }
 
-test('a quiet phase keeps its latencies apart from those of a busy one', () => {
+test('the latencies of quiet and busy phases are separate', () => {
   const timeline = [secondOf(0, 1), secondOf(1, 1), secondOf(2, 50, 3), secondOf(3, 2), secondOf(4, 8)];
   const phases = [
     { users: 20, seconds: 2 },

@@ -64,7 +64,7 @@ const report: Report = {
   ],
 };
 
-/** The page without what a reader does not see. */
+/** The visible text of the page. */
 function visible(page: string): string {
   return page.replaceAll(/<(?<name>script|style|title)[^>]*>[^]*?<\/\k<name>>/gu, '');
 }
@@ -98,24 +98,24 @@ describe('the report page', () => {
     }
   });
 
-  test('leaves out the CPU of a system that it could not watch', async () => {
+  test('omits the CPU of a system that was not visible', async () => {
     assert.match(await renderReportPage(report), /<dt>Server CPU<\/dt>/u);
     assert.doesNotMatch(await renderReportPage({ ...report, system: undefined }), /<dt>Server CPU<\/dt>/u);
   });
 
-  test('says that an interrupted run is not whole', async () => {
+  test('marks an interrupted run as incomplete', async () => {
     const run = { ...report.run, interrupted: true };
     assert.match(await renderReportPage({ ...report, run }), /The run was interrupted/u);
     assert.doesNotMatch(await renderReportPage(report), /The run was interrupted/u);
   });
 
-  test('carries the report, equal to what it was made from', async () => {
+  test('contains the report unchanged', async () => {
     const page = await renderReportPage(report);
     const embedded = /<script type="application\/json" id="report">(?<json>[^]*?)<\/script>/u.exec(page)?.groups;
     assert.deepEqual(JSON.parse(embedded?.['json'] ?? ''), report);
   });
 
-  test('needs nothing from anywhere, and forbids its browser to fetch', async () => {
+  test('loads nothing, and forbids it by its content security policy', async () => {
     const page = await renderReportPage(report);
     assert.doesNotMatch(page, /<(?:link|img|iframe|object|embed|base|form)\b|\ssrc=|\shref=|@import|url\(/u);
     assert.match(page, /Content-Security-Policy" content="default-src &#39;none&#39;; style-src &#39;sha256-/u);
@@ -128,7 +128,7 @@ describe('the report page', () => {
     for (const source of scripts) assert(new Script(source) instanceof Script);
   });
 
-  test('has a place for each chart, which the keyboard reaches', async () => {
+  test('has an element for each chart that can be focused', async () => {
     const page = await renderReportPage(report);
     const drawn = /const charts = \{(?<body>[^]*?)\n\};/u.exec(scriptsOf(page)[1] ?? '')?.groups?.['body'] ?? '';
     const known = [...drawn.matchAll(/^ {2}(?<name>\w+): \{/gmu)].map((match) => match.groups?.['name']);
@@ -137,7 +137,7 @@ describe('the report page', () => {
     assert.equal(page.match(/class="plot" tabindex="0"/gu)?.length, placed.length);
   });
 
-  test('shows hostile text of a run as text', async () => {
+  test('escapes text of the run', async () => {
     const hostile = `</script></title><img src=x onerror="alert('1')">&amp;`;
     const page = await renderReportPage({
       ...report,
@@ -153,7 +153,7 @@ describe('the report page', () => {
     assert.match(page, /<li>&#60;\/script&#62;.*&#38;amp;<\/li>/u);
   });
 
-  test('is made of a run without a single answer, too', async () => {
+  test('supports a run without answers', async () => {
     const page = visible(await renderReportPage({ ...report, timeline: [], histogram: [], errors: [], requests: [] }));
     assert.match(page, /<p>None\.<\/p>/u);
     assert.doesNotMatch(page, /NaN|Infinity|undefined/u);
@@ -161,24 +161,24 @@ describe('the report page', () => {
 });
 
 describe('figures', () => {
-  test('a share that is not nothing is not shown as nothing, nor one that is not all as all', () => {
+  test('a small share is not shown as 0 %, nor a large one as 100 %', () => {
     assert.deepEqual(
       [share(0, 9), share(1, 337_500), share(337_499, 337_500), share(9, 9), share(0, 0)],
       ['0 %', '< 0.01 %', '> 99.99 %', '100 %', '–'],
     );
   });
 
-  test('have three digits where they are small', () => {
+  test('have three significant digits when they are small', () => {
     assert.deepEqual([figure(0.4251), figure(17.62), figure(1_240.4)], ['0.43', '17.6', '1,240']);
   });
 });
 
 describe('markup', () => {
-  test('refuses a script that would end its own element', () => {
+  test('refuses a script that contains its own end tag', () => {
     assert.throws(() => rawElement('script', 'x = "</SCRIPT>"'), /which would end it/u);
   });
 
-  test('keeps data from ending its element', () => {
+  test('escapes end tags in data', () => {
     assert.equal(jsonElement('a', ['</script>']).source.match(/<\//gu)?.length, 1);
   });
 });

@@ -19,11 +19,11 @@ function secondsWith(...shares: readonly number[]): MeasuredSecond[] {
   );
 }
 
-test('a generator that kept up is not saturated, also with a busy second', () => {
+test('a generator without delays is not saturated, also with a busy second', () => {
   assert.deepEqual(saturationReasons({ lateStarts: lateness(9), timeline: secondsWith(0.1, 1, 1, 0.5, 0.5, 0.5) }), []);
 });
 
-test('a generator that sent a hundredth of its requests late is saturated', () => {
+test('a generator that sent one request in a hundred late is saturated', () => {
   const [reason] = saturationReasons({ lateStarts: lateness(11), timeline: [] });
   assert.match(reason ?? '', /sent 11\.\d ms late/u);
 });

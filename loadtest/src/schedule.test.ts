@@ -17,7 +17,7 @@ test("stress with 5,000 users and 120 s is the guide's run: 67,500 users, 337,50
   assert.equal(arrivalTimes(stress).length * crud.length, 337_500);
 });
 
-test('each phase begins with a user, and spreads its users evenly', () => {
+test('each phase starts with a user, and distributes its users evenly', () => {
   const times = arrivalTimes(stress);
   assert.deepEqual([times[0], times[1], times[2499]], [0, 12, 29_988]);
   assert.deepEqual([times[2500], times[2501], times[62_499]], [30_000, 30_001, 89_999]);
@@ -45,6 +45,6 @@ test("a user makes the guide's five requests in its order, with its think times"
   );
 });
 
-test('every type lets somebody arrive, also for one user and one second', () => {
+test('every type has an arrival, also for one user and one second', () => {
   for (const type of Object.values(loadTypes)) assert.ok(arrivalTimes(type.phases(1, 1)).length > 0, type.about);
 });

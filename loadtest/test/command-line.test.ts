@@ -23,7 +23,7 @@ describe('the command line', { concurrency: 3 }, () => {
     'an unknown option': [/unknown option '--user'/u, '--user', '5'],
   };
   for (const [name, [reason, ...args]] of Object.entries(refusals))
-    test(`${name}: one clear message, exit code 2`, async () => {
+    test(`${name}: one message, exit code 2`, async () => {
       const run = await runTool(args);
       assert.match(run.err, reason);
       assert.equal(run.code, 2);

@@ -1,4 +1,4 @@
-/** The tool, as a process, against servers that lie: each lie is caught, and named by its kind. */
+/** The tool as a process against servers with wrong answers: each fault is detected and named by kind. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
@@ -7,7 +7,7 @@ import { runTool, type ToolRun } from './tool.ts';
 
 const honest: Lie = (reply) => reply;
 
-/** Lies about one kind of request, and is honest otherwise. */
+/** Wrong answers to one kind of request. */
 function about(what: string, lie: Lie): Lie {
   return (reply, exchange) => (exchange.about === what ? lie(reply, exchange) : reply);
 }
@@ -19,7 +19,7 @@ function withBody(change: (body: unknown) => unknown): Lie {
 const withField = (field: string): Lie => withBody((body) => ({ ...Object(body), [field]: 'x' }));
 const reversed = withBody((body) => (Array.isArray(body) ? body.toReversed() : body));
 
-/** Says that a body is coming, sends a part of it, and leaves in the given way. */
+/** Announces a body, sends a part of it, and disconnects in the given way. */
 function leavesMidway(leave: 'destroySoon' | 'resetAndDestroy'): Lie {
   return (_reply, { response }) => {
     const { socket } = response;
@@ -161,7 +161,7 @@ function kindsOf({ report }: ToolRun): string[] {
   return report?.errors.map(({ request, kind }) => `${request}: ${kind}`) ?? ['no report'];
 }
 
-describe('a lie is caught and named', { concurrency: 3 }, () => {
+describe('a wrong answer is detected and named', { concurrency: 3 }, () => {
   for (const [name, { lie, args, rows, caught }] of Object.entries(cases))
     test(name, async () => {
       const run = await drive(lie, args, rows);
@@ -171,24 +171,24 @@ describe('a lie is caught and named', { concurrency: 3 }, () => {
     });
 
   for (const args of [everyone, writers, readersOfPages])
-    test(`an honest server is not accused (${args[1]})`, async () => {
+    test(`a correct server has no faults (${args[1]})`, async () => {
       const run = await drive(honest, args, 60);
       assert.deepEqual(kindsOf(run), [], run.err);
       assert.ok(run.report !== undefined && run.report.total.ok > 0);
     });
 
-  test('a refusal is counted apart in the timeline', async () => {
+  test('refusals are counted separately in the timeline', async () => {
     const run = await drive(cases['a refusal']?.lie ?? honest, everyone);
     const refused = run.report?.timeline.reduce((sum, second) => sum + second.refused, 0);
     assert.equal(refused, run.report?.errors[0]?.count);
   });
 
-  test("counted as in the guide's test, a 404 is a success", async () => {
+  test('with --checks guide, a 404 is a success', async () => {
     const lie = cases['404 for a user that was created']?.lie ?? honest;
     assert.deepEqual(kindsOf(await drive(lie, [...everyone, '--checks', 'guide'])), []);
   });
 
-  test('a server whose users have another form is judged by its statuses alone', async () => {
+  test('with --checks guide, only the status of an answer counts', async () => {
     const lie: Lie = (reply, { about: what }) => {
       if (what === 'GET list') return { status: 200, body: { data: [] } };
       const { body } = reply;
@@ -200,7 +200,7 @@ describe('a lie is caught and named', { concurrency: 3 }, () => {
     assert.equal(run.report?.requests.length, 5, 'users go on after the first request');
   });
 
-  test('the newest token of a user goes back with each of its requests, and no token where none was given', async () => {
+  test('each request has the newest token of its user, if there is one', async () => {
     let tokens = 0;
     const lie: Lie = (reply, { about: what, request }) => {
       const expected = what === 'POST list' ? undefined : `1/${tokens}`;
@@ -213,7 +213,7 @@ describe('a lie is caught and named', { concurrency: 3 }, () => {
     assert.equal(tokens, 3);
   });
 
-  test('two processes share the users', async () => {
+  test('two processes divide the users', async () => {
     const run = await drive(honest, [...everyone, '--users', '8', '--processes', '2']);
     assert.deepEqual(kindsOf(run), []);
     assert.equal(run.report?.total.count, 5 * (4 + 1 + 8));

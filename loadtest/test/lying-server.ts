@@ -7,7 +7,7 @@ import { json } from 'node:stream/consumers';
 
 import type { User, UserNames } from '@messenger/protocol/users';
 
-/** What the server would say if it were honest. */
+/** The correct answer. */
 export interface Reply {
   readonly status: number;
   readonly body?: unknown;
@@ -20,16 +20,16 @@ interface Exchange {
   readonly url: URL;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** States that the row had before, the oldest first. */
+  /** Earlier states of the row, oldest first. */
   readonly past: readonly User[];
   /** The newest rows. */
   readonly list: (limit: number) => unknown;
 }
 
-/** Returns what is said instead; undefined when the lie has answered by itself, or never will. */
+/** Returns the wrong answer; undefined when it has answered by itself, or never will. */
 export type Lie = (reply: Reply, exchange: Exchange) => Reply | undefined;
 
-/** The users API in memory, and honest, but for its lie. */
+/** The users API in memory, correct except for one wrong answer. */
 export class LyingServer {
   readonly #states = new Map<string, User[]>();
   readonly #server: Server;
@@ -111,6 +111,6 @@ function portOf(address: AddressInfo | string | null): number {
 }
 
 async function readNames(request: IncomingMessage): Promise<UserNames> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The tool under test has written it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Written by the tool under test.
   return (await json(request)) as UserNames;
 }

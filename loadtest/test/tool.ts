@@ -13,11 +13,11 @@ export interface ToolRun {
   readonly code: number | null;
   readonly out: string;
   readonly err: string;
-  /** undefined when it has written none. */
+  /** Undefined when it has written none. */
   readonly report: Report | undefined;
 }
 
-/** Runs the tool as a process of its own. Ctrl-C is sent when `interrupt` resolves. */
+/** Runs the tool as a process. Sends Ctrl-C when `interrupt` resolves. */
 export async function runTool(args: readonly string[], interrupt?: Promise<void>): Promise<ToolRun> {
   const folder = await mkdtemp(join(tmpdir(), 'messenger-tool-'));
   try {
@@ -38,7 +38,7 @@ export async function runTool(args: readonly string[], interrupt?: Promise<void>
 
 async function readReport(folder: string): Promise<Report | undefined> {
   try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The tool under test has written it.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Written by the tool under test.
     return JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Report;
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 /**
- * Runs the project's TypeScript on Node 26, which comes as an npm package of the platform, whatever Node runs this file.
- * Plain JavaScript for Node 20 and later, without dependencies.
+ * Runs the project's TypeScript on Node 26, which is an npm package of the platform, with any Node that runs this file. Plain JavaScript
+ * for Node 20 and later, without dependencies.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
@@ -11,17 +11,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const wantedMajor = 26;
 
-/** Beside the packages, not in /tmp, where another user could put his code into our cache. Gone with `npm ci`. */
+/** In node_modules, not in /tmp, where another user could place code in our cache. `npm ci` removes it. */
 const compileCacheFolder = fileURLToPath(new URL('../../node_modules/.cache/node-compile-cache', import.meta.url));
 
-/** Node 26 cannot be had; the message says what to do. */
+/** Node 26 is unavailable; the message has the remedy. */
 class NoNode26Error extends Error {
   name = 'NoNode26Error';
 }
 
 /**
- * The Node to run on: `path` of the executable, and `isCurrent` when this process already is it.
- * The npm package comes first, so that everyone runs the version of the lock file.
+ * The Node to use: `path` of the executable, and `isCurrent` when this process runs it already. Prefers the npm package, so that everyone
+ * runs the version of the lock file.
  */
 function findNode26() {
   const packageFile = resolvePackage();
@@ -56,12 +56,12 @@ function ownNode() {
   );
 }
 
-/** undefined when this process runs a file that an install has replaced meanwhile. */
+/** Undefined when an install has replaced the executable of this process. */
 function currentExecutable() {
   return existsSync(process.execPath) ? realpathSync(process.execPath) : undefined;
 }
 
-/** Asking takes a few milliseconds. A foreign binary must not be just tried: execvp hands what it cannot run to sh. */
+/** Runs the executable with --version, which takes a few milliseconds. execvp would pass a foreign binary to sh. */
 function refuseIfItDoesNotRun(path, version) {
   const { error, stdout, stderr, signal } = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 10_000 });
   if (stdout?.trim() === `v${version}`) return;
@@ -74,12 +74,12 @@ function refuseIfItDoesNotRun(path, version) {
 }
 
 /**
- * Runs `file` with `args` on Node 26: in this process when it is that already, else in a child whose exit code or
- * signal becomes ours. Throws NoNode26Error.
+ * Runs `file` with `args` on Node 26: in this process if possible, else in a child, whose exit code or signal becomes ours. Throws
+ * NoNode26Error.
  */
 async function runOnNode26(file, args) {
   const { path, isCurrent } = findNode26();
-  process.env.NODE_COMPILE_CACHE ??= compileCacheFolder; // For children and workers, too.
+  process.env.NODE_COMPILE_CACHE ??= compileCacheFolder; // Also for children and workers.
   if (!isCurrent) {
     endAs(await runChild(path, [file, ...args]));
     return;
@@ -89,7 +89,7 @@ async function runOnNode26(file, args) {
   await import(pathToFileURL(file).href);
 }
 
-/** Says the reason in plain words when there is no Node 26, and lets every other error out. */
+/** Prints the reason when there is no Node 26; rethrows every other error. */
 export async function runOnNode26OrExplain(file, args) {
   try {
     await runOnNode26(file, args);
@@ -100,10 +100,10 @@ export async function runOnNode26OrExplain(file, args) {
   }
 }
 
-/** Runs a command with our stdin, stdout and stderr. Resolves after it has ended; signals to us are its business. */
+/** Runs a command with our stdin, stdout and stderr, and forwards signals to it. Resolves when it has ended. */
 export async function runChild(command, args, options = {}) {
   const forward = (signal) => child.kill(signal);
-  const forwardInterrupt = process.stdin.isTTY ? () => {} : forward; // In a terminal the child gets its own.
+  const forwardInterrupt = process.stdin.isTTY ? () => {} : forward; // In a terminal, the child receives it directly.
   process.on('SIGTERM', forward).on('SIGHUP', forward).on('SIGINT', forwardInterrupt);
   const child = spawn(command, args, { ...options, stdio: 'inherit' });
   try {
@@ -115,7 +115,7 @@ export async function runChild(command, args, options = {}) {
   }
 }
 
-/** Ends this process as the child ended. The shell's code for a signal stands by in case the signal does not kill us. */
+/** Ends this process like the child. Sets the shell's exit code for a signal, in case the signal does not end this process. */
 function endAs({ code, signal }) {
   process.exitCode = signal === null ? code : 128 + constants.signals[signal];
   if (signal !== null) process.kill(process.pid, signal);

@@ -29,7 +29,7 @@ async function run(
 }
 
 describe('bench:tuning', () => {
-  test('a wrong option is named, with the values that it takes', async () => {
+  test('an invalid option is named with its valid values', async () => {
     assert.match((await run(['--rounds', '2'])).said, /--rounds.*whole number from 3 to 99/u);
     assert.match((await run(['--rate', '1e3'])).said, /--rate.*whole number from 1 to 10000/u);
     assert.match((await run(['--slow'])).said, /unknown option '--slow'/u);
@@ -37,7 +37,7 @@ describe('bench:tuning', () => {
     assert.equal((await run(['--rounds', '2'])).code, 2);
   });
 
-  test('refuses at once a page that it could not write into, and variables that would change its servers', async () => {
+  test('refuses a page that is not writable, and variables that would change its servers, at the start', async () => {
     const page = join(folder, 'empty.md');
     writeFileSync(page, '');
     assert.match((await run(['--page', page])).said, /must hold these two lines/u);
@@ -53,7 +53,7 @@ describe('bench:tuning', () => {
     assert.match(said, /--quick +under ten minutes/u);
   });
 
-  test('ended by Ctrl-C, it leaves the page and the temporary folders as they were', async () => {
+  test('leaves the page and the temporary folders unchanged after Ctrl-C', async () => {
     const page = join(folder, 'performance.md');
     const text = readFileSync(new URL('../../../docs/performance.md', import.meta.url), 'utf8');
     writeFileSync(page, text);

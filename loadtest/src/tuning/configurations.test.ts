@@ -7,7 +7,7 @@ import { ablate, after, before, flagsOf, messenger, optimisations, type Configur
 
 const program = fileURLToPath(new URL('../../../server/bin/messenger.mjs', import.meta.url));
 
-/** What the server says is in effect, by variable. Throws when it refuses the flags. */
+/** The effective values of the server by variable. Throws when it refuses the flags. */
 function effective({ options }: Configuration): string {
   const { PATH = '', HOME = '' } = process.env;
   const args = [program, 'config', ...flagsOf(options)];
@@ -31,7 +31,7 @@ describe('the configurations', () => {
     assert.throws(() => effective({ name: 'wrong', options: { DB_WRITE_POOL: '1' } }), /unknown option/u);
   });
 
-  test('before and after differ in every setting that an ablation takes away', () => {
+  test('before and after differ in every setting that an ablation removes', () => {
     for (const { name, without } of optimisations) {
       const changed = Object.entries(without).filter(([key, value]) => after.options[key] !== value);
       assert.deepEqual(Object.fromEntries(changed), without, name);
@@ -39,7 +39,7 @@ describe('the configurations', () => {
     }
   });
 
-  test('the server without options is the one that is called Messenger', () => {
+  test('the configuration without options is called Messenger', () => {
     assert.deepEqual(flagsOf(messenger.options), []);
   });
 });

@@ -12,26 +12,26 @@ import type { Visit } from './visit.ts';
 const page = readFileSync(new URL('../../../docs/performance.md', import.meta.url), 'utf8');
 
 describe('the tables on the page', () => {
-  test('replace what stood between the markers, and nothing else', () => {
+  test('replace only the content between the markers', () => {
     const [head, tail] = replaceMarked(page, 'CONTENT').split('CONTENT');
     assert(head !== undefined && tail !== undefined);
     assert(page.startsWith(head.trimEnd()) && page.endsWith(tail.trimStart()));
     assert(replaceMarked(`above ${page} below`, 'CONTENT').endsWith(' below'));
   });
 
-  test('written twice are there once', () => {
+  test('written twice appear once', () => {
     const once = replaceMarked(page, 'CONTENT');
     assert.equal(replaceMarked(once, 'CONTENT'), once);
     assert.equal(replaceMarked(replaceMarked(page, 'OTHER'), 'CONTENT'), once);
   });
 
-  test('are refused by a page that lacks a marker, or has it twice, or in the wrong order', () => {
+  test('are refused by a page with missing, duplicate or misplaced markers', () => {
     const [begin = '', end = ''] = page.match(/<!-- bench:tuning .*-->/gu) ?? [];
     for (const broken of ['', begin, end, `${end}\n${begin}`, `${page}${page}`, page.replace(end, '')])
       assert.throws(() => replaceMarked(broken, 'CONTENT'), /must hold these two lines once, in this order:\n<!--/u);
   });
 
-  test('line up, text to the left and numbers to the right', () => {
+  test('align text left and numbers right', () => {
     const lines = ['| name |    n |', '| ---- | ---: |', '| a    |    1 |', '| bc   | 1000 |'];
     assert.equal(
       renderTable(
@@ -74,7 +74,7 @@ function visitOf(configuration: string, serverMicros: number, failed = 0): Visit
   };
 }
 
-/** One round on a machine that is `slower` times as slow. */
+/** One round on a machine slower by this factor. */
 function roundOf(slower: number): Visit[] {
   const ablations = optimisations.map((one, index) => visitOf(ablate(one).name, slower * (100 + 100 * index) - 100));
   return [
@@ -102,7 +102,7 @@ const rowOf = (text: string, name: string): string[] =>
     .slice(2, -1) ?? [];
 
 describe('the findings', () => {
-  test('count every failure, and show no rate as whole that is not', () => {
+  test('count every failure, and round rates below 100 % down', () => {
     const cells = rowOf(renderFindings(findings), before.name);
     assert.deepEqual([cells[0], cells[6]], ['99.00%', '3']);
     const many = [{ ...visitOf(before.name, 1), load: { ...latencies, count: 1_000_000, failed: 1 } }, ...roundOf(1)];
@@ -112,14 +112,14 @@ describe('the findings', () => {
     );
   });
 
-  test('compare within a round, so that a slow one does not distort the ranking, and rank the dearest loss first', () => {
+  test('compare within a round, so that a slow round does not distort the ranking, and rank the largest loss first', () => {
     const text = renderFindings(findings);
     const ranked = optimisations.toSorted((a, b) => text.indexOf(`| ${b.name}`) - text.indexOf(`| ${a.name}`));
     assert.deepEqual(ranked, optimisations);
     assert.deepEqual(rowOf(text, 'time-outs').slice(1, 5), ['–', '1.00×', '1.00×', '3.00×']);
   });
 
-  test('say when they are quick, when, of which commit, and that the generator fell behind', () => {
+  test('have the mode, date and commit, and report a saturated generator', () => {
     assert.match(renderFindings(findings), /^\*\*A quick run.*2026-03-01; commit abc\./u);
     assert.doesNotMatch(renderFindings({ ...findings, isQuick: false }), /quick/u);
     assert.match(renderFindings(findings), /Capacity: the highest rate/u);

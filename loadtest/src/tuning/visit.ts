@@ -79,7 +79,7 @@ function summarise(
   return { load, cpu, isSaturated: saturationReasons(outcome).length > 0, maxStallMs: stalls.maxStallMs };
 }
 
-/** Rejects when the run is interrupted: a measurement that was cut is none. */
+/** Rejects when the run is interrupted: an incomplete measurement is invalid. */
 async function drive(
   usersPerSecond: number,
   seconds: number,

@@ -10,7 +10,7 @@ import { parseReport, readReport, usePatient, worstLine, type Environment } from
 const patient = usePatient({});
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-/** A listener on the loopback, as the address of the write server; like one that is frozen, it never hangs up. */
+/** A listener on the loopback in place of the write server; like a frozen server, it never closes connections. */
 async function listen(onSocket: (socket: Socket) => void): Promise<Environment> {
   const sockets: Socket[] = [];
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -30,7 +30,7 @@ async function listen(onSocket: (socket: Socket) => void): Promise<Environment> 
   return { DB_WRITE_HOST: '127.0.0.1', DB_WRITE_PORT: String(address.port) };
 }
 
-test('a server that takes connections and says nothing costs one deadline, and the standby is looked at', async () => {
+test('a server that accepts connections and never answers costs one deadline, and the standby is checked', async () => {
   const env = await listen(() => undefined);
   const findings = await readReport({ ...patient().environment(), ...env, DB_CONNECT_TIMEOUT_MS: '200' });
   const line = worstLine(findings, 'answers', 'primary');
@@ -40,7 +40,7 @@ test('a server that takes connections and says nothing costs one deadline, and t
   assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
 });
 
-test('a frozen server costs one deadline, and the standby is looked at', async () => {
+test('a frozen server costs one deadline, and the standby is checked', async () => {
   const { pair, environment, repair } = patient();
   const { primary } = pair.pids;
   assert(primary !== undefined);
@@ -51,7 +51,7 @@ test('a frozen server costs one deadline, and the standby is looked at', async (
   assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
 });
 
-/** The primary, behind somebody who keeps what `isKept` says. */
+/** The primary behind a proxy that drops data for which `isKept` returns true. */
 async function listenBetween(isKept: (bytes: Buffer) => boolean): Promise<Environment> {
   const { host, port } = patient().pair.endpoints.write;
   return await listen((socket) => {
@@ -65,7 +65,7 @@ async function listenBetween(isKept: (bytes: Buffer) => boolean): Promise<Enviro
   });
 }
 
-test('a server that does not hear the good-bye is left', async () => {
+test('a server that never closes its session does not block the report', async () => {
   let kept = 0;
   const env = await listenBetween((bytes) => {
     const isGoodBye = bytes[0] === 'X'.charCodeAt(0);
@@ -77,7 +77,7 @@ test('a server that does not hear the good-bye is left', async () => {
   assert.equal(kept, 2, 'of the session that asked who is the primary, and of the one that looked at it');
 });
 
-test('a server that freezes while it is asked is told once, with what is missing', async () => {
+test('a server that freezes during the checks is reported once, with the missing checks', async () => {
   const env = await listenBetween((bytes) => bytes.includes('pg_stat_activity'));
   const findings = await readReport({ ...patient().environment(), ...env });
   const ofPrimary = findings.filter(({ where, status }) => where === 'primary' && status === 'fail');
@@ -90,7 +90,7 @@ test('a server that freezes while it is asked is told once, with what is missing
   assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
 });
 
-test('a process that may open few files is a failure, on the real command line, with nothing else on stdout', async () => {
+test('a low limit of open files is a failure on the command line, with only the report on stdout', async () => {
   const env = { PATH: process.env['PATH'] ?? '', ...patient().environment() };
   const command = `ulimit -n 512 && exec "${process.execPath}" "${main}" doctor --json`;
   const { promise, resolve } = Promise.withResolvers<{ code: number; out: string }>();

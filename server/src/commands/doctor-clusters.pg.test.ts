@@ -24,7 +24,7 @@ const copies: string[] = [];
 /** A copy that follows the primary of the pair without a slot. */
 let slotless: Endpoint;
 
-/** Three more copies of the pair's standby, and a pair that has nothing to do with it. */
+/** Three more copies of the pair's standby, and an unrelated pair. */
 before(async () => {
   site = await makeTestSite();
   const first = site.pair();
@@ -76,18 +76,18 @@ async function examineReading(read: Endpoint): Promise<readonly Finding[]> {
   return await readReport(environmentOf({ write: pair.endpoints.write, read }));
 }
 
-test('a standby of another database is no standby of this primary', async () => {
+test('a standby of another cluster is a failure', async () => {
   const findings = await examineReading(otherPair.endpoints.read);
   assert.match(worstLine(findings, 'fit for Messenger', 'standby').found, /it is another database cluster/u);
   assert.ok(!findings.some(({ check }) => check === 'lag'), 'there is nothing to compare');
 });
 
-test('another primary is no standby, either', async () => {
+test('another primary in place of the standby is a failure', async () => {
   const line = worstLine(await examineReading(otherPair.endpoints.write), 'fit for Messenger', 'standby');
   assert.equal(line.status, 'fail');
 });
 
-test('a standby that streams no more since its slot is not there, lost or of another one, is told what to do', async () => {
+test('a standby with a missing, lost or occupied slot is reported with the remedy', async () => {
   const { write } = pair.endpoints;
   slotless = await follow(copies[2], 5436, write);
   assert.match(
@@ -110,7 +110,7 @@ test('a standby that streams no more since its slot is not there, lost or of ano
   assert.match(await adviceWith('messenger_standby'), /^Another standby uses its slot messenger_standby \(pid \d+ /u);
 });
 
-test('a standby behind a standby is well; once it is promoted, the old primary is to be stopped, and who follows the wrong one is told', async () => {
+test('a cascading standby is ok; after its promotion the advice is to stop the old primary, and its followers are reported', async () => {
   const second = await follow(copies[0], 5434, pair.endpoints.read);
   const behind = await examineReading(second);
   assert.equal(worstLine(behind, 'releases of both', 'standby').found, 'the same');
@@ -137,7 +137,7 @@ test('a standby behind a standby is well; once it is promoted, the old primary i
   assert.match(astray.found, /^follows another primary \(.*:5434\): timeline 2, ours is on 1$/u);
 });
 
-test('a replay that pauses because its primary was given more is not to be resumed, and the setting is named', async () => {
+test("a replay paused by a lower setting than the primary's must not be resumed, and the setting is named", async () => {
   const { write } = pair.endpoints;
   await askAt(slotless, "alter system set primary_slot_name = ''");
   await askAt(slotless, 'select pg_reload_conf()');
@@ -156,7 +156,7 @@ test('a replay that pauses because its primary was given more is not to be resum
   assert.match(advice ?? '', /On the standby: alter system set max_locks_per_transaction = '80', and restart it/u);
 });
 
-test('a server that no standby can follow, and that notices no damage, is told', async () => {
+test('a primary without room for standbys and without checksums is reported', async () => {
   const dir = await makeUnfinished(join(dirname(site.options.dataDir), 'careless'));
   const binaries = await findBinaries(undefined);
   const { host } = pair.endpoints.write;

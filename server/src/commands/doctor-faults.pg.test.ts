@@ -10,7 +10,7 @@ import { eventually } from '../embedded/test-pair.ts';
 import type { DoctorLimits } from '../doctor/limits.ts';
 import { readReport, usePatient, worstLine, type Environment } from './test-doctor.ts';
 
-/** What only a start can change, and what does not hurt the other tests here. */
+/** Settings that need a restart and do not affect the other tests here. */
 const patient = usePatient({
   max_connections: '30',
   max_replication_slots: '2',
@@ -22,7 +22,7 @@ const patient = usePatient({
 const asSuperuser: Environment = { DB_WRITE_USER: roles.superuser };
 const always: DoctorLimits['heldTransactions'] = { warn: 0, fail: Number.POSITIVE_INFINITY };
 
-test('settings under which statements of ours are slow or read damaged pages are told, with where they come from', async () => {
+test('settings that make our statements slow or read damaged pages are reported with their source', async () => {
   const { lineOf, repair, run, sees } = patient();
   for (const [name, value, found, status] of [
     ['zero_damaged_pages', 'on', /^zero_damaged_pages is on$/u, 'fail'],
@@ -42,7 +42,7 @@ test('settings under which statements of ours are slow or read damaged pages are
   }
 });
 
-test('a log that gets what users typed is told, and one without parameters is well', async () => {
+test('a log with statement parameters is reported, and one without them is ok', async () => {
   const { sees, set } = patient();
   await set('write', 'log_statement', 'all');
   await sees(
@@ -57,7 +57,7 @@ test('a log that gets what users typed is told, and one without parameters is we
   await sees('values in the log', 'warn', /^a statement that fails is logged, with its parameters$/u, 'primary');
 });
 
-test('a superuser is told of an error in a configuration file with its line, and never its text', async () => {
+test('an error in a configuration file is reported to a superuser with its line, without its text', async () => {
   const { ask, repair, run, sees } = patient();
   for (const [name, line, found] of [
     ['config_file', "\nwork_mem = 'secret'\n", /^postgresql\.conf line \d+ \(work_mem\): /u],
@@ -72,24 +72,24 @@ test('a superuser is told of an error in a configuration file with its line, and
   }
 });
 
-test('a server that does not know what its sessions do is told, since other lines are blind then', async () => {
+test('track_activities = off is reported, because other checks need it', async () => {
   const { set, sees } = patient();
   await set('write', 'track_activities', 'off');
   await sees('what we may see', 'warn', /^track_activities is off$/u, 'primary');
 });
 
-test('a server without a connection kept for superusers is told', async () => {
+test('a server without reserved connections for superusers is reported', async () => {
   await patient().sees('connections in use', 'warn', /^none is kept for superusers$/u, 'primary');
 });
 
-test('sizes that need more memory than there is are told', async () => {
+test('settings that exceed the memory are reported', async () => {
   const { set, sees } = patient();
   await sees('memory', 'ok', /^up to \d+MB of 1GB: 30 connections, work_mem 4MB$/u, 'primary');
   await set('write', 'work_mem', '32MB');
   await sees('memory', 'warn', /^up to \d+MB of 1GB: 30 connections, work_mem 32MB$/u, 'primary');
 });
 
-test('a primary with no slot left for another standby is told; a slot for a subscriber is not called a standby, and holds rows', async () => {
+test('a primary without a free slot is reported; a logical slot is not a standby, and holds rows', async () => {
   const { examineWith, lineOf, repair, run, sees } = patient();
   await sees('room for standbys', 'ok', /^1 of 10 senders, 1 of 2 slots in use$/u);
   repair(async () => run('write', "select pg_drop_replication_slot('subscriber')"));
@@ -102,7 +102,7 @@ test('a primary with no slot left for another standby is told; a slot for a subs
   assert.match(held.found, /^the slot subscriber holds those of the last \d+ transactions$/u);
 });
 
-test('a read on the standby that keeps rows of the primary is told there', async () => {
+test('a read on the standby that holds rows of the primary is reported for the standby', async () => {
   const { examineWith, hold, run } = patient();
   await hold('read', 'begin isolation level repeatable read; select 1 from users');
   await run('write', 'select pg_current_xact_id()');
@@ -111,7 +111,7 @@ test('a read on the standby that keeps rows of the primary is told there', async
   assert.match((await held()).found, /^a read on the standby of the slot messenger_standby holds/u);
 });
 
-test('sorts that go to the disk, checkpoints that come too early and deadlocks are counted and told', async () => {
+test('temporary files, requested checkpoints and deadlocks are reported with counts', async () => {
   const { ask, examineWith, hold, repair, run } = patient();
   repair(async () => run('write', 'select pg_stat_reset()'));
   repair(async () => run('write', "select pg_stat_reset_shared('checkpointer')"));
@@ -144,7 +144,7 @@ test('sorts that go to the disk, checkpoints that come too early and deadlocks a
   await other;
 });
 
-test('a page that the disk has spoiled is a failure', async () => {
+test('a damaged page is a failure', async () => {
   const { ask, dataDir, repair, run, sees } = patient();
   repair(async () => run('write', 'select pg_stat_reset()'));
   repair(async () => run('write', 'drop table spoiled'));
@@ -161,7 +161,7 @@ test('a page that the disk has spoiled is a failure', async () => {
   await sees('checksums', 'fail', /^[1-9]\d* pages were damaged when they were read$/u, 'primary');
 });
 
-test('a database that cannot hold every letter is a failure', async () => {
+test('a database that is not UTF8 is a failure', async () => {
   const { lineOf, repair, run, sees } = patient();
   repair(async () => run('write', 'drop database ascii with (force)'));
   await run('write', "create database ascii encoding 'SQL_ASCII' locale_provider libc locale 'C' template template0");
@@ -170,7 +170,7 @@ test('a database that cannot hold every letter is a failure', async () => {
   await sees('encoding', 'fail', /^SQL_ASCII$/u, 'primary', env);
 });
 
-test('another order of letters than that of the indexes, and an extension of an older server, are told', async () => {
+test('a changed collation version and an outdated extension are reported', async () => {
   const { lineOf, repair, run, sees } = patient();
   repair(async () => run('write', 'alter database messenger refresh collation version'));
   await run('write', "update pg_database set datcollversion = '0' where datname = current_database()");
@@ -181,7 +181,7 @@ test('another order of letters than that of the indexes, and an extension of an 
   assert.match((await lineOf('extensions', 'primary')).advice ?? '', /alter extension pg_stat_statements update/u);
 });
 
-test('what was changed on our tables by hand is told, each with the way back', async () => {
+test('manual changes of our tables are reported, each with the statement that reverts it', async () => {
   const { lineOf, run } = patient();
   const cases = [
     [
@@ -237,7 +237,7 @@ test('what was changed on our tables by hand is told, each with the way back', a
   }
 });
 
-test('a role that can do too much, or soon cannot log in, is told', async () => {
+test('a role with excess rights or an expiring password is reported', async () => {
   const { repair, run, sees } = patient();
   await sees('role', 'ok', /^messenger_app$/u, 'primary');
   await sees('role', 'warn', /^messenger is a superuser$/u, 'primary', asSuperuser);
@@ -253,7 +253,7 @@ test('a role that can do too much, or soon cannot log in, is told', async () => 
   await sees('role', 'warn', /^new passwords are stored as md5$/u, 'primary', env);
 });
 
-test('an index that is being built is not called broken', async () => {
+test('an index under construction is not reported as invalid', async () => {
   const { ask, lineOf, repair, run } = patient();
   repair(async () => run('write', 'drop index if exists slow_idx'));
   await patient().hold('write', "begin; insert into users (first_name, last_name) values ('Ada', 'Lovelace')");
@@ -268,7 +268,7 @@ test('an index that is being built is not called broken', async () => {
   assert.equal((await lineOf('invalid indexes', 'primary')).status, 'fail', 'it broke off');
 });
 
-test('a refusal that no password or pg_hba.conf can mend is told with what can', async () => {
+test('a refusal that does not depend on password or pg_hba.conf is reported with its remedy', async () => {
   const { environment, lineOf, repair, run } = patient();
   repair(async () => run('write', 'drop database closed with (force)'));
   repair(async () => run('write', 'drop role nologin_role, outside, single'));

@@ -20,7 +20,7 @@ async function statusWith(limits: Partial<DoctorLimits>, check: CheckName, where
   return worstLine(await examineWith(limits), check, where).status;
 }
 
-test('an open transaction is a warning, then a failure, as it grows old', async () => {
+test('an old open transaction is a warning, then a failure', async () => {
   await patient().hold('write', 'begin; select 1 from users');
   for (const [limits, status] of [
     [never, 'ok'],
@@ -32,7 +32,7 @@ test('an open transaction is a warning, then a failure, as it grows old', async 
   }
 });
 
-test('a transaction that was prepared and forgotten is a warning, then a failure', async () => {
+test('an old prepared transaction is a warning, then a failure', async () => {
   const { repair, run } = patient();
   assert.equal(await statusWith({ transactionSeconds: failAtOnce }, 'prepared transactions'), 'ok');
   repair(async () => run('write', "rollback prepared 'forgotten'"));
@@ -42,12 +42,12 @@ test('a transaction that was prepared and forgotten is a warning, then a failure
   assert.equal(await statusWith({ transactionSeconds: failAtOnce }, 'prepared transactions'), 'fail');
 });
 
-test('rows that nobody has frozen for long are a warning, then a failure', async () => {
+test('old unfrozen rows are a warning, then a failure', async () => {
   assert.equal(await statusWith({ rowAge: warnAtOnce }, 'age of the oldest row'), 'warn');
   assert.equal(await statusWith({ rowAge: failAtOnce }, 'age of the oldest row'), 'fail');
 });
 
-test('tables that are read from the disk again and again are told', async () => {
+test('a low cache hit ratio is reported', async () => {
   const { repair, run } = patient();
   repair(async () => run('write', 'drop extension pg_buffercache'));
   repair(async () => run('write', 'drop table cold'));
@@ -61,7 +61,7 @@ test('tables that are read from the disk again and again are told', async () => 
   assert.equal(await statusWith({}, 'cache hit ratio', 'primary'), 'ok', 'too early to say');
 });
 
-test('an index that no server has scanned is told, and one that the standby scans is not', async () => {
+test('an index that no server scans is reported, and one that the standby scans is not', async () => {
   const { repair, run } = patient();
   repair(async () => run('write', 'drop index idle_idx'));
   await run('write', 'create index idle_idx on users (last_name)');
@@ -73,7 +73,7 @@ test('an index that no server has scanned is told, and one that the standby scan
   await eventually(async () => !(await line()).found.includes('idle_idx'));
 });
 
-test('a standby that is late, but not too late, is a warning', async () => {
+test('lag below the limit is a warning', async () => {
   const { repair, run } = patient();
   repair(async () => run('read', 'select pg_wal_replay_resume()'));
   await run('read', 'select pg_wal_replay_pause()');
@@ -83,7 +83,7 @@ test('a standby that is late, but not too late, is a warning', async () => {
   assert.deepEqual([late.status, late.where], ['warn', 'standby']);
 });
 
-test('a late standby is told with the cause: paused, delayed on purpose, held up by a read, or cut off', async () => {
+test('a lagging standby is reported with the cause: paused, delayed by configuration, blocked by a read, or disconnected', async () => {
   const { hold, repair, run, set } = patient();
   const late = async (): Promise<Finding> => worstLine(await examineWith({}, 300), 'lag');
   const write = async (): Promise<void> => run('write', 'insert into paper default values');
@@ -114,7 +114,7 @@ test('a late standby is told with the cause: paused, delayed on purpose, held up
   });
 });
 
-test('reads that replay cancelled are told', async () => {
+test('reads cancelled by replay are reported', async () => {
   const { ask, repair, run } = patient();
   repair(async () => run('write', 'drop table fleeting'));
   await run('write', 'create table fleeting (n int)');
@@ -129,7 +129,7 @@ test('reads that replay cancelled are told', async () => {
   await eventually(async () => (await statusWith({}, 'cancelled reads', 'standby')) === 'warn');
 });
 
-test('standbys of a list have numbers, and one that is named twice is told', async () => {
+test('standbys of a list are numbered, and a duplicate is reported', async () => {
   const findings = await examineWith({}, 5_000, true);
   assert.equal(worstLine(findings, 'replication', 'standby 1').status, 'ok');
   const again = worstLine(findings, 'fit for Messenger', 'standby 2');

@@ -8,7 +8,7 @@ import { readReport, usePatient, worstLine, type Environment } from './test-doct
 /** Archiving is turned on at a start only; /bin/true archives at once. */
 const patient = usePatient({ archive_mode: 'on', archive_command: '/bin/true' });
 
-/** A role of an operator who forgot something; both servers are asked as it. */
+/** A role of the operator with missing rights; both servers are checked with it. */
 async function become(role: string, ...grants: readonly string[]): Promise<Environment> {
   const { ask, repair, run } = patient();
   repair(async () => run('write', `drop owned by ${role}`).then(async () => run('write', `drop role ${role}`)));
@@ -18,7 +18,7 @@ async function become(role: string, ...grants: readonly string[]): Promise<Envir
   return { DB_WRITE_USER: role, DB_READ_USER: role };
 }
 
-test('commits that wait for more standbys than there are hang, and one of two is not enough', async () => {
+test('commits that wait for more standbys than stream are a failure, also with one of two', async () => {
   const { lineOf, sees, set } = patient();
   await set('write', 'synchronous_standby_names', 'ANY 1 (*)');
   await eventually(async () => (await lineOf('synchronous standbys')).status === 'ok');
@@ -30,7 +30,7 @@ test('commits that wait for more standbys than there are hang, and one of two is
   assert.match(advice ?? '', /alter system set synchronous_standby_names = ''; select pg_reload_conf\(\)/u);
 });
 
-test('DURABILITY=standby with a primary that waits for none is a failure, with what makes it wait', async () => {
+test('DURABILITY=standby with a primary that waits for none is a failure, with the remedy', async () => {
   const { lineOf, sees, set } = patient();
   const env = { DURABILITY: 'standby' };
   await sees('synchronous standbys', 'fail', /^DURABILITY is standby, and commits do not wait/u, 'primary', env);
@@ -40,7 +40,7 @@ test('DURABILITY=standby with a primary that waits for none is a failure, with w
   await eventually(async () => (await lineOf('synchronous standbys', 'primary', env)).status === 'ok');
 });
 
-test('an archive command that fails is told with the segment, and an empty one, because WAL fills the disk', async () => {
+test('a failing or empty archive command is a failure, with the segment', async () => {
   const { lineOf, run, sees, set } = patient();
   await sees('archiving', 'ok', /^on$|^up to /u);
   await set('write', 'archive_command', '/bin/false # secret');
@@ -52,7 +52,7 @@ test('an archive command that fails is told with the segment, and an empty one, 
   await sees('archiving', 'fail', /^archive_mode is on, and archive_command is empty$/u);
 });
 
-test('a table that a crash would empty is a failure', async () => {
+test('an unlogged table is a failure', async () => {
   const { run, repair, sees } = patient();
   repair(async () => run('write', 'alter table users set logged'));
   await run('write', 'alter table users set unlogged');
@@ -61,7 +61,7 @@ test('a table that a crash would empty is a failure', async () => {
 
 const otherTables = ['accounts', 'audit', 'first_account', 'idempotency_keys', 'sessions'];
 
-test('what a role may not do to our tables is told with the grant, and with it all is well', async () => {
+test('missing rights on our tables are reported with the grant that fixes them', async () => {
   const { ask, run, sees, lineOf } = patient();
   const env = await become(
     'reader',
@@ -80,7 +80,7 @@ test('what a role may not do to our tables is told with the grant, and with it a
   await sees('rights', 'fail', /^reader has no select on public\.users$/u, 'standby', env);
 });
 
-test('a sequence that fills a column of ours, and row security, are looked at, too', async () => {
+test('sequences of our columns and row security are checked', async () => {
   const { repair, run, sees } = patient();
   const env = await become(
     'writer',
@@ -97,13 +97,13 @@ test('a sequence that fills a column of ours, and row security, are looked at, t
   await sees('rights', 'fail', /^row security hides rows of users from our role$/u, 'primary', env);
 });
 
-/** What would make the tables a second time. */
+/** Advice that would create the tables again. */
 function assertNoHarm(findings: readonly Finding[]): void {
   const advised = findings.map(({ advice = '' }) => advice).join('\n');
   assert.doesNotMatch(advised, /migrate up|create (?:unique )?index/u);
 }
 
-test('a schema that our role may not use is told, and not that indexes and migrations are missing', async () => {
+test('a schema without usage rights is reported, without missing indexes and migrations', async () => {
   const { environment, repair, run } = patient();
   const env = await become('outsider', `grant all on users, ${otherTables.join(', ')}, migrations to outsider`);
   repair(async () => run('write', 'grant usage on schema public to public'));
@@ -129,7 +129,7 @@ test('a search path of the role does not matter', async () => {
   assert.deepEqual([line.status, line.found], ['ok', 'the tables are in public']);
 });
 
-test('tables in another schema are told with the way back, and nobody is told to make the tables again', async () => {
+test('tables in another schema are reported with the statement that moves them back, without advice to migrate', async () => {
   const { environment, repair, run } = patient();
   repair(async () => run('write', 'drop schema elsewhere'));
   await run('write', 'create schema elsewhere authorization messenger_app');
@@ -144,7 +144,7 @@ test('tables in another schema are told with the way back, and nobody is told to
   assertNoHarm(findings);
 });
 
-test('the setting of a role is changed there: `alter system` would change nothing', async () => {
+test("the advice for a role's setting is `alter role`, because `alter system` has no effect", async () => {
   const { lineOf, run } = patient();
   const env = await become('hasty');
   await run('write', "alter role hasty in database messenger set work_mem = '64kB'");

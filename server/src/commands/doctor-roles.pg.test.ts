@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { eventually } from '../embedded/test-pair.ts';
 import { readReport, usePatient, worstLine, type Environment } from './test-doctor.ts';
 
-/** Ordinary roles get 27 of them. */
+/** 27 of them are for ordinary roles. */
 const patient = usePatient({ max_connections: '30' });
 
-/** A role of the operator who grants what the server needs, and no more; both servers are asked as it. */
+/** A role with only the required rights; both servers are checked with it. */
 async function becomeBlind(): Promise<Environment> {
   const { ask, repair, run } = patient();
   repair(async () => run('write', 'drop owned by blind').then(async () => run('write', 'drop role blind')));
@@ -17,7 +17,7 @@ async function becomeBlind(): Promise<Environment> {
   return { DB_WRITE_USER: 'blind', DB_READ_USER: 'blind' };
 }
 
-test('to a role without pg_monitor nothing is wrong that it only cannot see, and what it lacks is told', async () => {
+test('for a role without pg_monitor, invisible values are no failures, and the missing right is reported', async () => {
   const { ask, environment, set } = patient();
   const env = { ...environment(), ...(await becomeBlind()) };
   await set('write', 'synchronous_standby_names', '*');
@@ -39,7 +39,7 @@ test('to a role without pg_monitor nothing is wrong that it only cannot see, and
   }
 });
 
-test('a role without pg_monitor sees, too, that nobody is there', async () => {
+test('a role without pg_monitor can detect missing standbys', async () => {
   const { hold, set, sees } = patient();
   const env = await becomeBlind();
   await set('write', 'synchronous_standby_names', 'somebody');
@@ -50,7 +50,7 @@ test('a role without pg_monitor sees, too, that nobody is there', async () => {
   await sees('connections by state', 'ok', /\bhidden [5-9]/u, 'primary', env);
 });
 
-test('a standby that follows nobody, or cannot, is a failure with the way out', async () => {
+test('a standby that follows no server, or cannot, is a failure with the remedy', async () => {
   const { lineOf, sees, set } = patient();
   await set('read', 'primary_conninfo', '');
   await eventually(async () => (await lineOf('replication', 'standby')).status === 'fail');
@@ -61,13 +61,13 @@ test('a standby that follows nobody, or cannot, is a failure with the way out', 
   assert.match((await lineOf('replication', 'standby')).advice ?? '', /the address or password in primary_conninfo/u);
 });
 
-/** Nobody asked for these sizes of the pools, so the start shrinks them: `patient` has room for ten a worker. */
+/** Default pool sizes, which the start shrinks: `patient` has room for ten per worker. */
 function withDefaultPools(): Environment {
   const environment = Object.entries(patient().environment());
   return Object.fromEntries(environment.filter(([name]) => !name.endsWith('_CONNS')));
 }
 
-test('pools that the start shrinks are told, and a role that may open what is left of them is well', async () => {
+test('pools that the start shrinks are reported, and a role limit of the remaining size is ok', async () => {
   const { repair, run } = patient();
   for (const role of ['enough', 'scarce']) repair(async () => run('write', `drop role ${role}`));
   await run('write', 'create role enough login connection limit 8');
@@ -83,9 +83,9 @@ test('pools that the start shrinks are told, and a role that may open what is le
   assert.equal(worstLine(await report('scarce'), 'connection limits', 'primary').status, 'fail');
 });
 
-test('sessions are told by what they do, and many of them are a warning before they are a failure', async () => {
+test('sessions are reported by state, and many are a warning, then a failure', async () => {
   const { hold, sees } = patient();
-  // The pair has a session of its own.
+  // The pair has its own session.
   await hold('write', 'begin; select 1');
   await hold('write', 'select 1');
   await hold('write', 'select 1');

@@ -62,7 +62,7 @@ after(async () => {
   await site.remove();
 });
 
-/** Its own authority, for 127.0.0.1. */
+/** A self-signed certificate for 127.0.0.1. */
 async function makeCertificate(days: number): Promise<void> {
   const files = ['-keyout', join(folder, 'server.key'), '-out', join(folder, 'server.crt')];
   const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', String(days)];
@@ -70,7 +70,7 @@ async function makeCertificate(days: number): Promise<void> {
   await chmod(join(folder, 'server.key'), 0o600);
 }
 
-test('a certificate that expires soon is told, and a renewed one is well', { skip: openssl ?? false }, async () => {
+test('a certificate that expires soon is reported, and a renewed one is ok', { skip: openssl ?? false }, async () => {
   const checked = { ...env, DB_WRITE_TLS: 'verify-full', DB_WRITE_TLS_CA: join(folder, 'server.crt') };
   for (const mode of [{ ...env, DB_WRITE_TLS: 'require' }, checked]) {
     const findings = await readReport(mode);

@@ -6,7 +6,7 @@ import { eventually } from '../embedded/test-pair.ts';
 import { exitCodes } from './io.ts';
 import { guideMachine, readReport, runDoctor, usePatient, worstLine } from './test-doctor.ts';
 
-/** Few connections, so that they can be used up. */
+/** Few connections, so that tests can exhaust them. */
 const maxConnections = 30;
 const patient = usePatient({
   max_connections: String(maxConnections),
@@ -14,10 +14,10 @@ const patient = usePatient({
   work_mem: '4MB',
 });
 
-/** They fit on a standby that has become the primary, too. */
+/** These also fit on a promoted standby. */
 const smallPools = { DB_WRITE_MAX_OPEN_CONNS: '4', DB_READ_MAX_OPEN_CONNS: '4' };
 
-test('a healthy system has nothing to fail, and each server is looked at', async () => {
+test('a healthy system has no failure, and each server is checked', async () => {
   const { environment } = patient();
   const findings = await readReport({ ...environment(), ...smallPools });
   const complaints = findings.filter((one) => one.status !== 'ok').map((one) => `${one.where} ${one.found}`);
@@ -25,7 +25,7 @@ test('a healthy system has nothing to fail, and each server is looked at', async
   for (const where of ['primary', 'standby', 'all', 'here']) assert.ok(findings.some((one) => one.where === where));
 });
 
-test('a terminal gets a table with the advice below each complaint, and a sum', async () => {
+test('a terminal gets a table with the advice below each problem, and a summary', async () => {
   const { environment, set } = patient();
   await set('write', 'random_page_cost', '4');
   const { code, out } = await runDoctor({ ...environment(), ...smallPools }, ...guideMachine);
@@ -38,7 +38,7 @@ test('a terminal gets a table with the advice below each complaint, and a sum', 
   assert.match(out, /\n\d+ ok, 1 warn, 0 fail\n$/u);
 });
 
-test('a server that cannot be reached is a failure with the reason, and the other one is looked at', async () => {
+test('an unreachable server is a failure with the reason, and the other one is checked', async () => {
   const { environment, sees } = patient();
   const findings = await readReport({ ...environment(), DB_WRITE_HOST: '/nonexistent' });
   const lines = findings.filter((one) => one.check === 'answers');
@@ -53,13 +53,13 @@ test('a server that cannot be reached is a failure with the reason, and the othe
   await sees('answers', 'fail', /ECONNREFUSED/u, 'standby', { DB_READ_HOST: '127.0.0.1', DB_READ_PORT: '1' });
 });
 
-test('embedded databases of which no server runs are a failure, not a crash', async () => {
+test('stopped embedded databases are a failure, not a crash', async () => {
   const { code, out } = await runDoctor({}, '--data-dir', '/nonexistent');
   assert.equal(code, exitCodes.failed);
   assert.match(out, /^ {2}fail {2}answers +no server runs on \/nonexistent/mu);
 });
 
-test('a primary alone is looked at without a standby', async () => {
+test('a single primary is checked without a standby', async () => {
   const { environment, pair } = patient();
   const { write } = pair.endpoints;
   const env = Object.fromEntries(Object.entries(environment()).filter(([name]) => !name.startsWith('DB_READ_')));
@@ -74,7 +74,7 @@ test('a primary alone is looked at without a standby', async () => {
   assert.ok(out.includes(`${write.host}:${write.port}`));
 });
 
-test('a standby named as the write server is refused in the words of the start', async () => {
+test('a standby as the write server is refused with the message of the start', async () => {
   const { pair, sees } = patient();
   const { read } = pair.endpoints;
   await sees('fit for Messenger', 'fail', /is a standby, which takes no writes/u, 'primary', {
@@ -82,14 +82,14 @@ test('a standby named as the write server is refused in the words of the start',
   });
 });
 
-test('an index that somebody dropped is missed', async () => {
+test('a dropped index is reported', async () => {
   const { repair, run, sees } = patient();
   repair(async () => run('write', 'create index users_newest_idx on users (created_at, id)'));
   await run('write', 'drop index users_newest_idx');
   await sees('missing indexes', 'fail', /^users_newest_idx$/u);
 });
 
-test('an index whose build broke off is found', async () => {
+test('an index with a failed build is reported', async () => {
   const { repair, run, sees } = patient();
   repair(async () => run('write', 'drop table doubled'));
   await run('write', 'create table doubled (id int primary key, n int)');
@@ -98,7 +98,7 @@ test('an index whose build broke off is found', async () => {
   await sees('invalid indexes', 'fail', /doubled_n/u);
 });
 
-test('a table without a primary key, or that is read whole again and again, is found', async () => {
+test('a table without a primary key, and one with many sequential scans, are reported', async () => {
   const { lineOf, repair, run, sees } = patient();
   repair(async () => run('write', 'drop table heap'));
   await run('write', 'create table heap as select n from generate_series(1, 20000) n');
@@ -107,7 +107,7 @@ test('a table without a primary key, or that is read whole again and again, is f
   await sees('tables without a key', 'fail', /^heap$/u);
 });
 
-test('a transaction that idles is told while it holds its locks, and who waits for them', async () => {
+test('an idle transaction is reported with its locks, and with the sessions that wait for them', async () => {
   const { ask, hold, lineOf, repair, sees } = patient();
   const waiting: Promise<unknown>[] = [];
   repair(async () => Promise.all(waiting));
@@ -118,7 +118,7 @@ test('a transaction that idles is told while it holds its locks, and who waits f
   await sees('idle in transaction', 'warn', /held by a test \(pid \d+\)/u, 'primary');
 });
 
-test('a statement that runs for more than five seconds is told, without its text', async () => {
+test('a statement that runs for more than five seconds is reported without its text', async () => {
   const { ask, environment, lineOf, repair, run } = patient();
   const running = ask('write', "select pg_sleep(30), 'secret'");
   running.catch(() => undefined);
@@ -133,7 +133,7 @@ test('a statement that runs for more than five seconds is told, without its text
   assert.doesNotMatch(out, /secret/u);
 });
 
-test('commits that are answered before they are on disk are told, where that was chosen', async () => {
+test('synchronous_commit = off is reported with its source', async () => {
   const { lineOf, repair, run, sees, set } = patient();
   await set('write', 'synchronous_commit', 'off');
   await sees('durability', 'ok', /^synchronous_commit on/u);
@@ -150,13 +150,13 @@ test('commits that are answered before they are on disk are told, where that was
   await sees('durability', 'warn', /^synchronous_commit off$/u, 'primary', { MESSENGER_SYNCHRONOUS_COMMIT: 'off' });
 });
 
-test('files that a crash of the machine can destroy are a failure', async () => {
+test('full_page_writes = off is a failure', async () => {
   const { sees, set } = patient();
   await set('write', 'full_page_writes', 'off');
   await sees('files survive a crash', 'fail', /full_page_writes off/u);
 });
 
-test('an autovacuum that is off, for all or for one table, is a failure', async () => {
+test('autovacuum disabled for all or for one table is a failure', async () => {
   const { repair, run, sees, set } = patient();
   await set('write', 'autovacuum', 'off');
   await sees('autovacuum', 'fail', /^autovacuum off$/u);
@@ -166,7 +166,7 @@ test('an autovacuum that is off, for all or for one table, is a failure', async 
   await sees('autovacuum', 'fail', /^off for users$/u);
 });
 
-test('dead rows and empty pages are found', async () => {
+test('dead rows and bloat are reported', async () => {
   const { lineOf, repair, run, sees } = patient();
   repair(async () => run('write', 'drop table churned'));
   await run('write', 'create table churned (id int primary key, text text) with (autovacuum_enabled = off)');
@@ -179,7 +179,7 @@ test('dead rows and empty pages are found', async () => {
   await sees('bloat', 'warn', /^churned: about \d+ MB, 9\d % of it, are empty$/u);
 });
 
-test('settings that are less than the tuned profile are told with what they should be', async () => {
+test('settings below the tuned profile are reported with the recommended values', async () => {
   const { environment, sees, set } = patient();
   await set('write', 'effective_cache_size', '256MB');
   await sees('settings', 'warn', /^effective_cache_size is 32768 × 8kB, the profile has 512MB$/u, 'primary');
@@ -188,7 +188,7 @@ test('settings that are less than the tuned profile are told with what they shou
   assert.ok(again.some((one) => one.found === 'random_page_cost is 4, the profile has 1.1' && one.where === 'standby'));
 });
 
-test('a standby whose replay is paused is a failure, and so is its lag when it grows too old', async () => {
+test('paused replay is a failure, and so is lag over the limit', async () => {
   const { lineOf, repair, run, sees } = patient();
   repair(async () => run('read', 'select pg_wal_replay_resume()'));
   await run('read', 'select pg_wal_replay_pause()');
@@ -200,7 +200,7 @@ test('a standby whose replay is paused is a failure, and so is its lag when it g
   await sees('lag', 'fail', /^[1-9]\d* bytes, not replayed within 100 ms: replay is paused$/u, 'standby', late);
 });
 
-test('a slot that nobody follows is told', async () => {
+test('an unused slot is reported', async () => {
   const { repair, run, sees, set } = patient();
   repair(async () => run('write', "select pg_drop_replication_slot('forgotten')"));
   await run('write', "select pg_create_physical_replication_slot('forgotten', true)");
@@ -209,14 +209,14 @@ test('a slot that nobody follows is told', async () => {
   await sees('replication slots', 'fail', /^forgotten holds \d+ MB for nobody, without a limit$/u);
 });
 
-test('a server whose connections are nearly all in use is a failure', async () => {
+test('nearly exhausted connections are a failure', async () => {
   const { hold, sees } = patient();
   for (let open = 0; open < maxConnections - 5; open += 1) await hold('write', 'select 1');
   await sees('connections in use', 'fail', /^2\d of 27$/u, 'primary');
   await sees('connections by application', 'ok', /held by a test 25/u, 'primary');
 });
 
-test('pools that do not fit are a failure with the arithmetic, as at the start', async () => {
+test('pools that do not fit are a failure with the calculation, as at the start', async () => {
   const { sees } = patient();
   const env = { DB_WRITE_MAX_OPEN_CONNS: '100' };
   await sees('pool budget', 'fail', /write 100 \(DB_WRITE_MAX_OPEN_CONNS\) × 2 = 200 do not fit/u, 'all', env);
@@ -224,7 +224,7 @@ test('pools that do not fit are a failure with the arithmetic, as at the start',
   await sees('pool budget', 'warn', /^During a reload one more worker runs: .* × 3 = 30 do not fit/u, 'all', tight);
 });
 
-test('a role that may not open what the workers want is a failure, and one that sees little is told', async () => {
+test('a connection limit of the role below the pools is a failure, and a role without pg_monitor is reported', async () => {
   const { repair, run, sees } = patient();
   repair(async () => run('write', 'drop role limited'));
   await run('write', 'create role limited login connection limit 5');
@@ -242,19 +242,19 @@ test('a database without the newest schema is a failure', async () => {
   await sees('schema', 'fail', /^pending: 0001_users/u, 'primary', env);
 });
 
-test('requests that do not share statements are told', async () => {
+test('DB_BATCHING=off is reported', async () => {
   const { sees } = patient();
   await sees('batching', 'warn', /^off$/u, 'here', { DB_BATCHING: 'off' });
 });
 
-test('more clients than open files are told when they were asked for, and not by default', async () => {
+test('a configured MAX_CONNECTIONS above the limit of open files is reported, and the default is not', async () => {
   const { environment, sees } = patient();
   await sees('open files', 'warn', /client connections for each worker$/u, 'here', { MAX_CONNECTIONS: '10000000' });
   const { MAX_CONNECTIONS: _asked, ...byDefault } = environment();
   assert.equal(worstLine(await readReport(byDefault), 'open files').status, 'ok');
 });
 
-test('a wrong password, an unknown user, database or machine, and a missing certificate are each told with their remedy', async () => {
+test('a wrong password, an unknown user, database or host, and a missing certificate are reported with their remedies', async () => {
   const { ask, lineOf, pair, repair, run } = patient();
   const hba = String((await ask('write', 'show hba_file'))[0]);
   const before = await readFile(hba, 'utf8');
@@ -280,7 +280,7 @@ test('a wrong password, an unknown user, database or machine, and a missing cert
   assert.ok(pair.endpoints.write.password === undefined, 'the others of this file come in without one');
 });
 
-test('the primary under a second name is no standby', async () => {
+test('the primary under a second name is not a standby', async () => {
   const { environment, pair } = patient();
   const { host, port } = pair.endpoints.write;
   const findings = await readReport({ ...environment(), DB_READ_HOST: `${host}/.`, DB_READ_PORT: String(port) });
@@ -295,7 +295,7 @@ test('the primary under a second name is no standby', async () => {
   assert.match(worstLine(findings, 'pool budget').found, /write|read/u);
 });
 
-test('a slot whose standby was cut off is a failure', async () => {
+test('a lost slot is a failure', async () => {
   const { repair, run, sees, set } = patient();
   repair(async () => run('write', "select pg_drop_replication_slot('cut')"));
   await run('write', "select pg_create_physical_replication_slot('cut', true)");
@@ -306,7 +306,7 @@ test('a slot whose standby was cut off is a failure', async () => {
   await sees('replication slots', 'fail', /^cut is lost$/u);
 });
 
-test('commits that wait for a standby that is not there are a failure', async () => {
+test('commits that wait for an absent standby are a failure', async () => {
   const { lineOf, sees, set } = patient();
   await sees('synchronous standbys', 'ok', /^commits wait for none$/u);
   await set('write', 'synchronous_standby_names', 'somebody');
@@ -315,13 +315,13 @@ test('commits that wait for a standby that is not there are a failure', async ()
   await eventually(async () => (await lineOf('synchronous standbys')).status === 'ok');
 });
 
-test('a crash that could tear pages is a failure, too, when it is fsync that is off', async () => {
+test('fsync = off is a failure', async () => {
   const { sees, set } = patient();
   await set('write', 'fsync', 'off');
   await sees('files survive a crash', 'fail', /^fsync off, full_page_writes on$/u);
 });
 
-test('a setting that was changed and waits for a restart is told', async () => {
+test('a setting that waits for a restart is reported', async () => {
   const { repair, run, lineOf, sees } = patient();
   const reload = async (): Promise<void> => run('write', 'select pg_reload_conf()');
   repair(async () => run('write', 'alter system reset max_connections').then(reload));
@@ -331,7 +331,7 @@ test('a setting that was changed and waits for a restart is told', async () => {
   await sees('waiting for a restart', 'warn', /^max_connections$/u, 'primary');
 });
 
-test('a database that allows fewer connections than the workers want is a failure', async () => {
+test('a connection limit of the database below the pools is a failure', async () => {
   const { repair, run, sees, lineOf } = patient();
   repair(async () => run('write', 'alter database messenger connection limit -1'));
   await run('write', 'alter database messenger connection limit 7');
@@ -349,7 +349,7 @@ test('a schema that is newer than this version is a failure', async () => {
   await sees('schema', 'fail', /does not know: 9999_future/u);
 });
 
-test('a full server is a failure that says so, and the standby is looked at', async () => {
+test('a full server is a failure with that reason, and the standby is checked', async () => {
   const { environment, hold, repair, run } = patient();
   repair(async () => run('write', 'drop role ordinary'));
   await run('write', 'create role ordinary login');
@@ -363,7 +363,7 @@ test('a full server is a failure that says so, and the standby is looked at', as
   assert.match(worstLine(findings, 'batching').found, /^on$/u);
 });
 
-test('nothing but the report is on stdout, and a usage error leaves it empty', async () => {
+test('stdout has only the report, and is empty after a usage error', async () => {
   const { code, out, err } = await runDoctor(patient().environment(), '--jsn');
   assert.deepEqual([code, out], [exitCodes.usage, '']);
   assert.match(err, /unknown option '--jsn'/u);

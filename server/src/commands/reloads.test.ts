@@ -6,7 +6,7 @@ import { OperatorError } from '../lib/operator-error.ts';
 import { createLog } from '../telemetry/log.ts';
 import { ReloadLoop } from './reloads.ts';
 
-test('each reload is an event when it begins and when it is done or refused, without values of options', async () => {
+test('each reload causes events for its start and its result, without values of options', async () => {
   const events: string[] = [];
   const outcomes = [
     async (): Promise<readonly string[]> => ['LOG_LEVEL'],

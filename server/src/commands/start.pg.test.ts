@@ -9,7 +9,7 @@ import type { Endpoint } from '../db/endpoint.ts';
 import { start } from './start.ts';
 
 const database = useDatabase();
-/** Longer than two signals that are one wish. */
+/** Longer than the interval in which two signals count as one. */
 const anotherWishMs = 350;
 
 interface Running {
@@ -79,7 +79,7 @@ async function serving(): Promise<Running & { readonly url: string }> {
   return Object.assign(running, { url: /URL +(\S+)/u.exec(running.out)?.[1] ?? '' });
 }
 
-/** A request whose body does not come, so that a drain waits for it; resolves when it is taken, and tells its end. */
+/** A request with an incomplete body, for which a drain waits. Resolves when it is in flight, with its end. */
 async function hold(url: string): Promise<{ isOver: boolean; readonly let: () => void }> {
   const headers = { 'content-type': 'application/json', 'content-length': 2, expect: '100-continue' };
   const outgoing = request(`${url}/api/v1/users`, { method: 'POST', headers });
@@ -96,11 +96,11 @@ async function hold(url: string): Promise<{ isOver: boolean; readonly let: () =>
   return held;
 }
 
-test('a signal lets requests finish; the same signal twice within a moment is one', async () => {
+test('a signal lets requests finish; the same signal repeated at once counts as one', async () => {
   const running = await serving();
   const held = await hold(running.url);
   running.signal('SIGINT');
-  running.signal('SIGTERM'); // As npm passes it on.
+  running.signal('SIGTERM'); // As npm forwards it.
   const began = performance.now();
   await waitFor('the moment to be over', () => held.isOver || performance.now() - began > anotherWishMs);
   assert.equal(held.isOver, false);
@@ -108,7 +108,7 @@ test('a signal lets requests finish; the same signal twice within a moment is on
   assert.equal(await running.code, 0);
 });
 
-test('a second signal after a moment stops at once', async () => {
+test('a later second signal stops at once', async () => {
   const running = await serving();
   const held = await hold(running.url);
   running.signal('SIGTERM');
@@ -120,7 +120,7 @@ test('a second signal after a moment stops at once', async () => {
   assert.ok(performance.now() - began < 5_000, 'the request has 10 s, and was not waited for');
 });
 
-test('a signal during the start ends it in good order', async () => {
+test('a signal during the start stops what has started', async () => {
   const running = run({ DB_READ_HOST: '/nonexistent' });
   running.code.catch(() => undefined);
   const began = performance.now();
@@ -131,6 +131,6 @@ test('a signal during the start ends it in good order', async () => {
   assert.equal(await running.code, 0);
 });
 
-test('connections that somebody asked for and that do not fit are refused with the arithmetic', async () => {
+test('configured connections that do not fit are refused with the calculation', async () => {
   await assert.rejects(run({ DB_WRITE_MAX_OPEN_CONNS: '9999' }).code, /write 9999 \(DB_WRITE_MAX_OPEN_CONNS\) × 1/u);
 });

@@ -44,7 +44,7 @@ function optionsOf(role: 'WRITE' | 'READ', { host, port, user, database }: Endpo
   };
 }
 
-/** What an operator of these servers would set, with small pools. */
+/** An operator's configuration for these servers, with small pools. */
 export function environmentOf({ write, read }: EndpointPair): Environment {
   return { ...optionsOf('WRITE', write), ...optionsOf('READ', read), WORKERS: '2', MAX_CONNECTIONS: '500' };
 }
@@ -70,10 +70,10 @@ export async function runDoctor(env: Environment, ...flags: readonly string[]): 
   return { code, ...said };
 }
 
-/** The guide's machine, so that reports do not depend on that of the tests. */
+/** The guide's machine, so that reports do not depend on the machine of the tests. */
 export const guideMachine = ['--memory', '1GB', '--cpus', '8', '--storage', 'ssd'] as const;
 
-/** The report for programs, its shape, and that the exit code agrees with it. */
+/** Returns the JSON report after checking its shape and the exit code. */
 export async function readReport(
   env: Environment,
   flags: readonly string[] = guideMachine,
@@ -84,7 +84,7 @@ export async function readReport(
 }
 
 export function parseReport(code: number, out: string): readonly Finding[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Were it another shape, the assertions would fail.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The assertions check its shape.
   const { status, findings, ...rest } = JSON.parse(out) as Report;
   assert.deepEqual(rest, {});
   assert.equal(code, status === 'fail' ? exitCodes.failed : exitCodes.ok);
@@ -97,7 +97,7 @@ export function parseReport(code: number, out: string): readonly Finding[] {
   return findings;
 }
 
-/** The worst line of a check, of one place or of any. */
+/** The worst finding of a check, at one place or any. */
 export function worstLine(findings: readonly Finding[], check: CheckName, where?: Place): Finding {
   const lines = findings.filter((one) => one.check === check && (where === undefined || one.where === where));
   const worst = (['fail', 'warn', 'ok'] as const).flatMap((status) => lines.filter((one) => one.status === status));
@@ -105,7 +105,7 @@ export function worstLine(findings: readonly Finding[], check: CheckName, where?
   return worst[0];
 }
 
-/** A pair of servers to be broken, and a doctor for them. */
+/** A pair of servers for fault tests, with a doctor. */
 export interface Patient {
   readonly pair: EmbeddedPair;
   /** Of the pair: `primary/` and `standby/` are in it. */
@@ -116,9 +116,9 @@ export interface Patient {
   readonly run: (role: Role, sql: string) => Promise<void>;
   /** Changes a setting of the running server until the end of the test. */
   readonly set: (role: Role, name: string, value: string) => Promise<void>;
-  /** A session that has begun something and stays until the end of the test. */
+  /** Opens a session that has executed this, until the end of the test. */
   readonly hold: (role: Role, begin: string) => Promise<void>;
-  /** What a test has broken is mended with it, also when the test failed. */
+  /** Reverts a fault at the end of the test, also when the test failed. */
   readonly repair: (repair: () => Promise<unknown>) => void;
   readonly lineOf: (check: CheckName, where?: Place, env?: Environment) => Promise<Finding>;
   /** The report with limits that would take hours or a billion transactions to reach. */
@@ -126,7 +126,7 @@ export interface Patient {
   readonly sees: (check: CheckName, status: Status, found: RegExp, where?: Place, env?: Environment) => Promise<void>;
 }
 
-/** A migrated pair for the tests of a file: what is broken here must not meet other tests. */
+/** A migrated pair for the tests of one file, so that faults do not affect others. */
 export function usePatient(changes: Readonly<Record<string, string>>): () => Patient {
   let site: TestSite;
   let patient: Patient;

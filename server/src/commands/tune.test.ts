@@ -32,7 +32,7 @@ const tune = async (...flags: readonly string[]): Promise<Said> => runMessenger(
 
 const guide = ['--memory', '1GB', '--cpus', '8', '--workers', '8', '--storage', 'ssd', '--durability', 'off'];
 
-test('without a flag, what the machine has is detected and said', async () => {
+test('without flags, the machine is detected and printed', async () => {
   const { code, out } = await tune();
   assert.equal(code, exitCodes.ok);
   assert.match(out, /^# memory \d+[MG]B \(detected here\) · cpus \d+ \(detected here\) · storage [^\n]+$/mu);
@@ -42,7 +42,7 @@ test('without a flag, what the machine has is detected and said', async () => {
   );
 });
 
-test('conf has a reason above each setting, and the options of Messenger as comments', async () => {
+test("conf has a reason above each setting, and Messenger's options as comments", async () => {
   const { out } = await tune(...guide);
   const lines = out.split('\n');
   const settings = lines.filter((line) => /^[a-z]/u.test(line));
@@ -51,19 +51,19 @@ test('conf has a reason above each setting, and the options of Messenger as comm
   assert.match(out, /^# DB_READ_MAX_OPEN_CONNS=6$/mu);
 });
 
-test('sql has a statement for each setting, and the options of Messenger as comments', async () => {
+test("sql has a statement for each setting, and Messenger's options as comments", async () => {
   const { out } = await tune(...guide, '--format', 'sql');
   assert.match(out, /^alter system set shared_buffers = '256MB';$/mu);
   for (const line of out.split('\n')) assert.match(line, /^(?:$|-- |alter system set \w+ = '[^']*';$)/u);
 });
 
-test('without --workers there are no more than the memory has connections for, and that is said', async () => {
+test('without --workers, the number is limited by the memory for connections, with the reason', async () => {
   const { code, out } = await tune('--memory', '512MB', '--cpus', '64');
   assert.equal(code, exitCodes.ok);
   assert.match(out, /^# workers 3 \(as many as the memory has connections for\)/mu);
 });
 
-test('env has options that the server takes as they are, and settings that it does not stumble over', async () => {
+test('env has options that the server accepts, and settings that it ignores', async () => {
   const { out } = await tune(...guide, '--format', 'env');
   const assignments = out.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const env = Object.fromEntries(
@@ -110,7 +110,7 @@ test('every format has the same settings with the same values', async () => {
   for (const other of found) assert.deepEqual(other, found[0]);
 });
 
-test('compose limits each database server to the memory that it was tuned for, so that it is not killed for using it', async () => {
+test('compose limits each database server to the memory that it was tuned for', async () => {
   for (const [flag, limit] of [
     ['1GB', '1gb'],
     ['1.5GB', '1536mb'],
@@ -126,7 +126,7 @@ test('compose limits each database server to the memory that it was tuned for, s
   }
 });
 
-test('a bad value is refused with what would be a good one', async () => {
+test('an invalid value is refused with a valid example', async () => {
   const bad = [
     [['--memory', '16'], /must be a size from 256MB to 16TB, with its unit/u],
     [['--memory', '17TB'], /must be a size from 256MB to 16TB/u],
@@ -146,7 +146,7 @@ test('a bad value is refused with what would be a good one', async () => {
   }
 });
 
-test('an unknown command is named, with those that exist', async () => {
+test('an unknown command is refused with the list of commands', async () => {
   const { code, out, err } = await runMessenger('nonsense');
   assert.deepEqual([code, out], [exitCodes.usage, '']);
   assert.match(err, /^error: unknown command 'nonsense'\. Commands: start, .*doctor\n/u);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { formatBytes, formatCount, formatDuration, formatPercent, withoutNumbers } from './format.js';
 
-test('numbers are written for people', () => {
+test('numbers are rounded and have units', () => {
   assert.deepEqual([0, 0.004_2, 3.146, 42.42, 5_123, 250_000].map(formatCount), [
     '0',
     '0',
@@ -26,7 +26,7 @@ test('numbers are written for people', () => {
   assert.deepEqual([0, 0.0123, 0.999_99, 1].map(formatPercent), ['0 %', '1.23 %', '> 99.9 %', '100 %']);
 });
 
-test('another number is distinguished from another problem', () => {
+test('a changed number is not a changed problem', () => {
   const same = (one: string, other: string): boolean => withoutNumbers(one) === withoutNumbers(other);
   assert.ok(same('10 s ago: Worker 1 ended by SIGKILL', '2 min ago: Worker 2 ended by SIGKILL'));
   assert.ok(same('Standby is 950 ms (1,023 B) behind', 'Standby is 1.5 s (2 MiB) behind'));

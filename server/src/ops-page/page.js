@@ -73,7 +73,7 @@ function showVerdict({ level, findings }) {
   announce([worst?.text ?? 'All is well', ...others.map(({ text }) => text)].join('. '));
 }
 
-/** Says something to a screen reader, which reads what changes: not each second, because a number has. @param {string} text */
+/** Announces a text to screen readers, only if more than a number has changed. @param {string} text */
 function announce(text) {
   const place = find('announced');
   if (withoutNumbers(place.textContent) !== withoutNumbers(text)) place.textContent = text;

@@ -5,7 +5,7 @@
 /** @import { ServerEvent } from '../telemetry/events.ts' */
 
 /**
- * @typedef {object} Series Never changed: each message makes a new one, so one that is kept stays as it was.
+ * @typedef {object} Series Immutable: each message makes a new one.
  * @property {Live | undefined} newest
  * @property {readonly HistoryRow[]} rows Oldest first; the columns are those of `newest`.
  * @property {readonly ServerEvent[]} events Newest first.

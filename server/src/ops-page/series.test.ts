@@ -22,23 +22,23 @@ function seriesOf(...messages: readonly Live[]) {
 
 const timesOf = ({ rows }: ReturnType<typeof seriesOf>) => rows.map(([atMs]) => atMs);
 
-test('a page has the past from its first message on, and keeps a quarter of an hour', () => {
+test('a page has the history from its first message, and keeps 15 minutes', () => {
   assert.deepEqual(timesOf(seriesOf(message(3, noon, noon + 1, noon + 2))), [noon, noon + 1, noon + 2]);
   const later = seriesOf(message(3, noon, noon + 1, noon + 2), message(4, noon + 900_001));
   assert.deepEqual(timesOf(later), [noon + 2, noon + 900_001]);
 });
 
-test('rows that came with the past are not added a second time', () => {
+test('repeated rows are not added again', () => {
   const series = seriesOf(message(2, noon, noon + 1), message(3, noon, noon + 1, noon + 2), message(4, noon + 3));
   assert.deepEqual(timesOf(series), [noon, noon + 1, noon + 2, noon + 3]);
 });
 
-test('when the clock of the server is set back, the page goes on with the new time at once', () => {
+test("when the server's clock is set back, the page continues with the new time at once", () => {
   const series = seriesOf(message(2, noon, noon + 1_000), message(3, noon - 3_600_000));
   assert.deepEqual(timesOf(series), [noon - 3_600_000]);
 });
 
-test('an event that changed replaces what was known of it, and the newest event is first', () => {
+test('a changed event replaces its old version, and the newest event is first', () => {
   const event = { atMs: noon, kind: 'database', level: 'bad', text: 'away' } as const;
   const first = liveAt(noon, { events: [{ ...event, id: 1, endedMs: undefined }] });
   const events = [

@@ -1,3 +1,3 @@
-/** The page has uplot beside it, at `/ops/uplot.js`. */
-// oxlint-disable-next-line import/no-default-export -- It is uplot's.
+/** The page loads uplot from `/ops/uplot.js`. */
+// oxlint-disable-next-line import/no-default-export -- uplot exports it.
 export { default } from 'uplot';
