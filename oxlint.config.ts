@@ -1,10 +1,9 @@
 /**
- * The linter's rules. `boundaries` holds the import directions of ARCHITECTURE.md, each with its reason;
- * server/test/boundaries.test.ts breaks every one of them and sees it refused.
+ * The linter's rules. `boundaries` has the import directions of ARCHITECTURE.md, each with its reason; server/test/boundaries.test.ts
+ * violates each of them.
  *
- * oxlint finds this file by its name, and reads the default export. Of two overrides that set the same rule for
- * the same file, the later one replaces the earlier one with its options: so every import set below is whole, and
- * the order of `overrides` matters.
+ * oxlint reads the default export of this file. If two overrides set the same rule for the same file, the later one replaces the earlier
+ * one with its options: so every import set below is complete, and the order of `overrides` matters.
  */
 
 interface Refusal {
@@ -13,7 +12,7 @@ interface Refusal {
 }
 
 interface Fence {
-  /** As in .gitignore: what is refused, then with `!` what is excepted. */
+  /** As in .gitignore: refused paths, then exceptions with `!`. */
   readonly group: readonly string[];
   readonly message: string;
 }
@@ -21,12 +20,12 @@ interface Fence {
 /** Folders of server/src that know no domain. */
 const engines = ['http', 'db', 'process', 'embedded', 'backup', 'tuning', 'doctor', 'telemetry', 'ops-page', 'lib'];
 
-/** Folders of server/src that do. A new domain is added here; until then nothing above it may import it. */
+/** Folders of server/src with domains. Add a new domain here; until then, the layers above cannot import it. */
 const domains = ['users', 'accounts'];
 
 // ---- Import lines: what is refused, and why ----------------------------------------------------------------------
 
-/** For every file that is not a test. */
+/** For every file except tests. */
 const everywhere: readonly Refusal[] = [
   {
     regex: String.raw`(^|/)main\.ts$`,
@@ -118,7 +117,7 @@ const contractFence: Fence = {
 
 // ---- Which file has which lines -----------------------------------------------------------------------------------
 
-/** The fence comes last: for what it excepts, oxlint reads no further. What is before it is refused all the same. */
+/** The fence comes last, because oxlint stops at its exceptions. Patterns before it still apply. */
 const only = (refusals: readonly Refusal[], fence?: Fence) => ({
   'no-restricted-imports': ['error', { patterns: fence === undefined ? refusals : [...refusals, fence] }],
 });
@@ -192,9 +191,9 @@ const off = (...names: readonly string[]): Record<string, 'off'> =>
 const on = (...names: readonly string[]): Record<string, 'error'> =>
   Object.fromEntries(names.map((name) => [name, 'error' as const]));
 
-/** What the categories `correctness`, `suspicious` and `perf` hold and we do not want. */
+/** Unwanted rules of the categories `correctness`, `suspicious` and `perf`. */
 const unwanted = off(
-  'no-await-in-loop', // Most of our loops are sequential on purpose: back-off, order of shut-down, one row after another.
+  'no-await-in-loop', // Most loops with await are sequential by intention: back-off, order of shut-down, row by row.
   'no-underscore-dangle', // Names from PostgreSQL and from the protocol of node:test.
   'import/no-named-as-default-member', // Flags `pg.Pool` on CommonJS packages.
   'promise/always-return', // Types already check the result of `then`.

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 export const callNames = ['get', 'list', 'post', 'put', 'delete'] as const;
 export type CallName = (typeof callNames)[number];
 
-/** Users who exist in all rounds. */
+/** Users that exist in all rounds. */
 export const settledUsers = 100_000;
 
 /** A request, and the status of success. */

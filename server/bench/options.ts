@@ -25,7 +25,7 @@ function whole(max: number): (text: string) => number {
   };
 }
 
-/** Numbers separated by commas; empty text is no number. */
+/** Numbers separated by commas; empty text is an empty list. */
 function wholes(max: number): (text: string) => number[] {
   return (text) => (text === '' ? [] : text.split(',').map(whole(max)));
 }

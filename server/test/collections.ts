@@ -6,7 +6,7 @@ import { sampleOf } from '../src/telemetry/live-sample.ts';
 /** Of an idle server. */
 export const noCollection: Collection = { atMs: 0, metrics: {}, workers: [], slowStatements: [] };
 
-/** Of the same server, at this moment: one more row each. */
+/** Of the same server at this moment, with one more row each. */
 export function liveAt(atMs: number, changes: Partial<Live> = {}): Live {
   return {
     seen: { rows: atMs, revision: 0 },

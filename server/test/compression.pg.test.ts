@@ -39,7 +39,7 @@ function decoded({ headers, rawPayload }: LightMyRequestResponse): string {
 }
 
 const large = [list, '/', '/openapi.json', '/ops', '/ops/page.js', '/docs/json', '/docs/static/swagger-ui.css'];
-describe('a large answer is compressed for clients that accept it, and tells caches on what it depends:', () => {
+describe('a large answer is compressed for clients that accept it, with the correct Vary:', () => {
   for (const url of large)
     test(url, async () => {
       const plain = await get(url);
@@ -82,7 +82,7 @@ test('small answers, refusals, images and event streams are not compressed', asy
   assert.match(String(small.headers.vary), /Accept-Encoding/u, 'a longer list at the same address is compressed');
 });
 
-test('a list has a tag that changes with it, and is a 304 for those who have it, in any coding', async () => {
+test('a list has a tag that changes with it, and is a 304 for clients with that tag, in any coding', async () => {
   const tagOf = async (headers: Headers = {}): Promise<string> => String((await get(list, headers)).headers.etag);
   const tag = await tagOf();
   assert.match(tag, /^W\/"[\w-]{22}"$/u);
@@ -102,7 +102,7 @@ test('a list has a tag that changes with it, and is a 304 for those who have it,
   assert.notEqual(changed.headers.etag, tag);
 });
 
-test('files of the pages are a 304 for those who have them', async () => {
+test('files of the pages are a 304 for clients with their tag', async () => {
   for (const url of ['/', '/openapi.json', '/ops', '/ops/page.js', '/docs/static/swagger-ui.css']) {
     const { etag } = (await get(url, { 'accept-encoding': 'gzip' })).headers;
     const headers = { 'if-none-match': String(etag), 'accept-encoding': 'gzip' };

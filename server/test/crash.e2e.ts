@@ -31,7 +31,7 @@ async function names(server: Run): Promise<string[]> {
 }
 
 let dataDir = '';
-/** Each test crashes it, and leaves it running. */
+/** Each test crashes this server, and leaves it running. */
 let server: Run;
 
 before(async () => {
@@ -39,7 +39,7 @@ before(async () => {
   server = await servers.start(dataDir);
 });
 
-/** Starts on the data of the server that has ended. */
+/** Starts a server on the data of the previous one. */
 async function startAgain(): Promise<void> {
   server = await servers.start(dataDir);
   await waitFor('both databases to answer', async () => isReady(server));
@@ -99,7 +99,7 @@ async function survivesKillOf(role: 'primary' | 'standby'): Promise<void> {
   assert(victim !== undefined);
   process.kill(victim, 'SIGKILL');
   await waitFor('another postmaster', () => ![undefined, victim].includes(postmaster(dataDir, role)));
-  // Not for readiness, of which a worker asks once a second: it may be that of before.
+  // Not /readyz, whose result may be a second old.
   await waitFor('a write', async () => (await post(server, `after the ${role}`)) === 201);
   await waitFor('readiness', async () => isReady(server));
   for (const when of ['before', 'after']) await isListed(`${when} the ${role}`);
@@ -107,13 +107,13 @@ async function survivesKillOf(role: 'primary' | 'standby'): Promise<void> {
 }
 
 for (const role of ['primary', 'standby'] as const)
-  test(`a ${role} that is killed while serving is started again, and everything works as before`, async () =>
+  test(`a ${role} that is killed while serving is restarted, and everything works as before`, async () =>
     survivesKillOf(role));
 
 test('a second signal stops at once, and no acknowledged write is lost', async () => {
   assert.equal(await post(server, 'interrupted'), 201);
   const workers = workersOf(server.pid);
-  for (const pid of workers) process.kill(pid, 'SIGSTOP'); // They would hold the drain up for 30 s.
+  for (const pid of workers) process.kill(pid, 'SIGSTOP'); // They would delay the drain by 30 s.
   server.kill('SIGTERM');
   await waitFor('the first signal to be heard', () => /SIGTERM: stopping;/u.test(server.stderr));
   const began = performance.now();

@@ -125,7 +125,7 @@ const calls: Readonly<Record<string, Call>> = {
   'an unknown user to delete': { operation: 'delete_user', method: 'DELETE', url: user },
 };
 
-/** Checks each header that the document declares for the answer, except those of some answers only. */
+/** Checks each header that the document declares for the answer, except optional ones. */
 function assertHeaders(answer: LightMyRequestResponse, { headers = {} }: Static<typeof Response>): void {
   const named = Object.keys(headers);
   for (const name of named.filter(
@@ -151,7 +151,7 @@ async function assertDescribed(answer: LightMyRequestResponse, operation: string
   assert.ok(content.examples?.[code], `${operation} refuses with ${code}`);
 }
 
-test('the document describes a repeat, and a key that was used with another body', async () => {
+test('the document describes a repeat, and a key reused with another body', async () => {
   const post = async (payload: object): Promise<LightMyRequestResponse> =>
     await app().http.inject({ method: 'POST', url: list, payload, headers: { 'idempotency-key': 'reused' } });
   const outcomes = [await post(names), await post(names), await post({ ...names, last_name: 'Hopper' })];
@@ -186,7 +186,7 @@ describe('the document describes the answer to', () => {
   for (const [name, { operation, ...call }] of Object.entries(calls))
     test(name, async () => assertDescribed(await app().http.inject(call), operation));
 
-  test('a user that is read, changed and deleted', async () => {
+  test('requests that read, change and delete a user', async () => {
     const { id } = (await app().http.inject({ method: 'POST', url: list, payload: names })).json<{ id: string }>();
     const url = `${list}/${id}`;
     await assertDescribed(await app().http.inject({ method: 'GET', url }), 'read_user');

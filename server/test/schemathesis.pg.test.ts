@@ -13,13 +13,13 @@ import { useDatabase } from './database.ts';
 const version = '4.32.5';
 const installed = join(import.meta.dirname, `../../node_modules/.cache/schemathesis-${version}`);
 const installMs = 90_000;
-/** Of the generated requests; the fixed ones come first. */
+/** Time for generated requests, after the fixed ones. */
 const seconds = 12;
 
 const execute = promisify(execFile);
 const database = useDatabase();
 
-/** Installs it once for all runs. Returns why that was not possible. */
+/** Installs it once for all runs. Returns the reason if that failed. */
 async function install(): Promise<string | undefined> {
   if (existsSync(installed)) return undefined;
   const folder = `${installed}-${process.pid}`;
@@ -36,7 +36,7 @@ async function install(): Promise<string | undefined> {
   }
 }
 
-/** Its settings, with a token that the server gave out: nobody can make one up. */
+/** Its settings, with a token of the server, because tokens cannot be generated. */
 async function writeSettings(folder: string, url: string): Promise<string> {
   const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
   const headers = { 'content-type': 'application/json' };
@@ -48,7 +48,7 @@ async function writeSettings(folder: string, url: string): Promise<string> {
   return file;
 }
 
-test('answers are as OpenAPI describes them, for generated requests', { timeout: 170_000 }, async (t) => {
+test('answers to generated requests match the OpenAPI document', { timeout: 170_000 }, async (t) => {
   const missing = await install();
   if (missing !== undefined) {
     t.skip(missing);
@@ -60,7 +60,7 @@ test('answers are as OpenAPI describes them, for generated requests', { timeout:
     const url = await app.http.listen({ port: 0, host: '127.0.0.1' });
     const limits = ['--generation-deterministic', '--max-examples', '5', '--max-time', String(seconds)];
     const settings = await writeSettings(folder, url);
-    // A module, because the scripts of a virtual environment name the folder in which it was made.
+    // Run as a module, because scripts of a virtual environment contain its original path.
     const args = [
       '-m',
       'schemathesis.cli',

@@ -7,7 +7,7 @@ import { measureCost, secondsOf } from './run.ts';
 import { renderCost, renderVerdicts } from './table.ts';
 import { verdictsOf } from './verdicts.ts';
 
-/** `npm run bench -- --only cost`: what a request costs here, at the floor and in another checkout. */
+/** `npm run bench -- --only cost`: the cost of a request here, at the floor and in another checkout. */
 export async function benchCost(options: BenchOptions, signal: AbortSignal): Promise<void> {
   const { processes, seconds, rounds, beside, json } = options;
   const run = { cells: cellsOf(options), processes, seconds, rounds, beside };

@@ -14,7 +14,7 @@ interface Started extends EndpointPair {
   readonly dataDir: string;
 }
 
-/** What the databases have done for the application so far. */
+/** The databases' work for the application so far. */
 export interface DatabaseCounts {
   /** On both servers. */
   readonly statements: number;
@@ -38,13 +38,13 @@ export class SharedDatabases {
   }
 
   static async start(): Promise<SharedDatabases> {
-    // In a session of its own: Ctrl-C ends the servers before their databases.
+    // In its own session: Ctrl-C ends the servers before their databases.
     const stdio = ['pipe', 'pipe', 'inherit'] as const;
     const child = spawn(process.execPath, [program, 'durable'], { stdio: [...stdio], detached: true });
     const line = Promise.withResolvers<string>();
     createInterface({ input: child.stdout }).once('line', line.resolve);
     child.once('exit', () => line.reject(new Error('the databases did not start')));
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- What run-databases.ts prints.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The output of run-databases.ts.
     return new SharedDatabases(child, JSON.parse(await line.promise) as Started);
   }
 
@@ -55,7 +55,7 @@ export class SharedDatabases {
     return { write: { ...write, database: name }, read: { ...read, database: name } };
   }
 
-  /** Counting costs some CPU of each statement; off until it is asked for. */
+  /** Off by default, because counting costs some CPU per statement. */
   async countStatements(isOn: boolean): Promise<void> {
     const { write, read } = this.endpoints;
     if (isOn) await runStatements(write, 'create extension if not exists pg_stat_statements');

@@ -7,7 +7,7 @@ import type { SharedDatabases } from './databases.ts';
 import type { Side } from './sides.ts';
 import { SystemCalls } from './system-calls.ts';
 
-/** One measurement of a cell on a side. Microseconds and bytes are per request that was answered as it should be. */
+/** One measurement of a cell on a side. Microseconds and bytes are per successful request. */
 export interface Sample {
   readonly perSecond: number;
   readonly p50Ms: number;
@@ -18,12 +18,12 @@ export interface Sample {
   readonly failures: number;
   /** See `LoadReport`. */
   readonly clientUse: number;
-  /** Cores that the rest of the machine used meanwhile: much of it, and the figures are not those of a quiet machine. */
+  /** Cores used by the rest of the machine; high values invalidate the figures. */
   readonly othersUse: number;
   readonly latestMs: number;
 }
 
-/** What is counted in a run of its own, because counting costs CPU. Per request. */
+/** Values of a separate run, because counting costs CPU. Per request. */
 export interface Census {
   readonly statements: number | undefined;
   readonly commits: number | undefined;
@@ -32,7 +32,7 @@ export interface Census {
   readonly databaseCalls: number | undefined;
 }
 
-/** More than a machine of today deletes in a second; a load that has deleted them all ends early. */
+/** More than a machine deletes in a second; a load that has deleted them all ends early. */
 const doomedPerSecond = { alone: 6_000, together: 25_000 };
 
 export interface Bench {
@@ -56,7 +56,7 @@ async function load<Reading>(
   const before = await read();
   const report = await loading.go();
   const after = await read();
-  // What a load has written is not cleaned up in the time of the next.
+  // Clean-up of one load must not count in the next.
   if (calls.some(isWrite)) await prepare(side.endpoints, deletePassing, 'vacuum users');
   return { report, before, after };
 }

@@ -16,12 +16,12 @@ export interface CostOptions {
   readonly tell: (progress: string) => void;
 }
 
-/** What was found out about a cell on a side. */
+/** The results of a cell on a side. */
 export interface Measured {
   readonly cell: string;
   readonly kind: SideKind;
   readonly processes: number;
-  /** One a round. */
+  /** One per round. */
   readonly samples: Sample[];
   census: Census | undefined;
 }
@@ -30,14 +30,14 @@ interface Started {
   readonly stop: () => Promise<void> | void;
 }
 
-/** How long it will take, in seconds. */
+/** The expected duration in seconds. */
 export function secondsOf({ cells, processes, seconds, rounds, beside }: Omit<CostOptions, 'signal' | 'tell'>): number {
   const overhead = 0.7;
   const sides = processes.length * (beside === undefined ? 2 : 3);
   return 15 + sides * 5 + sides * cells.length * (rounds + 2) * (seconds + overhead);
 }
 
-/** Measures each cell on each side once a round, all sides after one another. Leaves nothing running, also when the signal aborts. */
+/** Measures each cell on each side once per round, all sides in succession. Leaves nothing running, also when the signal aborts. */
 export async function measureCost(options: CostOptions): Promise<Measured[]> {
   const started: Started[] = [];
   const keep = <One extends Started>(one: One): One => {
@@ -73,10 +73,10 @@ async function* startSides({ processes, beside }: CostOptions, databases: Shared
 async function measureAll(sides: readonly Side[], bench: Bench, options: CostOptions): Promise<Measured[]> {
   const { cells, rounds, signal, tell } = options;
   const places = cells.flatMap((cell) => sides.map((side) => ({ cell, side, measured: nothingYet(cell, side) })));
-  // Round 0 does not count: workers compile what is hot, connections open, plans are cached.
+  // Round 0 does not count: it warms up code, connections and plans.
   for (let round = 0; round <= rounds; round += 1) {
     tell(`round ${round} of ${rounds}`);
-    // Who comes first takes turns, so that being first is nobody's advantage.
+    // The order alternates, so that no side has an advantage.
     for (const { cell, side, measured } of round % 2 === 1 ? places : places.toReversed()) {
       signal.throwIfAborted();
       const sample = await measure(cell, side, bench);

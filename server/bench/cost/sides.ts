@@ -13,7 +13,7 @@ const startMs = 60_000;
 /** `messenger` is this checkout, `beside` another one, `floor` is `floor.ts`. */
 export type SideKind = 'floor' | 'messenger' | 'beside';
 
-/** A server that is measured, running. */
+/** A running server under measurement. */
 export interface Side {
   readonly kind: SideKind;
   readonly processes: number;
@@ -38,7 +38,7 @@ export function programOf(checkout: string | undefined): string {
   return checkout === undefined ? main : join(resolve(checkout), 'server/src/main.ts');
 }
 
-/** A whole server on these databases, with all its defaults. `checkout`: the folder of another one. */
+/** A whole server with all defaults on these databases. `checkout`: the folder of another one. */
 export async function startMessenger(processes: number, endpoints: EndpointPair, checkout?: string): Promise<Side> {
   const server = await run({
     program: programOf(checkout),

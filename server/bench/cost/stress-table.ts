@@ -1,7 +1,7 @@
 import { median, medianRatio } from '../statistics.ts';
 import { alignColumns } from './table.ts';
 
-/** What is read of the report of a load test; its contract is loadtest/src/report.ts. */
+/** The used part of a load test's report; its contract is loadtest/src/report.ts. */
 export interface StressReport {
   readonly total: { readonly count: number; readonly failed: number; readonly p50Ms: number; readonly p99Ms: number };
   readonly phases: readonly { readonly fromSecond: number; readonly toSecond: number; readonly p99Ms: number }[];
@@ -11,7 +11,7 @@ export interface StressReport {
 
 export interface StressSide {
   readonly name: string;
-  /** One a round. */
+  /** One per round. */
   readonly reports: readonly StressReport[];
 }
 
@@ -66,7 +66,7 @@ function cellsOf({ title, digits, of, atMost }: Line, [ours, other]: readonly St
   return [title, show(ours), show(other), ratio.toFixed(2), `≤ ${atMost}`, ratio <= atMost ? 'reached' : 'missed'];
 }
 
-/** Medians of the rounds, and beside another checkout the median of the ratios of rounds. Ours is the first side. */
+/** Medians of the rounds and, with another checkout, the median of the ratios within rounds. Ours is the first side. */
 export function renderStress(sides: readonly StressSide[]): string {
   const head = ['', ...['', ''].map((_, index) => sides[index]?.name ?? ''), 'ratio', 'wanted', ''];
   return alignColumns([head, ...lines.map((line) => cellsOf(line, sides))], [0, 5]);

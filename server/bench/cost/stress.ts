@@ -13,10 +13,10 @@ import { renderStress, type StressReport, type StressSide } from './stress-table
 
 const execute = promisify(execFile);
 const loadtest = fileURLToPath(new URL('../../../loadtest/src/main.ts', import.meta.url));
-/** The guide's. */
+/** The guide's values. */
 const users = 5_000;
 
-/** One stress run on a server of its own. The load test ends with 1 when it misses its own target, which is no error here. */
+/** One stress run on a separate server. Exit code 1 of the load test, a missed target, is not an error here. */
 async function runOnce(program: string, duration: number, signal: AbortSignal): Promise<StressReport> {
   const server = await BenchServer.start({}, program);
   const folder = await mkdtemp(join(tmpdir(), 'messenger-stress-'));
@@ -35,7 +35,7 @@ async function runOnce(program: string, duration: number, signal: AbortSignal): 
   }
 }
 
-/** `npm run bench -- --only stress`: the guide's stress run on this checkout and on another one, in turns. */
+/** `npm run bench -- --only stress`: the guide's stress run on this checkout and on another one, alternately. */
 export async function benchStress({ rounds, duration, beside }: BenchOptions, signal: AbortSignal): Promise<void> {
   const checkouts = beside === undefined ? [undefined] : [undefined, beside];
   const minutes = (rounds * checkouts.length * (duration + 15)) / 60;

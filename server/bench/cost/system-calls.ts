@@ -7,7 +7,7 @@ import { childrenOf } from '../../test/start-server.ts';
 const everyMs = 100;
 const attempts = 5;
 
-/** Counts the system calls of processes with `perf`. It needs the right to trace, and costs each call some CPU. */
+/** Counts the system calls of processes with `perf`. Needs the right to trace, and costs CPU per call. */
 export class SystemCalls {
   readonly #perf: ChildProcess;
   #count = 0;
@@ -19,9 +19,9 @@ export class SystemCalls {
     createInterface({ input: perf.stderr }).on('line', (line) => this.#hear(line));
   }
 
-  /** Of these processes and their children, from now. Undefined where `perf` is missing or may not. */
+  /** Starts to count for these processes and their children. Undefined if `perf` is missing or not permitted. */
   static async count(roots: readonly number[]): Promise<SystemCalls | undefined> {
-    // It ends when a process ends just before it begins to look, as those of autovacuum do.
+    // `perf` ends if a process ends just before it attaches, like those of autovacuum.
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const calls = await SystemCalls.#start(roots.flatMap((pid) => [pid, ...childrenOf(pid)]));
       if (calls !== undefined) return calls;
@@ -38,7 +38,7 @@ export class SystemCalls {
     return await Promise.race([calls.soFar().then(() => calls), ended.promise]);
   }
 
-  /** As of a report that begins after the call, so that nothing that was done before is left out. */
+  /** From a report that begins after the call, so that it includes all earlier work. */
   async soFar(): Promise<number> {
     await this.#next.promise;
     await this.#next.promise;
@@ -51,7 +51,7 @@ export class SystemCalls {
     await once(this.#perf, 'exit');
   }
 
-  /** `time,count,unit,event,…`; what none of them has called is `<not counted>`; other lines are explanations. */
+  /** `time,count,unit,event,…`; without calls the count is `<not counted>`; other lines are explanations. */
   #hear(line: string): void {
     const count = /^ *[\d.]+,(\d+|<not counted>),/u.exec(line)?.[1];
     if (count === undefined) return;

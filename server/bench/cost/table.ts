@@ -1,7 +1,7 @@
 import type { Measured } from './run.ts';
 import { counterpart, medianOf, ratioOf, type Figure, type Verdict } from './verdicts.ts';
 
-/** From this part of its core on, the generator may be the limit. */
+/** Above this fraction of its core, the generator may be the limit. */
 const nearLimit = 0.9;
 
 const heads = [
@@ -42,7 +42,7 @@ function rowOf(all: readonly Measured[], one: Measured): string[] {
   ];
 }
 
-/** Columns as wide as their widest cell; the first and the third are texts, the others numbers. */
+/** Columns as wide as their widest cell; the first and the third are text, the others numbers. */
 export function alignColumns(rows: readonly (readonly string[])[], texts: readonly number[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
@@ -57,8 +57,8 @@ export function alignColumns(rows: readonly (readonly string[])[], texts: readon
 }
 
 /**
- * Medians of the rounds, and ratios to the floor: medians of the ratios of rounds. `generator` and `others` are parts of one
- * core: of the load generator, and of everything else on the machine.
+ * Medians of the rounds, and medians of the ratios to the floor within rounds. `generator` and `others` are fractions of one core: of the
+ * load generator, and of everything else on the machine.
  */
 export function renderCost(all: readonly Measured[]): string {
   const most = Math.max(...all.map((one) => medianOf(one, 'clientUse')));

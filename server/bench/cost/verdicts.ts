@@ -4,7 +4,7 @@ import type { Sample } from './measure.ts';
 import type { Measured } from './run.ts';
 import type { SideKind } from './sides.ts';
 
-/** What of a sample is compared. CPU is that of server and databases. */
+/** The compared values of a sample. CPU is that of server and databases. */
 const figures = {
   perSecond: (sample: Sample) => sample.perSecond,
   p50Ms: (sample: Sample) => sample.p50Ms,
@@ -17,7 +17,7 @@ export interface Verdict {
   readonly wanted: string;
   /** The ratio; of several, the worst. */
   readonly ratio: number;
-  /** Of how many ratios, how many reach the target. */
+  /** The number of ratios, and of those that reach the target. */
   readonly reached: number;
   readonly of: number;
   /** The cell and processes of the worst. */
@@ -28,7 +28,7 @@ interface Target {
   readonly title: string;
   readonly figure: Figure;
   readonly target: { readonly atLeast: number } | { readonly atMost: number };
-  /** The cells that are compared; none is measured when the run has left them out. */
+  /** The compared cells. The verdict is `not measured` if the run omitted them. */
   readonly compared: (all: readonly Measured[]) => readonly Compared[];
 }
 
@@ -46,7 +46,7 @@ export function medianOf({ samples }: Measured, figure: keyof Sample): number {
   return median(samples.map((sample) => sample[figure]));
 }
 
-/** The other side of the same cell with as many processes. */
+/** The other side of the same cell, with the same number of processes. */
 export function counterpart(
   all: readonly Measured[],
   { cell, processes }: Measured,
@@ -79,7 +79,7 @@ function pair({ left: leftCell, right: rightCell }: (typeof pairs)[number]) {
     });
 }
 
-/** What a request may cost, of docs/performance.md. */
+/** The targets of docs/performance.md. */
 const targets: readonly Target[] = [
   ...[1, 2].flatMap((count): Target[] => [
     {
@@ -129,7 +129,7 @@ function judge({ title, figure, target, compared }: Target, all: readonly Measur
   ];
 }
 
-/** For each target that the run can say something about. */
+/** For each target that the run has measured. */
 export function verdictsOf(all: readonly Measured[]): Verdict[] {
   return targets.flatMap((target) => judge(target, all));
 }
