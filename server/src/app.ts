@@ -59,6 +59,8 @@ export interface AppServices {
   readonly tracing?: Tracing | undefined;
   /** The metrics of all processes together. */
   readonly watch: Watch;
+  /** Resolves when all other workers have dropped what they cached under this key; absent without other workers. */
+  readonly forgetElsewhere?: ((key: string) => Promise<void>) | undefined;
 }
 
 const shedText = 'client connections were closed to make room';
@@ -73,6 +75,8 @@ export interface App {
   readonly routes: readonly string[];
   readonly databases: Databases;
   readonly slowStatements: SlowStatements;
+  /** Drops what this worker cached under this key. */
+  forget(key: string): void;
   /** This worker's metrics. */
   measure(): Measurement;
   /** Closes the pools; call it when the last request is answered. */
@@ -153,11 +157,12 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     await databases.close();
     slowStatements.close();
   };
+  const forget = (): void => undefined;
   const measure = (): Measurement => ({
     metrics: metrics?.measure(databases, connections) ?? {},
     slowStatements: slowStatements.recent,
   });
-  return { http, connections, drain, routes: methods.routes(), databases, slowStatements, measure, close };
+  return { http, connections, drain, routes: methods.routes(), databases, slowStatements, forget, measure, close };
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {

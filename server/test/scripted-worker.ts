@@ -15,7 +15,8 @@ export interface Script {
     | 'never serve'
     | 'hang when stopped'
     | 'wait for the others when stopped'
-    | 'ask what all have counted';
+    | 'ask what all have counted'
+    | 'make the others forget';
   /** If set, it answers every connection on it with its greeting. */
   readonly port?: number;
   readonly greeting?: string;
@@ -29,22 +30,25 @@ runWorkerProcess<Script>(
     onDisconnect: (listener) => process.on('disconnect', listener),
     exit: (code) => process.exit(code),
   },
-  async (script, { watch: { collect }, takeListeners, listenersClosed }) => {
+  async (script, { watch: { collect }, takeListeners, listenersClosed, forgetElsewhere }) => {
     if (script.do === 'ask what all have counted') collect().catch(() => undefined);
     if (script.do === 'fail to start') throw new Error('no room');
     if (script.do === 'die at the start') process.kill(process.pid, 'SIGKILL');
     if (script.do === 'exit at the start') process.exit(0);
     if (script.do === 'never serve') await Promise.withResolvers<void>().promise;
     const listeners = await listen(script, takeListeners);
+    let done = script.worker;
+    if (script.do === 'make the others forget') void forgetElsewhere('this').then(() => (done = -1));
     process.on('SIGTERM', () => process.exit(0));
     return {
       report: { routes: [`worker ${script.worker}`] },
       measure: () => ({
-        metrics: { messenger_worker_restarts_total: [{ labels: [], values: [script.worker] }] },
+        metrics: { messenger_worker_restarts_total: [{ labels: [], values: [done] }] },
         slowStatements: [],
       }),
       listeners: () => listeners?.handles ?? [],
       admitWrites: () => undefined,
+      forget: (key) => (done = key === 'this' ? 100 : 0),
       stop: async () => {
         if (script.do === 'hang when stopped') await Promise.withResolvers<void>().promise;
         if (script.do === 'wait for the others when stopped') await listenersClosed();

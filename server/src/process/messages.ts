@@ -13,6 +13,9 @@ export type WorkerMessage =
   /** A request; the reply carries the same number. */
   | { readonly type: 'ask'; readonly question: number; readonly about: WatchQuestion }
   | { readonly type: 'wrong token'; readonly address: string }
+  /** The other workers must drop what they cached under `key`; `all forgot` carries the same number. */
+  | { readonly type: 'forget'; readonly key: string; readonly request: number }
+  | { readonly type: 'forgotten'; readonly request: number }
   | { readonly type: 'take listeners' }
   | { readonly type: 'listener' }
   | { readonly type: 'listeners given' }
@@ -39,6 +42,9 @@ export type SupervisorMessage<Settings> =
   | { readonly type: 'admit writes' }
   | { readonly type: 'measure' }
   | { readonly type: 'answer'; readonly question: number; readonly answer: Collection | Live }
+  /** Answered by `forgotten` with the same number. */
+  | { readonly type: 'forget'; readonly key: string; readonly request: number }
+  | { readonly type: 'all forgot'; readonly request: number }
   | { readonly type: 'give listeners' }
   | { readonly type: 'listener' }
   | { readonly type: 'listeners given' }

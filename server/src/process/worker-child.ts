@@ -7,6 +7,7 @@ import type { Measurement } from '../telemetry/collection.ts';
 import type { MeasuredWorker } from '../telemetry/collector.ts';
 import type { Watch } from '../telemetry/live.ts';
 import type { Log } from '../telemetry/log.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import { Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
 import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
 import { Question } from './question.ts';
@@ -19,6 +20,8 @@ export interface WorkerChildOptions<Settings> {
   /** Answers its requests for data about all processes. */
   readonly watch: Watch;
   readonly log: Log;
+  /** Resolves when all other workers have dropped what they cached under this key. */
+  readonly forgetElsewhere: (key: string) => Promise<void>;
   /** The worker whose listeners it takes over. */
   readonly predecessor?: WorkerChild<Settings> | undefined;
 }
@@ -44,6 +47,7 @@ export class WorkerChild<Settings> {
   readonly #options: WorkerChildOptions<Settings>;
   readonly #process: Worker | undefined;
   readonly #measurement: Question<Measurement | undefined>;
+  readonly #forgets = new Acknowledgements();
   readonly #heartbeat: Heartbeat;
   readonly #served = Promise.withResolvers<WorkerReport>();
   readonly #closed = Promise.withResolvers<void>();
@@ -98,6 +102,11 @@ export class WorkerChild<Settings> {
     this.#send({ type: 'admit writes' });
   }
 
+  /** Resolves when it has dropped what it cached under this key, or has ended. Never rejects. */
+  async forget(key: string): Promise<void> {
+    await this.#forgets.request((request) => this.#send({ type: 'forget', key, request }));
+  }
+
   /** Answers may now close its connections: clients will not reach a listener that is about to close. */
   allListenersClosed(): void {
     this.#send({ type: 'all listeners closed' });
@@ -148,6 +157,8 @@ export class WorkerChild<Settings> {
     if (message.type === 'pong') this.#heartbeat.answered();
     if (message.type === 'measured') this.#measurement.answered(message.measurement);
     if (message.type === 'ask') void this.#answer(message);
+    if (message.type === 'forget') void this.#forgetElsewhere(message);
+    if (message.type === 'forgotten') this.#forgets.received(message.request);
     if (message.type === 'wrong token') this.#options.watch.wrongToken(message.address);
     if (message.type === 'take listeners' && predecessor !== undefined) predecessor.#giveListeners(this);
     if (message.type === 'listener') this.#forward(handle);
@@ -166,6 +177,7 @@ export class WorkerChild<Settings> {
     this.#isServing = false;
     this.#heartbeat.stop();
     this.#measurement.end();
+    this.#forgets.end();
     this.#endHandover();
     this.#closed.resolve();
     this.#served.reject(
@@ -183,6 +195,11 @@ export class WorkerChild<Settings> {
       // The worker's request ends at its deadline.
       log.error({ err }, 'the metrics of all processes could not be collected');
     }
+  }
+
+  async #forgetElsewhere({ key, request }: Extract<WorkerMessage, { type: 'forget' }>): Promise<void> {
+    await this.#options.forgetElsewhere(key);
+    this.#send({ type: 'all forgot', request });
   }
 
   #giveListeners(heir: WorkerChild<Settings>): void {

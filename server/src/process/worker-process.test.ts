@@ -47,6 +47,7 @@ function serving(stop: Served['stop'] = async () => undefined): Served {
     measure: () => ({ metrics: {}, slowStatements: [] }),
     listeners: () => [],
     admitWrites: () => undefined,
+    forget: () => undefined,
     stop,
   };
 }

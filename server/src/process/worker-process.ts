@@ -2,6 +2,7 @@ import { messageOf } from '../lib/error-code.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Collection, Measurement } from '../telemetry/collection.ts';
 import type { Live, Watch } from '../telemetry/live.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import { createInheritance, giveListeners } from './listener-handover.ts';
 import type { SupervisorMessage, WatchQuestion, WorkerMessage, WorkerReport } from './messages.ts';
 
@@ -14,6 +15,8 @@ export interface Served {
   listeners(): readonly unknown[];
   /** The primary, which was unavailable at the start, is prepared. */
   admitWrites(): void;
+  /** Drops what it cached under this key. */
+  forget(key: string): void;
   /** `isReplaced`: a successor has its listeners, so clients may stay. */
   stop(signal: AbortSignal, isReplaced: boolean): Promise<void>;
 }
@@ -25,6 +28,8 @@ export interface FromSupervisor {
   readonly takeListeners: () => Promise<readonly unknown[]>;
   /** Reports that ours are closed. Resolves when those of all workers are; never without a supervisor. */
   readonly listenersClosed: () => Promise<void>;
+  /** Resolves when all other workers have dropped what they cached under this key. Has no deadline: one of them may be frozen. */
+  readonly forgetElsewhere: (key: string) => Promise<void>;
 }
 
 /** Without its supervisor, nothing else would end a worker by force. */
@@ -56,6 +61,7 @@ export function runWorkerProcess<Settings>(
   const questions = askSupervisor(channel);
   const inheritance = createInheritance(channel);
   const allClosed = Promise.withResolvers<void>();
+  const forgets = new Acknowledgements();
   let ending = false;
 
   const drain = (isReplaced = false): void => {
@@ -74,10 +80,19 @@ export function runWorkerProcess<Settings>(
     await allClosed.promise;
   };
 
+  const forgetElsewhere = async (key: string): Promise<void> =>
+    forgets.request((request) => channel.send({ type: 'forget', key, request }));
+
+  const forget = async (key: string, request: number): Promise<void> => {
+    const served = await serving?.catch(() => undefined);
+    served?.forget(key);
+    channel.send({ type: 'forgotten', request });
+  };
+
   const begin = async (settings: Settings, inherits: boolean): Promise<void> => {
     const takeListeners = async (): Promise<readonly unknown[]> => (inherits ? inheritance.take() : []);
     try {
-      serving = serve(settings, { watch: questions.watch, takeListeners, listenersClosed });
+      serving = serve(settings, { watch: questions.watch, takeListeners, listenersClosed, forgetElsewhere });
       const { report } = await serving;
       channel.send({ type: 'ready', report });
     } catch (error) {
@@ -92,6 +107,8 @@ export function runWorkerProcess<Settings>(
     if (message.type === 'admit writes') void serving?.then((served) => served.admitWrites());
     if (message.type === 'measure') void serving?.then((served) => tellMeasured(channel, served));
     if (message.type === 'answer') questions.answered(message.question, message.answer);
+    if (message.type === 'forget') void forget(message.key, message.request);
+    if (message.type === 'all forgot') forgets.received(message.request);
     if (message.type === 'give listeners') void serving?.then((served) => giveListeners(channel, served.listeners()));
     if (message.type === 'listener') inheritance.add(handle);
     if (message.type === 'listeners given') inheritance.end();

@@ -240,18 +240,26 @@ test('a worker that hangs is killed and replaced', async () => {
   assert.match(lines.join('\n'), /"signal":"SIGKILL","reason":"it stopped responding"/u);
 });
 
+async function totals(group: Workers<Script>): Promise<(number | undefined)[]> {
+  const measured = await group.measure();
+  return measured.map(({ measurement }) => measurement?.metrics.messenger_worker_restarts_total?.[0]?.values[0]);
+}
+
+test('a worker learns when all others have dropped a key', async () => {
+  const group = create((launch) => (launch === 3 ? 'make the others forget' : 'serve'), 3);
+  await group.start(never);
+  await waitFor('the others to forget', async () => (await totals(group)).includes(-1));
+  assert.deepEqual(new Set(await totals(group)), new Set([100, -1]));
+});
+
 test('each serving worker is asked for its metrics; a frozen one is reported as silent', async () => {
   const group = create(() => 'serve');
   await group.start(never);
-  const totals = async (): Promise<(number | undefined)[]> =>
-    (await group.measure()).map(
-      ({ measurement }) => measurement?.metrics.messenger_worker_restarts_total?.[0]?.values[0],
-    );
-  assert.deepEqual(new Set(await totals()), new Set([1, 2]));
+  assert.deepEqual(new Set(await totals(group)), new Set([1, 2]));
   const victim = pidOf(group, 1);
   process.kill(victim, 'SIGSTOP');
-  assert.deepEqual(new Set(await totals()), new Set([undefined, 2]));
+  assert.deepEqual(new Set(await totals(group)), new Set([undefined, 2]));
   await waitFor('its successor to serve', () => group.counts.restarts === 1 && group.counts.serving === 2);
-  assert.deepEqual(new Set(await totals()), new Set([1, 2]));
+  assert.deepEqual(new Set(await totals(group)), new Set([1, 2]));
   assert.deepEqual(group.counts, { expected: 2, serving: 2, restarts: 1 });
 });

@@ -182,7 +182,19 @@ export class Workers<Settings> implements Service {
 
   #fork(number: number, settings: (n: number) => Settings, predecessor?: WorkerChild<Settings>): WorkerChild<Settings> {
     const { heartbeat = defaultHeartbeat, watch, log } = this.#options;
-    const child = new WorkerChild({ number, settings: settings(number), heartbeat, watch, log, predecessor });
+    const forgetElsewhere = async (key: string): Promise<void> => {
+      const others = [...this.#alive].filter((one) => one !== child);
+      await Promise.all(others.map(async (one) => one.forget(key)));
+    };
+    const child = new WorkerChild({
+      number,
+      settings: settings(number),
+      heartbeat,
+      watch,
+      log,
+      predecessor,
+      forgetElsewhere,
+    });
     this.#alive.add(child);
     void child.ended.then(() => this.#alive.delete(child));
     return child;
