@@ -135,16 +135,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     isDraining: () => drain.turnsAway,
     check: shareCheck(primaryCheck(writePool, readyLog), services.clock),
   });
-  if (hasOps) {
-    const guard = {
-      token: config.metrics.token,
-      isOpen: false,
-      wrongTokens: new WrongTokens({ ...services, tell: services.watch.wrongToken }),
-    };
-    const forOperator = { ...services.watch, guard };
-    metricsRoute(http, forOperator);
-    await opsRoutes(http, { ...forOperator, isDraining: () => drain.draining });
-  }
+  if (hasOps) await operatorRoutes(http, settings, services, () => drain.draining);
   userRoutes(http, users);
   methods.close();
   await http.ready();
@@ -157,12 +148,34 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     await databases.close();
     slowStatements.close();
   };
-  const forget = (): void => undefined;
   const measure = (): Measurement => ({
     metrics: metrics?.measure(databases, connections) ?? {},
     slowStatements: slowStatements.recent,
   });
-  return { http, connections, drain, routes: methods.routes(), databases, slowStatements, forget, measure, close };
+  return {
+    http,
+    connections,
+    drain,
+    routes: methods.routes(),
+    databases,
+    slowStatements,
+    forget: () => undefined,
+    measure,
+    close,
+  };
+}
+
+async function operatorRoutes(
+  http: HttpServer,
+  { config }: AppSettings,
+  services: AppServices,
+  isDraining: () => boolean,
+): Promise<void> {
+  const { watch } = services;
+  const wrongTokens = new WrongTokens({ ...services, tell: watch.wrongToken });
+  const forOperator = { ...watch, guard: { token: config.metrics.token, isOpen: false, wrongTokens } };
+  metricsRoute(http, forOperator);
+  await opsRoutes(http, { ...forOperator, isDraining });
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {

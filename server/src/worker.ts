@@ -44,7 +44,7 @@ export async function serve(settings: WorkerSettings, services: WorkerServices):
     report: { routes: app.routes },
     measure: () => measure(app, services.log),
     listeners: () => listeners.handles,
-    forget: app.forget,
+    forget: (key) => app.forget(key),
     admitWrites: () => app.databases.topology.openForWrites(),
     stop: async (signal, isReplaced) => {
       const times = { delayMs: drainDelayMs, settleMs, lingerMs: isReplaced ? replacedLingerMs : lingerMs };

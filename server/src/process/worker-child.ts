@@ -156,10 +156,7 @@ export class WorkerChild<Settings> {
     if (message.type === 'failed') this.#reason = message.reason;
     if (message.type === 'pong') this.#heartbeat.answered();
     if (message.type === 'measured') this.#measurement.answered(message.measurement);
-    if (message.type === 'ask') void this.#answer(message);
-    if (message.type === 'forget') void this.#forgetElsewhere(message);
-    if (message.type === 'forgotten') this.#forgets.received(message.request);
-    if (message.type === 'wrong token') this.#options.watch.wrongToken(message.address);
+    this.#heardAboutAll(message);
     if (message.type === 'take listeners' && predecessor !== undefined) predecessor.#giveListeners(this);
     if (message.type === 'listener') this.#forward(handle);
     if (message.type === 'listeners given') this.#endHandover();
@@ -169,6 +166,14 @@ export class WorkerChild<Settings> {
       this.#heartbeat.serves();
       this.#served.resolve(message.report);
     }
+  }
+
+  /** What concerns all processes. */
+  #heardAboutAll(message: WorkerMessage): void {
+    if (message.type === 'ask') void this.#answer(message);
+    if (message.type === 'wrong token') this.#options.watch.wrongToken(message.address);
+    if (message.type === 'forget') void this.#forgetElsewhere(message);
+    if (message.type === 'forgotten') this.#forgets.received(message.request);
   }
 
   #ended(code: number, signal: string | null): void {
