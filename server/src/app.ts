@@ -1,9 +1,11 @@
+import { sweepThrottles } from './accounts/throttles.ts';
 import { primaryCheck } from './check-primary.ts';
 import type { Config } from './config.ts';
 import type { Endpoint, Endpoints } from './db/endpoint.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
 import { observeDbBy } from './db/observer.ts';
 import type { PoolOptions, Role } from './db/pool.ts';
+import { Sweeper } from './db/sweeper.ts';
 import { enforceAccess } from './http/access.ts';
 import { apiDocs } from './http/api-docs.ts';
 import { Connections, type ConnectionLimits } from './http/connections.ts';
@@ -29,6 +31,7 @@ import { RequestLog } from './telemetry/request-log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { SlowStatements } from './telemetry/slow-statements.ts';
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts';
+import { sweepKeys } from './users/keyed-inserts.ts';
 import { UserReader } from './users/user-reader.ts';
 import { userRoutes } from './users/user-routes.ts';
 import { UserWriter } from './users/user-writer.ts';
@@ -119,6 +122,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const readyLog = new RepeatLog(services.log);
+  const sweeper = new Sweeper(writePool, [sweepKeys, sweepThrottles], services);
   enforceAccess(http, async () => undefined, createRateLimits(config.rateLimits, services.clock));
   const methods = collectMethods(http);
   const drain = new Drain(connections);
@@ -145,6 +149,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     requestLog.close();
     shedLog.close();
     readyLog.close();
+    await sweeper.close();
     await databases.close();
     slowStatements.close();
   };

@@ -175,6 +175,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
         'table idempotency_keys',
         'table migrations',
         'table sessions',
+        'table throttles',
         'table users',
       ],
     );

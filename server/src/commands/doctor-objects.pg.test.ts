@@ -54,12 +54,13 @@ test('a failing or empty archive command is a failure, with the segment', async 
 
 test('an unlogged table is a failure', async () => {
   const { run, repair, sees } = patient();
+  await sees('unlogged tables', 'ok', /^none$/u);
   repair(async () => run('write', 'alter table users set logged'));
   await run('write', 'alter table users set unlogged');
   await sees('unlogged tables', 'fail', /^users$/u);
 });
 
-const otherTables = ['accounts', 'audit', 'first_account', 'idempotency_keys', 'sessions'];
+const otherTables = ['accounts', 'audit', 'first_account', 'idempotency_keys', 'sessions', 'throttles'];
 
 test('missing rights on our tables are reported with the grant that fixes them', async () => {
   const { ask, run, sees, lineOf } = patient();

@@ -4,13 +4,15 @@ import { join } from 'node:path';
 /** The objects that the migrations create. */
 export interface ExpectedObjects {
   readonly tables: readonly string[];
+  /** Those of them whose rows may be lost in a crash. */
+  readonly unlogged: readonly string[];
   /** By name, with the creating statement. */
   readonly indexes: ReadonlyMap<string, string>;
   /** Named constraints of tables. */
   readonly constraints: readonly string[];
 }
 
-const tablePattern = /\b(create|drop)\s+table\s+(?:if\s+(?:not\s+)?exists\s+)?"?(\w+)"?/giu;
+const tablePattern = /\b(create|drop)\s+(?:unlogged\s+)?table\s+(?:if\s+(?:not\s+)?exists\s+)?"?(\w+)"?/giu;
 const indexPattern =
   /\b(create|drop)\s+(?:unique\s+)?index\s+(?:concurrently\s+)?(?:if\s+(?:not\s+)?exists\s+)?"?(\w+)"?[^;]*/giu;
 const constraintPattern = /\b(?:(drop)\s+)?constraint\s+(?:if\s+exists\s+)?"?(\w+)"?/giu;
@@ -20,8 +22,10 @@ export async function listExpectedObjects(migrationsDir: string): Promise<Expect
   const files = (await readdir(migrationsDir)).filter((file) => file.endsWith('.sql')).toSorted();
   const texts = await Promise.all(files.map(async (file) => readFile(join(migrationsDir, file), 'utf8')));
   const text = texts.map((one) => (one.split(/^-- Down Migration/mu)[0] ?? '').replaceAll(/--.*$/gmu, '')).join('\n');
+  const tables = collect(text, tablePattern);
   return {
-    tables: [...collect(text, tablePattern).keys()],
+    tables: [...tables.keys()],
+    unlogged: [...tables].filter(([, created]) => created.includes(' unlogged ')).map(([name]) => name),
     indexes: collect(text, indexPattern),
     constraints: [...collect(text, constraintPattern).keys()],
   };

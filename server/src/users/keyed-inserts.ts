@@ -3,6 +3,7 @@ import type { User, UserNames } from '@messenger/protocol/users';
 
 import type { BatchableWrite } from '../db/batchable.ts';
 import { statement, type Queryable } from '../db/statement.ts';
+import { sweepSize } from '../db/sweeper.ts';
 
 /** A user to be created once for each key. */
 export interface KeyedInsert {
@@ -30,9 +31,7 @@ const expired = `created_at < now() - interval '${idempotencyKeyHours} hours'`;
 
 /**
  * Keys are inserted in sorted order: two statements with the same keys wait for each other and never deadlock. `do update` also returns a
- * key that was committed after the snapshot; `do nothing` returns none. The statement then deletes twice as many expired keys as it inserted.
- * The limit depends on `kept`, so the deletion locks its rows last.
- */
+ * key that was committed after the snapshot; `do nothing` returns none. */
 const insertKeyed = statement<
   KeptKey,
   [
@@ -57,14 +56,24 @@ const insertKeyed = statement<
    ), made as (
      insert into users (id, first_name, last_name, created_at, updated_at)
      select user_id, first_name, last_name, created_at, created_at from kept join given using (key) where is_new
-   ), forgotten as (
-     delete from idempotency_keys where key = any (array (
-       select key from idempotency_keys where ${expired}
-        order by created_at limit 2 * (select count(*) from kept) for update skip locked
-     ))
    )
    select key, fingerprint, user_id as id, created_at, is_new from kept`,
 );
+
+const sweep = statement<{ readonly removed: number }>(
+  'users.sweep_keys',
+  `with gone as (
+     delete from idempotency_keys where key = any (array (
+       select key from idempotency_keys where ${expired} order by created_at limit ${sweepSize} for update skip locked
+     )) returning 1
+   )
+   select count(*)::int as removed from gone`,
+);
+
+/** Removes expired keys. */
+export async function sweepKeys(tx: Queryable): Promise<number> {
+  return (await tx.query(sweep, []))[0]?.removed ?? 0;
+}
 
 /** Of the calls with one key, only the first is sent. */
 async function insertAll(db: Queryable, calls: readonly KeyedInsert[]): Promise<(KeyedUser | 'reused')[]> {
