@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 
-import { accountOptions, rateLimitOptions } from './account-options.ts';
 import {
   boolean,
   choice,
@@ -68,6 +67,16 @@ function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
   };
 }
 
+function rateLimit(group: string, perMinute: number, what: string) {
+  return integer({
+    env: `RATE_LIMIT_${group}`,
+    default: perMinute,
+    min: 0,
+    max: 1_000_000,
+    help: `${what} per minute of one account, per worker; further ones get 429. 0 means no limit. Calls without a session are not limited`,
+  });
+}
+
 /** All options: the source of flags, variables, YAML, help and docs/configuration.md. */
 export const optionTable = {
   server: {
@@ -100,7 +109,7 @@ export const optionTable = {
       defaultText: 'the number of cores',
       min: 1,
       max: 256,
-      help: 'Number of worker processes, with prefork',
+      help: 'Number of worker processes, with prefork; as many as the load needs accept connections',
     }),
     requestTimeoutMs: integer({
       env: 'REQUEST_TIMEOUT_MS',
@@ -268,8 +277,11 @@ export const optionTable = {
       help: 'Connections of each server reserved for replication, monitoring (two for the supervisor) and administration',
     }),
   },
-  accounts: accountOptions,
-  rateLimits: rateLimitOptions,
+  rateLimits: {
+    reads: rateLimit('READS', 3_000, 'Reads (GET, HEAD)'),
+    writes: rateLimit('WRITES', 600, 'Writes (other methods)'),
+    passwords: rateLimit('PASSWORDS', 10, "Calls that check the account's password"),
+  },
   metrics: {
     enabled: boolean({
       env: 'METRICS_ENABLED',

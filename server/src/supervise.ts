@@ -12,7 +12,7 @@ import { OperatorError } from './lib/operator-error.ts';
 import { LatePrimary } from './late-primary.ts';
 import { MetricsService } from './metrics-service.ts';
 import type { PreparedDatabases } from './prepare-databases.ts';
-import { findPort } from './process/port.ts';
+import { findPort, systemHasReusePort } from './process/port.ts';
 import { InProcessWorker } from './process/in-process-worker.ts';
 import { servedUrls } from './process/served-urls.ts';
 import { oneOff, type Service } from './process/service.ts';
@@ -170,9 +170,6 @@ function assertReplaceable(serving: Workers<WorkerSettings> | InProcessWorker): 
     throw new OperatorError('With ENABLE_PREFORK=false there are no worker processes to replace; restart the server.');
   return serving;
 }
-
-/** Elsewhere the workers share one listener of the supervisor. Node's documentation, `server.listen`, `reusePort`. */
-const systemHasReusePort = process.platform === 'linux' || process.platform === 'freebsd';
 
 function createPair({ embedded, db }: Config, services: Pick<EmbeddedOptions, 'log' | 'clock'>): EmbeddedPair {
   return new EmbeddedPair({ ...embedded, durability: db.durability, ...services });

@@ -22,29 +22,32 @@ const lingerMs = 500;
 const replacedLingerMs = 5_000;
 
 export interface WorkerServices extends AppServices {
-  /** Handles of the predecessor's listeners. */
-  readonly takeListeners?: FromSupervisor['takeListeners'];
   /** Absent without other workers. */
   readonly listenersClosed?: FromSupervisor['listenersClosed'];
 }
 
-/** Builds the app and listens. Used by worker processes, and by the main process when prefork is off. */
+/** Builds the app, which listens on `accept`. Used by worker processes, and by the main process when prefork is off. */
 export async function serve(settings: WorkerSettings, services: WorkerServices): Promise<Served> {
   const tracing = await loadTracing(settings, services.log);
   const app = await createApp(settings, { ...services, tracing });
-  const listeners = new Listeners(app.http.server, () => app.connections.acceptFailed());
-  try {
-    await listeners.listen(settings.listen, await services.takeListeners?.());
-  } catch (error) {
-    await app.close();
-    throw error;
-  }
+  const { connections } = app;
+  const listeners = new Listeners(app.http.server, () => connections.acceptFailed());
   const { drainDelayMs } = settings.config.server;
   return {
     report: { routes: app.routes },
     measure: () => measure(app, services.log),
-    listeners: () => listeners.handles,
     forget: (key) => app.forget(key),
+    accept: async (sockets) => {
+      connections.areClosing = false;
+      await listeners.listen(settings.listen, sockets);
+      return sockets.length === 0 && settings.listen.reusePort ? listeners.handles : [];
+    },
+    rest: () => {
+      connections.areClosing = true;
+      listeners.close();
+    },
+    shed: (count) => connections.move(count),
+    load: () => ({ connections: connections.open, maxConnections: connections.limits.total }),
     admitWrites: () => app.databases.topology.openForWrites(),
     stop: async (signal, isReplaced) => {
       const times = { delayMs: drainDelayMs, settleMs, lingerMs: isReplaced ? replacedLingerMs : lingerMs };

@@ -26,7 +26,6 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
       servers: [{ url: '/' }],
       tags: [
         { name: 'users', description: 'People' },
-        { name: 'accounts', description: 'Accounts, sessions and security events' },
         { name: 'health', description: 'For load balancers and monitoring' },
       ],
     },

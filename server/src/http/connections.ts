@@ -51,8 +51,11 @@ export class Connections {
   /** Have a request in flight. */
   readonly #active = new ConnectionList();
   readonly #perAddress = new Map<string, number>();
-  /** While the server drains: each connection closes with its next answer. */
+  /** Whether each connection closes with its next answer. */
   areClosing = false;
+  /** How many connections close with their next answer, so that their clients reach another process. */
+  #leftToMove = 0;
+  readonly #emptied: (() => void)[] = [];
   #eagerShare = 1;
   #open = 0;
   /** Since the start. */
@@ -86,6 +89,31 @@ export class Connections {
   get counts(): { readonly active: number; readonly idle: number; readonly silent: number } {
     const [idle, silent] = [this.#idle.length, this.#silent.length];
     return { active: this.#open - idle - silent, idle, silent };
+  }
+
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Resolves when none is open. */
+  async empty(): Promise<void> {
+    if (this.#open === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#emptied.push(resolve);
+    await promise;
+  }
+
+  /** Closes this many connections, each with its next answer. */
+  move(connections: number): void {
+    this.#leftToMove = connections;
+  }
+
+  /** Call it once per answer: whether its connection closes with it. */
+  closesNext(): boolean {
+    if (this.areClosing) return true;
+    if (this.#leftToMove === 0) return false;
+    this.#leftToMove -= 1;
+    return true;
   }
 
   /** Whether a new connection may stay. If not, it is closed. */
@@ -158,6 +186,7 @@ export class Connections {
     socket.connection = undefined;
     connection.list?.remove(connection);
     this.#open -= 1;
+    if (this.#open === 0) for (const resolve of this.#emptied.splice(0)) resolve();
     const left = address === undefined ? 0 : (this.#perAddress.get(address) ?? 1) - 1;
     if (address !== undefined && left === 0) this.#perAddress.delete(address);
     else if (address !== undefined) this.#perAddress.set(address, left);

@@ -17,6 +17,7 @@ const longMs = 30_000;
 let app: HttpServer;
 let drain: Drain;
 let listeners: Listeners;
+let connections: Connections;
 let port = 0;
 /** Whether the handler of `/slow` runs, and what ends it. */
 let isRunning = false;
@@ -24,7 +25,7 @@ let finish: () => void = () => undefined;
 let clients: Socket[] = [];
 
 beforeEach(async () => {
-  const connections = new Connections({ total: 100, perAddress: 0 });
+  connections = new Connections({ total: 100, perAddress: 0 });
   app = await createTestServer({ requestTimeoutMs: longMs, keepAliveSeconds: 3_600, connections });
   drain = new Drain(connections);
   listeners = new Listeners(app.server, () => undefined);
@@ -114,6 +115,7 @@ test('while it drains, nobody new is let in, and what runs is answered before th
   await waitFor('the handler to run', () => isRunning);
   const draining = run({ delayMs: 0, settleMs: 0, lingerMs: 0 });
   await untilRefused();
+  await waitFor('connections to be closing', () => connections.areClosing);
   assert.equal(draining.isOver, false);
   finish();
   await draining.over;

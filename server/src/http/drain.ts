@@ -53,7 +53,7 @@ export class Drain {
       await pause(options.delayMs, signal);
       await listeners.emptyQueues();
     }
-    const closed = listeners.close();
+    listeners.close();
     if (!options.isReplaced)
       await withDeadline(options.othersClosed(), options.settleMs, signal).catch(() => undefined);
     this.#connections.areClosing = true;
@@ -61,7 +61,7 @@ export class Drain {
     signal.addEventListener('abort', cut, { once: true });
     if (signal.aborted) cut();
     const lingering = setTimeout(() => app.server.closeIdleConnections(), options.lingerMs);
-    await closed;
+    await this.#connections.empty();
     clearTimeout(lingering);
     signal.removeEventListener('abort', cut);
     await app.close();

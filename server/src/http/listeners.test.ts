@@ -18,9 +18,8 @@ let clients: Socket[] = [];
 
 afterEach(async () => {
   for (const client of clients) client.destroy();
-  const closed = listeners.close();
+  listeners.close();
   app.server.closeAllConnections();
-  await closed;
   await app.close();
 });
 

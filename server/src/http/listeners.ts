@@ -10,9 +10,8 @@ export interface ListenOptions {
 }
 
 /**
- * Of each process. Node takes one connection of a listener per turn of its event loop, and the turns of a busy server are long: with a
- * single listener new clients waited for seconds while those who were in had their answers within 40 ms, and no
- * refusal, which needs a connection, could tell them (docs/decisions/0020-listeners.md).
+ * Node accepts one connection per listener and turn of the event loop, and a busy server's turns are long: with a single listener new
+ * clients waited for seconds (docs/decisions/0020-listeners.md).
  */
 export const listenersPerProcess = 128;
 
@@ -22,10 +21,7 @@ const backlog = 4_096;
 /** Turns after which the listeners close though connections still come: no queue is that long. */
 const mostTurns = backlog;
 
-/**
- * Where the connections of an HTTP server come from: its own listener and, where they can share a port, others that hand over
- * what they accept.
- */
+/** The listeners of an HTTP server: its own and, where several can share a port, others that pass on what they accept. */
 export class Listeners {
   readonly #server: HttpServer;
   readonly #others: Server[] = [];
@@ -33,7 +29,7 @@ export class Listeners {
   /** Since the start. */
   #taken = 0;
 
-  /** `onAcceptFailed` is called when the system refuses a connection, such as for want of files. */
+  /** `onAcceptFailed` is called when the system refuses a connection, such as for lack of open files. */
   constructor(server: HttpServer, onAcceptFailed: () => void) {
     this.#server = server;
     this.#onAcceptFailed = onAcceptFailed;
@@ -43,34 +39,35 @@ export class Listeners {
   }
 
   /**
-   * Resolves when connections are taken; rejects as `server.listen` fails, with nothing left open. Takes connections from
-   * `inherited` sockets first: handles of a predecessor, which accepts from the same queues.
+   * Resolves when connections are accepted; rejects as `server.listen` does, with nothing left open. With `handles` of sockets
+   * that other processes listen on, it accepts from their queues. It can be called again after `close`.
    */
-  async listen({ host, port, reusePort }: ListenOptions, inherited: readonly unknown[] = []): Promise<void> {
-    const handles = [...inherited];
-    await this.#open(this.#server, { host, port, reusePort }, handles.shift());
+  async listen({ host, port, reusePort }: ListenOptions, handles: readonly unknown[] = []): Promise<void> {
+    const [first, ...rest] = handles;
+    await this.#open(this.#server, { host, port, reusePort }, first);
     if (!reusePort) return;
     const address = this.#server.address();
     const shared = typeof address === 'object' && address !== null ? address.port : port;
+    const others: readonly unknown[] = first === undefined ? Array.from({ length: listenersPerProcess - 1 }) : rest;
     try {
-      while (this.#others.length < listenersPerProcess - 1) {
+      for (const handle of others) {
         const other = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#handOver(socket));
-        await this.#open(other, { host, port: shared, reusePort }, handles.shift());
+        await this.#open(other, { host, port: shared, reusePort }, handle);
         this.#others.push(other);
       }
     } catch (error) {
-      void this.close();
+      this.close();
       throw error;
     }
   }
 
-  /** Handles of the sockets, for a successor. Node takes them in `listen` and in `send`, and has no type for them. */
+  /** Handles of the sockets, for other processes. Node takes them in `listen` and in `send`, and has no type for them. */
   get handles(): readonly unknown[] {
     const servers: readonly Server[] = [this.#server, ...this.#others];
     return servers.flatMap((server) => ('_handle' in server && server.listening ? [server._handle] : []));
   }
 
-  /** Those that wait in a queue when it closes are reset: this takes them first. */
+  /** The kernel resets the connections in a queue whose last socket closes: this accepts them first. */
   async emptyQueues(): Promise<void> {
     for (let turn = 0, before = -1; turn < mostTurns && before !== this.#taken; turn += 1) {
       before = this.#taken;
@@ -79,13 +76,15 @@ export class Listeners {
     }
   }
 
-  /** Takes no more connections. Resolves when the last one is closed; `http.Server.close` would cut silent ones at once. */
-  async close(): Promise<void> {
-    await Promise.all([this.#server, ...this.#others].map(closed));
+  /** Accepts no more connections. Those that are open stay; `http.Server.close` would cut silent ones. */
+  close(): void {
+    for (const server of [this.#server, ...this.#others.splice(0)])
+      if (server.listening) Server.prototype.close.call(server);
   }
 
   async #open(server: Server, options: ListenOptions, handle: unknown): Promise<void> {
     await listening(server, { ...options, backlog }, handle);
+    server.off('error', this.#onAcceptFailed);
     server.on('error', this.#onAcceptFailed); // Without a listener it would end the process.
   }
 
@@ -105,11 +104,4 @@ async function listening(server: Server, options: QueueOptions, handle: unknown)
   else server.listen(handle, options.backlog, resolve);
   await promise;
   server.off('error', reject);
-}
-
-async function closed(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  Server.prototype.close.call(server, () => resolve());
-  await promise;
 }

@@ -11,7 +11,6 @@ export const knownMethods: ReadonlySet<string> = new Set([
   'PATCH',
   'POST',
   'PUT',
-  'QUERY',
   'TRACE',
 ]);
 

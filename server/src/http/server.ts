@@ -133,7 +133,7 @@ function carryExchange(app: FastifyInstance, services: ExchangeServices): void {
   app.addHook('onSend', ({ raw: { exchange } }, reply, _payload, done) => {
     exchange?.endWork();
     if (exchange?.seen !== undefined) reply.header(tokenHeader, encodeToken(exchange.seen));
-    if (connections.areClosing) reply.header('connection', 'close');
+    if (connections.closesNext()) reply.header('connection', 'close');
     done();
   });
   followHandlers(app, deadlines);

@@ -10,7 +10,10 @@ export interface HeartbeatLimits {
  * A healthy worker that serves never blocks its event loop for five seconds. Loading its code can, on a machine with
  * ten times its capacity in load: with the lower limit, no server could start there.
  */
-export const defaultHeartbeat: HeartbeatLimits = { everyMs: 1_000, maxMissed: 5, maxMissedAtStart: 30 };
+export const defaultHeartbeat: HeartbeatLimits = { everyMs: 250, maxMissed: 20, maxMissedAtStart: 120 };
+
+/** Unanswered pings from which on a process is late. */
+const lateFrom = 3;
 
 /**
  * Pings a process, and calls `onHung` once when it stops answering. It counts pings, not time: a supervisor that was
@@ -34,6 +37,11 @@ export class Heartbeat {
       this.#missed += 1;
       ask();
     }, limits.everyMs);
+  }
+
+  /** Whether the process takes long to answer; it may be busy, or hang. */
+  get isLate(): boolean {
+    return this.#missed >= lateFrom;
   }
 
   answered(): void {

@@ -19,7 +19,8 @@ export class InProcessWorker implements Service {
   }
 
   get counts(): WorkerCounts {
-    return { expected: 1, serving: this.#served === undefined ? 0 : 1, restarts: 0 };
+    const serving = this.#served === undefined ? 0 : 1;
+    return { expected: 1, serving, accepting: serving, restarts: 0 };
   }
 
   async measure(): Promise<readonly MeasuredWorker[]> {
@@ -34,6 +35,7 @@ export class InProcessWorker implements Service {
 
   async start(signal: AbortSignal): Promise<void> {
     this.#served = await this.#serve();
+    await this.#served.accept([]);
     signal.throwIfAborted();
   }
 

@@ -3,6 +3,9 @@ import { createServer } from 'node:net';
 import { errorCode, messageOf } from '../lib/error-code.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 
+/** Whether processes can listen on one port with sockets of their own. Elsewhere workers share one of the supervisor. */
+export const systemHasReusePort = process.platform === 'linux' || process.platform === 'freebsd';
+
 /**
  * Resolves with the port for the workers: `port`, or a free one for 0. Binds it once exclusively: with `SO_REUSEPORT`,
  * a second server on the same port would start without an error and take half of the connections. Rejects with

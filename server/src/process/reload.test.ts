@@ -6,7 +6,7 @@ import { noWatch } from '../../test/collections.ts';
 import { recordLog } from '../../test/log-lines.ts';
 import type { Script } from '../../test/scripted-worker.ts';
 import { waitFor } from '../../test/wait-for.ts';
-import { findPort } from './port.ts';
+import { findPort, systemHasReusePort } from './port.ts';
 import { Workers } from './workers.ts';
 
 const never = new AbortController().signal;
@@ -30,6 +30,7 @@ async function start(
     startTimeoutMs,
     stopTimeoutMs: 10_000,
     record: () => undefined,
+    heartbeat: { everyMs: 20, maxMissed: 500, maxMissedAtStart: 500 },
     log: recordLog().log,
   });
   await workers.start(never);
@@ -41,16 +42,18 @@ interface Outcomes {
   readonly failures: string[];
 }
 
-/** Sends requests repeatedly, each over a new connection, until aborted. */
-async function askUntil(end: AbortSignal, url: string, { answers, failures }: Outcomes): Promise<void> {
-  while (!end.aborted) {
-    try {
-      const text = await (await fetch(url)).text();
-      answers.set(text, (answers.get(text) ?? 0) + 1);
-    } catch (error) {
-      failures.push(error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error));
-    }
+/** Sends a request over a new connection. */
+async function ask(url: string, { answers, failures }: Outcomes): Promise<void> {
+  try {
+    const text = await (await fetch(url)).text();
+    answers.set(text, (answers.get(text) ?? 0) + 1);
+  } catch (error) {
+    failures.push(error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error));
   }
+}
+
+async function askUntil(end: AbortSignal, url: string, outcomes: Outcomes): Promise<void> {
+  while (!end.aborted) await ask(url, outcomes);
 }
 
 test('a reload replaces every worker, and every connection opened during it is answered', async () => {
@@ -70,7 +73,7 @@ test('a reload replaces every worker, and every connection opened during it is a
   await Promise.all(clients);
   assert.deepEqual(outcomes.failures, []);
   assert.ok(![...group.pids.values()].some((pid) => before.has(pid)));
-  assert.deepEqual(group.counts, { expected: 2, serving: 2, restarts: 0 });
+  assert.deepEqual(group.counts, { expected: 2, serving: 2, accepting: 1, restarts: 0 });
 });
 
 test('a reload whose first new worker cannot start changes nothing', async () => {
@@ -98,7 +101,7 @@ test('a reload whose second new worker cannot start keeps the old one, and repor
   assert.deepEqual(outcomes, ['proven']);
   assert.notEqual(group.pids.get(1), before.get(1));
   for (const worker of [2, 3]) assert.equal(group.pids.get(worker), before.get(worker));
-  assert.deepEqual(group.counts, { expected: 3, serving: 3, restarts: 0 });
+  assert.deepEqual(group.counts, { expected: 3, serving: 3, accepting: 1, restarts: 0 });
   await group.reload((worker) => ({ worker, do: 'serve' }));
   for (const worker of [2, 3]) assert.notEqual(group.pids.get(worker), before.get(worker));
 });
@@ -132,4 +135,75 @@ test('a worker that dies while its successor starts is replaced by it, and by no
   });
   assert.notEqual(group.pids.get(1), victim);
   assert.equal(group.counts.serving, 1);
+});
+
+type SettingsOf = (greeting: string, connections?: number) => (worker: number) => Script;
+
+/** Clients that open a connection per request, while `act` runs. Workers answer with `greeting` and their number. */
+async function askWhile(
+  connections: number,
+  act: (
+    group: Workers<Script>,
+    answers: ReadonlyMap<string, number>,
+    more: { readonly of: SettingsOf; readonly askOnce: () => Promise<void> },
+  ) => Promise<void>,
+): Promise<Outcomes> {
+  const port = await findPort('127.0.0.1', 0);
+  const of: SettingsOf =
+    (greeting, open = 0) =>
+    (worker) => ({ worker, do: 'serve', port, greeting: `${greeting} ${worker}`, connections: open });
+  const group = await start(of('first', connections));
+  const outcomes: Outcomes = { answers: new Map(), failures: [] };
+  const end = new AbortController();
+  const url = `http://127.0.0.1:${port}/`;
+  const clients = Array.from({ length: 8 }, async () => askUntil(end.signal, url, outcomes));
+  await act(group, outcomes.answers, { of, askOnce: async () => ask(url, outcomes) }).finally(() => end.abort());
+  await Promise.all(clients);
+  return outcomes;
+}
+
+async function untilAnswered(answers: ReadonlyMap<string, number>, by: string): Promise<void> {
+  const before = answers.get(by) ?? 0;
+  await waitFor(`answers by ${by}`, () => (answers.get(by) ?? 0) > before + 100);
+}
+
+const onDemand = { skip: !systemHasReusePort && 'elsewhere all workers accept connections' };
+
+test('one worker answers; when it is killed, another one does at once', onDemand, async () => {
+  const { answers, failures } = await askWhile(0, async (group, so) => {
+    await untilAnswered(so, 'first 1');
+    process.kill(group.pids.get(1) ?? 0, 'SIGKILL');
+    await untilAnswered(so, 'first 2');
+    await waitFor('a replacement', () => group.counts.serving === 2);
+    await untilAnswered(so, 'first 2');
+  });
+  assert.deepEqual([...answers.keys()], ['first 1', 'first 2']);
+  assert.ok(failures.length <= 8, 'only requests that the killed worker had accepted fail');
+  assert.ok(!failures.some((failure) => failure.includes('REFUSED')), failures.join());
+});
+
+test('when the worker that accepts connections freezes, another one accepts them', onDemand, async () => {
+  const { failures } = await askWhile(0, async (group, so, { askOnce }) => {
+    await untilAnswered(so, 'first 1');
+    process.kill(group.pids.get(1) ?? 0, 'SIGSTOP');
+    // Clients whose connection the frozen one had accepted wait for it: a new one asks.
+    await askOnce().finally(() => process.kill(group.pids.get(1) ?? 0, 'SIGCONT'));
+    assert.ok(so.has('first 2'));
+    await untilAnswered(so, 'first 1');
+  });
+  assert.deepEqual(failures, []);
+});
+
+test('a second worker accepts connections while the first is busy, and rests after that', onDemand, async () => {
+  const { failures } = await askWhile(60, async (group, so, { of }) => {
+    await Promise.all([untilAnswered(so, 'first 1'), untilAnswered(so, 'first 2')]);
+    await group.reload(of('second'));
+    await untilAnswered(so, 'second 2');
+    await waitFor('the second to rest', async () => {
+      const before = so.get('second 2');
+      await untilAnswered(so, 'second 1');
+      return so.get('second 2') === before;
+    });
+  });
+  assert.deepEqual(failures, []);
 });

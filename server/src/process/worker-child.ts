@@ -9,7 +9,7 @@ import type { Watch } from '../telemetry/live.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { Heartbeat, type HeartbeatLimits } from './heartbeat.ts';
-import type { SupervisorMessage, WorkerMessage, WorkerReport } from './messages.ts';
+import type { SupervisorMessage, WorkerLoad, WorkerMessage, WorkerReport } from './messages.ts';
 import { Question } from './question.ts';
 
 export interface WorkerChildOptions<Settings> {
@@ -22,8 +22,8 @@ export interface WorkerChildOptions<Settings> {
   readonly log: Log;
   /** Resolves when all other workers have dropped what they cached under this key. */
   readonly forgetElsewhere: (key: string) => Promise<void>;
-  /** The worker whose listeners it takes over. */
-  readonly predecessor?: WorkerChild<Settings> | undefined;
+  /** Called with each listening socket that it has created. */
+  readonly onSocket: (handle: unknown) => void;
 }
 
 export interface WorkerEnd {
@@ -38,7 +38,7 @@ const measureMs = 900;
 
 /** One worker process, as its supervisor sees it: from the fork to its end. */
 export class WorkerChild<Settings> {
-  /** Resolves when it serves; rejects with the reason when it ends before that. */
+  /** Resolves when it is ready to accept connections; rejects with the reason when it ends before that. */
   readonly serving: Promise<WorkerReport>;
   /** Resolves when its process has exited, or could not be forked. Never rejects. */
   readonly ended: Promise<WorkerEnd>;
@@ -53,8 +53,8 @@ export class WorkerChild<Settings> {
   readonly #closed = Promise.withResolvers<void>();
   readonly #end = Promise.withResolvers<WorkerEnd>();
   #reason: string | undefined;
-  /** The successor that waits for our listeners. */
-  #heir: WorkerChild<Settings> | undefined;
+  #accepting: PromiseWithResolvers<void> | undefined;
+  #load: WorkerLoad | undefined;
   #admitsWrites = false;
   #isServing = false;
   #isOver = false;
@@ -87,6 +87,44 @@ export class WorkerChild<Settings> {
 
   get isServing(): boolean {
     return this.#isServing;
+  }
+
+  /** Whether it accepts connections, or is about to. */
+  get accepts(): boolean {
+    return this.#accepting !== undefined;
+  }
+
+  /** Undefined until it was measured, and while it does not respond. */
+  get load(): WorkerLoad | undefined {
+    return this.#heartbeat.isLate ? undefined : this.#load;
+  }
+
+  /** Whether pings remain unanswered. */
+  get isLate(): boolean {
+    return this.#heartbeat.isLate;
+  }
+
+  /**
+   * Resolves when it accepts connections on these listening sockets, or on its own if there are none; rejects when it ends
+   * before.
+   */
+  async accept(sockets: readonly unknown[]): Promise<void> {
+    this.#accepting = Promise.withResolvers<void>();
+    if (this.#isOver) this.#accepting.reject(this.#notStarted());
+    for (const handle of sockets) this.#send({ type: 'listener' }, handle);
+    this.#send({ type: 'accept', sockets: sockets.length });
+    await this.#accepting.promise;
+  }
+
+  /** It accepts no more connections, and its open ones close with their next answer. */
+  rest(): void {
+    this.#accepting = undefined;
+    this.#send({ type: 'rest' });
+  }
+
+  /** It closes this many connections, each with its next answer. */
+  shed(connections: number): void {
+    this.#send({ type: 'shed', connections });
   }
 
   /** Undefined while it does not serve; without a measurement when it does not answer within a second. */
@@ -148,18 +186,20 @@ export class WorkerChild<Settings> {
   }
 
   #heard(message: WorkerMessage, handle: unknown): void {
-    const { settings, predecessor } = this.#options;
+    const { settings, onSocket } = this.#options;
     if (message.type === 'hello') {
-      this.#send({ type: 'serve', settings, inherits: predecessor !== undefined });
+      this.#send({ type: 'serve', settings });
       if (this.#admitsWrites) this.#send({ type: 'admit writes' });
     }
     if (message.type === 'failed') this.#reason = message.reason;
-    if (message.type === 'pong') this.#heartbeat.answered();
+    if (message.type === 'pong') {
+      this.#load = message.load;
+      this.#heartbeat.answered();
+    }
     if (message.type === 'measured') this.#measurement.answered(message.measurement);
     this.#heardAboutAll(message);
-    if (message.type === 'take listeners' && predecessor !== undefined) predecessor.#giveListeners(this);
-    if (message.type === 'listener') this.#forward(handle);
-    if (message.type === 'listeners given') this.#endHandover();
+    if (message.type === 'listener') onSocket(handle);
+    if (message.type === 'accepting') this.#accepting?.resolve();
     if (message.type === 'listeners closed') this.#closed.resolve();
     if (message.type === 'ready' && !this.#isOver) {
       this.#isServing = true;
@@ -183,11 +223,10 @@ export class WorkerChild<Settings> {
     this.#heartbeat.stop();
     this.#measurement.end();
     this.#forgets.end();
-    this.#endHandover();
     this.#closed.resolve();
-    this.#served.reject(
-      new OperatorError(`Worker ${this.number} did not start: ${this.#reason ?? 'it ended without a reason'}`),
-    );
+    this.#served.reject(this.#notStarted());
+    this.#accepting?.promise.catch(() => undefined); // `ended` reports it as well.
+    this.#accepting?.reject(this.#notStarted());
     this.#end.resolve({ code, signal, reason: this.#reason });
   }
 
@@ -207,37 +246,13 @@ export class WorkerChild<Settings> {
     this.#send({ type: 'all forgot', request });
   }
 
-  #giveListeners(heir: WorkerChild<Settings>): void {
-    this.#heir = heir;
-    if (this.#isServing) this.#send({ type: 'give listeners' });
-    else this.#endHandover();
+  #notStarted(): OperatorError {
+    return new OperatorError(`Worker ${this.number} did not start: ${this.#reason ?? 'it ended without a reason'}`);
   }
 
-  #forward(handle: unknown): void {
-    if (this.#heir === undefined) closeHandle(handle);
-    else this.#heir.#send({ type: 'listener' }, handle);
-  }
-
-  #endHandover(): void {
-    const heir = this.#heir;
-    this.#heir = undefined;
-    if (heir !== undefined) heir.#send({ type: 'listeners given' });
-  }
-
-  /**
-   * The channel may close during a write; the exit that follows is handled. Our copy of a handle is closed once it is
-   * sent.
-   */
+  /** The channel may close during a write; the exit that follows is handled. */
   #send(message: SupervisorMessage<Settings>, handle?: unknown): void {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node sends bare handles, as node:cluster does; its types lack them.
-    this.#process?.process.send(message, handle as SendHandle, undefined, () => closeHandle(handle));
+    this.#process?.process.send(message, handle as SendHandle, undefined, () => undefined);
   }
-}
-
-function closeHandle(handle: unknown): void {
-  if (isHandle(handle)) handle.close();
-}
-
-function isHandle(handle: unknown): handle is { close(): void } {
-  return typeof handle === 'object' && handle !== null && 'close' in handle && typeof handle.close === 'function';
 }

@@ -45,7 +45,10 @@ function serving(stop: Served['stop'] = async () => undefined): Served {
   return {
     report,
     measure: () => ({ metrics: {}, slowStatements: [] }),
-    listeners: () => [],
+    accept: async () => [],
+    rest: () => undefined,
+    shed: () => undefined,
+    load: () => ({ connections: 0, maxConnections: 1 }),
     admitWrites: () => undefined,
     forget: () => undefined,
     stop,
@@ -66,7 +69,7 @@ test('a worker requests its settings, serves, and reports it', async () => {
     return serving();
   });
   assert.deepEqual(told, [hello]);
-  tell({ type: 'serve', settings: 'mine', inherits: false });
+  tell({ type: 'serve', settings: 'mine' });
   await settled();
   assert.deepEqual(asked, ['mine']);
   assert.deepEqual(told, [hello, ready]);
@@ -76,7 +79,7 @@ test('a worker that cannot serve reports the reason, and exits with a failure', 
   const { told, tell, ended } = live(async () => {
     throw new Error('no room');
   });
-  tell({ type: 'serve', settings: '', inherits: false });
+  tell({ type: 'serve', settings: '' });
   await ended;
   assert.deepEqual(told, [hello, { type: 'failed', reason: 'no room' }, { exit: 1 }]);
 });
@@ -96,7 +99,7 @@ for (const [name, end] of waysToEnd) {
         await stopped.promise;
       }),
     );
-    life.tell({ type: 'serve', settings: '', inherits: false });
+    life.tell({ type: 'serve', settings: '' });
     await settled();
     end(life);
     await settled();
@@ -115,7 +118,7 @@ test('a worker with several reasons to end stops once', async () => {
       stops += 1;
     }),
   );
-  life.tell({ type: 'serve', settings: '', inherits: false });
+  life.tell({ type: 'serve', settings: '' });
   await settled();
   for (const [, end] of waysToEnd) end(life);
   await life.ended;
@@ -134,7 +137,7 @@ test('a worker that is drained before it has settings exits normally', async () 
 test('a worker that is drained during its start stops what it has started', async () => {
   const started = Promise.withResolvers<Served>();
   const { tell, ended } = live(async () => started.promise);
-  tell({ type: 'serve', settings: '', inherits: false });
+  tell({ type: 'serve', settings: '' });
   tell({ type: 'drain', isReplaced: false });
   let isStopped = false;
   started.resolve(
@@ -152,7 +155,7 @@ test('a worker that cannot stop gracefully exits with a failure', async () => {
       throw new Error('stuck');
     }),
   );
-  life.tell({ type: 'serve', settings: '', inherits: false });
+  life.tell({ type: 'serve', settings: '' });
   await settled();
   life.tell({ type: 'drain', isReplaced: false });
   await life.ended;
@@ -164,7 +167,7 @@ test('it returns its metrics on request, and none before it serves', async () =>
   const measurement = { metrics, slowStatements: [] };
   const { told, tell } = live(async () => ({ ...serving(), measure: () => measurement }));
   tell({ type: 'measure' });
-  tell({ type: 'serve', settings: 'x', inherits: false });
+  tell({ type: 'serve', settings: 'x' });
   await settled();
   assert.deepEqual(told, [hello, ready]);
   tell({ type: 'measure' });
@@ -178,7 +181,7 @@ test('concurrent requests for the metrics of all processes get their own replies
     asked.push(collect(), collect(500));
     return serving();
   });
-  tell({ type: 'serve', settings: 'x', inherits: false });
+  tell({ type: 'serve', settings: 'x' });
   await settled();
   const questions = told.filter((message) => 'type' in message && message.type === 'ask');
   assert.deepEqual(questions, [

@@ -1,31 +1,35 @@
+import { CpuLoad } from '../lib/cpu-load.ts';
 import { messageOf } from '../lib/error-code.ts';
 import { withDeadline } from '../lib/with-deadline.ts';
 import type { Collection, Measurement } from '../telemetry/collection.ts';
 import type { Live, Watch } from '../telemetry/live.ts';
+import { followAcceptOrders } from './accept-orders.ts';
 import { Acknowledgements } from './acknowledgements.ts';
-import { createInheritance, giveListeners } from './listener-handover.ts';
-import type { SupervisorMessage, WatchQuestion, WorkerMessage, WorkerReport } from './messages.ts';
+import type { SupervisorMessage, WatchQuestion, WorkerLoad, WorkerMessage, WorkerReport } from './messages.ts';
 
-/** A running server, until it is stopped. */
+/** A server that is ready to accept connections, until it is stopped. */
 export interface Served {
   readonly report: WorkerReport;
   /** Its metrics so far; undefined when they are unavailable. */
   measure(): Measurement | undefined;
-  /** Handles of its listening sockets, on which a successor can listen, too. */
-  listeners(): readonly unknown[];
+  /** Accepts connections on these listening sockets. Without any it creates them, and resolves with handles of them, for other processes. */
+  accept(sockets: readonly unknown[]): Promise<readonly unknown[]>;
+  /** Accepts no more connections until the next `accept`; open ones close with their next answer. */
+  rest(): void;
+  /** Closes this many connections, each with its next answer. */
+  shed(connections: number): void;
+  load(): Omit<WorkerLoad, 'cpu'>;
   /** The primary, which was unavailable at the start, is prepared. */
   admitWrites(): void;
   /** Drops what it cached under this key. */
   forget(key: string): void;
-  /** `isReplaced`: a successor has its listeners, so clients may stay. */
+  /** `isReplaced`: a successor accepts from the same sockets, so clients need no other server. */
   stop(signal: AbortSignal, isReplaced: boolean): Promise<void>;
 }
 
 /** What a worker can request from its supervisor. */
 export interface FromSupervisor {
   readonly watch: Watch;
-  /** Resolves with the handles of the predecessor's listeners; none without a predecessor. */
-  readonly takeListeners: () => Promise<readonly unknown[]>;
   /** Reports that ours are closed. Resolves when those of all workers are; never without a supervisor. */
   readonly listenersClosed: () => Promise<void>;
   /** Resolves when all other workers have dropped what they cached under this key. Has no deadline: one of them may be frozen. */
@@ -59,7 +63,8 @@ export function runWorkerProcess<Settings>(
 ): WorkerProcess {
   let serving: Promise<Served> | undefined;
   const questions = askSupervisor(channel);
-  const inheritance = createInheritance(channel);
+  const cpu = new CpuLoad();
+  let served: Served | undefined;
   const allClosed = Promise.withResolvers<void>();
   const forgets = new Acknowledgements();
   let ending = false;
@@ -68,7 +73,7 @@ export function runWorkerProcess<Settings>(
     if (ending) return;
     ending = true;
     const limit = AbortSignal.timeout(drainLimitMs);
-    const stopped = serving?.then(async (served) => served.stop(limit, isReplaced)) ?? Promise.resolve();
+    const stopped = serving?.then(async (it) => it.stop(limit, isReplaced)) ?? Promise.resolve();
     void stopped.then(
       () => channel.exit(0),
       () => channel.exit(1),
@@ -84,34 +89,34 @@ export function runWorkerProcess<Settings>(
     forgets.request((request) => channel.send({ type: 'forget', key, request }));
 
   const forget = async (key: string, request: number): Promise<void> => {
-    const served = await serving?.catch(() => undefined);
-    served?.forget(key);
+    const it = await serving?.catch(() => undefined);
+    it?.forget(key);
     channel.send({ type: 'forgotten', request });
   };
 
-  const begin = async (settings: Settings, inherits: boolean): Promise<void> => {
-    const takeListeners = async (): Promise<readonly unknown[]> => (inherits ? inheritance.take() : []);
-    try {
-      serving = serve(settings, { watch: questions.watch, takeListeners, listenersClosed, forgetElsewhere });
-      const { report } = await serving;
-      channel.send({ type: 'ready', report });
-    } catch (error) {
-      channel.send({ type: 'failed', reason: messageOf(error) });
-      channel.exit(1);
-    }
+  const fail = (error: unknown): void => {
+    channel.send({ type: 'failed', reason: messageOf(error) });
+    channel.exit(1);
   };
 
+  const begin = async (settings: Settings): Promise<void> => {
+    serving = serve(settings, { watch: questions.watch, listenersClosed, forgetElsewhere });
+    served = await serving;
+    channel.send({ type: 'ready', report: served.report });
+  };
+
+  const followOrder = followAcceptOrders({ channel, served: () => served, onFailed: fail });
+
   channel.onMessage((message, handle) => {
-    if (message.type === 'serve') void begin(message.settings, message.inherits);
-    if (message.type === 'ping') channel.send({ type: 'pong' });
-    if (message.type === 'admit writes') void serving?.then((served) => served.admitWrites());
-    if (message.type === 'measure') void serving?.then((served) => tellMeasured(channel, served));
+    followOrder(message, handle);
+    if (message.type === 'serve') begin(message.settings).catch(fail);
+    if (message.type === 'ping')
+      channel.send({ type: 'pong', load: served && { ...served.load(), cpu: cpu.measure() } });
+    if (message.type === 'admit writes') void serving?.then((it) => it.admitWrites());
+    if (message.type === 'measure') void serving?.then((it) => tellMeasured(channel, it));
     if (message.type === 'answer') questions.answered(message.question, message.answer);
     if (message.type === 'forget') void forget(message.key, message.request);
     if (message.type === 'all forgot') forgets.received(message.request);
-    if (message.type === 'give listeners') void serving?.then((served) => giveListeners(channel, served.listeners()));
-    if (message.type === 'listener') inheritance.add(handle);
-    if (message.type === 'listeners given') inheritance.end();
     if (message.type === 'all listeners closed') allClosed.resolve();
     if (message.type === 'drain') drain(message.isReplaced);
   });

@@ -147,7 +147,7 @@ test('while another worker serves, a worker that always crashes restarts with ba
   );
   assert.deepEqual(fatal, []);
   assert.equal(pidOf(group, 2), sibling);
-  assert.deepEqual(group.counts, { expected: 2, serving: 1, restarts: 8 });
+  assert.deepEqual(group.counts, { expected: 2, serving: 1, accepting: 1, restarts: 8 });
 });
 
 test('the server ends when its last serving worker ends and the others have crashed too often', async () => {
@@ -261,5 +261,5 @@ test('each serving worker is asked for its metrics; a frozen one is reported as 
   assert.deepEqual(new Set(await totals(group)), new Set([undefined, 2]));
   await waitFor('its successor to serve', () => group.counts.restarts === 1 && group.counts.serving === 2);
   assert.deepEqual(new Set(await totals(group)), new Set([1, 2]));
-  assert.deepEqual(group.counts, { expected: 2, serving: 2, restarts: 1 });
+  assert.deepEqual(group.counts, { expected: 2, serving: 2, accepting: 1, restarts: 1 });
 });

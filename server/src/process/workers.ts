@@ -11,9 +11,12 @@ import type { Watch } from '../telemetry/live.ts';
 import type { Log } from '../telemetry/log.ts';
 import { CrashBackoff } from './crash-backoff.ts';
 import { defaultHeartbeat, type HeartbeatLimits } from './heartbeat.ts';
+import { ListeningSockets } from './listening-sockets.ts';
 import type { WorkerReport } from './messages.ts';
+import { systemHasReusePort } from './port.ts';
 import type { Service } from './service.ts';
 import { WorkerChild, type WorkerEnd } from './worker-child.ts';
+import { WorkerDemand } from './worker-demand.ts';
 
 export interface WorkersOptions<Settings> {
   readonly count: number;
@@ -38,6 +41,8 @@ export interface WorkersOptions<Settings> {
 export interface WorkerCounts {
   readonly expected: number;
   readonly serving: number;
+  /** Of the serving ones, those that accept connections. */
+  readonly accepting: number;
   /** Since the start. */
   readonly restarts: number;
 }
@@ -54,10 +59,10 @@ interface Slot<Settings> {
 }
 
 /**
- * Worker processes that all listen on the same port. One that dies is replaced while the others continue: at once, then
- * with exponential back-off if it crashes repeatedly. One that hangs is killed first. The server ends when no worker
- * serves and each has exhausted its budget of crashes. node:cluster forks the processes, so that without `SO_REUSEPORT`
- * they share one listener.
+ * Worker processes that share a port. As many of them as the load needs accept connections (`WorkerDemand`); the others are ready to.
+ * One that dies is replaced: at once, then with exponential back-off if it crashes repeatedly. One that hangs is killed
+ * first. The server ends when no worker serves and each has exhausted its budget of crashes. node:cluster forks the processes, so that without
+ * `SO_REUSEPORT` they share one listener.
  */
 export class Workers<Settings> implements Service {
   readonly name = 'workers';
@@ -65,7 +70,10 @@ export class Workers<Settings> implements Service {
   readonly #slots: readonly Slot<Settings>[];
   /** Every process, including those being replaced. */
   readonly #alive = new Set<WorkerChild<Settings>>();
+  readonly #sockets = new ListeningSockets();
+  readonly #demand: WorkerDemand;
   #settings: (n: number) => Settings;
+  #balancing: NodeJS.Timeout | undefined;
   /** Aborts on `stop`: no restarts from then on. */
   readonly #stopping = new AbortController();
   /** From the end of the start to the stop, or until no worker can serve. */
@@ -76,6 +84,7 @@ export class Workers<Settings> implements Service {
   constructor(options: WorkersOptions<Settings>) {
     this.#options = options;
     this.#settings = options.settings;
+    this.#demand = new WorkerDemand(options.count);
     this.#slots = Array.from({ length: options.count }, (_, index) => ({
       number: index + 1,
       backoff: new CrashBackoff(options.random),
@@ -96,8 +105,9 @@ export class Workers<Settings> implements Service {
   }
 
   get counts(): WorkerCounts {
-    const serving = this.#children.filter(({ isServing }) => isServing).length;
-    return { expected: this.#options.count, serving, restarts: this.#restarts };
+    const serving = this.#children.filter(({ isServing }) => isServing);
+    const accepting = serving.filter(({ accepts }) => accepts).length;
+    return { expected: this.#options.count, serving: serving.length, accepting, restarts: this.#restarts };
   }
 
   /** The metrics of each worker that serves; undefined for one that does not answer. */
@@ -117,14 +127,18 @@ export class Workers<Settings> implements Service {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     const reports = Promise.all(this.#slots.map(async (slot) => this.#launch(slot).serving));
     [this.#report = this.#report] = await Promise.race([reports, calledOff]);
+    await Promise.race([Promise.all(this.#admit()), calledOff]);
     this.#isRunning = true;
+    this.#balancing = setInterval(() => this.#balance(), this.#heartbeat.everyMs);
     // One may have served, and died before the last one served.
     for (const slot of this.#slots) if (slot.child === undefined) void this.#replace(slot, 0);
   }
 
   async stop(signal: AbortSignal): Promise<void> {
     this.#isRunning = false;
+    clearInterval(this.#balancing);
     this.#stopping.abort(new OperatorError('The server is stopping.'));
+    this.#sockets.close();
     const children = [...this.#alive];
     const closed = Promise.all(children.map(async ({ listenersClosed }) => listenersClosed));
     void closed.then(() => {
@@ -134,8 +148,8 @@ export class Workers<Settings> implements Service {
   }
 
   /**
-   * Replaces every process, one after the other: the new one starts beside the old one, takes over its listeners, and
-   * serves before the old one drains. Rejects with the reason when a new one does not serve; then the old one and those
+   * Replaces every process, one after the other: the new one starts beside the old one, and accepts connections, if the old one
+   * did, before that drains. Rejects with the reason when a new one does not serve; then the old one and those
    * after it continue. `onProven` is called when the first one serves: from then on replacements of crashed workers get
    * the new settings.
    */
@@ -153,10 +167,10 @@ export class Workers<Settings> implements Service {
   async #succeed(slot: Slot<Settings>, settings: (n: number) => Settings, onServing: () => void): Promise<void> {
     const { startTimeoutMs, stopTimeoutMs } = this.#options;
     const predecessor = slot.child;
-    const successor = this.#fork(slot.number, settings, predecessor);
+    const successor = this.#fork(slot.number, settings);
     slot.successor = successor;
     try {
-      await withDeadline(successor.serving, startTimeoutMs, this.#stopping.signal);
+      await withDeadline(this.#ready(successor, predecessor), startTimeoutMs, this.#stopping.signal);
     } catch (error) {
       successor.kill();
       if (slot.child === undefined) void this.#replace(slot, 0); // It crashed in the meantime.
@@ -170,6 +184,44 @@ export class Workers<Settings> implements Service {
     await predecessor?.stop(AbortSignal.timeout(stopTimeoutMs), true);
   }
 
+  async #ready(successor: WorkerChild<Settings>, predecessor: WorkerChild<Settings> | undefined): Promise<void> {
+    await successor.serving;
+    if (predecessor?.accepts === true) await this.#sockets.give(successor);
+  }
+
+  /** Lets ready workers accept connections until there are as many as wanted. Each promise resolves when one does. */
+  #admit(): Promise<void>[] {
+    const ready = this.#children.filter(({ isServing, isLate }) => isServing && !isLate);
+    const missing = this.#wanted - ready.filter(({ accepts }) => accepts).length;
+    const next = ready.filter(({ accepts }) => !accepts).slice(0, Math.max(0, missing));
+    return next.map(async (child) => this.#sockets.give(child));
+  }
+
+  /** All of them where they cannot share sockets. */
+  get #wanted(): number {
+    return systemHasReusePort ? this.#demand.wanted : this.#options.count;
+  }
+
+  /** Adapts the number of workers that accept connections to their load. */
+  #balance(): void {
+    if (systemHasReusePort) {
+      const accepting = this.#children.filter(({ accepts }) => accepts);
+      const { wanted, shed } = this.#demand.measured(accepting.map(({ load }) => load));
+      if (shed !== undefined) accepting[shed.index]?.shed(shed.connections);
+      for (const child of accepting.filter(({ isLate }) => !isLate).slice(wanted)) child.rest();
+    }
+    this.#admitMissing();
+  }
+
+  #admitMissing(): void {
+    // The end of a worker that could not is counted and logged.
+    for (const accepting of this.#admit()) accepting.catch(() => undefined);
+  }
+
+  get #heartbeat(): HeartbeatLimits {
+    return this.#options.heartbeat ?? defaultHeartbeat;
+  }
+
   get #children(): WorkerChild<Settings>[] {
     return this.#slots.flatMap(({ child }) => child ?? []);
   }
@@ -180,8 +232,9 @@ export class Workers<Settings> implements Service {
     return child;
   }
 
-  #fork(number: number, settings: (n: number) => Settings, predecessor?: WorkerChild<Settings>): WorkerChild<Settings> {
-    const { heartbeat = defaultHeartbeat, watch, log } = this.#options;
+  #fork(number: number, settings: (n: number) => Settings): WorkerChild<Settings> {
+    const { watch, log } = this.#options;
+    const onSocket = (handle: unknown): void => this.#sockets.add(handle);
     const forgetElsewhere = async (key: string): Promise<void> => {
       const others = [...this.#alive].filter((one) => one !== child);
       await Promise.all(others.map(async (one) => one.forget(key)));
@@ -189,10 +242,10 @@ export class Workers<Settings> implements Service {
     const child = new WorkerChild({
       number,
       settings: settings(number),
-      heartbeat,
+      heartbeat: this.#heartbeat,
       watch,
       log,
-      predecessor,
+      onSocket,
       forgetElsewhere,
     });
     this.#alive.add(child);
@@ -204,7 +257,10 @@ export class Workers<Settings> implements Service {
     slot.child = child;
     slot.servesSinceMs = undefined;
     void child.serving.then(
-      () => (slot.servesSinceMs = this.#options.clock.now()),
+      () => {
+        slot.servesSinceMs = this.#options.clock.now();
+        if (this.#isRunning) this.#admitMissing();
+      },
       () => undefined,
     );
     void child.ended.then((end) => this.#ended(slot, child, end));
@@ -228,6 +284,7 @@ export class Workers<Settings> implements Service {
       return;
     }
     this.#restarts += 1;
+    this.#admitMissing();
     void this.#replace(slot, restartInMs);
   }
 

@@ -32,6 +32,11 @@ export const metricTable = {
     labels: ['state'],
     help: 'Workers by state: `serving`; `silent` did not answer the request for their metrics, and their gauges are omitted; `missing` are starting or waiting to restart',
   },
+  messenger_workers_accepting: {
+    kind: 'gauge',
+    labels: [],
+    help: 'Workers that accept connections: as many as the load needs. The others are ready to',
+  },
   messenger_worker_restarts_total: {
     kind: 'counter',
     labels: [],

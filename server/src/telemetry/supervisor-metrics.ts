@@ -15,12 +15,13 @@ export interface SupervisorFacts {
 /** The supervisor's metrics of itself and its workers. `silent` workers do not answer. */
 export function measureSupervisor(facts: SupervisorFacts, silent: number): Snapshot {
   const metrics = new Metrics();
-  const { expected, serving, restarts } = facts.counts();
+  const { expected, serving, accepting, restarts } = facts.counts();
   metrics.set('messenger_build_info', 1, facts.version, process.version);
   metrics.set('messenger_start_time_seconds', facts.startedAtMs / 1_000);
   metrics.set('messenger_workers', Math.max(0, serving - silent), 'serving');
   metrics.set('messenger_workers', silent, 'silent');
   metrics.set('messenger_workers', expected - serving, 'missing');
+  metrics.set('messenger_workers_accepting', accepting);
   metrics.set('messenger_worker_restarts_total', restarts);
   readMachine(metrics);
   if (facts.isAlone) readProcess(metrics, 'supervisor');

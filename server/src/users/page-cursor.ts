@@ -1,6 +1,6 @@
 import { existsInCalendar } from './calendar.ts';
 
-/** A place in a list: right after the row with this creation time and id. */
+/** A place in the list of users: right after the user with this creation time and id. */
 export interface PageCursor {
   readonly createdAt: string;
   readonly id: string;
