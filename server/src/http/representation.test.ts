@@ -10,3 +10,11 @@ test('a shared body is compressed once per coding, and has one tag', () => {
   assert.equal(body.tag, new Representation('text/plain', 'x'.repeat(2_000), 'file').tag);
   assert.notEqual(body.tag, new Representation('text/plain', 'y'.repeat(2_000), 'list').tag);
 });
+
+test('the first client of a body gets it as text, and all further ones the same bytes', () => {
+  const body = new Representation('text/plain', 'é'.repeat(10), 'list');
+  assert.equal(body.take(), 'é'.repeat(10));
+  const bytes = body.take();
+  assert.deepEqual(bytes, Buffer.from('é'.repeat(10)));
+  assert.equal(body.take(), bytes);
+});

@@ -9,27 +9,46 @@ import { isUnchanged } from './preconditions.ts';
 /** A response body shared by several clients. Its tag and compressed forms are computed once, on first use. */
 export class Representation {
   readonly type: string;
-  readonly bytes: Buffer;
   readonly #kind: 'list' | 'file';
-  readonly #compressed = new Map<Coding, Buffer>();
+  readonly #text: string;
+  #bytes: Buffer | undefined = undefined;
+  #isTaken = false;
+  #compressed: Map<Coding, Buffer> | undefined = undefined;
   #tag: string | undefined = undefined;
 
-  constructor(type: string, body: string | Buffer, kind: 'list' | 'file') {
+  constructor(type: string, text: string, kind: 'list' | 'file') {
     this.type = type;
-    this.bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    this.#text = text;
     this.#kind = kind;
+  }
+
+  /** Small bodies fit into one packet, with their headers. */
+  get isSmall(): boolean {
+    return this.#text.length < leastCompressedBytes;
   }
 
   /** Weak, because it is the same for all codings. */
   get tag(): string {
-    this.#tag ??= `W/"${hash('sha256', this.bytes, 'base64url').slice(0, 22)}"`;
+    this.#tag ??= `W/"${hash('sha256', this.#text, 'base64url').slice(0, 22)}"`;
     return this.#tag;
   }
 
+  /** Text for the first client, because most lists have one: Node sends it together with the headers. Bytes for further clients. */
+  take(): string | Buffer {
+    if (this.#isTaken) return this.#encoded();
+    this.#isTaken = true;
+    return this.#text;
+  }
+
   compressed(coding: Coding): Buffer {
+    this.#compressed ??= new Map();
     let bytes = this.#compressed.get(coding);
-    if (bytes === undefined) this.#compressed.set(coding, (bytes = compress(coding, this.bytes, this.#kind)));
+    if (bytes === undefined) this.#compressed.set(coding, (bytes = compress(coding, this.#encoded(), this.#kind)));
     return bytes;
+  }
+
+  #encoded(): Buffer {
+    return (this.#bytes ??= Buffer.from(this.#text));
   }
 }
 
@@ -42,10 +61,9 @@ export async function sendRepresentation(
   addVary(reply, 'Accept-Encoding');
   reply.header('etag', body.tag);
   if (isUnchanged(headers, body.tag)) return await reply.code(304).send();
-  const isSmall = body.bytes.length < leastCompressedBytes;
-  const coding = isSmall ? undefined : chooseCoding(headers['accept-encoding']);
+  const coding = body.isSmall ? undefined : chooseCoding(headers['accept-encoding']);
   if (coding !== undefined) reply.header('content-encoding', coding);
-  return await reply.type(body.type).send(coding === undefined ? body.bytes : body.compressed(coding));
+  return await reply.type(body.type).send(coding === undefined ? body.take() : body.compressed(coding));
 }
 
 /** Keeps existing names: @fastify/cors adds `Origin`. */
