@@ -1,4 +1,4 @@
-/** Figures: docs/decisions/0041-batches-by-need.md. */
+/** Figures: docs/decisions/0041-batches-by-need.md and 0046-cost-of-positions.md. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -6,6 +6,7 @@ import { useApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
 import { someone, usersOf } from '../../test/users.ts';
 import { waitFor } from '../../test/wait-for.ts';
+import { primaryPosition, replayPosition } from '../db/position.ts';
 import { withClient } from '../db/session.ts';
 
 const database = useDatabase();
@@ -35,4 +36,16 @@ test('a prepared statement is planned once', async () => {
     );
     assert.deepEqual(rows, [{ once: 10, anew: 0 }]);
   });
+});
+
+test('a position is computed without a subquery', async () => {
+  const { read, write } = database().endpoints;
+  for (const [endpoint, { text }] of [
+    [write, primaryPosition],
+    [read, replayPosition],
+  ] as const)
+    await withClient(endpoint, session, async (client) => {
+      const { rows } = await client.query<{ readonly 'QUERY PLAN': string }>(`explain (costs off) ${text}`);
+      assert.deepEqual(rows, [{ 'QUERY PLAN': 'Result' }]);
+    });
 });
