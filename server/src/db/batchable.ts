@@ -31,4 +31,9 @@ export interface BatchableWrite<Call, Result> extends Batchable<Call, Result, ty
    * one batch apply in order; when the row is locked, all of them are `deferred`.
    */
   readonly keyOf?: (call: Call) => string;
+  /**
+   * The only call of its kind in a batch, in a cheaper statement than that of `many`, with the same results. Default: `one` without
+   * `keyOf`, else `many`.
+   */
+  readonly alone?: (db: Queryable, call: Call) => Promise<Result | typeof deferred>;
 }

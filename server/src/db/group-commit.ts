@@ -150,6 +150,7 @@ function lateOutcome(error: unknown): unknown {
 }
 
 function kindOf<Call, Result>(wanted: BatchableWrite<Call, Result>): Kind {
+  const alone = wanted.alone ?? (wanted.keyOf === undefined ? wanted.one : undefined);
   const isMine = (call: AnyCall): call is KindCall<Call, Result> => call.kind === kind;
   const kind: Kind = {
     rowOf: (call) => (isMine(call) ? wanted.keyOf?.(call.call) : undefined),
@@ -159,8 +160,8 @@ function kindOf<Call, Result>(wanted: BatchableWrite<Call, Result>): Kind {
     async many(db, calls) {
       const mine = calls.filter(isMine);
       const [only] = mine;
-      if (mine.length === 1 && only !== undefined && wanted.keyOf === undefined) {
-        only.result = await wanted.one(db, only.call);
+      if (mine.length === 1 && only !== undefined && alone !== undefined) {
+        only.result = await alone(db, only.call);
         return;
       }
       const results = await wanted.many(
