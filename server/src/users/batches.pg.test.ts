@@ -346,6 +346,29 @@ test('a row locked by another transaction delays neither its batch nor later cal
   });
 });
 
+const writesOfOne: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+  rename: async (id) => usersOf(app()).rename(id, { last_name: 'late' }, someone()),
+  delete: async (id) => usersOf(app()).delete(id, someone()),
+};
+for (const [name, write] of Object.entries(writesOfOne))
+  test(`a single ${name} of a locked row delays no other write of its batch, and is done afterwards`, async () => {
+    // After a batch of several calls, the next one waits for the calls of its turn.
+    const [held] = await createMany(2);
+    assert(held);
+    await withClient(database().endpoints.write, session, async (holder) => {
+      await holder.query('begin');
+      await holder.query('select 1 from users where id = $1 for update', [held.id]);
+      let isDone = false;
+      const waiting = write(held.id).finally(() => (isDone = true));
+      await createMany(1);
+      assert.equal(isDone, false);
+      await holder.query('commit');
+      await waiting;
+    });
+    const [stored] = await database().sql<User>('select last_name from users where id = $1', [held.id]);
+    assert.equal(stored?.last_name, name === 'rename' ? 'late' : undefined);
+  });
+
 test('a client that disconnects does not affect the others of its batch', async () => {
   const made = await createMany(20);
   await database().replicated();

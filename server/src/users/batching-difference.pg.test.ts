@@ -155,14 +155,18 @@ class Side {
     const crowd = this.#made.slice(0, crowded);
     const quiet = this.#made.slice(crowded).map(({ id }) => id);
     await this.#database().sql('delete from users where id <> all($1)', [quiet]);
-    await this.#database().sql('insert into users select * from json_populate_recordset(null::users, $1)', [
-      JSON.stringify(crowd),
-    ]);
+    const columns = 'id, first_name, last_name, created_at, updated_at';
+    await this.#database().sql(
+      `insert into users (${columns}) select ${columns} from json_populate_recordset(null::users, $1)`,
+      [JSON.stringify(crowd)],
+    );
     await this.#database().replicated();
   }
 
   async #stored(): Promise<ReadonlyMap<string, User>> {
-    const users = await this.#database().sql<User>('select * from users');
+    const users = await this.#database().sql<User>(
+      'select id, first_name, last_name, created_at, updated_at from users',
+    );
     return new Map(users.map((user) => [user.id, user]));
   }
 
