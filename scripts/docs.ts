@@ -65,7 +65,7 @@ const metricsPageHead = [
   '# Metrics',
   '',
   'All metrics of `/metrics`; any worker answers for all workers and the supervisor. Access:',
-  '[operations.md](operations.md#metrics). Durations are in seconds, sizes in bytes. Counters and histograms are sums over all',
+  '[operations.md](operations.md#metrics-and-ops). Durations are in seconds, sizes in bytes. Counters and histograms are sums over all',
   'workers since the server started, dead ones included; other values are sums over the workers that answered.',
   '',
   '| metric | kind | labels | |',

@@ -31,17 +31,17 @@ test('every command on a page exists', () => {
   );
 });
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** The anchors of a page: of its headings, as GitHub makes them, and `<a id="…">`. */
 function anchorsOf(page: string): ReadonlySet<string> {
   const titles = [...page.matchAll(/^#+ (?<title>.+)$/gmu)].map(({ groups }) => groups?.['title'] ?? '');
-  return new Set(
-    titles.map((title) =>
-      title
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
+  const ids = [...page.matchAll(/<a id="(?<id>[^"]+)">/gu)].map(({ groups }) => groups?.['id'] ?? '');
+  const ofTitles = titles.map((title) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
   );
+  return new Set([...ids, ...ofTitles]);
 }
 
 /** Link targets, relative to the page's folder, without the file or heading. */

@@ -1,3 +1,7 @@
+import { AuditLog } from './accounts/audit-log.ts';
+import { AuditReader } from './accounts/audit-reader.ts';
+import { auditRoutes } from './accounts/audit-routes.ts';
+import { sweepAudit } from './accounts/audit-writer.ts';
 import { sweepThrottles } from './accounts/throttles.ts';
 import { primaryCheck } from './check-primary.ts';
 import type { Config } from './config.ts';
@@ -69,6 +73,10 @@ export interface AppServices {
 const shedText = 'client connections were closed to make room';
 const shedLine = { level: 'warn', one: shedText, many: shedText } as const;
 
+const description =
+  'Errors are RFC 9457 problems; switch on their `code`. A refused write has written nothing, except with `outcome_unknown`: ' +
+  'it was sent, and the connection to the database ended before its answer.';
+
 /** One worker's whole server, before it listens. */
 export interface App {
   readonly http: HttpServer;
@@ -122,17 +130,11 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const readyLog = new RepeatLog(services.log);
-  const sweeper = new Sweeper(writePool, [sweepKeys, sweepThrottles], services);
+  const sweeper = new Sweeper(writePool, [sweepKeys, sweepThrottles, sweepAudit(config.accounts.auditDays)], services);
   enforceAccess(http, async () => undefined, createRateLimits(config.rateLimits, services.clock));
   const methods = collectMethods(http);
   const drain = new Drain(connections);
-  await apiDocs(http, {
-    title: 'Messenger',
-    version: settings.version,
-    description:
-      'Errors are RFC 9457 problems; switch on their `code`. A refused write has written nothing, except with `outcome_unknown`: ' +
-      'it was sent, and the connection to the database ended before its answer.',
-  });
+  await apiDocs(http, { title: 'Messenger', version: settings.version, description });
   const hasOps = config.metrics.enabled && config.metrics.port === undefined;
   homePage(http, { ...settings, hasOps });
   healthRoutes(http, {
@@ -141,6 +143,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   });
   if (hasOps) await operatorRoutes(http, settings, services, () => drain.draining);
   userRoutes(http, users);
+  auditRoutes(http, new AuditLog(new AuditReader(reads)));
   methods.close();
   await http.ready();
 

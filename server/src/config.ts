@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 
+import { accountOptions, rateLimitOptions } from './account-options.ts';
 import {
   boolean,
   choice,
@@ -65,16 +66,6 @@ function databaseOptions(role: 'WRITE' | 'READ', statementTimeoutMs: number) {
       help: 'Deadline of a database call in milliseconds, with queueing and retries on another server; then 504, or 503 when nothing was sent',
     }),
   };
-}
-
-function rateLimit(group: string, perMinute: number, what: string) {
-  return integer({
-    env: `RATE_LIMIT_${group}`,
-    default: perMinute,
-    min: 0,
-    max: 1_000_000,
-    help: `${what} per minute of one account, per worker; further ones get 429. 0 means no limit. Calls without a session are not limited`,
-  });
 }
 
 /** All options: the source of flags, variables, YAML, help and docs/configuration.md. */
@@ -277,11 +268,8 @@ export const optionTable = {
       help: 'Connections of each server reserved for replication, monitoring (two for the supervisor) and administration',
     }),
   },
-  rateLimits: {
-    reads: rateLimit('READS', 3_000, 'Reads (GET, HEAD)'),
-    writes: rateLimit('WRITES', 600, 'Writes (other methods)'),
-    passwords: rateLimit('PASSWORDS', 10, "Calls that check the account's password"),
-  },
+  accounts: accountOptions,
+  rateLimits: rateLimitOptions,
   metrics: {
     enabled: boolean({
       env: 'METRICS_ENABLED',

@@ -49,9 +49,9 @@ test('generated clients get a name for each call and each type', async () => {
     .toSorted()
     .join(' ');
   const ofUsers = 'list_users read_user replace_user update_user';
-  assert.equal(ids, `create_user delete_user get_health get_livez get_readyz ${ofUsers}`);
+  assert.equal(ids, `create_user delete_user get_health get_livez get_readyz list_audit_events ${ofUsers}`);
   const types = Object.keys(components.schemas).toSorted().join(' ');
-  assert.equal(types, 'Health InvalidField Problem User UserNames UserNamesPatch UserPage');
+  assert.equal(types, 'AuditEvent AuditPage Health InvalidField Problem User UserNames UserNamesPatch UserPage');
   assert.doesNotMatch(JSON.stringify(paths), /"title":"(?:User|Problem)/u, 'no type is written out');
 });
 

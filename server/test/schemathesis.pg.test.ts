@@ -36,7 +36,7 @@ async function install(): Promise<string | undefined> {
   }
 }
 
-/** Its settings, with a token of the server, because tokens cannot be generated. */
+/** Its settings, with values that it cannot generate: a token of the server, and entity tags (it sends `0` for their pattern). */
 async function writeSettings(folder: string, url: string): Promise<string> {
   const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
   const headers = { 'content-type': 'application/json' };
@@ -44,7 +44,9 @@ async function writeSettings(folder: string, url: string): Promise<string> {
   const token = created.headers.get('consistency-token') ?? assert.fail('a write gives a token');
   const file = join(folder, 'schemathesis.toml');
   const settings = readFileSync(join(import.meta.dirname, 'schemathesis.toml'), 'utf8');
-  await writeFile(file, `[parameters]\n"consistency-token" = "${token}"\n\n${settings}`);
+  const hooks = join(import.meta.dirname, 'schemathesis-hooks.py');
+  const parameters = `"consistency-token" = "${token}"\n"if-match" = "*"\n"if-none-match" = '"x"'\n`;
+  await writeFile(file, `hooks = "${hooks}"\n${settings}\n[parameters]\n${parameters}`);
   return file;
 }
 
@@ -71,7 +73,10 @@ test('answers to generated requests match the OpenAPI document', { timeout: 170_
       '--no-color',
       ...limits,
     ];
-    const run = await execute(join(installed, 'bin/python'), args, { cwd: folder }).catch((error: unknown) => error);
+    const run = await execute(join(installed, 'bin/python'), args, {
+      cwd: folder,
+      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+    }).catch((error: unknown) => error);
     const said = typeof run === 'object' && run !== null && 'stdout' in run ? String(run.stdout) : String(run);
     assert.ok(!(run instanceof Error), said);
     assert.match(said, /Tested: +\d+/u);

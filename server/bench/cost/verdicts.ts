@@ -28,7 +28,7 @@ interface Target {
   readonly title: string;
   readonly figure: Figure;
   readonly target: { readonly atLeast: number } | { readonly atMost: number };
-  /** The compared cells. The verdict is `not measured` if the run omitted them. */
+  /** The compared cells; none if the run omitted them. */
   readonly compared: (all: readonly Measured[]) => readonly Compared[];
 }
 

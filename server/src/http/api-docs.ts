@@ -26,6 +26,7 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
       servers: [{ url: '/' }],
       tags: [
         { name: 'users', description: 'People' },
+        { name: 'accounts', description: 'Accounts, sessions and security events' },
         { name: 'health', description: 'For load balancers and monitoring' },
       ],
     },

@@ -53,15 +53,15 @@ describe('is refused with a problem', () => {
     ['a request with two hosts', 'GET /host HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400, 'malformed_request'],
     ['a request with one host twice', 'GET /host HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
     ['two hosts in HTTP/1.0', 'GET /host HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n', 400, 'malformed_request'],
-    ['a host that is none', 'GET /host HTTP/1.1\r\nHost: a/b\r\n\r\n', 400, 'malformed_request'],
-    ['a host with a port that is none', 'GET /host HTTP/1.1\r\nHost: a:b\r\n\r\n', 400, 'malformed_request'],
+    ['an invalid host', 'GET /host HTTP/1.1\r\nHost: a/b\r\n\r\n', 400, 'malformed_request'],
+    ['a host with an invalid port', 'GET /host HTTP/1.1\r\nHost: a:b\r\n\r\n', 400, 'malformed_request'],
     ['GET of the whole server', 'GET * HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
     ['a target with a user', 'GET http://user@a/host HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
     ['a target of another scheme', 'GET ftp://a/host HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
     ['an unknown expectation', `GET /host HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n`, 417, 'expectation_failed'],
-    ['a method that nobody knows', 'BREW /host HTTP/1.1\r\nHost: a\r\n\r\n', 501, 'not_implemented'],
+    ['an unknown method', 'BREW /host HTTP/1.1\r\nHost: a\r\n\r\n', 501, 'not_implemented'],
     ['a method in small letters', 'get /host HTTP/1.1\r\nHost: a\r\n\r\n', 501, 'not_implemented'],
-    ['a method that is not for us', 'PROPFIND /host HTTP/1.1\r\nHost: a\r\n\r\n', 501, 'not_implemented'],
+    ['a method of WebDAV', 'PROPFIND /host HTTP/1.1\r\nHost: a\r\n\r\n', 501, 'not_implemented'],
     ['a tunnel', 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', 501, 'not_implemented'],
     ['another version', 'GET /host HTTP/2.0\r\nHost: a\r\n\r\n', 505, 'http_version_not_supported'],
     ['a header over two lines', 'GET /host HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n', 400, 'malformed_request'],
@@ -79,7 +79,7 @@ describe('is refused with a problem', () => {
       'malformed_request',
     ],
     [
-      'a coding that the server does not know',
+      'an unknown transfer coding',
       `POST /echo HTTP/1.1\r\nHost: a\r\n${json}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
       501,
       'not_implemented',
@@ -109,12 +109,12 @@ describe('is answered', () => {
     ['an empty host', `GET /host HTTP/1.1\r\nHost:\r\n${close}\r\n`, '{"host":"","url":"/host"}'],
     ['an IPv6 host', `GET /host HTTP/1.1\r\nHost: [::1]:80\r\n${close}\r\n`, '{"host":"[::1]:80","url":"/host"}'],
     [
-      'an absolute target, whose authority outranks the header',
+      'an absolute target, whose authority overrides the header',
       `GET http://b:80/host?c=d HTTP/1.1\r\nHost: a\r\n${close}\r\n`,
       '{"host":"b:80","url":"/host?c=d"}',
     ],
     [
-      'an offer to switch protocols, as if it were not there',
+      'an offer to switch protocols, which is ignored',
       'GET /host HTTP/1.1\r\nHost: a\r\nConnection: close, upgrade\r\nUpgrade: websocket\r\n\r\n',
       '{"host":"a","url":"/host"}',
     ],
@@ -136,6 +136,10 @@ describe('is answered', () => {
       assert.equal(answer.body, body);
     });
   }
+
+  test('QUERY like every known method without a route: not with 501', async () => {
+    assert.equal((await raw(`QUERY /host HTTP/1.1\r\nHost: a\r\n${close}\r\n`)).statusCode, 404);
+  });
 
   test('OPTIONS * with the known methods', async () => {
     const answer = await raw(`OPTIONS * HTTP/1.1\r\nHost: a\r\n${close}\r\n`);

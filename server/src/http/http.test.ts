@@ -115,7 +115,8 @@ describe('paths and methods', () => {
     assert.equal(answer.statusCode, 405);
     assert.equal(answer.headers.allow, 'OPTIONS, POST');
     assert.equal(codeOf(answer), 'method_not_allowed');
-    assert.equal((await app.inject({ method: 'DELETE', url: '/busy' })).headers.allow, 'GET, HEAD, OPTIONS');
+    for (const method of ['DELETE', 'QUERY'] as const)
+      assert.equal((await app.inject({ method, url: '/busy' })).headers.allow, 'GET, HEAD, OPTIONS');
   });
 
   test('a path that cannot be decoded is a 400', async () => {

@@ -3,7 +3,7 @@ import type { FastifyInstance, HTTPMethods } from 'fastify';
 import { AppError } from '../lib/app-error.ts';
 import { patchTypes } from './json-body.ts';
 
-const allMethods: readonly HTTPMethods[] = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'TRACE'];
+const allMethods: readonly HTTPMethods[] = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'QUERY', 'TRACE'];
 
 /**
  * Collects the methods of every route added from now on. `close` adds two routes per path: OPTIONS, and 405 for all other methods. Both

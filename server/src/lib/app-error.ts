@@ -33,3 +33,8 @@ export class AppError extends Error {
 export function invalidHeader(field: string, message: string): AppError {
   return new AppError('invalid_request', { errors: [{ in: 'headers', field, message }] });
 }
+
+/** The refusal of one query parameter. */
+export function invalidQuery(field: string, message: string): AppError {
+  return new AppError('invalid_request', { errors: [{ in: 'query', field, message }] });
+}

@@ -14,7 +14,7 @@ import { someone, usersOf } from '../../test/users.ts';
 import type { App } from '../app.ts';
 import type { Caller } from '../db/caller.ts';
 import type { Position } from '../db/position.ts';
-import { encodeCursor } from './page-cursor.ts';
+import { encodeCursor } from '../lib/page-cursor.ts';
 import type { UserPage, Users } from './users.ts';
 
 /**

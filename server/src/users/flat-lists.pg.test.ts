@@ -7,7 +7,7 @@ import { useDatabase } from '../../test/database.ts';
 import { someone, usersOf } from '../../test/users.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import type { App } from '../app.ts';
-import { encodeCursor } from './page-cursor.ts';
+import { encodeCursor } from '../lib/page-cursor.ts';
 
 const database = useDatabase();
 const firstPage = '/api/v1/users?limit=20';

@@ -6,7 +6,7 @@ import type { User } from '@messenger/protocol/users';
 
 import { useApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
-import { encodeCursor } from './page-cursor.ts';
+import { encodeCursor } from '../lib/page-cursor.ts';
 
 const database = useDatabase();
 const app = useApp(database, { env: { DB_BATCHING: 'on' } });

@@ -3,7 +3,7 @@ import type { User } from '@messenger/protocol/users';
 import type { BatchableRead } from '../db/batchable.ts';
 import type { Read, Reads } from '../db/reads.ts';
 import { statement } from '../db/statement.ts';
-import type { PageCursor } from './page-cursor.ts';
+import type { PageCursor } from '../lib/page-cursor.ts';
 
 const findById = statement<User, [id: string]>(
   'users.find',

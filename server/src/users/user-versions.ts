@@ -1,6 +1,6 @@
 import type { User } from '@messenger/protocol/users';
 
-import { existsInCalendar } from './calendar.ts';
+import { existsInCalendar } from '../lib/calendar.ts';
 
 /** The entity tag of a user: every change advances `updated_at` by at least a microsecond. */
 export function tagOf({ updated_at: version }: User): string {

@@ -4,10 +4,10 @@ import { pageLimitDefault } from '@messenger/protocol/limits';
 import type { User, UserNames, UserNamesPatch, UserPageQuery } from '@messenger/protocol/users';
 
 import type { Caller } from '../db/caller.ts';
-import { AppError } from '../lib/app-error.ts';
+import { AppError, invalidQuery } from '../lib/app-error.ts';
 import type { NotWritten } from './conditional-writes.ts';
 import type { KeyedUser } from './keyed-inserts.ts';
-import { decodeCursor, encodeCursor } from './page-cursor.ts';
+import { decodeCursor, encodeCursor } from '../lib/page-cursor.ts';
 import type { UserReader } from './user-reader.ts';
 import type { UserWriter } from './user-writer.ts';
 
@@ -95,8 +95,4 @@ function orNotFound(user: User | undefined): User {
 
 function refusalOf(outcome: NotWritten): AppError {
   return new AppError(outcome === 'absent' ? 'user_not_found' : 'precondition_failed');
-}
-
-function invalidQuery(field: string, message: string): AppError {
-  return new AppError('invalid_request', { errors: [{ in: 'query', field, message }] });
 }

@@ -167,7 +167,7 @@ test('settings of tuned.yaml are on the command line, which overrides `alter sys
     "select setting, source from pg_settings where name = 'max_slot_wal_keep_size'",
   );
   assert.deepEqual(facts, { setting: '1024', source: 'command line' });
-  const runbook = /^#### WalRetention\n(?<text>[^#]*)/mu.exec(read('docs/operations.md'))?.groups?.['text'] ?? '';
+  const runbook = /\*\*WalRetention:\*\*(?<text>.*)/u.exec(read('docs/operations.md'))?.groups?.['text'] ?? '';
   for (const way of ['alter system set max_slot_wal_keep_size', 'tuned.yaml', 'docker compose up --detach primary'])
     assert.ok(runbook.includes(way), way);
 });
