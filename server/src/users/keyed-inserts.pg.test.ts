@@ -11,11 +11,13 @@ import { useApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
 import { someone, usersOf } from '../../test/users.ts';
 import type { App } from '../app.ts';
+import { withClient } from '../db/session.ts';
 import { sweepKeys } from './keyed-inserts.ts';
 
 const database = useDatabase();
 const users = '/api/v1/users';
 const names = { first_name: 'Ada', last_name: 'Lovelace' };
+const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
 
 async function post(app: App, key: string, payload: object = names): Promise<LightMyRequestResponse> {
   return await app.http.inject({ method: 'POST', url: users, headers: { 'idempotency-key': key }, payload });
@@ -181,6 +183,18 @@ describe('with many keys,', () => {
       select 'old ' || n, 'x', uuidv7(), now() - interval '25 hours' from generate_series(1, 1500) n`);
     assert.deepEqual([await sweep(), await sweep(), await sweep()], [1_000, 500, 0]);
     assert.equal((await sql("select count(*)::int as n from idempotency_keys where key like 'fresh %'"))[0]?.n, 50_000);
+  });
+
+  test('expired keys that another transaction has locked are left for the next sweep', async () => {
+    await database().sql(`insert into idempotency_keys (key, fingerprint, user_id, created_at)
+      select 'locked ' || n, 'x', uuidv7(), now() - interval '25 hours' from generate_series(1, 2) n`);
+    const sweep = async (): Promise<number> => app().databases.writePool.transaction(sweepKeys);
+    await withClient(database().endpoints.write, session, async (holder) => {
+      await holder.query("begin; select 1 from idempotency_keys where key = 'locked 1' for update");
+      assert.equal(await sweep(), 1);
+      await holder.query('rollback');
+    });
+    assert.equal(await sweep(), 1);
   });
 
   test('of several requests with one key in one batch, the first creates the user and the others repeat it', async () => {

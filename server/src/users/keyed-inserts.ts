@@ -31,7 +31,8 @@ const expired = `created_at < now() - interval '${idempotencyKeyHours} hours'`;
 
 /**
  * Keys are inserted in sorted order: two statements with the same keys wait for each other and never deadlock. `do update` also returns a
- * key that was committed after the snapshot; `do nothing` returns none. */
+ * key that was committed after the snapshot; `do nothing` returns none.
+ */
 const insertKeyed = statement<
   KeptKey,
   [

@@ -49,3 +49,26 @@ test('a position is computed without a subquery', async () => {
       assert.deepEqual(rows, [{ 'QUERY PLAN': 'Result' }]);
     });
 });
+
+/** The generic plan of the executed statement that contains this text. */
+async function planOf(part: string): Promise<string> {
+  const [statement] = await database().sql<{ query: string }>(
+    `select query from pg_stat_statements join pg_database on dbid = pg_database.oid
+      where datname = current_database() and query like '%' || $1 || '%' and query not like '%pg_stat_statements%'`,
+    [part],
+  );
+  // Constants are parameters there; after `interval`, only a literal is valid SQL.
+  const text = statement?.query.replaceAll(/interval (?<value>\$\d+)/gu, '$<value>::interval');
+  const rows = await database().sql<{ 'QUERY PLAN': string }>(`explain (generic_plan) ${text}`);
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+}
+
+test('batches sort created users by their calls, and choose one call per user, without relying on the order of rows', async () => {
+  await database().sql('create extension if not exists pg_stat_statements');
+  const users = usersOf(app());
+  const names = { first_name: 'Ada', last_name: 'Lovelace' };
+  const made = await Promise.all(Array.from({ length: 5 }, async () => users.create(names, someone())));
+  await Promise.all(made.map(async ({ id, updated_at: at }) => users.rename(id, names, someone(), [at])));
+  assert.match(await planOf('merge into users'), /^Sort .*\n +Sort Key: made.n$/mu);
+  assert.match(await planOf('chosen as'), /-> +Unique /u);
+});
