@@ -7,7 +7,7 @@ import type { WorkerChild } from './worker-child.ts';
  */
 export class ListeningSockets {
   readonly #handles: unknown[] = [];
-  /** While the first worker creates them. */
+  /** While a worker creates them; the others wait, so that there is only one set. */
   #creating: Promise<void> | undefined;
 
   add(handle: unknown): void {
@@ -16,11 +16,13 @@ export class ListeningSockets {
 
   /** Resolves when the worker accepts connections; rejects when it ends before. */
   async give(worker: Pick<WorkerChild<never>, 'accept'>): Promise<void> {
-    while (this.#creating !== undefined) await this.#creating;
-    const isFirst = this.#handles.length === 0;
-    const accepting = worker.accept(this.#handles);
-    if (isFirst) this.#creating = accepting.catch(() => undefined).finally(() => (this.#creating = undefined));
-    await accepting;
+    const { promise: accepting, resolve } = Promise.withResolvers<void>();
+    const take = async (): Promise<readonly unknown[]> => {
+      while (this.#creating !== undefined) await this.#creating;
+      if (this.#handles.length === 0) this.#creating = accepting.finally(() => (this.#creating = undefined));
+      return this.#handles;
+    };
+    await worker.accept(take).finally(resolve);
   }
 
   close(): void {

@@ -105,19 +105,23 @@ export class WorkerChild<Settings> {
   }
 
   /**
-   * Resolves when it accepts connections on these listening sockets, or on its own if there are none; rejects when it ends
-   * before.
+   * Resolves when it accepts connections on the listening sockets that `take` resolves with, or on its own if there are
+   * none; rejects when it ends before.
    */
-  async accept(sockets: readonly unknown[]): Promise<void> {
-    this.#accepting = Promise.withResolvers<void>();
-    if (this.#isOver) this.#accepting.reject(this.#notStarted());
+  async accept(take: () => Promise<readonly unknown[]>): Promise<void> {
+    const accepting = Promise.withResolvers<void>();
+    this.#accepting = accepting;
+    if (this.#isOver) accepting.reject(this.#notStarted());
+    const sockets = await take();
+    if (this.#accepting !== accepting) return; // It rests.
     for (const handle of sockets) this.#send({ type: 'listener' }, handle);
     this.#send({ type: 'accept', sockets: sockets.length });
-    await this.#accepting.promise;
+    await accepting.promise;
   }
 
   /** It accepts no more connections, and its open ones close with their next answer. */
   rest(): void {
+    this.#accepting?.resolve();
     this.#accepting = undefined;
     this.#send({ type: 'rest' });
   }
