@@ -8,13 +8,13 @@ interface WaiterOptions<Call, Result> {
   readonly signal: Lifetime;
   readonly requester: Requester | undefined;
   readonly since: number;
-  /** Called when the caller leaves before there is an answer. */
+  /** Called when the caller aborts before the answer. */
   readonly onLeave: (waiter: Waiter<Call, Result>) => void;
 }
 
 /**
- * A call and its caller until the answer: then it lets go of both. It is the listener of its caller's lifetime, because a closure
- * for each call is a tenth of what a call costs.
+ * A call and its caller until the answer; then it drops both references. It is the listener of its caller's lifetime, because a closure per
+ * call takes a tenth of a call's cost.
  */
 export class Waiter<Call, Result> {
   readonly call: Call;
@@ -23,7 +23,7 @@ export class Waiter<Call, Result> {
   traced: TracedCall | undefined;
   /** Undefined until it is sent. */
   flight: Flight<Call, Result> | undefined;
-  /** Of its call among those of the flight. */
+  /** The index of its call in the flight. */
   place = 0;
   #options: WaiterOptions<Call, Result> | undefined;
 
@@ -70,31 +70,31 @@ export class Waiter<Call, Result> {
 
 const once = { once: true } as const;
 
-/** Calls that are sent together, and with what (`Sending`). */
+/** Calls that are sent together, with the context of their statement (`Sending`). */
 export class Flight<Call, Result> {
   readonly interrupt = new LightLifetime();
   readonly calls: Call[] = [];
   readonly waiters: Waiter<Call, Result>[] = [];
   readonly #isInterruptible: boolean;
   deadline = 0;
-  /** Callers that are not answered. */
+  /** Callers without an answer. */
   #wanted = 0;
-  /** Whether it has a connection: until then, its calls wait. */
+  /** Whether it has a connection; until then, its calls are pending. */
   hasLeft = false;
   leftAtMs = 0;
-  /** What other batches must not touch until this one is over. */
+  /** Keys that other batches must not use until this one has ended. */
   readonly held = new Set<string>();
 
   constructor(isInterruptible: boolean) {
     this.#isInterruptible = isInterruptible;
   }
 
-  /** The first caller that still waits. */
+  /** The first waiting caller. */
   get requester(): Requester | undefined {
     return this.waiters.find(({ isOver }) => !isOver)?.requester;
   }
 
-  /** When the call came that has waited longest. */
+  /** The arrival of the longest waiting call. */
   get since(): number {
     return this.waiters[0]?.since ?? 0;
   }
@@ -107,7 +107,7 @@ export class Flight<Call, Result> {
     this.hasLeft = true;
   };
 
-  /** Calls of the same key share a place. Returns false when there is no place left. */
+  /** Calls with the same key share an entry. Returns false when the flight is full. */
   add(
     waiter: Waiter<Call, Result>,
     maxSize: number,
@@ -122,12 +122,12 @@ export class Flight<Call, Result> {
     return true;
   }
 
-  /** The callers of a place who still wait. */
+  /** The waiting callers of an entry. */
   at(place: number): Waiter<Call, Result>[] {
     return this.waiters.filter((waiter) => !waiter.isOver && waiter.place === place);
   }
 
-  /** The calls of these places, to be sent anew, and those who still wait for them. */
+  /** The calls of these entries, to be sent again, with their waiting callers. */
   part(from: number, to: number): Flight<Call, Result> {
     const part = new Flight<Call, Result>(this.#isInterruptible);
     part.calls.push(...this.calls.slice(from, to));
@@ -137,7 +137,7 @@ export class Flight<Call, Result> {
     return part;
   }
 
-  /** Answers the callers. Returns the places whose calls were left out. */
+  /** Answers the callers. Returns the entries with deferred calls. */
   settle<Left extends symbol>(
     results: readonly (Result | Left)[],
     isLeft: (result: unknown) => result is Left,
@@ -157,7 +157,7 @@ export class Flight<Call, Result> {
     for (const waiter of this.waiters) waiter.reject(reason);
   }
 
-  /** One caller less. Ends the statement with the last one, where it may be given up. */
+  /** Removes a caller. After the last one, cancels the statement if possible. */
   lose(reason: unknown): void {
     this.#wanted -= 1;
     if (this.#wanted === 0 && this.#isInterruptible) this.interrupt.abort(reason);

@@ -7,7 +7,7 @@ import { Flight, Waiter } from './batch-flight.ts';
 import type { Requester } from './caller.ts';
 import { Pace } from './pace.ts';
 
-/** In place of a result: this call was left out, and is to be made alone. */
+/** Instead of a result: the call was not executed, and must be sent alone. */
 export const deferred: unique symbol = Symbol('deferred');
 
 export function isDeferred(result: unknown): result is typeof deferred {
@@ -15,79 +15,77 @@ export function isDeferred(result: unknown): result is typeof deferred {
 }
 
 export interface BatchLimits {
-  /** Statements of this kind at once. Calls that come meanwhile wait and leave together. */
+  /** Maximum of concurrent statements of this kind. Further calls wait and are sent together. */
   readonly maxInFlight: number;
-  /** Calls in one statement; 1 switches batches off. */
+  /** Maximum of calls per statement; 1 disables batching. */
   readonly maxSize: number;
-  /** Calls that wait; one more is refused with `pool_exhausted`. */
+  /** Maximum of waiting calls; further ones are refused with `pool_exhausted`. */
   readonly maxWaiting: number;
-  /** For a call as a whole, unless it brings its own deadline: its wait, its statement, and all attempts at it. */
+  /** Time limit of a call without its own deadline, including its wait and all attempts. */
   readonly maxWaitMs: number;
 }
 
-/** With what a statement is sent. */
+/** The context of a statement. */
 export interface Sending {
-  /** Aborts when no caller waits for its result any more. */
+  /** Aborts when its last caller has left. */
   readonly interrupt: Lifetime;
-  /** The latest of its callers' deadlines, by the clock. Each caller is answered by its own. */
+  /** The latest of its callers' deadlines, by the clock. Each caller is answered at its own. */
   readonly deadline: number;
   /** The first caller. */
   readonly requester: Requester | undefined;
-  /** To be called when the statement leaves: before that, nothing can have happened. */
+  /** Call it when the statement is sent; before that, nothing can have happened. */
   readonly onLeft: () => void;
 }
 
 export interface BatchOptions<Call, Result> extends BatchLimits {
-  /** Makes the only call there is. */
+  /** Executes the only call. */
   readonly one: (call: Call, sending: Sending) => Promise<Result | typeof deferred>;
-  /** Makes several calls in one statement; results come in the order of the calls. */
+  /** Executes several calls in one statement; results are in the order of the calls. */
   readonly many: (calls: readonly Call[], sending: Sending) => Promise<readonly (Result | typeof deferred)[]>;
-  /** Makes a call that was left out. */
+  /** Executes a deferred call. */
   readonly rest: (call: Call, sending: Sending) => Promise<Result>;
-  /** Calls with the same key that leave together share one place, and its result. */
+  /** Calls with the same key that are sent together share one entry and its result. */
   readonly shareBy?: ((call: Call) => string) | undefined;
   /**
-   * What a call changes, if it is one thing: while a batch with it is in flight, further calls of the same key wait. Of those that
-   * are left out of a batch, one is made alone, and the others wait for it.
+   * The row that a call changes, if any: while a batch with it is in flight, further calls for it wait. Of deferred calls for one row, one
+   * is sent alone, and the others wait for it.
    */
   readonly holdBy?: ((call: Call) => string | undefined) | undefined;
-  /** Whether the failure is that of the calls, so that a part of them may succeed without the others. */
+  /** Whether the calls caused the failure, so that some of them may succeed without the others. */
   readonly isFaultOfCalls: (error: unknown) => boolean;
-  /** Whether a sent call may be given up; if not, it answers its caller whatever happens. */
+  /** Whether a sent call may be cancelled; if not, its caller gets its outcome. */
   readonly isInterruptible: boolean;
   readonly clock: Clock;
   readonly turn: Turn;
-  /** How busy this worker is, from 0 to 1, less its clients that send one request after the other. Undefined: no spacing. */
+  /** The load of this worker from 0 to 1, without clients limited by latency. Undefined: no spacing. */
   readonly pressure?: (() => number) | undefined;
-  /** Undefined when there are to be no traces. */
+  /** Undefined without tracing. */
   readonly trace?: BatchTrace | undefined;
-  /** Called once per batch sent, with the longest wait of its calls; retries in halves are not reported. */
+  /** Called once per sent batch, with the longest wait of its calls; not for retries in halves. */
   readonly onSent?: ((size: number, waitMs: number) => void) | undefined;
 }
 
-/** Between two looks for calls whose time is over, as a part of the time of a call, and at most. */
+/** The interval of checks for expired calls: a fraction of a call's time limit, and a maximum. */
 const tick = { part: 1 / 20, maxMs: 100 };
 
-/** Calls that were left stay in the queue until they are this many more than those that wait. */
+/** Aborted calls are removed from the queue when they outnumber the waiting ones by this many. */
 const maxLeft = 64;
 
 /**
- * Gathers single calls into statements over arrays. The calls of one turn of the event loop leave together, and those
- * that come while `maxInFlight` statements are running wait and leave together: a call is always served by a statement
- * that starts after it arrived, so it can never read older than its caller. With little load a statement holds one call:
- * when the last one did, and none is in flight, a call leaves at once.
+ * Gathers single calls into statements over arrays. Calls of one event-loop turn are sent together; calls that arrive while `maxInFlight`
+ * statements are running wait and are sent together. A statement always starts after the arrival of its calls, so a result is never older
+ * than its call. Under low load a statement has one call: if the last one did, and none is in flight, a call is sent at once.
  *
- * Rejects with the statement's own error; with `pool_exhausted` when too many wait, or for too long; with `statement_timeout`
- * when a call has left and its time is over, whatever its connection still does; with the signal's reason when the caller
- * leaves, which ends the statement only when it was the last caller of it. When a statement fails
- * by the fault of its calls, it is halved until the guilty call is alone. Technique: DataLoader, with back-pressure.
+ * Rejects with the statement's own error; with `pool_exhausted` when too many calls wait, or one too long; with `statement_timeout` when a
+ * sent call reaches its deadline; with the signal's reason when the caller aborts, which cancels the statement only for its last caller.
+ * When calls cause a failure, their statement is halved until the failing call is alone. Technique: DataLoader, with backpressure.
  */
 export class Batch<Call, Result> {
   readonly #options: BatchOptions<Call, Result>;
-  /** With calls that were left, or refused, meanwhile. */
+  /** Includes calls that were aborted or refused meanwhile. */
   #queue: Waiter<Call, Result>[] = [];
   readonly #flights = new Set<Flight<Call, Result>>();
-  /** Keys of calls in flight, and by how many flights. */
+  /** Keys of calls in flight, with the number of their flights. */
   readonly #held = new Map<string, number>();
   #inFlight = 0;
   #waiting = 0;
@@ -96,9 +94,9 @@ export class Batch<Call, Result> {
   #isQuiet = false;
   readonly #tickMs: number;
   readonly #pace: Pace;
-  /** Defined while calls wait for the interval between batches to end. */
+  /** Defined while calls wait for the end of the interval between batches. */
   #spacing: NodeJS.Timeout | undefined;
-  /** One timer for all calls: one for each would cost each of them. Runs only while there are calls. */
+  /** One timer for all calls, because a timer per call costs more. Runs only while there are calls. */
   #isTicking = false;
 
   constructor(options: BatchOptions<Call, Result>) {
@@ -107,12 +105,12 @@ export class Batch<Call, Result> {
     this.#tickMs = Math.min(options.maxWaitMs * tick.part, tick.maxMs);
   }
 
-  /** Calls that wait, and statements that run. */
+  /** Waiting calls, and running statements. */
   get load(): { readonly waiting: number; readonly inFlight: number } {
     return { waiting: this.#waiting, inFlight: this.#inFlight };
   }
 
-  /** `deadline` is by the clock, for a call that has had a part of its time already. */
+  /** `deadline` is by the clock, for a call that has already used some of its time. */
   call(call: Call, signal: Lifetime, requester?: Requester, deadline?: number): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     if (signal.aborted) reject(signal.reason);
@@ -131,7 +129,7 @@ export class Batch<Call, Result> {
     return promise;
   }
 
-  /** Every call, sent or not, rejects with this at once. For a server of which is known that it will not answer. */
+  /** Rejects every call, sent or not, at once with this reason. For a server known to be unavailable. */
   rejectAll(reason: Error): void {
     const queue = this.#queue;
     this.#queue = [];
@@ -142,7 +140,10 @@ export class Batch<Call, Result> {
     }
   }
 
-  /** The next batch leaves at the end of the turn, with all calls of the turn, or at the end of the interval. With batches off, a call leaves at once. */
+  /**
+   * The next batch is sent at the end of the turn, with all its calls, or at the end of the interval. With batching off, a call is sent at
+   * once.
+   */
   #schedule(): void {
     const { maxInFlight, maxSize, turn } = this.#options;
     if (this.#spacing !== undefined && this.#waiting >= maxSize) {
@@ -182,7 +183,7 @@ export class Batch<Call, Result> {
     }
   }
 
-  /** The oldest calls, less those whose time is over, and those that wait for what is in flight. */
+  /** The oldest calls, without expired ones and those that wait for a call in flight. */
   #take(): Flight<Call, Result> {
     const { maxSize, shareBy, isInterruptible } = this.#options;
     const now = this.#options.clock.now();
@@ -204,7 +205,7 @@ export class Batch<Call, Result> {
     return flight;
   }
 
-  /** Notes what the flight would hold. */
+  /** Records the keys of the flight. */
   #mayTake(call: Call, flight: Flight<Call, Result>): boolean {
     const key = this.#options.holdBy?.(call);
     if (key === undefined) return true;
@@ -228,7 +229,7 @@ export class Batch<Call, Result> {
     this.#isTicking = true;
     setTimeout(() => {
       this.#isTicking = false;
-      // Until the next look: nobody is answered after their deadline.
+      // Until the next check, so that no call is answered after its deadline.
       const until = this.#options.clock.now() + this.#tickMs;
       this.#dismissLate(this.#queue, 'pool_exhausted', until);
       for (const { waiters, hasLeft } of this.#flights)
@@ -256,7 +257,7 @@ export class Batch<Call, Result> {
     void this.#send(flight, true);
   }
 
-  /** Never rejects: the calls are told. `isCounted` is false for a part of a batch that is in flight. */
+  /** Never rejects: its calls get the result. `isCounted` is false for a part of a batch in flight. */
   async #send(flight: Flight<Call, Result>, isCounted: boolean): Promise<void> {
     const { trace, isFaultOfCalls } = this.#options;
     const { calls } = flight;
@@ -277,7 +278,7 @@ export class Batch<Call, Result> {
     }
   }
 
-  /** In the turn in which the callers are told: what they call next may leave at once. */
+  /** In the turn in which the callers get their results, so that their next calls may be sent at once. */
   #land(flight: Flight<Call, Result>, isCounted: boolean): void {
     this.#flights.delete(flight);
     for (const key of flight.held) this.#release(key);
@@ -285,7 +286,7 @@ export class Batch<Call, Result> {
     this.#schedule();
   }
 
-  /** Not waited for: what keeps these calls waiting must not keep their neighbours. Of those of one key, the first goes. */
+  /** Not awaited: the wait of deferred calls must not delay the others of their batch. Of several with one key, the first is sent. */
   #sendAside(flight: Flight<Call, Result>, places: readonly number[]): void {
     const aside = new Set<string>();
     const back: Waiter<Call, Result>[] = [];
@@ -310,7 +311,7 @@ export class Batch<Call, Result> {
   async #make(flight: Flight<Call, Result>): Promise<readonly (Result | typeof deferred)[]> {
     const { one, many } = this.#options;
     const { calls } = flight;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- There is one; it may be undefined.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- There is one result; it may be undefined.
     if (calls.length === 1) return [await one(calls[0] as Call, flight)];
     const results = await many(calls, flight);
     if (results.length === calls.length) return results;
@@ -342,7 +343,7 @@ export class Batch<Call, Result> {
     if (this.#queue.length > this.#waiting + maxLeft) this.#queue = this.#queue.filter(({ isOver }) => !isOver);
   };
 
-  /** Answers one caller before there is a result. A statement that may be given up ends with its last caller. */
+  /** Answers one caller before the result. A statement that may be cancelled ends with its last caller. */
   #dismiss(waiter: Waiter<Call, Result>, reason: unknown): void {
     if (waiter.isOver) return;
     const { flight } = waiter;

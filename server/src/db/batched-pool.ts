@@ -11,13 +11,13 @@ import type { Pool, Role } from './pool.ts';
 import type { PositionRow } from './position.ts';
 import { forCalls, type Queryable, type Statement } from './statement.ts';
 
-/** A result, and where the server was right after it; undefined when that was not asked, or could not be learnt. */
+/** A result, and the server's position right after it; undefined when it was not requested, or is unknown. */
 export interface Positioned<Result> {
   readonly result: Result;
   readonly position: PositionRow | undefined;
 }
 
-/** Makes one call, by the deadline or in the time that calls have. Rejects as `Batch` does. */
+/** Executes one call until the deadline, or within the time limit of calls. Rejects as `Batch` does. */
 export type Send<Call, Result> = (
   call: Call,
   signal: Lifetime,
@@ -30,13 +30,13 @@ export interface BatchedPoolOptions {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly pressure?: (() => number) | undefined;
-  /** How this server tells its position. */
+  /** The statement for this server's position. */
   readonly position: Statement<PositionRow, []>;
   readonly observer?: DbObserver | undefined;
   readonly traces?: StatementTraces | undefined;
 }
 
-/** What waits and runs, by kind of call. */
+/** Waiting and running calls by kind. */
 export interface BatchLoads {
   readonly role: Role;
   readonly loads: readonly { readonly name: string; readonly waiting: number; readonly inFlight: number }[];
@@ -44,7 +44,7 @@ export interface BatchLoads {
 
 type AnyBatch = Pick<Batch<unknown, unknown>, 'load' | 'rejectAll'>;
 
-/** A pool whose reads travel in batches, one batch per kind of call. */
+/** A pool that sends reads in batches, one batch per kind of call. */
 export class BatchedPool implements BatchLoads {
   readonly #pool: Pick<Pool, 'role' | 'queryThen'>;
   readonly #options: BatchedPoolOptions;
@@ -59,12 +59,12 @@ export class BatchedPool implements BatchLoads {
     return this.#pool.role;
   }
 
-  /** By kind of call: calls that wait, and statements that run. */
+  /** By kind of call: waiting calls, and running statements. */
   get loads(): BatchLoads['loads'] {
     return this.#batches.map(({ name, batch }) => ({ name, ...batch.load }));
   }
 
-  /** Opens a batch for a kind of call; `withPosition` costs a second, tiny statement per batch, in the same round trip. */
+  /** Opens a batch for a kind of call. `withPosition` adds a small statement per batch, in the same round trip. */
   open<Call, Result>(
     kind: BatchableRead<Call, Result>,
     { withPosition }: { readonly withPosition: boolean },
@@ -97,7 +97,7 @@ export class BatchedPool implements BatchLoads {
     return (call, signal, requester, deadline) => batch.call(call, signal, requester, deadline);
   }
 
-  /** Every call rejects with this at once: the server is known to be away. */
+  /** Rejects every call at once: the server is known to be unavailable. */
   rejectAll(reason: Error): void {
     for (const { batch } of this.#batches) batch.rejectAll(reason);
   }

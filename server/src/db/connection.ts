@@ -11,14 +11,14 @@ import type { DbObserver } from './observer.ts';
 import type { Role } from './pool.ts';
 import { toAppError } from './errors.ts';
 
-/** How long a statement may take to say that it was cancelled, before its connection is cut. */
+/** How long a cancelled statement may take to end before its connection is closed. */
 const cancelGraceMs = 1_000;
-/** The same for a statement with a deadline, which is cancelled so much earlier: as a part of its time, and at most. */
+/** The same for a statement with a deadline, which is cancelled this much earlier: a fraction of its time, and a maximum. */
 const deadlineGrace = { part: 1 / 10, maxMs: 500 };
 const cancelRequestCode = 80_877_102;
 
 export interface RunLimits {
-  /** From now; by then the statement was cancelled on the server, or its connection is cut: it rejects with `statement_timeout`. */
+  /** From now. By then the statement has been cancelled, or its connection closed; it rejects with `statement_timeout`. */
   readonly timeoutMs: number;
   /** When it aborts, the statement is cancelled on the server, and rejects with the signal's reason. */
   readonly interrupt?: Lifetime | undefined;
@@ -34,7 +34,7 @@ interface RunStatement {
 
 export interface ConnectionOptions {
   readonly endpoint: Endpoint;
-  /** Whether statements are kept by their names. */
+  /** Whether statements are prepared by name. */
   readonly prepare: boolean;
   readonly role: Role;
   readonly clock: Clock;
@@ -42,8 +42,8 @@ export interface ConnectionOptions {
 }
 
 /**
- * One connection while it is lent out. Statements that are run without waiting for one another go in one round trip; they share
- * the deadline and the interrupt of the first of them.
+ * One borrowed connection. Statements sent without waiting for each other take one round trip, and share the deadline and the interrupt of
+ * the first.
  */
 export class Connection {
   readonly client: PoolClient;
@@ -51,12 +51,12 @@ export class Connection {
   #tainted = false;
   #running = 0;
   #cut: NodeJS.Timeout | undefined;
-  /** Of what runs: by then it is cancelled. */
+  /** Deadline of the running statement; then it is cancelled. */
   #cancelAtMs = 0;
   #graceMs = 0;
   #isLate = false;
   #interrupt: Lifetime | undefined;
-  /** Stays when a statement ends in time: to set and clear one for each costs as much as to send it. */
+  /** Not cleared when a statement ends in time: a timer per statement costs as much as sending it. */
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = 0;
 
@@ -65,7 +65,7 @@ export class Connection {
     this.#options = options;
   }
 
-  /** A cancellation was sent: it may arrive late and hit the next statement, so there must not be one. */
+  /** A cancel request was sent. It may arrive late and hit the next statement, so there must be none. */
   get tainted(): boolean {
     return this.#tainted || unconfirmed.has(this.client);
   }
@@ -105,7 +105,7 @@ export class Connection {
     }
   }
 
-  /** What is sent within `send` leaves in one packet. */
+  /** Statements sent within `send` share one packet. */
   together<T>(send: () => T): T {
     const socket = socketOf(this.client);
     socket?.cork();
@@ -116,17 +116,17 @@ export class Connection {
     }
   }
 
-  /** Nothing is known of the session's state any more; it is closed instead of used again. */
+  /** The state of the session is unknown: it is closed, not reused. */
   taint(): void {
     this.#tainted = true;
   }
 
-  /** The caller of what runs has left. */
+  /** The caller of the running statement has aborted. */
   handleEvent(): void {
     this.#cancel(cancelGraceMs);
   }
 
-  /** With a callback: `pg` makes two promises more without one. */
+  /** With a callback, because `pg` creates two more promises without one. */
   async #send<Row extends QueryResultRow>({ name, text }: RunStatement, values: readonly unknown[]) {
     const { promise, resolve, reject } = Promise.withResolvers<QueryResult<Row>>();
     const query = this.#options.prepare ? { name, text, values: [...values] } : { text, values: [...values] };
@@ -174,7 +174,7 @@ export class Connection {
     return this.#interrupt?.aborted === true ? this.#interrupt.reason : toAppError(error);
   }
 
-  /** Cancels on the server; a server that does not react (frozen, unreachable) loses the connection after the grace. */
+  /** Cancels on the server. If the server does not react (frozen, unreachable), the connection is closed after the grace time. */
   #cancel(graceMs: number): void {
     this.#tainted = true;
     if (this.#cut !== undefined) return;
@@ -183,20 +183,20 @@ export class Connection {
   }
 }
 
-/** Drops a connection; statements that run on it reject. */
+/** Drops a connection; its running statements reject. */
 export function cutConnection(client: object): void {
   socketOf(client)?.destroy();
 }
 
-/** For the log of the operator. */
+/** For the log. */
 const notConfirmed = 'no standby confirmed the commit in time (DURABILITY=standby); the primary has it';
 
-/** Sessions with a commit that stopped waiting for a standby. */
+/** Sessions with a commit that was not confirmed by a standby. */
 const unconfirmed = new WeakSet<object>();
 
 /**
- * From now on a commit that stops waiting for a standby is no success. PostgreSQL answers one that was cancelled while it
- * waited with success and a warning, and only the routine of the warning is the same in every language.
+ * From now on, a commit that stops waiting for a standby counts as failed. PostgreSQL reports success with a warning when the wait is
+ * cancelled; only the warning's routine is the same in every language.
  */
 export function noticeUnconfirmedCommits(client: PoolClient): void {
   client.on('notice', ({ routine }) => {
@@ -204,7 +204,7 @@ export function noticeUnconfirmedCommits(client: PoolClient): void {
   });
 }
 
-/** `pg` has no public way to drop a connection on which statements are still running, or to send several at once. */
+/** `pg` has no public method to drop a connection with running statements, or to send several at once. */
 export function socketOf(client: object): Socket | undefined {
   const connection: unknown = 'connection' in client ? client.connection : undefined;
   if (typeof connection !== 'object' || connection === null || !('stream' in connection)) return undefined;
@@ -212,9 +212,8 @@ export function socketOf(client: object): Socket | undefined {
 }
 
 /**
- * Asks the server to cancel what a session is doing, over a connection of its own, as the protocol wants it
- * (PostgreSQL manual, "Canceling Requests in Progress"). Nothing comes back: the statement itself ends with 57014,
- * or had ended before. Servers take this message without TLS even where sessions need it.
+ * Sends a cancel request for a session over a separate connection (PostgreSQL manual, "Canceling Requests in Progress"). There is no
+ * answer: the statement ends with 57014, or has ended before. Servers accept this message without TLS even if sessions require it.
  */
 function requestCancel({ host, port }: Endpoint, client: object, timeoutMs: number): void {
   const processId = 'processID' in client ? client.processID : undefined;

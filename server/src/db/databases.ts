@@ -68,7 +68,7 @@ const shareOfDeferred = 1 / 4;
 /** How long a read waits for a standby that is about to replay its token's position. */
 const maxCatchUpMs = 20;
 
-/** What a worker's way to the databases needs. */
+/** The dependencies of a worker's database access. */
 export interface DatabasesServices extends PoolServices {
   readonly turn: Turn;
   readonly pressure?: (() => number) | undefined;

@@ -3,10 +3,10 @@ import { DatabaseError } from 'pg';
 import { AppError } from '../lib/app-error.ts';
 
 /**
- * What a failed statement means to the caller. SQLSTATE (PostgreSQL manual, appendix A): class 08 connection; 53
- * insufficient resources; 57P* shutdown, crash, starting up; 25P03 an idle transaction that the server ended; 25006 a
- * write to a server that became read-only; 40001 on a standby: a conflict with replay, for which the request is not to
- * blame. 57014, 55P03 and 25P04 are time-outs: of the statement, of a lock, of the transaction.
+ * What a failed statement means to the caller. SQLSTATE (PostgreSQL manual, appendix A): class 08 connection; 53 insufficient resources;
+ * 57P* shutdown, crash, starting up; 25P03 an idle transaction that the server ended; 25006 a write to a server that became read-only;
+ * 40001 on a standby: a conflict with replay, not caused by the request. 57014, 55P03 and 25P04 are time-outs: of the statement, of a lock,
+ * of the transaction.
  */
 export type FailureKind = 'unavailable' | 'cancelled' | 'statement';
 
@@ -86,7 +86,7 @@ export function isFailureOfServer(error: unknown): boolean {
   return !(cause instanceof DatabaseError) || /^(08|57P0|25006)/u.test(cause.code ?? '');
 }
 
-/** Converts a driver's failure to a refusal if the request is not to blame; returns other errors unchanged. */
+/** Converts a driver's failure to a refusal unless the request caused it; returns other errors unchanged. */
 export function toAppError(error: unknown): unknown {
   switch (classifyFailure(error)) {
     case 'unavailable':

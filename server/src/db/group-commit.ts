@@ -11,38 +11,38 @@ import { forCalls, type Queryable } from './statement.ts';
 /** A call in a batch of several kinds. */
 interface AnyCall {
   readonly kind: Kind;
-  /** `deferred` until it is made, and when it was left out. */
+  /** `deferred` until it was executed. */
   readonly result: unknown;
 }
 
-/** Its result is kept here: each kind has another type of it. */
+/** Stores its result, whose type depends on the kind. */
 interface KindCall<Call, Result> extends AnyCall {
   readonly call: Call;
   result: Result | typeof deferred;
 }
 
-/** Sends calls of one kind, and keeps their results with them. */
+/** Sends calls of one kind, and stores their results in them. */
 interface Kind {
   readonly rowOf: (call: AnyCall) => string | undefined;
   readonly one: (db: Queryable, call: AnyCall) => Promise<void>;
   readonly many: (db: Queryable, calls: readonly AnyCall[]) => Promise<void>;
 }
 
-/** To those who look at batches; reads have a batch per kind. */
+/** The name for observers of batches; reads have a batch per kind. */
 const name = 'writes';
 
 type Position = PositionRow | undefined;
 
 export interface GroupCommitOptions extends BatchedPoolOptions {
-  /** Of the writes that were left out of their batch, so many wait for their row at once, each on a connection. */
+  /** Maximum of deferred writes that wait for their row at the same time, each on a connection. */
   readonly maxDeferred: number;
 }
 
 /**
- * The writes of one turn of the event loop, of all kinds, in one transaction: PostgreSQL flushes its log once for all of
- * them, and tells its position once. A statement per kind, in the order in which the kinds were opened; begin, statements,
- * commit and position travel in one packet. Fails and recovers as `Batch` does; a write whose row stays held for as long as a statement may
- * take, or that comes behind such ones, ends with `statement_timeout` or `pool_exhausted`.
+ * Executes the writes of one event-loop turn, of all kinds, in one transaction: one WAL flush and one position for all. One statement per
+ * kind, in the order in which kinds were opened; begin, statements, commit and position are sent in one packet. Fails and recovers as
+ * `Batch` does. A write whose row stays locked until its deadline, or that is queued behind such writes, ends with `statement_timeout` or
+ * `pool_exhausted`.
  */
 export class GroupCommit implements BatchLoads {
   readonly role = 'write';
@@ -73,7 +73,7 @@ export class GroupCommit implements BatchLoads {
     });
   }
 
-  /** Calls that wait, and transactions that run. */
+  /** Waiting calls, and running transactions. */
   get loads(): BatchLoads['loads'] {
     return [{ name, ...this.#batch.load }];
   }
@@ -93,7 +93,7 @@ export class GroupCommit implements BatchLoads {
     };
   }
 
-  /** With batches, like several: what would wait for a lock is left out, and waits where it keeps nobody else waiting. */
+  /** With batching, like several calls: a write that would wait for a lock is deferred, and waits where it does not delay others. */
   async #one(call: AnyCall, sending: Sending): Promise<Position | typeof deferred> {
     if (this.#options.limits.maxSize === 1) return await this.#rest(call, sending);
     return (await this.#many([call], sending))[0];
@@ -113,7 +113,7 @@ export class GroupCommit implements BatchLoads {
     return calls.map(({ result }) => (isDeferred(result) ? deferred : after?.[0]));
   }
 
-  /** Rows that are held must not keep all connections waiting: the other writes need them. */
+  /** Waits for locked rows must not occupy all connections. */
   async #restInTurn(call: AnyCall, sending: Sending): Promise<Position> {
     const { timeoutMs, signal } = this.#limitsOf(sending);
     try {
@@ -143,7 +143,7 @@ export class GroupCommit implements BatchLoads {
   }
 }
 
-/** Of a call that has left, and that the batch has answered in the place of the server. */
+/** Of a sent call that the batch has answered instead of the server. */
 function lateOutcome(error: unknown): unknown {
   const isLate = error instanceof AppError && error.code === 'statement_timeout' && error.cause === undefined;
   return isLate ? new AppError('outcome_unknown') : error;

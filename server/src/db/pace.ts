@@ -1,18 +1,18 @@
 import type { Clock } from '../lib/clock.ts';
 
 /**
- * The interval between two batches under full pressure, as a multiple of the fastest recent batch: what one lonely call takes is spent
- * in a sixteenth of the time. The limit bounds the wait where the database is slow. Figures: docs/decisions/0045-spacing-of-batches.md.
+ * The interval between two batches under full pressure, as a multiple of the fastest recent batch. The limit bounds the wait when the
+ * database is slow. Figures: docs/decisions/0045-spacing-of-batches.md.
  */
 const spacing = { factor: 16, maxMs: 12 };
 
-/** The interval grows from none at the first pressure to all of it at the second. */
+/** The interval grows from zero at the first pressure to its full length at the second. */
 const range = { from: 0.15, to: 0.45 };
 
 /** Node's timers have steps of 1 ms. */
 const minMs = 0.5;
 
-/** The fastest duration grows by this part per batch, so that it follows a database that becomes slower. */
+/** The fastest duration grows by this fraction per batch, so that it adapts to a slower database. */
 const forgetting = 0.01;
 
 /**
@@ -31,19 +31,19 @@ export class Pace {
     this.#pressure = pressure;
   }
 
-  /** Milliseconds until the next batch may leave. */
+  /** Milliseconds until the next batch may be sent. */
   get waitMs(): number {
     const part = Math.min(1, Math.max(0, (this.#pressure() - range.from) / (range.to - range.from)));
     const ms = this.#leftAtMs + part * Math.min(spacing.factor * this.#fastestMs, spacing.maxMs) - this.#clock.now();
     return ms < minMs ? 0 : ms;
   }
 
-  /** Call it when a batch leaves. Returns the time, for `took`. */
+  /** Call it when a batch is sent. Returns the time, for `took`. */
   left(): number {
     return (this.#leftAtMs = this.#clock.now());
   }
 
-  /** Call it when the batch that left at `leftAtMs` was answered. */
+  /** Call it when the batch sent at `leftAtMs` was answered. */
   took(leftAtMs: number): void {
     const ms = this.#clock.now() - leftAtMs;
     this.#fastestMs = this.#fastestMs === 0 ? ms : Math.min(ms, this.#fastestMs * (1 + forgetting));

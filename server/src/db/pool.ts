@@ -36,7 +36,7 @@ export interface PoolOptions<R extends Role = Role> {
   readonly statementTimeoutMs: number;
   /** Whether PostgreSQL keeps parsed statements by name; false behind a pooler without support. */
   readonly prepare: boolean;
-  /** Whether each statement gets its own explicit transaction; only to measure its cost. */
+  /** Whether each statement runs in its own explicit transaction; only to measure the cost. */
   readonly wrap: boolean;
 }
 

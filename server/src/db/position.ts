@@ -4,23 +4,23 @@ import { identityColumns, type Identity } from './identity.ts';
 import { statement } from './statement.ts';
 
 /**
- * A place in the write-ahead log: what is before it has happened. Positions of different timelines (a new one begins with
- * each promotion of a standby) cannot be compared.
+ * A position in the write-ahead log. Positions of different timelines cannot be compared; each promotion of a standby begins a new
+ * timeline.
  */
 export interface Position {
   readonly timeline: number;
   readonly lsn: bigint;
 }
 
-/** On no timeline: no standby is ever known to have it, so only the primary does. */
+/** A position on no timeline, which no standby can be known to have replayed: reads go to the primary. */
 export const onlyOnPrimary: Position = { timeline: 0, lsn: 0n };
 
-/** Whether a server that has got to `reached` has everything that `wanted` stands for. */
+/** Whether a server at `reached` has everything up to `wanted`. */
 export function covers(reached: Position | undefined, wanted: Position): boolean {
   return reached !== undefined && reached.timeline === wanted.timeline && reached.lsn >= wanted.lsn;
 }
 
-/** The latest of two answers to one client. The second one wins where they cannot be compared. */
+/** The later of two positions of one client; the second one if they cannot be compared. */
 export function latest(first: Position | undefined, second: Position): Position {
   return first !== undefined && covers(first, second) ? first : second;
 }
@@ -53,8 +53,8 @@ const replayColumns = `
   concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time()) as incarnation`;
 
 /**
- * Everything that is committed on the primary, however it was committed: `pg_current_wal_lsn()` lags behind commits that do
- * not wait for the disk. To be taken in a statement after the commit: inside of the writing one it precedes the commit.
+ * Includes every commit on the primary: `pg_current_wal_lsn()` lags behind commits that do not wait for the disk. Query it in a statement
+ * after the commit; within the writing statement it precedes the commit.
  */
 export const primaryPosition = statement<PositionRow>(
   'position.primary',
@@ -63,7 +63,7 @@ export const primaryPosition = statement<PositionRow>(
           pg_postmaster_start_time()::text as incarnation`,
 );
 
-/** What is on the primary's disk, so that a standby can have it. Unlike the insert position, a standby always gets there. */
+/** The flushed position of the primary. Unlike the insert position, a standby always reaches it. */
 export const flushedPosition = statement<PositionRow & Identity>(
   'position.flushed',
   `select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text as lsn,
@@ -72,7 +72,7 @@ export const flushedPosition = statement<PositionRow & Identity>(
           ${identityColumns}`,
 );
 
-/** What a server says of itself: who it is, its role, and how far it has got. */
+/** A server's identity, role and position. */
 export interface ServerStatus extends PositionRow, Identity {
   /** Whether a new transaction of ours may write; a standby is always read-only. */
   readonly readOnly: boolean;
@@ -88,7 +88,7 @@ export const serverStatus = statement<ServerStatus>(
           ${identityColumns}`,
 );
 
-/** What a standby has replayed, and no more: it is asked behind each batch of reads. */
+/** Only the replayed position of a standby, queried after each batch of reads. */
 export const replayPosition = statement<PositionRow>('position.standby', `select ${replayColumns}`);
 
 const positions = new WeakMap<PositionRow, Position>();
@@ -101,14 +101,14 @@ export function toPosition(row: PositionRow | undefined): Position | undefined {
   return position;
 }
 
-/** How far the log of a primary is on its disk, where a standby can have it; undefined on a standby. */
+/** The flushed position of a primary; undefined on a standby. */
 export function toFlushed(status: ServerStatus | undefined): Position | undefined {
   return typeof status?.flushed === 'string' ? { timeline: status.timeline, lsn: BigInt(status.flushed) } : undefined;
 }
 
 const tokens = new WeakMap<Position, string>();
 
-/** A position as clients carry it: 20 letters that mean nothing to them. Made once per position, not once per answer. */
+/** A position as an opaque token of 20 characters. Created once per position, not per answer. */
 export function encodeToken(position: Position): string {
   let token = tokens.get(position);
   if (token === undefined) tokens.set(position, (token = renderToken(position)));
@@ -130,7 +130,7 @@ function checksum(bytes: Buffer): number {
   return crc32(bytes.subarray(0, 12)) & 0xff_ff_ff;
 }
 
-/** Undefined for everything that `encodeToken` cannot have made. */
+/** Undefined for text that `encodeToken` cannot produce. */
 export function decodeToken(token: string): Position | undefined {
   if (!/^[\w-]{20}$/u.test(token)) return undefined;
   const bytes = Buffer.from(token, 'base64url');

@@ -8,68 +8,67 @@ import { latest, onlyOnPrimary, toPosition, type Position } from './position.ts'
 import type { Standby } from './standby.ts';
 import type { Standbys } from './standbys.ts';
 
-/** Reads one thing, at least as fresh as the caller's token. */
+/** Executes one read, at least as fresh as the caller's token. */
 export type Read<Call, Result> = (call: Call, caller: Caller) => Promise<Result>;
 
 export interface ReadsOptions {
   readonly primary: BatchedPool;
   readonly standbys: Standbys;
-  /** How long a read waits for a standby that is about to have what it needs, before the primary is asked. */
+  /** How long a read waits for a standby to replay its token, before it goes to the primary. */
   readonly maxCatchUpMs: number;
-  /** For a call as a whole, whichever servers are asked for it. */
+  /** Time limit of a read, over all servers. */
   readonly timeoutMs: number;
   readonly clock: Clock;
   /** Called when a standby failed a read. */
   readonly onFailure: (standby: Standby) => void;
-  /** Called when the primary turned out to be older than a token. Resolves when it was looked for again. */
+  /** Called when the primary is older than a token. Resolves when the primary was located again. */
   readonly onOldPrimary: () => Promise<void>;
 }
 
-/** How often a read asks a primary that lacks what its token says, before it is refused. */
+/** Attempts on a primary that is older than the token, before the read is refused. */
 const maxOldAnswers = 3;
 
-/** Where reads were answered, since the start. */
+/** Counts of reads by answering server, since the start. */
 export interface ReadOutcomes {
-  /** By a standby at once, and by a standby after a wait. */
+  /** By a standby at once, and after a wait. */
   standby: number;
   waited: number;
-  /** By the primary: for want of a standby, because all were behind the token, and as a second opinion. */
+  /** By the primary: without a fit standby, because all were behind the token, and to confirm an absent row. */
   primaryForAbsence: number;
   primaryForToken: number;
   primaryForDoubt: number;
 }
 
 interface Sends<Call, Result> {
-  /** For callers without a token, and for those with one, who are given a new one. */
+  /** For callers without a token, and for those with one, who get a new one. */
   readonly plain: Send<Call, Result>;
   readonly positioned: Send<Call, Result>;
 }
 
-/** How one kind of read is made on each server. */
+/** One kind of read on each server. */
 interface Reader<Call, Result> {
   readonly onPrimary: Sends<Call, Result>;
   readonly onStandby: ReadonlyMap<Standby, Sends<Call, Result>>;
   readonly isDoubtful: (result: Result) => boolean;
 }
 
-/** A call, for whom, and by when: the deadline is set when it arrives, and is that of all questions it takes. */
+/** A call, its caller, and its deadline, which is set at its arrival and covers all queries for it. */
 interface Wanted<Call> {
   readonly call: Call;
   readonly caller: Caller;
   readonly deadline: number;
 }
 
-/** What a standby answered, and as which incarnation it was known when it was asked. */
+/** A standby's answer, and its known incarnation at the query. */
 interface StandbyAnswer<Result> extends Positioned<Result> {
   readonly standby: Standby;
   readonly incarnation: string | undefined;
 }
 
 /**
- * Reads from a standby where one is fresh enough, else from the primary. With a token: from one that has replayed that
- * far, after a short wait where one may be about to, else from the primary. Without one: from any. With or without, when a
- * standby finds nothing, the primary is asked before the caller is told so. A standby that fails costs its callers a second question, to
- * another one or the primary, not an error. Rejects as `Batch` does.
+ * Reads from a standby that is fresh enough, else from the primary. With a token, the standby must have replayed it, after a short wait if
+ * one is close; without a token, any fit standby. When a standby finds nothing, the primary is queried before the caller gets that result.
+ * A read that fails on a standby is repeated on another one or the primary. Rejects as `Batch` does.
  */
 export class Reads {
   readonly #options: ReadsOptions;
@@ -122,10 +121,10 @@ export class Reads {
     if (!isThere && standbys.isAnyFit) await standbys.reach(token, maxCatchUpMs);
     const isBehind = standbys.isAnyFit && standbys.choose(token) === undefined;
     const answer = await this.#tryStandbys(reader, wanted);
-    // Answered by the very incarnation that is known to have it, so its snapshot cannot be older.
+    // The incarnation that answered is known to have the position, so its snapshot is not older.
     const isFresh = answer?.position !== undefined && answer.position.incarnation === answer.incarnation;
     if (isFresh) answer.standby.learn(answer.position);
-    // What its client was told by others may be newer than what it has seen itself.
+    // Other clients may have told this client about newer data.
     if (isFresh && reader.isDoubtful(answer.result)) this.outcomes.primaryForDoubt += 1;
     else if (isFresh) {
       this.outcomes[isThere ? 'standby' : 'waited'] += 1;
@@ -136,8 +135,8 @@ export class Reads {
   }
 
   /**
-   * A token of a newer timeline was given by a newer primary: until that is found, nobody can answer. An older token is
-   * covered by the primary, whichever it is: it has all that outlived the failover.
+   * A token of a newer timeline is from a newer primary: until that is found, no server can answer. Every primary covers older tokens: it
+   * has everything that survived the failover.
    */
   async #readFromPrimary<Call, Result>(
     reader: Reader<Call, Result>,
@@ -157,8 +156,8 @@ export class Reads {
   }
 
   /**
-   * Asks one standby after the other until one does not fail for reasons of its own. Each is chosen right before it is sent
-   * to: what was known of it before a wait may be of another incarnation. Undefined when there is none left.
+   * Queries standbys one after the other until one does not fail for its own reasons. Each is chosen right before the query, because its
+   * incarnation may change during a wait. Undefined when none is left.
    */
   async #tryStandbys<Call, Result>(
     { onStandby }: Reader<Call, Result>,

@@ -9,26 +9,25 @@ export interface SessionOptions {
   readonly connectTimeoutMs: number;
   /** `statement_timeout` of the session; 0 is none. */
   readonly statementTimeoutMs: number;
-  /** After this long without an answer, a statement rejects here: a frozen server keeps no deadline. Default: none. */
+  /** After this long without an answer, a statement rejects here, because a frozen server enforces no deadline. Default: none. */
   readonly answerTimeoutMs?: number;
   /** Also takes commands of the replication protocol. Default: no. */
   readonly replication?: 'database';
 }
 
-/** After this long, an idle transaction is ended by the server, so that a defect of ours cannot hold locks for ever. */
+/** After this long, the server ends an idle transaction, so that a defect cannot hold locks for ever. */
 const idleInTransactionTimeoutMs = 30_000;
 const keepAliveDelayMs = 10_000;
 
 /** In `pg_type`, in every PostgreSQL. */
 const timestamptz = 1184;
 
-/** Behind every timestamp of our sessions. */
+/** The end of every timestamp of our sessions. */
 const utc = '+00';
 
 /**
- * `timestamptz` as RFC 3339 with all its microseconds; a JavaScript Date would cut it to milliseconds, and a cursor cut
- * like that skips rows. PostgreSQL leaves out trailing zeros; with them, texts sort as the times do. Sessions run in UTC
- * with ISO dates: `2026-01-28 12:00:00.12+00`.
+ * `timestamptz` as RFC 3339 with microseconds. A JavaScript Date has milliseconds, and a truncated cursor would skip rows. PostgreSQL omits
+ * trailing zeros; with them, text sorts like time. Sessions use UTC with ISO dates: `2026-01-28 12:00:00.12+00`.
  */
 function parseTimestamp(text: string): string {
   // Nine in ten have all six digits: `2026-01-28 12:00:00.123456+00`.
@@ -47,9 +46,8 @@ const customTypes: NonNullable<ClientConfig['types']> = {
 };
 
 /**
- * Settings of every session, as `current_setting` shows them: what a role, a database, the server or a pooler carries must
- * not change an answer, make one fail, or weaken a promise. Which settings are left to the operator, and why:
- * docs/decisions/0027-session-settings.md.
+ * Settings of every session, as `current_setting` shows them: settings of a role, a database, the server or a pooler must not change
+ * answers, cause failures, or weaken promises. Settings left to the operator: docs/decisions/0027-session-settings.md.
  */
 export function sessionSettings({
   synchronousCommit,
@@ -59,20 +57,20 @@ export function sessionSettings({
     TimeZone: 'UTC',
     DateStyle: 'ISO, MDY',
     extra_float_digits: '1',
-    // A commit that no standby confirmed is told by a warning.
+    // A warning reports a commit that no standby has confirmed.
     client_min_messages: 'warning',
     default_transaction_isolation: 'read committed',
     lock_timeout: '0',
     transaction_timeout: '0',
     idle_session_timeout: '0',
-    // A prepared statement is planned once. By default PostgreSQL plans pages and batches anew at each execution, because
-    // it estimates them cheaper that way. Figures: docs/decisions/0041-batches-by-need.md.
+    // Plans a prepared statement once. By default PostgreSQL plans pages and batches at each execution, because it estimates custom plans
+    // as cheaper. Figures: docs/decisions/0041-batches-by-need.md.
     plan_cache_mode: 'force_generic_plan',
     ...(synchronousCommit === undefined ? {} : { synchronous_commit: synchronousCommit }),
   };
 }
 
-/** `-c name=value …`, as the manual wants it in "Message Formats", `StartupMessage`: spaces and backslashes are escaped. */
+/** `-c name=value …` with escaped spaces and backslashes (manual, "Message Formats", `StartupMessage`). */
 function startupOptions(settings: Readonly<Record<string, string>>): string {
   const options = Object.entries(settings).map(
     ([name, value]) => `-c ${name}=${value.replaceAll(/[\\ ]/gu, String.raw`\$&`)}`,
@@ -80,7 +78,7 @@ function startupOptions(settings: Readonly<Record<string, string>>): string {
   return options.join(' ');
 }
 
-/** How a session of ours is opened: the guide's `connect_timeout`, keep-alive, settings, deadlines kept by the server. */
+/** Connection options of a session: the guide's `connect_timeout`, keep-alive, settings, deadlines that the server enforces. */
 export function clientConfig(endpoint: Endpoint, session: SessionOptions): ClientConfig {
   return {
     host: endpoint.host,
@@ -103,7 +101,7 @@ export function clientConfig(endpoint: Endpoint, session: SessionOptions): Clien
   };
 }
 
-/** How long a server may take to say good-bye: one that is frozen never does. */
+/** How long a server may take to close a session; a frozen one never does. */
 const goodByeTimeoutMs = 1_000;
 
 /** One open session. */

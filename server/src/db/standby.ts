@@ -137,7 +137,7 @@ export class Standby {
     this.judge();
   }
 
-  /** Compares the last answer with the primary's. Learns nothing from a server that does not follow it. */
+  /** Compares the last answer with the primary's. Ignores the position of a server that does not follow it. */
   judge(): void {
     const { status, failure } = this.#server;
     if (status === undefined && failure === undefined) return; // Not queried yet.

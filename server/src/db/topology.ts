@@ -35,8 +35,8 @@ const everyMs = 250;
 const pauseMs = 100;
 
 /**
- * How long writes wait after a failover. Until other workers have noticed it, they may answer from the old primary,
- * which lacks writes that the new one acknowledged. A name that moved takes longer to notice.
+ * How long writes wait after a failover. Until other workers have detected it, they may answer from the old primary, which lacks writes
+ * that the new one acknowledged. The detection of a moved name takes longer.
  */
 const settleMs = { otherServer: 500, sameName: 1_250 };
 

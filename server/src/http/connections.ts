@@ -8,18 +8,18 @@ import { Connection, ConnectionList } from './connection-list.ts';
 
 export interface ConnectionLimits {
   readonly total: number;
-  /** Of one client address, unless it is of this machine; 0 is no limit. */
+  /** Per client address, except addresses of this machine; 0 is no limit. */
   readonly perAddress: number;
 }
 
-/** Why a connection was closed that could have gone on. */
+/** Why the server closed a usable connection. */
 export const shedReasons = ['full', 'address_limit', 'silent', 'idle', 'slow_body', 'accept_failed'] as const;
 export type ShedReason = (typeof shedReasons)[number];
 
-/** For a whole request to arrive, after the connection or after its headers. */
+/** Time for a request to arrive, from the connection or from its headers. */
 const arrivalMs = 1_000;
 
-/** Slow bodies that fill a worker are most of those that have been active longest. */
+/** When slow bodies fill a worker, they are most of the longest active connections. */
 const mostLookedAt = 16;
 
 /** A client that sends its next request within this time after an answer is limited by our latency. */
@@ -29,26 +29,25 @@ const eagerMs = 10;
 const eagerOver = 64;
 
 export interface ConnectionsOptions extends ConnectionLimits {
-  /** Called for each; `address` is that of the client, where it is known. */
+  /** Called for each closed connection; `address` is the client's, if known. */
   readonly onShed?: ((reason: ShedReason, address: string | undefined) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
 
 /**
- * The client connections of one process, and which of them may stay. At the limit the connection that has been silent longest
- * is closed for a new one: first those that sent no request within a second, then those whose body takes longer than that, then
- * those that have just come, then those that wait for the next request, then any whose body is not complete. A connection with a whole request in flight is never closed; when all have one, the new
- * connection is. Everything takes constant time, and nothing has a timer.
+ * The client connections of one process, with eviction at the limit. A new connection replaces the longest silent one, in this order: no
+ * request within a second, a body that takes longer than a second, newly connected, idle after an answer, any incomplete body. A connection
+ * with a complete request in flight is never evicted; if all have one, the new connection is closed. Constant time, without timers.
  */
 export class Connections {
   readonly limits: ConnectionLimits;
   readonly #onShed: ConnectionsOptions['onShed'];
   readonly #clock: Clock;
-  /** Have not sent a whole request yet. */
+  /** Connections without a complete request so far. */
   readonly #silent = new ConnectionList();
-  /** Have had an answer, and wait for the next request. */
+  /** Idle connections after an answer. */
   readonly #idle = new ConnectionList();
-  /** Have a request in flight. */
+  /** Connections with a request in flight. */
   readonly #active = new ConnectionList();
   readonly #perAddress = new Map<string, number>();
   /** Whether each connection closes with its next answer. */
@@ -68,7 +67,7 @@ export class Connections {
     accept_failed: 0,
   };
 
-  /** One listener for all: a closure, and Node's of `once`, would be made for each connection. */
+  /** One listener for all connections, to avoid a closure for each. */
   readonly #onClose: (this: Socket) => void;
 
   constructor({ onShed, clock = monotonicClock, ...limits }: ConnectionsOptions) {
@@ -81,7 +80,7 @@ export class Connections {
     };
   }
 
-  /** The share of the last requests that came right after an answer on the same connection, from 0 to 1. */
+  /** The fraction of recent requests that arrived right after an answer on the same connection. */
   get eagerShare(): number {
     return this.#eagerShare;
   }
@@ -130,7 +129,7 @@ export class Connections {
     return true;
   }
 
-  /** A request has arrived, but for its body. Returns how many of its connection are in flight now. */
+  /** Records the headers of a request. Returns the number of requests in flight on its connection. */
   began(response: ServerResponse): number {
     const { connection } = response.req.socket;
     if (connection === undefined) return 1;
@@ -146,7 +145,7 @@ export class Connections {
     return (connection.inFlight += 1);
   }
 
-  /** Its answer is over. */
+  /** Records the end of its answer. */
   ended(response: ServerResponse): void {
     const { socket } = response.req;
     const { connection } = socket;
@@ -160,12 +159,12 @@ export class Connections {
     this.#idle.add(connection);
   }
 
-  /** The system would not give us a connection. */
+  /** Records that the system refused a connection. */
   acceptFailed(): void {
     this.#tell('accept_failed', undefined);
   }
 
-  /** Ends every connection at once, upgraded ones included, which `http.Server.closeAllConnections` does not know. */
+  /** Ends every connection at once, including upgraded ones, which `http.Server.closeAllConnections` ignores. */
   cut(): void {
     for (const list of [this.#silent, this.#idle, this.#active])
       for (let one = list.first; one !== undefined; one = one.next) one.socket.destroy();
@@ -179,7 +178,7 @@ export class Connections {
     socket.on('close', this.#onClose);
   }
 
-  /** Called once by the end of the connection; and before it, when it is closed for another one. */
+  /** Called once: at the end of the connection, or when it is evicted. */
   #leave(connection: Connection): void {
     const { socket, address } = connection;
     if (socket.connection === undefined) return;
@@ -207,7 +206,7 @@ export class Connections {
     return this.#clock.now() - sinceMs > arrivalMs;
   }
 
-  /** Among those that have been active longest, the first whose request has not wholly arrived: nothing is done for it yet. */
+  /** The first of the longest active ones with an incomplete request, for which no work was done yet. */
   #findSender(): Connection | undefined {
     let one = this.#active.first;
     for (let count = 0; count < mostLookedAt && one !== undefined; count += 1, one = one.next)

@@ -6,22 +6,22 @@ import type { Listeners } from './listeners.ts';
 import type { HttpServer } from './server.ts';
 
 export interface DrainOptions {
-  /** How long requests are still taken, while readiness already says no. */
+  /** How long requests are still accepted while readiness is already false. */
   readonly delayMs: number;
   /**
-   * Tells that our listeners are closed. Resolves when those of the other workers are: a client whose connection ends must find no
-   * listener that is about to close, whose queue the kernel resets.
+   * Reports that our listeners are closed. Resolves when those of the other workers are closed: a client that reconnects must not reach a
+   * listener that is about to close, because the kernel resets its queue.
    */
   readonly othersClosed: () => Promise<void>;
-  /** The longest wait for that. */
+  /** The maximum wait for that. */
   readonly settleMs: number;
-  /** How long connections that are open but silent may still bring a request that was on its way. */
+  /** How long silent connections stay open for a request in transit. */
   readonly lingerMs: number;
-  /** A successor has our listeners: no client has to go elsewhere, and no queue is lost. */
+  /** Whether a successor has our listeners: then clients can stay, and no queue is lost. */
   readonly isReplaced: boolean;
 }
 
-/** The way down of a server. */
+/** The graceful stop of a server. */
 export class Drain {
   #draining = false;
   #turnsAway = false;
@@ -31,20 +31,21 @@ export class Drain {
     this.#connections = connections;
   }
 
-  /** Whether it has begun: what has no end must end now. */
+  /** Whether the drain has started: endless responses must end now. */
   get draining(): boolean {
     return this.#draining;
   }
 
-  /** Whether load balancers have to send clients to another instance. */
+  /** Whether `/readyz` must be 503, so that load balancers use another instance. */
   get turnsAway(): boolean {
     return this.#turnsAway;
   }
 
   /**
-   * Stops taking requests without failing one: readiness says no, then the listeners close, then (when those of the other
-   * workers have closed, too) each connection closes with its next answer; silent ones are closed after a while. With a
-   * successor, readiness stays, and connections close with their next answer at once. Resolves when every request is answered, or when the signal aborts, which cuts the rest.
+   * Stops without failing a request: readiness becomes false, then the listeners close, then (when those of the other workers are closed)
+   * each connection closes with its next answer, and silent ones after a delay. With a successor, readiness stays true, and connections
+   * close with their next answer from the start. Resolves when every request is answered, or when the signal aborts, which closes the other
+   * connections.
    */
   async run(app: HttpServer, listeners: Listeners, options: DrainOptions, signal: AbortSignal): Promise<void> {
     this.#draining = true;

@@ -24,17 +24,17 @@ const overloadedLine = refusalLine('overloaded', undefined);
 
 interface Answer {
   readonly requestId: string;
-  /** Names and values by turns. */
+  /** Alternating names and values. */
   readonly headers: string[];
   readonly body: string;
 }
 
-/** The body of a problem, before and behind the request's id. */
+/** The body of a problem, before and after the request's id. */
 type Frame = readonly [before: string, behind: string];
 
 /**
- * Problems that are answered before Fastify sees the request, or where there is none. They have the headers that it adds: the
- * request's id, CORS, and those of every answer.
+ * Problems for requests that do not reach Fastify, or are not valid HTTP. They have the same headers as others: the request's id, CORS, and
+ * those of every answer.
  */
 export class EarlyAnswers {
   readonly #options: EarlyAnswersOptions;
@@ -44,7 +44,7 @@ export class EarlyAnswers {
     this.#options = options;
   }
 
-  /** Costs little, since an overload is refused here. After any other refusal the connection ends: its client is not ours. */
+  /** Must be cheap, because it refuses requests under overload. After any other refusal the connection closes. */
   refuse(response: ServerResponse, code: ErrorCode): void {
     const { requestId, headers, body } = this.#make(code, response.req.headers.origin, response.req.socket);
     exchangeOf(response.req).requestId = requestId;
@@ -52,7 +52,7 @@ export class EarlyAnswers {
     response.writeHead(errorCodes[code].status, headers).end(body);
   }
 
-  /** `OPTIONS *` asks what the server as a whole can do: RFC 9110, 9.3.7. */
+  /** `OPTIONS *` applies to the whole server (RFC 9110, 9.3.7). */
   answerOptions(response: ServerResponse, methods: ReadonlySet<string>): void {
     const requestId = this.#options.newRequestId();
     exchangeOf(response.req).requestId = requestId;
@@ -60,7 +60,7 @@ export class EarlyAnswers {
     response.writeHead(200, [...headers, ...corsHeaders(this.#options.corsOrigins, response.req.headers.origin)]).end();
   }
 
-  /** As bytes, where there is no request. Ends the connection; `origin` is that of the client, where it is known. */
+  /** Writes the answer as bytes when there is no request, and closes the connection. `origin` is the client's, if known. */
   refuseSocket(socket: Socket, code: ErrorCode, origin?: string): void {
     const { headers, body } = this.#make(code, origin, socket);
     const { status } = errorCodes[code];

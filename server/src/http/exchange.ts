@@ -18,7 +18,7 @@ declare module 'http' {
   }
 }
 
-/** What all exchanges of a server share. */
+/** Shared by all exchanges of a server. */
 export interface ExchangeServices {
   readonly clock: Clock;
   readonly admission: Admission;
@@ -27,26 +27,26 @@ export interface ExchangeServices {
   readonly observer?: HttpObserver | undefined;
 }
 
-/** Why a request's lifetime aborts when its client went away. */
+/** The reason of the lifetime of a request whose client has disconnected. */
 export class ClientGoneError extends Error {
   override readonly name = 'ClientGoneError';
 }
 
-/** The status of a request whose client went away. nginx's. */
+/** nginx's status of a request whose client has disconnected. */
 export const clientGone = 499;
 
 /**
- * One request and its answer, from its headers to the last byte of the answer: its lifetime, what the databases have to know of
- * it, and what the observer is told. One object, because each further one, and each listener, costs every request.
+ * One request and its answer, from its headers to the last byte of the answer: its lifetime, the context for the databases, and the data
+ * for the observer. One object, because every further object and listener costs each request.
  */
 export class Exchange extends LightLifetime implements Caller, EndedRequest {
-  /** Undefined when all is over. */
+  /** Undefined at the end. */
   response: http.ServerResponse | undefined;
   readonly beganMs: number;
   readonly #services: ExchangeServices;
-  /** The pattern of the route that answers, once it is known. */
+  /** The route's pattern, once it is known. */
   route: string | undefined = undefined;
-  /** Undefined until Fastify has begun with it. */
+  /** Undefined until Fastify handles it. */
   reply: FastifyReply | undefined = undefined;
   requestId = '';
   traceId: string | undefined = undefined;
@@ -56,7 +56,7 @@ export class Exchange extends LightLifetime implements Caller, EndedRequest {
   account: SignedIn | undefined = undefined;
   status = 0;
   durationMs = 0;
-  /** Undefined while no handler works. */
+  /** Undefined while no handler runs. */
   #workBeganMs: number | undefined = undefined;
   #isTold = false;
 
@@ -82,12 +82,12 @@ export class Exchange extends LightLifetime implements Caller, EndedRequest {
     return this.response?.req.socket.remoteAddress;
   }
 
-  /** Its handler begins to work. */
+  /** Records the start of its handler. */
   beginWork(): void {
     this.#workBeganMs = this.#services.admission.begin();
   }
 
-  /** There is an answer. */
+  /** Records the answer. */
   endWork(): void {
     if (this.#workBeganMs === undefined) return;
     this.#services.admission.end(this.#workBeganMs);
@@ -95,8 +95,8 @@ export class Exchange extends LightLifetime implements Caller, EndedRequest {
   }
 
   /**
-   * Tells the observer, once. Called by the end of the answer; and before it, for an answer that goes on as long as its client
-   * likes: what follows is neither in flight nor slow.
+   * Notifies the observer once: at the end of the answer, or at the start of an endless one, which then counts neither as in flight nor as
+   * slow.
    */
   tell(status: number): void {
     const { observer, clock } = this.#services;
@@ -107,7 +107,7 @@ export class Exchange extends LightLifetime implements Caller, EndedRequest {
     observer.requestEnded(this);
   }
 
-  /** The answer is over. The request may go on: a refusal does not wait for its body, which has no more time than the answer had. */
+  /** The answer has ended. The request may not: a refusal does not wait for its body, which keeps the same deadline. */
   end(response: http.ServerResponse): void {
     this.#services.connections.ended(response);
     this.tell(response.writableFinished ? response.statusCode : clientGone);
@@ -118,8 +118,8 @@ export class Exchange extends LightLifetime implements Caller, EndedRequest {
   }
 
   /**
-   * Lets go of the request and its answer. What outlives them (a statement knows who asked) would take them with it into V8's old
-   * generation, whose dead objects keep all that they refer to: a GET took 5 µs more (docs/decisions/0040-cost-of-a-request.md).
+   * Drops the references to request and answer. Objects that live longer, such as a statement with its caller, would move them to V8's old
+   * generation: 5 µs more per GET (docs/decisions/0040-cost-of-a-request.md).
    */
   #release(): void {
     this.#services.deadlines.remove(this);
@@ -128,19 +128,19 @@ export class Exchange extends LightLifetime implements Caller, EndedRequest {
   }
 }
 
-/** One listener for all answers. */
+/** One listener for all answers, to avoid a closure for each. */
 function endExchange(this: http.ServerResponse): void {
   this.req.exchange?.end(this);
 }
 
-/** Of a request that an engine has begun. */
+/** The exchange of a request. */
 export function exchangeOf(request: http.IncomingMessage): Exchange {
   const { exchange } = request;
   if (exchange === undefined) throw new Error('a request without its exchange');
   return exchange;
 }
 
-/** Whether all of a request is here, its body included. */
+/** Whether a request has arrived completely, with its body. */
 export function hasArrived({ complete, readableEnded, destroyed, headers }: http.IncomingMessage): boolean {
   return (
     complete ||

@@ -18,7 +18,7 @@ export const listenersPerProcess = 128;
 /** Connections that the kernel keeps for each until we accept them; it caps this at `net.core.somaxconn`, usually 4,096. */
 const backlog = 4_096;
 
-/** Turns after which the listeners close though connections still come: no queue is that long. */
+/** Turns after which the listeners close although connections still arrive: no queue is that long. */
 const mostTurns = backlog;
 
 /** The listeners of an HTTP server: its own and, where several can share a port, others that pass on what they accept. */

@@ -12,9 +12,9 @@ import { checkRequest, knownMethods } from './request-rules.ts';
 import { SecuredResponse } from './security-headers.ts';
 
 export interface NodeServerOptions {
-  /** For the headers of a request, and again for the request as a whole. */
+  /** Time limit for the headers of a request, and for the whole request. */
   readonly requestTimeoutMs: number;
-  /** For which a connection without a request stays open after an answer. */
+  /** How long an idle connection stays open after an answer. */
   readonly keepAliveSeconds: number;
   readonly maxHeaderBytes: number;
   readonly services: ExchangeServices;
@@ -22,15 +22,15 @@ export interface NodeServerOptions {
   readonly turn?: Turn | undefined;
 }
 
-/** How often Node looks for requests that arrive too slowly: they are cut within this long after their time. */
+/** How often Node checks for slow requests: they are aborted within this time after their deadline. */
 const slowRequestCheckMs = 1_000;
 
-/** Of one connection, at work at the same time; further ones are refused, in their order. */
+/** Maximum of requests in flight per connection; further ones are refused, in order. */
 const mostPipelined = 100;
 
 const healthAddresses: ReadonlySet<string> = new Set(['/livez', '/readyz', '/health', '/metrics']);
 
-/** Requests for the state of the server are answered in an overload, too. */
+/** Paths that are answered under overload: the state of the server. */
 export function isAlwaysAnswered(url: string): boolean {
   const path = url.replace(/\/?(?:\?.*)?$/u, '');
   return healthAddresses.has(path) || /^\/ops(?:\/|$)/u.test(path);
@@ -39,8 +39,8 @@ export function isAlwaysAnswered(url: string): boolean {
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * Node's server in front of Fastify. What cannot be answered, or not in time, is refused here, before its route and its body are
- * looked at: what is refused in plenty has to be cheap.
+ * Node's server in front of Fastify. Refuses invalid requests, and requests under overload, before routing and without reading the body,
+ * because mass refusals must be cheap.
  */
 export function createNodeServer(handle: Handler, options: NodeServerOptions): Server {
   const server = createServer({
@@ -50,10 +50,10 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
     requestTimeout: options.requestTimeoutMs,
     connectionsCheckingInterval: slowRequestCheckMs,
     keepAliveTimeout: options.keepAliveSeconds * 1_000,
-    requireHostHeader: false, // `checkRequest` does, with an answer that says so.
+    requireHostHeader: false, // `checkRequest` requires it, with a better answer.
     joinDuplicateHeaders: true,
   });
-  // Node's own, undocumented: a client that has ended its side of the connection gets its answer.
+  // Undocumented option of Node: a client that has closed its side of the connection gets its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
   admitConnections(server, options.services.connections);
   takeRequests(server, handle, options);
@@ -63,7 +63,7 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
   return server;
 }
 
-/** Before Node's own listener, which makes a parser for each. */
+/** Runs before Node's own listener, which creates a parser. */
 function admitConnections(server: Server, connections: Connections): void {
   const [serve] = server.listeners('connection');
   server.removeAllListeners('connection');
@@ -80,14 +80,14 @@ function probeAnswerInFlight(this: Socket): void {
 }
 
 function takeRequests(server: Server, handle: Handler, { early, services, turn }: NodeServerOptions): void {
-  /** Returns how many requests of its connection are in flight. */
+  /** Returns the number of requests in flight on its connection. */
   const begin = (response: ServerResponse): number => {
     turn?.tick();
-    // oxlint-disable-next-line no-new -- The request has it.
+    // oxlint-disable-next-line no-new -- The request refers to it.
     new Exchange(response, services);
     return services.connections.began(response);
   };
-  /** Whether it may go on; else it is answered. */
+  /** Whether the request is admitted; else it was answered. */
   const admit = (request: IncomingMessage, response: ServerResponse): boolean => {
     const refusal = begin(response) > mostPipelined ? 'overloaded' : findRefusal(request, services);
     if (refusal !== undefined) early.refuse(response, refusal);
@@ -98,7 +98,7 @@ function takeRequests(server: Server, handle: Handler, { early, services, turn }
   server.on('request', (request, response) => {
     if (admit(request, response)) handle(request, response);
   });
-  // A body that is not wanted is not asked for.
+  // Without 100, the client does not send the body of a refused request.
   server.on('checkContinue', (request, response) => {
     if (!admit(request, response)) return;
     response.writeContinue();
@@ -117,7 +117,7 @@ function findRefusal(request: IncomingMessage, { admission }: ExchangeServices):
   return 'overloaded';
 }
 
-/** Without its answer a page cannot read the refusal of the request that follows. */
+/** A page needs the answer to its preflight to read the refusal of the request. */
 function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
 }

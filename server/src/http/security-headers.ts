@@ -22,13 +22,13 @@ const noSniff = 'X-Content-Type-Options: nosniff\r\n';
 /** Responses are current data or private: caches must not store them. */
 const noStore = 'Cache-Control: no-store\r\n';
 
-/** What the head of a JSON answer begins with: the rest is about pages, and 600 bytes of each answer. */
+/** The constant headers of JSON answers. The others concern pages, and are 600 bytes. */
 export const jsonHeaders = noSniff + noStore;
 
-/** Fastify's own, and that of problems; any other is taken for a page. */
+/** Media types of JSON answers; others count as pages. */
 const jsonTypes: ReadonlySet<unknown> = new Set([jsonType, problemType]);
 
-/** What helmet 8 sets by default, without `Strict-Transport-Security`: that is for whoever ends TLS in front of us. */
+/** The defaults of helmet 8, without `Strict-Transport-Security`, which a TLS proxy must set. */
 const pageHeaders = `Content-Security-Policy: ${contentSecurityPolicy}\r
 Cross-Origin-Opener-Policy: same-origin\r
 Cross-Origin-Resource-Policy: same-origin\r
@@ -43,15 +43,14 @@ ${noSniff}`;
 
 declare module 'http' {
   interface OutgoingMessage {
-    /** Node's own, undocumented: makes the text of the head from the status line and the headers. */
+    /** Undocumented method of Node: renders the head from the status line and the headers. */
     _storeHeader(statusLine: string, headers: unknown): void;
   }
 }
 
 /**
- * An answer whose head begins with the constant headers, whatever makes it. They are text that is put behind the status line: set
- * one by one they cost 2.2 µs of the 17 of a GET, since Node checks each name and value anew. Should Node rename the method,
- * server/src/http/security-headers.test.ts fails.
+ * An answer with the constant headers, which are inserted as text after the status line. Set one by one, they cost 2.2 µs of the 17 of a
+ * GET, because Node validates each name and value. If Node renames the method, server/src/http/security-headers.test.ts fails.
  */
 export class SecuredResponse extends ServerResponse {
   override _storeHeader(statusLine: string, headers: unknown): void {
@@ -59,7 +58,7 @@ export class SecuredResponse extends ServerResponse {
   }
 }
 
-/** Headers come as an object with lower-case names; as a list from `EarlyAnswers`, which makes JSON. */
+/** Headers are an object with lower-case names, or a list from `EarlyAnswers`, which sends JSON. */
 function constantHeaders(headers: unknown): string {
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) return jsonHeaders;
   const block = 'content-type' in headers && !jsonTypes.has(headers['content-type']) ? pageHeaders : noSniff;

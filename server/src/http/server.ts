@@ -35,38 +35,38 @@ import { readTraceparent, traceRequests } from './trace-context.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Aborts when the request's time is over, and when its client goes away. */
+    /** Aborts at the request's deadline, and when its client disconnects. */
     lifetime: Lifetime;
-    /** The request as the databases see it. */
+    /** The request's context for the databases. */
     caller: Caller;
   }
   interface FastifyContextConfig {
-    /** Whether answers of this route go on as long as their client likes. */
+    /** Whether answers of this route are endless. */
     endless?: boolean;
   }
 }
 
 export interface HttpOptions {
-  /** For a request as a whole; then 408. Its headers alone get as long. */
+  /** Deadline of a request, then 408. Also the time limit of its headers. */
   readonly requestTimeoutMs: number;
-  /** For which a connection without a request stays open after an answer. */
+  /** How long an idle connection stays open after an answer. */
   readonly keepAliveSeconds: number;
-  /** How long requests may queue before new ones are refused with 503; 0 refuses none. See `Admission`. */
+  /** The maximum queueing time before new requests are refused with 503; 0 refuses none. See `Admission`. */
   readonly maxQueueMs: number;
   readonly connections: Connections;
   readonly maxBodyBytes: number;
   readonly maxHeaderBytes: number;
-  /** Origins whose pages may use the API; `*` is all, none switches CORS off. */
+  /** Origins whose pages may use the API; `*` is all, an empty list disables CORS. */
   readonly corsOrigins: readonly string[];
   readonly log: Log;
   readonly clock: Clock;
-  /** Ticks with each request. */
+  /** Ticked by each request. */
   readonly turn?: Turn | undefined;
   readonly random: () => number;
-  /** Made anew for each request; also in the log. */
+  /** Creates the id of a request, which is also in the log. */
   readonly newRequestId: () => string;
   readonly observer?: HttpObserver | undefined;
-  /** Undefined when tracing is off. */
+  /** Undefined without tracing. */
   readonly traces?: RequestTraces | undefined;
 }
 
@@ -79,8 +79,8 @@ export type HttpServer = FastifyInstance<
 >;
 
 /**
- * Fastify with our limits, deadlines and errors; knows no routes. Handlers get `request.lifetime`, which aborts when the
- * request's time is over and when its client goes away.
+ * Fastify with our limits, deadlines and errors, without routes. Handlers get `request.lifetime`, which aborts at the request's deadline
+ * and when its client disconnects.
  */
 export async function createHttpServer(options: HttpOptions): Promise<HttpServer> {
   const services: ExchangeServices = {
@@ -91,7 +91,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   const failures = new RepeatLog(options.log);
   const early = new EarlyAnswers({ ...options, failures });
   const answerError = createErrorHandler({ ...options, failures });
-  // No logger: Fastify would make one for every request, and all that it has to say is said by `answerError`.
+  // No logger: Fastify would create one per request, and `answerError` logs all errors.
   const app = Fastify({
     serverFactory: (handle) => createNodeServer(handle, { ...options, services, early }),
     genReqId: options.newRequestId,
@@ -115,15 +115,15 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
 }
 
 /**
- * Begins and ends what every request has. One hook each: Fastify pays for each of them, with each request. A refusal here comes before
- * the body is read.
+ * Starts and ends the exchange of every request. One hook each, because every hook costs each request. A refusal here precedes the reading
+ * of the body.
  */
 function carryExchange(app: FastifyInstance, services: ExchangeServices): void {
   const { deadlines, connections } = services;
   app.decorateRequest('lifetime', { getter: exchangeOfThis });
   app.decorateRequest('caller', { getter: exchangeOfThis });
   app.addHook('onRequest', (request, reply, done) => {
-    const exchange = request.raw.exchange ?? new Exchange(reply.raw, services); // `inject` in tests comes past our server.
+    const exchange = request.raw.exchange ?? new Exchange(reply.raw, services); // `inject` in tests bypasses our server.
     exchange.requestId = request.id;
     exchange.reply = reply;
     deadlines.add(exchange);
@@ -143,7 +143,7 @@ function exchangeOfThis(this: FastifyRequest): Exchange {
   return exchangeOf(this.raw);
 }
 
-/** Returns why the request is refused, or undefined. */
+/** Returns the refusal, or undefined. */
 function readHeaders({ headers, is404 }: FastifyRequest, exchange: Exchange): AppError | undefined {
   const { traceparent, 'content-encoding': encoding } = headers;
   if (traceparent !== undefined) exchange.traceId = readTraceparent(traceparent)?.traceId;
@@ -155,8 +155,8 @@ function readHeaders({ headers, is404 }: FastifyRequest, exchange: Exchange): Ap
 }
 
 /**
- * Work is what handlers do: a client that is slow to send its body or to read its answer is no load; and that the server
- * says how it is does not mean that it gets anything done.
+ * Only handlers count as work for admission: slow bodies and slow readers are not load, and answers about the server's state are not
+ * progress.
  */
 function followHandlers(app: FastifyInstance, deadlines: Deadlines<Exchange>): void {
   app.addHook('onRoute', (route) => {
