@@ -3,6 +3,10 @@
 /** A first or last name: Unicode code points after trimming and NFC. */
 export const nameMaxLength = 100;
 
+/** A username, after folding; and the longest text that is accepted as one, or as a password, before folding. */
+export const usernameMaxLength = 32;
+export const credentialMaxLength = 1024;
+
 /** A password, in Unicode code points after NFKC. */
 export const passwordMinLength = 12;
 export const passwordMaxLength = 256;

@@ -6,7 +6,7 @@ import { nameMaxLength, pageLimitDefault, pageLimitMax, pageOffsetMax } from './
  * A person's name in any script. `x-normalise` removes invisible characters at both ends and applies NFC. The server then checks format
  * `text`: at least one visible character; no control characters, line breaks, bidirectional overrides or hidden characters.
  */
-const Name = Type.String({
+export const Name = Type.String({
   'x-normalise': true,
   minLength: 1,
   maxLength: nameMaxLength,
@@ -14,13 +14,13 @@ const Name = Type.String({
   examples: ['Ada'],
 });
 
-const Id = Type.String({
+export const Id = Type.String({
   format: 'uuid',
   description: 'A UUID, version 7: ids sort by the time of creation',
   examples: ['019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d'],
 });
 
-const Timestamp = Type.String({
+export const Timestamp = Type.String({
   format: 'date-time',
   description: 'RFC 3339, UTC, with microseconds: texts sort as the times do',
   examples: ['2026-01-28T12:00:00.123456Z'],
@@ -55,6 +55,16 @@ export const UserPageQuery = Type.Object(
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: pageLimitMax, default: pageLimitDefault })),
     offset: Type.Optional(
       Type.Integer({ minimum: 0, maximum: pageOffsetMax, description: 'Rows to skip; costs more the larger it is' }),
+    ),
+    query: Type.Optional(
+      Type.String({
+        'x-normalise': true,
+        minLength: 1,
+        maxLength: 2 * nameMaxLength + 1,
+        format: 'text',
+        description:
+          'Finds people with an account by the beginning of a name, of the full name, or of the username, in any case. Needs a session',
+      }),
     ),
     after: Type.Optional(
       Type.String({ description: 'The cursor of a `next` link: pages by key, at the same cost however deep' }),

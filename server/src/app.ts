@@ -2,9 +2,21 @@ import { AuditLog } from './accounts/audit-log.ts';
 import { AuditReader } from './accounts/audit-reader.ts';
 import { auditRoutes } from './accounts/audit-routes.ts';
 import { sweepAudit } from './accounts/audit-writer.ts';
-import { sweepThrottles } from './accounts/throttles.ts';
+import { accountRoutes } from './accounts/account-routes.ts';
+import { AccountReader } from './accounts/account-reader.ts';
+import { AccountWriter } from './accounts/account-writer.ts';
+import { Accounts } from './accounts/accounts.ts';
+import { createHasher } from './accounts/password-hasher.ts';
+import { SessionReader } from './accounts/session-reader.ts';
+import { SessionWriter, sweepSessions } from './accounts/session-writer.ts';
+import { Sessions } from './accounts/sessions.ts';
+import { SignInThrottle } from './accounts/sign-in-throttle.ts';
+import { SignIns } from './accounts/sign-ins.ts';
+import { sweepThrottles, Throttles } from './accounts/throttles.ts';
+import { opennessOf } from './account-options.ts';
 import { primaryCheck } from './check-primary.ts';
 import type { Config } from './config.ts';
+import type { Caller } from './db/caller.ts';
 import type { Endpoint, Endpoints } from './db/endpoint.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
 import { observeDbBy } from './db/observer.ts';
@@ -22,7 +34,9 @@ import { observeHttpBy } from './http/observer.ts';
 import { shareCheck } from './http/readiness.ts';
 import { createRateLimits } from './http/rate-limits.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
+import { createSessionCookies } from './http/session-cookie.ts';
 import type { Clock } from './lib/clock.ts';
+import { isLoopback } from './lib/loopback.ts';
 import { LoopLoad } from './lib/loop-load.ts';
 import { Turn } from './lib/turn.ts';
 import { metricsRoute } from './http/metrics-route.ts';
@@ -37,7 +51,7 @@ import { SlowStatements } from './telemetry/slow-statements.ts';
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts';
 import { sweepKeys } from './users/keyed-inserts.ts';
 import { UserReader } from './users/user-reader.ts';
-import { userRoutes } from './users/user-routes.ts';
+import { userRoutes, type UserRoutes } from './users/user-routes.ts';
 import { UserWriter } from './users/user-writer.ts';
 import { Users } from './users/users.ts';
 
@@ -118,8 +132,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     observer: observeDbBy([slowStatements, statements, metrics?.db].filter((one) => one !== undefined)),
     traces: statements,
   });
-  const { reads, writes, writePool } = databases;
-  const users = new Users(new UserReader(reads), new UserWriter(writes));
+  const { writePool } = databases;
   const http = await createHttpServer({
     ...config.server,
     ...services,
@@ -130,8 +143,10 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const readyLog = new RepeatLog(services.log);
-  const sweeper = new Sweeper(writePool, [sweepKeys, sweepThrottles, sweepAudit(config.accounts.auditDays)], services);
-  enforceAccess(http, async () => undefined, createRateLimits(config.rateLimits, services.clock));
+  const sweeps = [sweepKeys, sweepThrottles, sweepSessions, sweepAudit(config.accounts.auditDays)];
+  const sweeper = new Sweeper(writePool, sweeps, services);
+  const accounts = createAccounts(settings, services, databases);
+  enforceAccess(http, { ...accounts, limits: createRateLimits(config.rateLimits, services.clock) });
   const methods = collectMethods(http);
   const drain = new Drain(connections);
   await apiDocs(http, { title: 'Messenger', version: settings.version, description });
@@ -142,16 +157,15 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     check: shareCheck(primaryCheck(writePool, readyLog), services.clock),
   });
   if (hasOps) await operatorRoutes(http, settings, services, () => drain.draining);
-  userRoutes(http, users);
-  auditRoutes(http, new AuditLog(new AuditReader(reads)));
+  accountRoutes(http, accounts);
+  userRoutes(http, createUsers(settings, databases, accounts.accounts));
+  auditRoutes(http, new AuditLog(new AuditReader(databases.reads)));
   methods.close();
   await http.ready();
 
   const close = async (): Promise<void> => {
     metrics?.stop();
-    requestLog.close();
-    shedLog.close();
-    readyLog.close();
+    for (const one of [requestLog, shedLog, readyLog]) one.close();
     await sweeper.close();
     await databases.close();
     slowStatements.close();
@@ -167,7 +181,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     routes: methods.routes(),
     databases,
     slowStatements,
-    forget: () => undefined,
+    forget: (userId) => accounts.sessions.forget(userId),
     measure,
     close,
   };
@@ -184,6 +198,32 @@ async function operatorRoutes(
   const forOperator = { ...watch, guard: { token: config.metrics.token, isOpen: false, wrongTokens } };
   metricsRoute(http, forOperator);
   await opsRoutes(http, { ...forOperator, isDraining });
+}
+
+function createUsers({ config }: AppSettings, { reads, writes }: Databases, holders: Accounts): UserRoutes {
+  const access = opennessOf(config).usersApi === 'open' ? 'guest' : 'signedIn';
+  return { users: new Users(new UserReader(reads), new UserWriter(writes)), holders, access };
+}
+
+/** The accounts of a worker, and what finds their sessions in requests. */
+function createAccounts({ config }: AppSettings, services: AppServices, databases: Databases) {
+  const { reads, writes, separateWrites, writePool } = databases;
+  const { sessionIdleDays: idleDays, sessionMaxDays: maxDays } = config.accounts;
+  const reader = new AccountReader(reads);
+  const writer = new AccountWriter(separateWrites);
+  const sessionWriter = new SessionWriter(writes, separateWrites, { idleDays, maxDays });
+  const sessions = new Sessions(new SessionReader(reads), sessionWriter, services);
+  const hasher = createHasher();
+  const throttle = new SignInThrottle(new Throttles(writePool));
+  const isRegistrationOpen = opennessOf(config).registration === 'open';
+  const isSecure = !isLoopback(config.server.host);
+  return {
+    accounts: new Accounts({ reader, writer, sessions, hasher, throttle }),
+    signIns: new SignIns({ reader, writer, sessionWriter, hasher, throttle, isRegistrationOpen }),
+    sessions,
+    findSession: (token: string, caller: Caller) => sessions.find(token, caller),
+    cookies: createSessionCookies({ isSecure, maxAgeDays: maxDays }),
+  };
 }
 
 function databaseOptions(settings: AppSettings): DatabasesOptions {

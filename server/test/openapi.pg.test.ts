@@ -48,10 +48,21 @@ test('generated clients get a name for each call and each type', async () => {
     .map(({ operationId }) => operationId)
     .toSorted()
     .join(' ');
-  const ofUsers = 'list_users read_user replace_user update_user';
-  assert.equal(ids, `create_user delete_user get_health get_livez get_readyz list_audit_events ${ofUsers}`);
+  const expected = [
+    [
+      'change_own_password create_account create_session create_user delete_me delete_user end_other_sessions end_session',
+    ],
+    [
+      'get_health get_livez get_readyz list_accounts list_audit_events list_sessions list_users read_me read_user replace_user',
+    ],
+    ['update_account update_me update_user'],
+  ];
+  assert.equal(ids, expected.flat().join(' '));
   const types = Object.keys(components.schemas).toSorted().join(' ');
-  assert.equal(types, 'AuditEvent AuditPage Health InvalidField Problem User UserNames UserNamesPatch UserPage');
+  const ofAccounts =
+    'Account AccountDeletion AccountPatch AuditEvent AuditPage Health InvalidField Member MemberPage MemberPatch PasswordChange';
+  const others = 'Problem Session Sessions SignIn SignInAnswer SignUp User UserNames UserNamesPatch UserPage';
+  assert.equal(types, `${ofAccounts} ${others}`);
   assert.doesNotMatch(JSON.stringify(paths), /"title":"(?:User|Problem)/u, 'no type is written out');
 });
 
@@ -67,7 +78,10 @@ test('only readiness has not_ready, and only writes have outcome_unknown', async
       .join(' ');
   };
   assert.equal(await refusing('503', 'not_ready'), 'get_readyz');
-  assert.equal(await refusing('504', 'outcome_unknown'), 'create_user delete_user replace_user update_user');
+  const ofAccounts = 'change_own_password create_account create_session';
+  const deleting = 'delete_me delete_user end_other_sessions end_session';
+  const updating = 'replace_user update_account update_me update_user';
+  assert.equal(await refusing('504', 'outcome_unknown'), `${ofAccounts} create_user ${deleting} ${updating}`);
 });
 
 test('every refusal has an example that is a problem of its status', async () => {
@@ -165,8 +179,9 @@ test('the document describes a repeat, and a key reused with another body', asyn
 test('PATCH takes JSON and merge patches, and the others JSON', async () => {
   for (const { operationId, requestBody } of await listOperations())
     if (requestBody !== undefined) {
-      const types =
-        operationId === 'update_user' ? ['application/json', 'application/merge-patch+json'] : ['application/json'];
+      const types = operationId.startsWith('update_')
+        ? ['application/json', 'application/merge-patch+json']
+        : ['application/json'];
       assert.deepEqual(Object.keys(requestBody.content), types, operationId);
     }
 });

@@ -156,11 +156,15 @@ test('a schema of a newer version is refused', async () => {
   assert.match(second.stderr, /migrations that this version does not know: 9999_future/u);
 });
 
-test('without prefork it serves from the main process, and prints every address and the missing password', async () => {
+test('without prefork it serves from the main process, prints every address, and needs sessions off loopback', async () => {
   const dataDir = await servers.data();
   const server = await servers.start(dataDir, { args: ['--enable-prefork', 'false', '--host', '0.0.0.0'] });
-  await createUser(server, 'Ada');
   assert.match(server.stdout, /prefork is off/u);
+  assert.match(
+    server.stdout,
+    /users needs a session \(USERS_API=members, because HOST=0\.0\.0\.0 is not a loopback address\)/u,
+  );
+  assert.match(server.stdout, /administrators create accounts \(REGISTRATION=closed\)/u);
   const served = Object.values(networkInterfaces()).flatMap(
     (all) => all?.filter(({ family }) => family === 'IPv4') ?? [],
   );
@@ -168,8 +172,8 @@ test('without prefork it serves from the main process, and prints every address 
   for (const { address } of served) {
     assert.ok(server.stdout.includes(` http://${address}:${port}\n`), server.stdout);
     assert.equal((await fetch(`http://${address}:${port}/livez`)).status, 200);
+    assert.equal((await fetch(`http://${address}:${port}/api/v1/users`)).status, 401);
   }
-  assert.match(server.stderr, /HOST=0\.0\.0\.0: every machine .* can read and change all data/u);
   assert.equal(await stop(server), 0);
 });
 

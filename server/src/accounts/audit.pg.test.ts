@@ -9,7 +9,9 @@ import { Value } from 'typebox/value';
 import { useApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
 import { codeOf, createTestServer } from '../../test/http-server.ts';
-import { enforceAccess, type SignedIn } from '../http/access.ts';
+import { enforceAccess } from '../http/access.ts';
+import { createSessionCookies } from '../http/session-cookie.ts';
+import type { SignedIn } from '../lib/signed-in.ts';
 import { createRateLimits } from '../http/rate-limits.ts';
 import type { HttpServer } from '../http/server.ts';
 import { AuditLog } from './audit-log.ts';
@@ -28,7 +30,11 @@ async function createServer(): Promise<HttpServer> {
     sessionId: randomUUID(),
     role: token.startsWith('a') ? 'admin' : 'moderator',
   });
-  enforceAccess(server, find, createRateLimits({ reads: 0, writes: 0, passwords: 0 }, { now: () => 0 }));
+  enforceAccess(server, {
+    findSession: find,
+    cookies: createSessionCookies({ isSecure: false, maxAgeDays: 1 }),
+    limits: createRateLimits({ reads: 0, writes: 0, passwords: 0 }, { now: () => 0 }),
+  });
   auditRoutes(server, new AuditLog(new AuditReader(app().databases.reads)));
   return server;
 }

@@ -1,3 +1,4 @@
+import { opennessOf } from '../account-options.ts';
 import { lookup } from 'node:dns/promises';
 import { styleText } from 'node:util';
 
@@ -121,7 +122,7 @@ async function examineHere({ config, sources }: LoadedConfig, running: ServerRec
   return [
     ...(running === undefined ? [] : await checkDisks(embedded.dataDir)),
     await checkBackup({ ...config.backup, primaryDir }, Date.now()),
-    checkExposure(config),
+    checkExposure({ ...config, ...opennessOf(config) }),
     checkBatching(db.batching === 'on'),
     checkOpenFiles(limit, { pools, clients }),
   ];

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 
+import { describeOpenness, opennessOf } from '../account-options.ts';
 import type { LoadedConfig } from '../config.ts';
 import { placeOf } from '../db/endpoint.ts';
 import { findExposure } from '../doctor/exposure.ts';
@@ -73,7 +74,7 @@ export async function start(load: () => LoadedConfig, io: Io): Promise<number> {
     if (stopping.signal.aborted) return exitCode;
     throw error;
   }
-  for (const text of findExposure(loaded.config)) log.warn(text);
+  for (const text of findExposure({ ...loaded.config, ...opennessOf(loaded.config) })) log.warn(text);
   await reloads.start();
   io.out(renderSummary(summary(), loaded, io.version));
   if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
@@ -123,6 +124,7 @@ function renderSummary(summary: Summary, { config }: LoadedConfig, version: stri
       `up to ${total.toLocaleString('en')} connections a worker${ofAddress}; the system allows ${open} open files`,
     ],
     ...routes.filter((route) => !isAsset(route)).map((route, index) => [index === 0 ? 'routes' : '', route]),
+    ...describeOpenness(config).map((text, index) => [index === 0 ? 'access' : '', text]),
     ['stop', 'Ctrl-C, or SIGTERM; twice stops at once'],
   ];
   return [`Messenger ${version}`, ...lines.map(([name = '', text = '']) => `  ${name.padEnd(8)} ${text}`), ''].join(

@@ -18,6 +18,8 @@ export interface BatchableRead<Call, Result> extends Batchable<Call, Result, nev
   readonly keyOf: (call: Call) => string;
   /** Whether the primary should be queried as well, because the standby may lack newer data. */
   readonly isDoubtful?: (result: Result) => boolean;
+  /** Reads the primary, and a standby only while the primary is unavailable. For what must not be stale. */
+  readonly isPrimaryFirst?: boolean;
 }
 
 /**

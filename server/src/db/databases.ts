@@ -9,6 +9,7 @@ import { areOneServer } from './identity.ts';
 import { primaryPosition, replayPosition, toFlushed, type ServerStatus } from './position.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { Reads } from './reads.ts';
+import { SeparateWrites } from './separate-writes.ts';
 import type { Server } from './server.ts';
 import { Standby } from './standby.ts';
 import { Standbys } from './standbys.ts';
@@ -37,6 +38,7 @@ export interface DatabasesOptions {
 export interface Databases {
   readonly reads: Reads;
   readonly writes: Writes;
+  readonly separateWrites: SeparateWrites;
   /** Knows which server is the primary. */
   readonly topology: Topology;
   readonly writePool: Pool<'write'>;
@@ -62,7 +64,7 @@ const maxInFlight = 2;
  */
 const maxSize = 512;
 
-/** The share of connections to the primary for writes that wait for a row locked by another transaction. */
+/** The share of connections to the primary for writes that wait for a row locked by another transaction, and for separate writes. */
 const shareOfDeferred = 1 / 4;
 
 /** How long a read waits for a standby that is about to replay its token's position. */
@@ -119,6 +121,7 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
       onOldPrimary: async () => topology.look(),
     }),
     writes: new Writes(commits),
+    separateWrites: new SeparateWrites(writePool, { ...batchOptions.limits, maxAtOnce: maxDeferred }),
     topology,
     writePool,
     readPools: ways.map(({ pool }) => pool),

@@ -135,3 +135,8 @@ export function describeRefusal(error: unknown): string | undefined {
   const isOfConnection = classifyFailure(error) === 'unavailable' || tlsSigns.test(failure);
   return isOfConnection ? `No connection to the databases: ${failure}` : undefined;
 }
+
+/** The name of the unique constraint that a write violated; undefined for any other error. */
+export function violatedConstraint(error: unknown): string | undefined {
+  return error instanceof DatabaseError && error.code === '23505' ? error.constraint : undefined;
+}

@@ -98,6 +98,7 @@ export class Reads {
     const { clock, timeoutMs } = this.#options;
     return (call, caller) => {
       const wanted = { call, caller, deadline: clock.now() + timeoutMs };
+      if (kind.isPrimaryFirst === true) return this.#readPrimaryFirst(reader, wanted);
       return caller.token === undefined ? this.#read(reader, wanted) : this.#readFresh(reader, wanted, caller.token);
     };
   }
@@ -112,6 +113,19 @@ export class Reads {
     }
     const { call, caller, deadline } = wanted;
     return (await reader.onPrimary.plain(call, caller.lifetime, caller, deadline)).result;
+  }
+
+  /** Without a primary, what a standby lacks stays unknown: the primary's error. */
+  async #readPrimaryFirst<Call, Result>(reader: Reader<Call, Result>, wanted: Wanted<Call>): Promise<Result> {
+    const { call, caller, deadline } = wanted;
+    try {
+      return (await reader.onPrimary.plain(call, caller.lifetime, caller, deadline)).result;
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'database_unavailable')) throw error;
+      const answer = await this.#tryStandbys(reader, wanted);
+      if (answer === undefined || reader.isDoubtful(answer.result)) throw error;
+      return answer.result;
+    }
   }
 
   async #readFresh<Call, Result>(reader: Reader<Call, Result>, wanted: Wanted<Call>, token: Position): Promise<Result> {

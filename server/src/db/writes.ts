@@ -1,7 +1,7 @@
 import type { BatchableWrite } from './batchable.ts';
 import type { Caller } from './caller.ts';
 import type { GroupCommit } from './group-commit.ts';
-import { onlyOnPrimary, toPosition } from './position.ts';
+import { onlyOnPrimary, toPosition, type PositionRow } from './position.ts';
 
 /** Executes one write. A call that was sent completes, even if its caller has left. */
 export type Write<Call, Result> = (call: Call, caller: Caller) => Promise<Result>;
@@ -18,9 +18,13 @@ export class Writes {
     const send = this.#commits.open(kind);
     return async (call, caller) => {
       const { result, position } = await send(call, caller.lifetime, caller);
-      // Committed even if its position is unknown; then only the primary is known to have it.
-      caller.seen = toPosition(position) ?? onlyOnPrimary;
+      see(caller, position);
       return result;
     };
   }
+}
+
+/** Tells the caller what a write of its own has done. Committed even if its position is unknown; then only the primary is known to have it. */
+export function see(caller: Caller, position: PositionRow | undefined): void {
+  caller.seen = toPosition(position) ?? onlyOnPrimary;
 }

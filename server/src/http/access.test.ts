@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { codeOf, createTestServer } from '../../test/http-server.ts';
-import { enforceAccess, type SignedIn } from './access.ts';
+import type { SignedIn } from '../lib/signed-in.ts';
+import { enforceAccess } from './access.ts';
 import { createRateLimits } from './rate-limits.ts';
+import { createSessionCookies } from './session-cookie.ts';
 
 const member: SignedIn = { userId: 'u', sessionId: 's', role: 'member' };
 const tokens = new Map<string, SignedIn>([
@@ -14,7 +16,8 @@ const tokens = new Map<string, SignedIn>([
 async function createGuarded() {
   const app = await createTestServer();
   const limits = createRateLimits({ reads: 0, writes: 0, passwords: 0 }, { now: () => 0 });
-  enforceAccess(app, async (token) => tokens.get(token), limits);
+  const cookies = createSessionCookies({ isSecure: false, maxAgeDays: 1 });
+  enforceAccess(app, { findSession: async (token) => tokens.get(token), cookies, limits });
   for (const access of ['anyone', 'guest', 'signedIn', 'administrator'] as const)
     app.get(`/${access}`, { config: { access } }, async ({ account }) => ({ role: account?.role ?? 'nobody' }));
   return app;

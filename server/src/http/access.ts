@@ -1,24 +1,18 @@
-import type { Role } from '@messenger/protocol/accounts';
 import type { onRequestAsyncHookHandler, RouteOptions } from 'fastify';
 
 import type { Caller } from '../db/caller.ts';
 import { AppError } from '../lib/app-error.ts';
+import type { SignedIn } from '../lib/signed-in.ts';
 import { exchangeOf } from './exchange.ts';
 import type { RateGroup, RateLimit, RateLimits } from './rate-limits.ts';
 import type { HttpServer } from './server.ts';
+import type { SessionCookies } from './session-cookie.ts';
 
 /**
  * Who may call a route. `anyone`: nobody is identified. `guest`: anyone, and a valid session is identified. `operator`: the route's own
  * guard decides.
  */
-type Access = 'anyone' | 'guest' | 'signedIn' | 'administrator' | 'operator';
-
-/** The account that a request acts for, and the session that shows it. */
-export interface SignedIn {
-  readonly userId: string;
-  readonly sessionId: string;
-  readonly role: Role;
-}
+export type Access = 'anyone' | 'guest' | 'signedIn' | 'administrator' | 'operator';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -31,14 +25,18 @@ declare module 'fastify' {
   }
 }
 
-/** Finds the session of a token; undefined when there is none. Rejects as `Reads` does. */
-export type FindSession = (token: string, caller: Caller) => Promise<SignedIn | undefined>;
+export interface AccessServices {
+  /** The session of a token; undefined when there is none. Rejects as `Reads` does. */
+  readonly findSession: (token: string, caller: Caller) => SignedIn | undefined | Promise<SignedIn | undefined>;
+  readonly cookies: SessionCookies;
+  readonly limits: RateLimits;
+}
 
 /**
  * Enforces `config.access` of every route that is added from now on, and the rate limits of accounts, before the body is read. A route
  * without it fails the start: call `ready` for that.
  */
-export function enforceAccess(app: HttpServer, findSession: FindSession, limits: RateLimits): void {
+export function enforceAccess(app: HttpServer, services: AccessServices): void {
   const undeclared: RouteOptions[] = [];
   app.decorateRequest('account', {
     getter() {
@@ -49,7 +47,7 @@ export function enforceAccess(app: HttpServer, findSession: FindSession, limits:
     const access = route.config?.access;
     if (access === undefined) undeclared.push(route);
     else if (access !== 'anyone' && access !== 'operator')
-      addGuard(route, guard(access, findSession, limits[rateGroupOf(route)]));
+      addGuard(route, guard(access, services, services.limits[rateGroupOf(route)]));
   });
   app.addHook('onReady', async () => {
     // A plugin's routes are declared by a later hook of its context. They are not guarded, so only `anyone` is accepted.
@@ -68,13 +66,14 @@ function rateGroupOf({ method, config }: RouteOptions): RateGroup {
 
 function guard(
   access: 'guest' | 'signedIn' | 'administrator',
-  findSession: FindSession,
+  { findSession, cookies }: AccessServices,
   limit: RateLimit,
 ): onRequestAsyncHookHandler {
-  return async ({ raw, headers }, reply) => {
-    const exchange = exchangeOf(raw);
-    const token = bearerOf(headers.authorization);
-    exchange.account = token === undefined ? undefined : await findSession(token, exchange);
+  return async (request, reply) => {
+    const exchange = exchangeOf(request.raw);
+    const token = bearerOf(request.headers.authorization) ?? cookies.read(request);
+    const found = token === undefined ? undefined : findSession(token, exchange);
+    exchange.account = found instanceof Promise ? await found : found;
     if (exchange.account !== undefined) limit(exchange.account.userId, reply);
     if (access === 'guest') return;
     if (exchange.account === undefined) throw new AppError('unauthenticated');

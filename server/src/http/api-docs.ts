@@ -1,6 +1,7 @@
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 
+import { refusalsOfAccess, securityOf, securitySchemes } from './documented-access.ts';
 import { describeRefusals, refusalsOf } from './documented-refusals.ts';
 import { compressTexts, Representation, sendRepresentation } from './representation.ts';
 import { jsonType } from './security-headers.ts';
@@ -23,10 +24,12 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
       openapi: '3.1.0',
       info: { ...info, license: { name: 'MIT', identifier: 'MIT' }, contact: { name: info.title } },
       security: [],
+      components: { securitySchemes },
       servers: [{ url: '/' }],
       tags: [
         { name: 'users', description: 'People' },
-        { name: 'accounts', description: 'Accounts, sessions and security events' },
+        { name: 'accounts', description: 'The own account, and for administrators all accounts and security events' },
+        { name: 'sessions', description: 'Signing in and out' },
         { name: 'health', description: 'For load balancers and monitoring' },
       ],
     },
@@ -57,10 +60,14 @@ type Route = Parameters<NonNullable<FastifyDynamicSwaggerOptions['transform']>>[
 
 function withRefusals(schema: Route['schema'], { method, config }: Route['route']): Route['schema'] {
   if (schema.tags === undefined) return schema;
-  const identifies = config?.access !== 'anyone' && config?.access !== 'operator';
-  const own = [...(config?.refusals ?? []), ...(identifies ? (['too_many_requests'] as const) : [])];
-  const codes = refusalsOf(schema, String(method), own);
-  return { ...schema, response: { ...Object(schema.response), ...describeRefusals(codes, schema) } };
+  const own = new Set([...refusalsOfAccess(config?.access, String(method)), ...(config?.refusals ?? [])]);
+  const codes = refusalsOf(schema, String(method), [...own]);
+  const security = securityOf(config?.access);
+  return {
+    ...schema,
+    ...(security && { security }),
+    response: { ...Object(schema.response), ...describeRefusals(codes, schema) },
+  };
 }
 
 /** Missing in Swagger UI's page: a viewport for phones, and the system's colour scheme. */

@@ -56,6 +56,7 @@ function describeStatus(status: number, codes: readonly ErrorCode[], schema: Rou
       ...requestId,
       ...(status === 503 || status === 429 ? retryAfter : {}),
       ...(status === 429 ? rateLimit : {}),
+      ...(status === 401 ? authenticate : {}),
       ...(status === 415 && schema.consumes !== undefined ? acceptPatch : {}),
     },
     content: { 'application/problem+json': { schema: Problem, examples } },
@@ -69,6 +70,10 @@ const requestId = {
 const rateLimit = {
   'RateLimit-Policy': { type: 'string', description: 'The limit of the account', examples: ['"reads";q=3000;w=60'] },
   RateLimit: { type: 'string', description: 'What is left of it', examples: ['"reads";r=0;t=40'] },
+};
+
+const authenticate = {
+  'WWW-Authenticate': { type: 'string', description: 'How to authenticate', examples: ['Bearer'] },
 };
 
 const acceptPatch = { 'Accept-Patch': { type: 'string', description: 'The types that PATCH accepts' } };

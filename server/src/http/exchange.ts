@@ -6,7 +6,7 @@ import type { Caller } from '../db/caller.ts';
 import type { Position } from '../db/position.ts';
 import type { Clock } from '../lib/clock.ts';
 import { LightLifetime } from '../lib/lifetime.ts';
-import type { SignedIn } from './access.ts';
+import type { SignedIn } from '../lib/signed-in.ts';
 import type { Admission } from './admission.ts';
 import type { Connections } from './connections.ts';
 import type { Deadlines } from './deadlines.ts';

@@ -78,6 +78,7 @@ export function createErrorHandler({ failures, random, observer }: ErrorHandlerO
     observer?.requestRefused(code);
     if (status === 503) reply.header('retry-after', retryAfterSeconds(random));
     if (status === 429) reply.header('retry-after', String(refusal?.retryAfterSeconds ?? 60));
+    if (status === 401 && !reply.hasHeader('www-authenticate')) reply.header('www-authenticate', 'Bearer');
     if (status === 415 && request.method === 'PATCH') reply.header('accept-patch', patchTypes.join(', '));
     if (status === 408) reply.header('connection', 'close');
     await reply

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { codeOf, createTestServer } from '../../test/http-server.ts';
 import { enforceAccess } from './access.ts';
 import { createRateLimits } from './rate-limits.ts';
+import { createSessionCookies } from './session-cookie.ts';
 
 const of = (letter: string) => ({ authorization: `Bearer ${letter.repeat(43)}` });
 
@@ -12,7 +13,11 @@ async function createLimited(limits: Partial<Parameters<typeof createRateLimits>
   const app = await createTestServer();
   const find = async (token: string) =>
     token.startsWith('x') ? undefined : { userId: token, sessionId: token, role: 'member' as const };
-  enforceAccess(app, find, createRateLimits({ reads: 0, writes: 0, passwords: 0, ...limits }, clock));
+  enforceAccess(app, {
+    findSession: find,
+    cookies: createSessionCookies({ isSecure: false, maxAgeDays: 1 }),
+    limits: createRateLimits({ reads: 0, writes: 0, passwords: 0, ...limits }, clock),
+  });
   const config = { access: 'guest' } as const;
   app.get('/thing', { config }, async () => ({}));
   app.put('/thing', { config }, async () => ({}));

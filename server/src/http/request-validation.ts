@@ -3,19 +3,22 @@ import { Ajv, type ErrorObject } from 'ajv';
 import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify';
 import type { TSchema } from 'typebox';
 
+import { foldUsername } from '../lib/fold-username.ts';
 import { isVisibleText, normaliseText } from './visible-text.ts';
 
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/iu;
 
-/** Applied before the other rules of its schema. */
-function normaliseInPlace(
-  _rule: unknown,
-  text: string,
-  _schema: unknown,
-  where?: { readonly parentData: Record<string, unknown>; readonly parentDataProperty: string | number },
-): boolean {
-  if (where !== undefined) where.parentData[where.parentDataProperty] = normaliseText(text);
-  return true;
+/** Changes a text before the other rules of its schema see it. */
+function inPlace(change: (text: string) => string) {
+  return (
+    _rule: unknown,
+    text: string,
+    _schema: unknown,
+    where?: { readonly parentData: Record<string, unknown>; readonly parentDataProperty: string | number },
+  ): boolean => {
+    if (where !== undefined) where.parentData[where.parentDataProperty] = change(text);
+    return true;
+  };
 }
 
 function createAjv(): Ajv {
@@ -25,7 +28,14 @@ function createAjv(): Ajv {
     type: 'string',
     modifying: true,
     before: 'maxLength',
-    validate: normaliseInPlace,
+    validate: inPlace(normaliseText),
+  });
+  ajv.addKeyword({
+    keyword: 'x-fold',
+    type: 'string',
+    modifying: true,
+    before: 'maxLength',
+    validate: inPlace(foldUsername),
   });
   ajv.addFormat('uuid', uuid);
   ajv.addFormat('text', isVisibleText);

@@ -16,7 +16,8 @@ export function shareSchemas(document: object): object {
     return { $ref: `#/components/schemas/${title}` };
   };
   const paths = share('paths' in document ? document.paths : {});
-  return { ...document, components: { schemas }, paths };
+  const components = 'components' in document ? document.components : undefined;
+  return { ...document, components: { ...(typeof components === 'object' ? components : {}), schemas }, paths };
 }
 
 /** The title of a schema. An example with a title, such as a problem, has no type. */

@@ -100,6 +100,15 @@ export function choice<const T extends string>(declared: Declaration<T> & { of: 
   };
 }
 
+/** A choice without a default: the program decides. */
+export function optionalChoice<const T extends string>(
+  declared: Omit<Declaration<undefined>, 'default'> & { of: readonly T[] },
+): Option<T | undefined> {
+  const [first] = declared.of;
+  if (first === undefined) throw new Error(`${declared.env} has nothing to choose from`);
+  return { ...choice({ ...declared, default: first }), default: undefined };
+}
+
 /** Comma-separated. */
 export function list(declared: Declaration<readonly string[]>): Option<readonly string[]> {
   return {

@@ -23,7 +23,7 @@ type Locking = 'skip locked' | '';
  */
 function lockAndChoose(strength: 'update' | 'no key update', locking: Locking, given: string, columns: string): string {
   return `free as materialized (
-     select id, updated_at from users where id = any($1::uuid[]) for ${strength} ${locking}
+     select id, updated_at from users where id = any($1::uuid[]) and not has_account for ${strength} ${locking}
    ), chosen as (
      select distinct on (given.id) given.*
        from unnest(${given}) with ordinality as given (${columns}, versions, place)
@@ -35,7 +35,7 @@ function lockAndChoose(strength: 'update' | 'no key update', locking: Locking, g
 
 /** Rows that were there when the statement began, and that another transaction had locked or deleted. */
 const heldIds = `select id from users
-    where id = any($1::uuid[]) and id not in (select id from free)
+    where id = any($1::uuid[]) and not has_account and id not in (select id from free)
       and (select count(*) from free) < cardinality($1::uuid[])`;
 
 /** A row of the result. Other columns are null unless a call wrote it. */

@@ -30,14 +30,16 @@ before(async () => {
     if (wanted === busy) throw new AppError('pool_exhausted');
     return user;
   };
-  userRoutes(app, {
+  const useCases = {
     create: async () => user,
     createOnce: async () => ({ user, isRepeat: true }),
     get: one,
     rename: one,
     delete: async () => undefined,
     list: async () => ({ users: page, next: 'next' }),
-  });
+  };
+  const holders = { renameUser: one, deleteUser: async () => undefined, search: async () => page };
+  userRoutes(app, { users: useCases, holders, access: 'guest' });
   app.server.on('connection', countWrites);
   url = `http://127.0.0.1:${await listen(app)}`;
 });

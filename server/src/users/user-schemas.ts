@@ -3,17 +3,11 @@ import { idempotencyKeyHours } from '@messenger/protocol/limits';
 import { User, UserNames, UserNamesPatch, UserPageQuery, UserPath } from '@messenger/protocol/users';
 import { Type } from 'typebox';
 
-import { newToken, TokenHeaders } from '../http/consistency.ts';
+import { withHeaders } from '../http/answer-headers.ts';
+import { TokenHeaders } from '../http/consistency.ts';
 import { keyPattern } from '../http/idempotency-key.ts';
 import { patchTypes } from '../http/json-body.ts';
 import { tagsPattern } from '../http/preconditions.ts';
-
-/** Documents the headers of an answer. */
-function withHeaders<Schema extends object>(schema: Schema, others: Readonly<Record<string, string>> = {}): Schema {
-  const described = Object.entries({ ...others, 'Consistency-Token': newToken });
-  const headers = described.map(([name, description]) => [name, { type: 'string', description }] as const);
-  return { ...schema, headers: Object.fromEntries(headers) };
-}
 
 const ETag = 'The version of the user, for `If-Match` and `If-None-Match`';
 const One = withHeaders(User, { ETag });
@@ -68,6 +62,8 @@ const shared = { tags: ['users'] };
 const aboutOne = { ...shared, params: UserPath };
 const changingOne = { ...aboutOne, headers: ChangingHeaders };
 const ofOne = { access: 'guest', refusals: ['user_not_found', 'precondition_failed'] } as const;
+/** The last two concern users who have an account. */
+const changesOne = { access: 'guest', refusals: [...ofOne.refusals, 'unauthenticated', 'forbidden'] } as const;
 
 export const createUser = {
   config: { access: 'guest', refusals: ['idempotency_key_reused'] } as const,
@@ -83,7 +79,7 @@ export const createUser = {
 };
 
 export const listUsers = {
-  config: { access: 'guest', refusals: ['precondition_failed'] } as const,
+  config: { access: 'guest', refusals: ['precondition_failed', 'unauthenticated'] } as const,
   schema: {
     ...shared,
     headers: ReadingHeaders,
@@ -108,7 +104,7 @@ export const readUser = {
 };
 
 export const replaceUser = {
-  config: ofOne,
+  config: changesOne,
   schema: {
     ...changingOne,
     operationId: 'replace_user',
@@ -120,7 +116,7 @@ export const replaceUser = {
 };
 
 export const updateUser = {
-  config: ofOne,
+  config: changesOne,
   schema: {
     ...changingOne,
     operationId: 'update_user',
@@ -135,12 +131,13 @@ export const updateUser = {
 };
 
 export const deleteUser = {
-  config: ofOne,
+  config: { access: 'guest', refusals: [...changesOne.refusals, 'last_administrator'] } as const,
   schema: {
     ...changingOne,
     operationId: 'delete_user',
     summary: 'Delete a user',
-    description: 'A repeated call answers `user_not_found`.',
+    description:
+      'A repeated call answers `user_not_found`. Only administrators delete a user who has an account; the account goes with it.',
     response: { 204: Deleted },
   },
 };

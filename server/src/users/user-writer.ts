@@ -52,7 +52,7 @@ const updateOne = statement<User, [id: string, firstName: Name, lastName: Name]>
   'users.update',
   `update users
       set ${newNames}
-    where id = $1
+    where id = $1 and not has_account
    returning id, first_name, last_name, created_at, updated_at`,
 );
 
@@ -69,13 +69,13 @@ const updateFree = statement<Outcome<User>, [id: string, firstName: Name, lastNa
   `with written as (
      update users
         set ${newNames}
-      where id = (select id from users where id = $1 for no key update skip locked)
+      where id = (select id from users where id = $1 and not has_account for no key update skip locked)
      returning id, first_name, last_name, created_at, updated_at
    )
    select id, first_name, last_name, created_at, updated_at, false as is_held from written
     union all
    select id, first_name, last_name, created_at, updated_at, true from users
-    where id = $1 and not exists (select from written)`,
+    where id = $1 and not has_account and not exists (select from written)`,
 );
 
 /**
@@ -83,7 +83,7 @@ const updateFree = statement<Outcome<User>, [id: string, firstName: Name, lastNa
  */
 function heldRows(columns: string): string {
   return `select ${columns}, true from users
-     where id = any($1::uuid[]) and id not in (select id from written)
+     where id = any($1::uuid[]) and not has_account and id not in (select id from written)
        and (select count(*) from written) < cardinality($1::uuid[])`;
 }
 
@@ -111,7 +111,9 @@ const updateMany = statement<
        from unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $5::bool[], $6::int[])
             as given (id, first_name, last_name, has_first, has_last, count)
       where users.id = given.id
-        and users.id = any(array(select id from users where id = any($1::uuid[]) for no key update skip locked))
+        and users.id = any(array(
+          select id from users where id = any($1::uuid[]) and not has_account for no key update skip locked
+        ))
      returning users.id, old.first_name, old.last_name, users.created_at, users.updated_at
    )
    select id, first_name, last_name, created_at, updated_at, false as is_held from written
@@ -153,23 +155,26 @@ const update: BatchableWrite<Rename, User | undefined> = {
   },
 };
 
-const removeOne = statement<DeletedRow, [id: string]>('users.delete', 'delete from users where id = $1 returning id');
+const removeOne = statement<DeletedRow, [id: string]>(
+  'users.delete',
+  'delete from users where id = $1 and not has_account returning id',
+);
 
 const removeFree = statement<Outcome<DeletedRow>, [id: string]>(
   'users.delete_free',
   `with written as (
-     delete from users where id = (select id from users where id = $1 for update skip locked) returning id
+     delete from users where id = (select id from users where id = $1 and not has_account for update skip locked) returning id
    )
    select id, false as is_held from written
     union all
-   select id, true from users where id = $1 and not exists (select from written)`,
+   select id, true from users where id = $1 and not has_account and not exists (select from written)`,
 );
 
 const removeMany = statement<Outcome<DeletedRow>, [ids: readonly string[]]>(
   'users.delete_many',
   `with written as (
      delete from users
-      where id = any(array(select id from users where id = any($1::uuid[]) for update skip locked))
+      where id = any(array(select id from users where id = any($1::uuid[]) and not has_account for update skip locked))
      returning id
    )
    select id, false as is_held from written
@@ -196,7 +201,7 @@ const remove: BatchableWrite<string, boolean> = {
   },
 };
 
-/** Writes users on the primary. Rejects as `Writes` does. */
+/** Writes users without an account, on the primary; a user with an account counts as absent. Rejects as `Writes` does. */
 export class UserWriter {
   readonly insert: Write<UserNames, User>;
   readonly insertOnce: Write<KeyedInsert, KeyedUser | 'reused'>;

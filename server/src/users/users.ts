@@ -7,7 +7,7 @@ import type { Caller } from '../db/caller.ts';
 import { AppError, invalidQuery } from '../lib/app-error.ts';
 import type { NotWritten } from './conditional-writes.ts';
 import type { KeyedUser } from './keyed-inserts.ts';
-import { decodeCursor, encodeCursor } from '../lib/page-cursor.ts';
+import { decodeCursor, encodeCursor, type PageCursor } from '../lib/page-cursor.ts';
 import type { UserReader } from './user-reader.ts';
 import type { UserWriter } from './user-writer.ts';
 
@@ -51,10 +51,13 @@ export class Users {
     return orNotFound(await this.#reader.find(id.toLowerCase(), caller));
   }
 
-  async list({ limit = pageLimitDefault, offset, after }: UserPageQuery, caller: Caller): Promise<UserPage> {
-    const users = await this.#page(limit, offset, after, caller);
-    const last = users.length === limit ? users.at(-1) : undefined;
-    return { users, next: last && encodeCursor({ createdAt: last.created_at, id: last.id }) };
+  async list(query: UserPageQuery, caller: Caller): Promise<UserPage> {
+    const { limit, offset, after } = pageOf(query);
+    const users =
+      after === undefined
+        ? await this.#reader.page({ limit, offset: offset ?? 0 }, caller)
+        : await this.#reader.pageAfter({ limit, after }, caller);
+    return { users, next: nextOf(users, limit) };
   }
 
   /**
@@ -78,14 +81,27 @@ export class Users {
         : await this.#writer.deleteIf({ id: call, versions }, caller);
     if (outcome === 'absent' || outcome === 'changed') throw refusalOf(outcome);
   }
+}
 
-  async #page(limit: number, offset: number | undefined, after: string | undefined, caller: Caller): Promise<User[]> {
-    if (after === undefined) return await this.#reader.page({ limit, offset: offset ?? 0 }, caller);
-    if (offset !== undefined) throw invalidQuery('offset', 'cannot be combined with after');
-    const cursor = decodeCursor(after);
-    if (cursor === undefined) throw invalidQuery('after', 'is not a cursor of this list');
-    return await this.#reader.pageAfter({ limit, after: cursor }, caller);
-  }
+interface WantedPage {
+  readonly limit: number;
+  readonly offset: number | undefined;
+  readonly after: PageCursor | undefined;
+}
+
+/** Throws `invalid_request` for a cursor of another list, and for one with an offset. */
+export function pageOf({ limit = pageLimitDefault, offset, after }: UserPageQuery): WantedPage {
+  if (after === undefined) return { limit, offset, after };
+  if (offset !== undefined) throw invalidQuery('offset', 'cannot be combined with after');
+  const cursor = decodeCursor(after);
+  if (cursor === undefined) throw invalidQuery('after', 'is not a cursor of this list');
+  return { limit, offset, after: cursor };
+}
+
+/** The cursor behind a full page. */
+export function nextOf(users: readonly User[], limit: number): string | undefined {
+  const last = users.length === limit ? users.at(-1) : undefined;
+  return last && encodeCursor({ createdAt: last.created_at, id: last.id });
 }
 
 function orNotFound(user: User | undefined): User {

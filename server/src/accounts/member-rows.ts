@@ -1,0 +1,31 @@
+import type { Member, Role } from '@messenger/protocol/accounts';
+
+/** A row of `memberColumns`. */
+export interface MemberRow {
+  readonly id: string;
+  readonly username: string;
+  readonly role: Role;
+  readonly disabled: boolean;
+  readonly account_created_at: string;
+  readonly first_name: string;
+  readonly last_name: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** Of `accounts` as `a` and `users` as `u`. */
+export const memberColumns = `u.id, a.username, a.role, a.disabled_at is not null as disabled,
+         a.created_at as account_created_at, u.first_name, u.last_name, u.created_at, u.updated_at`;
+
+export function toMember(row: MemberRow): Member {
+  const { id, username, role, disabled, first_name: firstName, last_name: lastName } = row;
+  return {
+    account: { user_id: id, username, role, disabled, created_at: row.account_created_at },
+    user: { id, first_name: firstName, last_name: lastName, created_at: row.created_at, updated_at: row.updated_at },
+  };
+}
+
+/** SQL: a name as searches compare it. Needs a database in UTF-8, which `messenger doctor` checks. */
+export function folded(sql: string): string {
+  return `casefold(normalize(${sql}, nfkc) collate pg_unicode_fast) collate "C"`;
+}

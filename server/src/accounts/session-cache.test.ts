@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { cacheMs, SessionCache } from './session-cache.ts';
+
+const session = { userId: 'ada' };
+let nowMs = 0;
+let cache: SessionCache<typeof session>;
+
+beforeEach(() => {
+  nowMs = 0;
+  cache = new SessionCache({ now: () => nowMs });
+});
+
+test('a session is kept for a second after its lookup began, however long that took', () => {
+  const keep = cache.begin('a');
+  nowMs = 400;
+  keep(session, 60_000);
+  nowMs = cacheMs - 1;
+  assert.equal(cache.find('a'), session);
+  nowMs = cacheMs;
+  assert.equal(cache.find('a'), undefined);
+});
+
+test('a session that expires earlier is kept until then', () => {
+  cache.begin('a')(session, 300);
+  nowMs = 300;
+  assert.equal(cache.find('a'), undefined);
+});
+
+test('a revocation drops all sessions of the account, and no other', () => {
+  const other = { userId: 'grace' };
+  cache.begin('a')(session, 60_000);
+  cache.begin('b')(session, 60_000);
+  cache.begin('c')(other, 60_000);
+  cache.forget('ada');
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((hash) => cache.find(hash)),
+    [undefined, undefined, other],
+  );
+});
+
+test('the result of a lookup that began before a revocation is not kept', () => {
+  const keep = cache.begin('a');
+  cache.forget('ada');
+  keep(session, 60_000);
+  assert.equal(cache.find('a'), undefined);
+});
+
+test('the cache is bounded: the oldest session gives way', () => {
+  for (let n = 0; n <= 10_000; n += 1) cache.begin(String(n))(session, 60_000);
+  assert.equal(cache.find('0'), undefined);
+  assert.equal(cache.find('1'), session);
+});

@@ -1,0 +1,11 @@
+import type { BatchableRead } from '../db/batchable.ts';
+
+/** A read that is too rare for a statement over arrays: each call is a statement of its own. */
+export function unbatched<Call, Result>(
+  read: Omit<BatchableRead<Call, Result>, 'many' | 'maxSize'>,
+): BatchableRead<Call, Result> {
+  const many = async (): Promise<never> => {
+    throw new Error(`${read.name} has batches of one call`);
+  };
+  return { ...read, maxSize: 1, many };
+}
