@@ -1,9 +1,10 @@
 /**
- * `npm run bench`: the reach table, or with `--only` the cost of requests, or the guide's stress run. Exit code 0 if
+ * `npm run bench`: the reach table, or with `--only` the cost of requests, its parts, or the guide's stress run. Exit code 0 if
  * the measurement completed, whatever its result.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
+import { benchBudget } from './cost/budget.ts';
 import { benchCost } from './cost/cost.ts';
 import { benchStress } from './cost/stress.ts';
 import { runInterruptibly } from './interruptible.ts';
@@ -39,6 +40,7 @@ async function bench({ only, seconds, rounds }: BenchOptions, signal: AbortSigna
 await runInterruptibly(async (signal) => {
   const options = readOptions(process.argv.slice(2));
   if (options.only === 'cost') await benchCost(options, signal);
+  else if (options.only === 'budget') await benchBudget(options, signal);
   else if (options.only === 'stress') await benchStress(options, signal);
   else await bench(options, signal);
 });

@@ -53,6 +53,11 @@ export function cpuUsOf(roots: readonly number[]): number {
     .reduce((sum, pid) => sum + usOf(pid, wanted), 0);
 }
 
+/** CPU microseconds of a process's main thread so far. */
+export function mainThreadUsOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1').split(' ')[0]) / 1_000;
+}
+
 /** CPU microseconds of the whole machine so far, including time stolen by its host. */
 export function machineBusyUs(): number {
   const [total = ''] = readFileSync('/proc/stat', 'latin1').split('\n', 1);

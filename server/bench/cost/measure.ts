@@ -42,7 +42,7 @@ export interface Bench {
 }
 
 /** Loads a side between two readings of `read`, and cleans up after the second. */
-async function load<Reading>(
+export async function load<Reading>(
   cell: Cell,
   side: Side,
   bench: Bench,

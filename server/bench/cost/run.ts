@@ -65,7 +65,7 @@ async function* startSides({ processes, beside }: CostOptions, databases: Shared
     yield await startFloor(count, databases.endpoints);
     yield await startMessenger(count, databases.endpoints);
     if (other === undefined) continue;
-    yield await startMessenger(count, other, beside);
+    yield await startMessenger(count, other, { checkout: beside });
     if (count === processes[0]) await prepare(other, ...settle);
   }
 }

@@ -21,6 +21,8 @@ export interface Side {
   /** Its main process; all others are its children. */
   readonly pid: number;
   readonly endpoints: EndpointPair;
+  /** What it has written to standard output so far. */
+  readonly output: () => string;
   readonly stop: () => Promise<void>;
 }
 
@@ -38,12 +40,22 @@ export function programOf(checkout: string | undefined): string {
   return checkout === undefined ? main : join(resolve(checkout), 'server/src/main.ts');
 }
 
-/** A whole server with all defaults on these databases. `checkout`: the folder of another one. */
-export async function startMessenger(processes: number, endpoints: EndpointPair, checkout?: string): Promise<Side> {
+export interface MessengerOptions {
+  /** The folder of another checkout. */
+  readonly checkout?: string | undefined;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A whole server with all defaults on these databases. */
+export async function startMessenger(
+  processes: number,
+  endpoints: EndpointPair,
+  { checkout, env = {} }: MessengerOptions = {},
+): Promise<Side> {
   const server = await run({
     program: programOf(checkout),
     args: ['start', '--port', '0', '--workers', String(processes), '--data-dir', '/nonexistent'],
-    env: { LOG_LEVEL: 'warn', ...role('WRITE', endpoints.write), ...role('READ', endpoints.read) },
+    env: { ...env, LOG_LEVEL: 'warn', ...role('WRITE', endpoints.write), ...role('READ', endpoints.read) },
   });
   await waitFor('the server to start', () => server.hasEnded || server.isServing, startMs);
   if (server.hasEnded) throw new Error(`the server ended, saying:\n${server.stderr}`);
@@ -53,6 +65,7 @@ export async function startMessenger(processes: number, endpoints: EndpointPair,
     port: Number(new URL(server.url).port),
     pid: server.pid,
     endpoints,
+    output: () => server.stdout,
     stop: async () => {
       if (!server.hasEnded) server.kill('SIGTERM');
       await server.ended();
@@ -72,6 +85,7 @@ export async function startFloor(processes: number, endpoints: EndpointPair): Pr
     port,
     pid: child.pid ?? 0,
     endpoints,
+    output: () => '',
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.disconnect();
