@@ -14,16 +14,16 @@ const insertOne = statement<User, [firstName: string, lastName: string]>(
    returning id, first_name, last_name, created_at, updated_at`,
 );
 
-/** `merge` can return the position of the input row with each user; `insert` cannot. */
-const insertMany = statement<User, [firstNames: readonly string[], lastNames: readonly string[]]>(
+/** `place` is that of the input row, from 1: `merge` can return it with each user, `insert` cannot. */
+const insertMany = statement<
+  User & { readonly place: number },
+  [firstNames: readonly string[], lastNames: readonly string[]]
+>(
   'users.insert_many',
-  `with made as (
-     merge into users
-     using unnest($1::text[], $2::text[]) with ordinality as given (first_name, last_name, n) on false
-      when not matched then insert (first_name, last_name) values (given.first_name, given.last_name)
-     returning given.n, users.id, users.first_name, users.last_name, users.created_at, users.updated_at
-   )
-   select id, first_name, last_name, created_at, updated_at from made order by n`,
+  `merge into users
+   using unnest($1::text[], $2::text[]) with ordinality as given (first_name, last_name, place) on false
+    when not matched then insert (first_name, last_name) values (given.first_name, given.last_name)
+   returning given.place::int, users.id, users.first_name, users.last_name, users.created_at, users.updated_at`,
 );
 
 const insert: BatchableWrite<UserNames, User> = {
@@ -33,8 +33,14 @@ const insert: BatchableWrite<UserNames, User> = {
     if (user === undefined) throw new Error('an insert returned no row');
     return user;
   },
-  many: async (db, calls) =>
-    db.query(insertMany, [calls.map((names) => names.first_name), calls.map((names) => names.last_name)]),
+  many: async (db, calls) => {
+    const rows = await db.query(insertMany, [
+      calls.map((names) => names.first_name),
+      calls.map((names) => names.last_name),
+    ]);
+    // The order of rows in the result is not guaranteed.
+    return rows.toSorted((one, other) => one.place - other.place).map(({ place: _, ...user }) => user);
+  },
 };
 
 interface DeletedRow {
