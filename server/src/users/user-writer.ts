@@ -39,7 +39,9 @@ const insert: BatchableWrite<UserNames, User> = {
       calls.map((names) => names.last_name),
     ]);
     // The order of rows in the result is not guaranteed.
-    return rows.toSorted((one, other) => one.place - other.place).map(({ place: _, ...user }) => user);
+    const users: User[] = [];
+    for (const { place, ...user } of rows) users[place - 1] = user;
+    return users;
   },
 };
 
