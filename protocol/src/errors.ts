@@ -1,5 +1,3 @@
-import { Type, type Static } from 'typebox';
-
 /**
  * Every refusal of the API. Codes are stable: clients switch on them. A code is never renamed and never changes its
  * status; titles are for people and may change. A refused write has written nothing, unless it is `outcome_unknown`.
@@ -52,35 +50,3 @@ export const errorCodes = {
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
-
-/** One field of a request that was refused, as a path like `first_name` or `limit`. */
-export const InvalidField = Type.Object(
-  {
-    in: Type.Enum(['body', 'query', 'path', 'headers']),
-    field: Type.String({ description: 'The name of the field; empty when the whole part is meant' }),
-    message: Type.String(),
-  },
-  { title: 'InvalidField' },
-);
-export type InvalidField = Static<typeof InvalidField>;
-
-/** An error as RFC 9457 describes it, sent as `application/problem+json`. */
-export const Problem = Type.Object(
-  {
-    type: Type.String({ description: 'A URI of the kind of problem' }),
-    title: Type.String(),
-    status: Type.Integer(),
-    code: Type.String({ description: 'Stable; what a program should look at', examples: Object.keys(errorCodes) }),
-    detail: Type.Optional(Type.String()),
-    reason: Type.Optional(
-      Type.String({
-        description: 'Of `not_ready`: why',
-        examples: ['draining', 'primary_unavailable', 'primary_read_only', 'no_standby_confirms'],
-      }),
-    ),
-    request_id: Type.String({ description: 'Also in the Request-Id header and in the log of the server' }),
-    errors: Type.Optional(Type.Array(InvalidField, { description: 'Every field that was refused' })),
-  },
-  { title: 'Problem', description: 'A refusal' },
-);
-export type Problem = Static<typeof Problem>;

@@ -21,7 +21,7 @@ import { ServerRoles } from './server-roles.ts';
 import { Workers } from './process/workers.ts';
 import { Events, type RecordEvent } from './telemetry/events.ts';
 import type { Log } from './telemetry/log.ts';
-import { serve, type WorkerSettings } from './worker.ts';
+import type { serve, WorkerSettings } from './worker.ts';
 
 export interface SupervisorServices {
   readonly log: Log;
@@ -100,7 +100,7 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
   const { watch } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
     ? new Workers({ ...about, count: workers, settings, watch, record, startTimeoutMs, stopTimeoutMs })
-    : new InProcessWorker(async () => serve(settings(1), { ...about, watch, log: about.workerLog(1) }));
+    : new InProcessWorker(async () => serveHere(settings(1), { ...about, watch, log: about.workerLog(1) }));
   const latePrimary = new LatePrimary<PreparedDatabases>({
     ...about,
     record,
@@ -155,6 +155,9 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
     }),
   };
 }
+
+/** Loads the app and its packages, which a supervisor of worker processes does not need. */
+const serveHere: typeof serve = async (...args) => (await import('./worker.ts')).serve(...args);
 
 /** Replaces workers if their pools must change; `settings` are those of the new ones. */
 async function letWrite(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 
-import { Problem } from '@messenger/protocol/errors';
+import { Problem } from '@messenger/protocol/problem';
 import { Value } from 'typebox/value';
 
 import { Connections, type ConnectionLimits } from '../src/http/connections.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { Problem } from '@messenger/protocol/errors';
+import { Problem } from '@messenger/protocol/problem';
 import type { LightMyRequestResponse } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';

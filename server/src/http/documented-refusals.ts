@@ -1,4 +1,5 @@
-import { errorCodes, Problem, type ErrorCode, type InvalidField } from '@messenger/protocol/errors';
+import { errorCodes, type ErrorCode } from '@messenger/protocol/errors';
+import { Problem, type InvalidField } from '@messenger/protocol/problem';
 
 import { AppError } from '../lib/app-error.ts';
 import { renderProblem } from './problem.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 
-import { Problem } from '@messenger/protocol/errors';
+import { Problem } from '@messenger/protocol/problem';
 import { Value } from 'typebox/value';
 
 import { createTestApp } from '../../test/app.ts';

@@ -1,4 +1,5 @@
-import { errorCodes, type ErrorCode, type Problem } from '@messenger/protocol/errors';
+import { errorCodes, type ErrorCode } from '@messenger/protocol/errors';
+import type { Problem } from '@messenger/protocol/problem';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 import { AppError } from '../lib/app-error.ts';

@@ -1,4 +1,4 @@
-import type { InvalidField } from '@messenger/protocol/errors';
+import type { InvalidField } from '@messenger/protocol/problem';
 import { Ajv, type ErrorObject } from 'ajv';
 import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify';
 import type { TSchema } from 'typebox';

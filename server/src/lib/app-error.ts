@@ -1,4 +1,5 @@
-import { errorCodes, type ErrorCode, type InvalidField } from '@messenger/protocol/errors';
+import { errorCodes, type ErrorCode } from '@messenger/protocol/errors';
+import type { InvalidField } from '@messenger/protocol/problem';
 
 export interface AppErrorOptions extends ErrorOptions {
   /** A sentence for the client about this case. Never contains user input. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
 
-import { Problem } from '@messenger/protocol/errors';
+import { Problem } from '@messenger/protocol/problem';
 import { User } from '@messenger/protocol/users';
 import type { LightMyRequestResponse } from 'fastify';
 import { Value } from 'typebox/value';

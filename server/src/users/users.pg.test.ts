@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { Problem } from '@messenger/protocol/errors';
+import { Problem } from '@messenger/protocol/problem';
 import { User } from '@messenger/protocol/users';
 import type { LightMyRequestResponse } from 'fastify';
 import { assert as property, asyncProperty, string } from 'fast-check';
