@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { withSession } from '../src/embedded/sql.ts';
@@ -57,14 +58,17 @@ before(async () => {
   ];
   await mkdir(join(folder, 'backups'));
   await chmod(join(folder, 'backups'), 0o777);
-  server = await servers.start(dataDir, { env: { MESSENGER_ARCHIVE_DIR: archive }, args: ['--workers', '1'] });
+  server = await servers.start(dataDir, { env: { MESSENGER_ARCHIVE_DIR: archive } });
 });
 
 test('a backup during writes is complete, and the commands report what they cannot do', async () => {
   let written = 0;
   const over = new AbortController();
   const writing = (async () => {
-    for (; !over.signal.aborted; written += 1) await create(server, `n${written}`);
+    for (; !over.signal.aborted; written += 1) {
+      await create(server, `n${written}`);
+      await sleep(5); // Leaves the processor to the backup.
+    }
   })();
   await waitFor('writes', () => written > 20);
   const atStart = written;
@@ -125,7 +129,7 @@ test('after a total loss, the databases are restored to an earlier time, on a ne
   assert.deepEqual(await readdir(to), []);
   assert.equal(await restore(timeOfAda), '');
 
-  const restored = await servers.start(to, { env: { MESSENGER_ARCHIVE_DIR: archive }, args: ['--workers', '1'] });
+  const restored = await servers.start(to, { env: { MESSENGER_ARCHIVE_DIR: archive } });
   assert.equal(await ask(to, 'write', namesSql), 'Ada');
   const total = Number(await ask(to, 'write', "select count(*) as answer from users where first_name ~ '^n'"));
   assert.equal(total, counted.after);

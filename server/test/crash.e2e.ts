@@ -36,12 +36,12 @@ let server: Run;
 
 before(async () => {
   dataDir = await servers.data();
-  server = await servers.start(dataDir);
+  server = await servers.start(dataDir, { args: ['--workers', '2'] });
 });
 
 /** Starts a server on the data of the previous one. */
 async function startAgain(): Promise<void> {
-  server = await servers.start(dataDir);
+  server = await servers.start(dataDir, { args: ['--workers', '2'] });
   await waitFor('both databases to answer', async () => isReady(server));
 }
 

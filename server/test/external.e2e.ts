@@ -16,10 +16,12 @@ const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTim
 const servers = useServers();
 let dataDir = '';
 let host = '';
+/** Started by the first test. */
+let first: { readonly server: Run; readonly database: string };
 
 before(async () => {
   dataDir = await servers.data();
-  await servers.start(dataDir, { args: ['--workers', '1'] });
+  await servers.start(dataDir);
   const { write } = await embeddedEndpoints(dataDir);
   host = write.host;
   // An operator's servers report unknown roles themselves; the embedded ones check the system's user first.
@@ -77,23 +79,23 @@ async function createUser({ url }: Run): Promise<number> {
 
 test("a server uses an operator's primary and standby; servers that start together migrate once", async () => {
   const database = await createDatabase();
-  const [first, second] = await Promise.all([serve(external(database)), serve(external(database))]);
-  assert.equal(await createUser(first), 201);
+  const [one, second] = await Promise.all([
+    serve({ ...external(database), DRAIN_DELAY_MS: '3000' }),
+    serve(external(database)),
+  ]);
+  first = { server: one, database };
+  assert.equal(await createUser(one), 201);
   await waitFor('the other server to list the user', async () => {
     const users: unknown = await (await fetch(`${second.url}/api/v1/users`)).json();
     return Array.isArray(users) && users.length === 1;
   });
-  assert.doesNotMatch(first.stdout, /^ +data /mu);
-  for (const server of [first, second]) {
-    server.kill('SIGTERM');
-    assert.equal(await server.ended(), 0);
-  }
+  assert.doesNotMatch(one.stdout, /^ +data /mu);
+  second.kill('SIGTERM');
+  assert.equal(await second.ended(), 0);
 });
 
 test('a worker whose supervisor was killed answers accepted requests, and ends', async () => {
-  const database = await createDatabase();
-  const server = await serve({ ...external(database), DRAIN_DELAY_MS: '3000' }, ['--workers', '1']);
-  assert.equal(await createUser(server), 201);
+  const { server, database } = first;
   const [worker] = workersOf(server.pid);
   assert(worker !== undefined);
   const { write } = await embeddedEndpoints(dataDir);
@@ -144,7 +146,7 @@ test('swapped server names, as after a failover, are corrected by roles', async 
 
 test('a read server of another cluster is refused', async () => {
   const other = join(await servers.folder(), 'data');
-  await servers.start(other, { args: ['--workers', '1'] });
+  await servers.start(other);
   const elsewhere = (await embeddedEndpoints(other)).write.host;
   assert.match(await refused({ ...external(), DB_READ_HOST: elsewhere }), /is not a standby of the write server/u);
 });
@@ -162,7 +164,7 @@ test('explicit pool sizes that do not fit are refused with the calculation; defa
   const told = await refused(asked, ['--workers', '8']);
   assert.match(told, /max_connections = 500, less 3 .*less a reserve of 100: 397 remain for 8 workers/u);
   assert.match(told, /write 100 \(DB_WRITE_MAX_OPEN_CONNS\) × 8 = 800 do not fit/u);
-  const server = await serve(external(), ['--workers', '8']);
+  const server = await serve(external(), ['--workers', '3']);
   assert.match(server.stderr, /the read pool shrinks from 100 to 24 connections a worker/u);
   assert.match(server.stdout, /writes .* up to 24 connections a worker/u);
 });
@@ -174,7 +176,7 @@ test('a start waits for databases that are not up yet, and logs each attempt', a
   const waiting = await run({ args: ['start', '--port', '0', '--workers', '1'], env });
   await waitFor('two attempts', () => waiting.stderr.split('waiting for the databases').length > 2);
   assert.match(waiting.stderr, new RegExp(`"write":"${write.host}:5432, .*ENOENT`, 'u'));
-  await servers.start(late, { args: ['--workers', '1'] });
+  await servers.start(late);
   await waitFor('it to start', () => waiting.isServing || waiting.hasEnded);
   assert.equal(waiting.hasEnded, false, waiting.stderr);
   assert.equal(await createUser(waiting), 201);

@@ -127,7 +127,7 @@ test('the start reports a full disk of both servers', { skip: cannotMount }, asy
 });
 
 test("an operator's late primary gets writes only after the checks of a start", async () => {
-  const operator = await servers.start(dataDir, { args: ['--workers', '1'] });
+  const operator = await servers.start(dataDir);
   const { write } = await embeddedEndpoints(dataDir);
   const place = join(await servers.folder(), 'primary');
   const env = {

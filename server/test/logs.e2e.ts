@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 
 import { parseLines } from './log-lines.ts';
 import { useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
+let server: Run;
 
-/** More lines than a pipe or a socket buffers. */
-const manyRequests = 6_000;
+before(async () => {
+  const options = { env: { LOG_REQUESTS: '100000' }, args: ['--workers', '2'] };
+  server = await servers.start(await servers.data(), options);
+});
+
+/** More lines than a pipe buffers. */
+const manyRequests = 2_000;
 
 async function ask({ url }: Run, count: number): Promise<void> {
   for (let asked = 0; asked < count; asked += 50) {
@@ -20,13 +26,7 @@ async function ask({ url }: Run, count: number): Promise<void> {
   }
 }
 
-async function stop(server: Run): Promise<number | string> {
-  server.kill('SIGTERM');
-  return await server.ended();
-}
-
 test('each worker logs a line per request, without user input', async () => {
-  const server = await servers.start(await servers.data());
   const answer = await fetch(`${server.url}/api/v1/users`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: 'Bearer hunter2' },
@@ -43,13 +43,10 @@ test('each worker logs a line per request, without user input', async () => {
     requestId: answer.headers.get('request-id'),
   });
   assert.match(String(lines()[0]?.['name']), /^worker \d$/u);
-  assert.equal(await stop(server), 0);
   assert.doesNotMatch(server.stderr + server.stdout, /hunter2/u);
 });
 
 test('a log reader that blocks, then disappears, delays no worker and no shutdown', async () => {
-  const env = { LOG_REQUESTS: '100000' };
-  const server = await servers.start(await servers.data(), { env });
   const workers = workersOf(server.pid);
   server.child.stderr?.pause();
   await ask(server, manyRequests);
@@ -57,5 +54,6 @@ test('a log reader that blocks, then disappears, delays no worker and no shutdow
   server.child.stderr?.destroy();
   await ask(server, manyRequests / 10);
   assert.deepEqual(workersOf(server.pid), workers, 'no worker died');
-  assert.equal(await stop(server), 0);
+  server.kill('SIGTERM');
+  assert.equal(await server.ended(), 0);
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 
 import { withClient } from '../src/db/session.ts';
 import { roles } from '../src/embedded/settings.ts';
@@ -8,25 +8,32 @@ import { findPort } from '../src/process/port.ts';
 import { metricNames } from '../src/telemetry/merge-snapshots.ts';
 import { parseExposition, totalOf, type Exposition } from './exposition.ts';
 import { assertCleanMetrics, noPromtool } from './promtool.ts';
-import { childrenOf, isAlive, postmaster, useServers, workersOf, type Run, type RunOptions } from './start-server.ts';
+import { childrenOf, isAlive, postmaster, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
 const requests = 'messenger_http_requests_total';
 const documented: ReadonlySet<string> = new Set(metricNames);
 
-async function start(options?: RunOptions): Promise<{ server: Run; dataDir: string }> {
-  const dataDir = await servers.data();
-  return { server: await servers.start(dataDir, options), dataDir };
-}
+let dataDir = '';
+/** Of the first tests, in their order. */
+let server: Run;
+
+before(async () => {
+  dataDir = await servers.data();
+  server = await servers.start(dataDir, { args: ['--workers', '2'] });
+});
 
 /** On a new connection, so that the kernel may choose any worker. */
 async function get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
   return await fetch(url, { headers: { ...headers, connection: 'close' } });
 }
 
-async function scrape({ url }: { readonly url: string }): Promise<Exposition> {
-  const answer = await get(`${url}/metrics`);
+async function scrape(
+  { url }: { readonly url: string },
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Exposition> {
+  const answer = await get(`${url}/metrics`, headers);
   assert.equal(answer.status, 200);
   return parseExposition(await answer.text());
 }
@@ -44,20 +51,19 @@ async function create({ url }: Run): Promise<Response> {
   return await fetch(`${url}/api/v1/users`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
 }
 
-async function fetchFromAll(server: Run): Promise<void> {
-  await readUsers(server, 40);
-  await (await create(server)).text();
+async function fetchFromAll(one: Run): Promise<void> {
+  await readUsers(one, 40);
+  await (await create(one)).text();
 }
 
 test('one scrape of any worker covers all of them, and totals survive a killed worker', async () => {
-  const { server } = await start();
   await fetchFromAll(server);
-  const before = await scrape(server);
-  assert.equal(usersRead(before), 40);
-  assert.equal(totalOf(before, 'messenger_workers', { state: 'serving' }), 2);
-  assert.equal(totalOf(before, 'messenger_worker_restarts_total'), 0);
+  const earlier = await scrape(server);
+  assert.equal(usersRead(earlier), 40);
+  assert.equal(totalOf(earlier, 'messenger_workers', { state: 'serving' }), 2);
+  assert.equal(totalOf(earlier, 'messenger_worker_restarts_total'), 0);
   for (let n = 0; n < 5; n += 1) assert.equal(usersRead(await scrape(server)), 40, 'whichever worker answers');
-  for (const name of before.types.keys()) assert.ok(documented.has(name), `${name} is documented`);
+  for (const name of earlier.types.keys()) assert.ok(documented.has(name), `${name} is documented`);
 
   if (noPromtool === false) assertCleanMetrics(await (await get(`${server.url}/metrics`)).text());
 
@@ -69,38 +75,20 @@ test('one scrape of any worker covers all of them, and totals survive a killed w
   const after = await scrape(server);
   assert.equal(totalOf(after, 'messenger_worker_restarts_total'), 1);
   assert.equal(totalOf(after, 'messenger_workers', { state: 'serving' }), 2);
-  assertNothingFell(before, after);
+  assertNothingFell(earlier, after);
   await readUsers(server, 10);
   assert.equal(usersRead(await scrape(server)), 50);
 });
 
 /** PostgreSQL has its own counters, which restart with it. */
-function assertNothingFell(before: Exposition, after: Exposition): void {
-  for (const { name, labels, value } of before.samples) {
+function assertNothingFell(earlier: Exposition, after: Exposition): void {
+  for (const { name, labels, value } of earlier.samples) {
     const isCounted = name.endsWith('_total') || /_(?:bucket|count|sum)$/u.test(name);
     if (isCounted) assert.ok(totalOf(after, name, labels) >= value, `${name} ${JSON.stringify(labels)} fell`);
   }
 }
 
-test('a frozen worker does not delay a scrape, is reported, and keeps its totals', async () => {
-  const { server } = await start();
-  await fetchFromAll(server);
-  const before = await scrape(server);
-  const victim = workersOf(server.pid)[0] ?? 0;
-  process.kill(victim, 'SIGSTOP');
-  try {
-    // The kernel assigns some connections to the stopped worker; those wait.
-    const answers = Array.from({ length: 6 }, async () => scrape(server).catch(() => undefined));
-    const answer = await Promise.any(answers.map(async (one) => (await one) ?? Promise.reject(new Error('none'))));
-    assert.equal(totalOf(answer, 'messenger_workers', { state: 'silent' }), 1);
-    assertNothingFell(before, answer);
-  } finally {
-    process.kill(victim, 'SIGKILL');
-  }
-});
-
 test('a stopped standby is reported as down, a late one as lagging, and the primary as up', async () => {
-  const { server, dataDir } = await start();
   const read = { ...(await embeddedEndpoints(dataDir)).read, user: roles.superuser };
   const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
   await waitFor(
@@ -137,12 +125,29 @@ test('a stopped standby is reported as down, a late one as lagging, and the prim
   }
 });
 
-test('a server without worker processes has the same metrics', async () => {
-  const env = { BACKUP_DIR: await servers.folder() };
-  const { server } = await start({ args: ['--enable-prefork', 'false'], env });
+test('a frozen worker does not delay a scrape, is reported, and keeps its totals', async () => {
   await fetchFromAll(server);
-  await (await get(`${server.url}/nowhere`)).text();
-  const scraped = await scrape(server);
+  const earlier = await scrape(server);
+  const victim = workersOf(server.pid)[0] ?? 0;
+  process.kill(victim, 'SIGSTOP');
+  try {
+    // The kernel assigns some connections to the stopped worker; those wait.
+    const answers = Array.from({ length: 6 }, async () => scrape(server).catch(() => undefined));
+    const answer = await Promise.any(answers.map(async (one) => (await one) ?? Promise.reject(new Error('none'))));
+    assert.equal(totalOf(answer, 'messenger_workers', { state: 'silent' }), 1);
+    assertNothingFell(earlier, answer);
+  } finally {
+    process.kill(victim, 'SIGKILL');
+  }
+});
+
+test('a server without worker processes has the same metrics, for clients with the token', async () => {
+  const env = { BACKUP_DIR: await servers.folder(), METRICS_TOKEN: 'a-secret-of-the-operator' };
+  const alone = await servers.start(await servers.data(), { args: ['--enable-prefork', 'false'], env });
+  await fetchFromAll(alone);
+  await (await get(`${alone.url}/nowhere`)).text();
+  assert.equal((await get(`${alone.url}/metrics`)).status, 404);
+  const scraped = await scrape(alone, { authorization: 'Bearer a-secret-of-the-operator' });
   assert.equal(usersRead(scraped), 40);
   // Without waits or failures there are no such series; see database-metrics.pg.test.ts and disk-full.e2e.ts.
   const quiet = new Set<string>([
@@ -155,19 +160,15 @@ test('a server without worker processes has the same metrics', async () => {
     metricNames.filter((name) => !scraped.types.has(name) && !quiet.has(name)),
     [],
   );
+  assert.doesNotMatch(alone.stdout + alone.stderr, /a-secret-of-the-operator/u);
 });
 
-test('with a token or a separate port, other clients cannot read metrics', async () => {
-  const { server } = await start({ env: { METRICS_TOKEN: 'a-secret-of-the-operator' } });
-  assert.equal((await get(`${server.url}/metrics`)).status, 404);
-  assert.equal((await get(`${server.url}/metrics`, { authorization: 'Bearer a-secret-of-the-operator' })).status, 200);
-  assert.doesNotMatch(server.stdout + server.stderr, /a-secret-of-the-operator/u);
-
+test('with a separate port, only that has metrics', async () => {
   const port = await findPort('127.0.0.1', 0);
-  const apart = await start({ args: ['--metrics-port', String(port)] });
-  assert.equal((await get(`${apart.server.url}/metrics`)).status, 404);
+  const apart = await servers.start(await servers.data(), { args: ['--metrics-port', String(port)] });
+  assert.equal((await get(`${apart.url}/metrics`)).status, 404);
   const own = await scrape({ url: `http://127.0.0.1:${port}` });
-  assert.equal(totalOf(own, 'messenger_workers', { state: 'serving' }), 2);
+  assert.equal(totalOf(own, 'messenger_workers', { state: 'serving' }), 1);
   assert.equal((await get(`http://127.0.0.1:${port}/api/v1/users`)).status, 404);
 
   const refused = await servers.startRefused(await servers.data(), {

@@ -42,7 +42,7 @@ async function client(url: string, outcomes: Outcome[]): Promise<void> {
 
 test('SIGTERM under load: every accepted request is answered, and everything stops', async () => {
   const dataDir = await servers.data();
-  const server = await servers.start(dataDir);
+  const server = await servers.start(dataDir, { args: ['--workers', '2'] });
   const outcomes: Outcome[] = [];
   const clients = Array.from({ length: 40 }, async () => client(server.url, outcomes));
   await waitFor('load', () => outcomes.length > 500);

@@ -98,7 +98,7 @@ export function useServers(): {
   readonly folder: () => Promise<string>;
   /** A data folder with prepared databases; for tests that are not about their creation. */
   readonly data: () => Promise<string>;
-  /** Resolves when the server serves. */
+  /** Resolves when the server serves, with one worker unless the options say otherwise. */
   readonly start: (dataDir: string, options?: RunOptions) => Promise<Run>;
   /** Resolves when a server that must not start has ended. */
   readonly startRefused: (dataDir: string, options?: RunOptions) => Promise<Run>;
@@ -106,7 +106,7 @@ export function useServers(): {
   const folders: string[] = [];
   const runs: Run[] = [];
   const attempt = async (dataDir: string, { args = [], ...options }: RunOptions = {}): Promise<Run> => {
-    const all = ['start', '--port', '0', '--workers', '2', '--data-dir', dataDir, ...args];
+    const all = ['start', '--port', '0', '--workers', '1', '--data-dir', dataDir, ...args];
     const server = await run({ args: all, ...options });
     runs.push(server);
     return server;

@@ -15,7 +15,7 @@ import type { Standby, StandbyState } from '../db/standby.ts';
 import { roles } from '../embedded/settings.ts';
 import { TestStandby } from '../embedded/test-standby.ts';
 
-const wantedReads = scaled(50_000);
+const wantedReads = scaled(20_000);
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
 
 const database = useDatabase();
