@@ -213,7 +213,7 @@ describe('a test file', { concurrency: true }, () => {
     ],
     [
       'contains a test that hangs',
-      `import { test } from 'node:test'; test('hangs', async () => new Promise(() => {})); setTimeout(() => {}, 1000);`,
+      `import { test } from 'node:test'; test('hangs', async () => new Promise(() => {})); setTimeout(() => {}, 5000);`,
       /› hangs[^]*timed out after 500ms/u,
     ],
     [

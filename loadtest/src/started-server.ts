@@ -15,6 +15,14 @@ const startMs = 90_000;
 const stopMs = 60_000;
 const hurriedStopMs = 5_000;
 
+/** Ends the server and removes its folder when its input ends without a line: then this process was killed. */
+const guardian = `
+read -r _ && exit
+kill -TERM "$1"
+while kill -0 "$1"; do sleep 0.2; done
+rm -rf "$2"
+`;
+
 export interface StartedServer {
   readonly pid: number;
   readonly baseUrl: string;
@@ -47,8 +55,10 @@ export async function startServer({ options, logFile, stopping }: StartOptions):
     },
   );
   await log.close();
+  const release = guard(child, folder);
   const stop = async (atOnce: AbortSignal): Promise<void> => {
     await endServer(child, atOnce);
+    release();
     await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   };
   try {
@@ -59,6 +69,17 @@ export async function startServer({ options, logFile, stopping }: StartOptions):
     if (stopping.aborted) throw cause;
     throw new UsageError(`The server did not start; ${logFile} says why.`, { cause });
   }
+}
+
+/** Returns the function that ends the guard, when the server has ended. */
+function guard({ pid }: ChildProcess, folder: string): () => void {
+  if (pid === undefined) return () => undefined;
+  const { stdin } = spawn('/bin/sh', ['-c', guardian, 'guardian', String(pid), folder], {
+    cwd: '/',
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  return () => void stdin.end('over\n');
 }
 
 function pidOf({ pid }: ChildProcess): number {

@@ -99,7 +99,9 @@ test('a write that fails in a read-only session is repeated over a new connectio
 
 test('a promoted standby gets writes and reads at once, and no connection to the old primary stays open', async () => {
   const known = await create();
-  await waitFor('the standby to have the user', async () => (await standby.sql('select from users')).length > 1);
+  await waitFor('the standby to have the user', async () => {
+    return (await standby.sql('select from users where id = $1', [known.id])).length > 0;
+  });
   await standby.promote();
   const answered = await waitForWrite();
   assert.equal(app.databases.topology.primary?.server.place, `127.0.0.1:${standby.endpoint.port}`);
