@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 
 import { parseReport, worstLine } from '../src/commands/test-doctor.ts';
-import { main, run, useServers } from './start-server.ts';
+import { run, useServers } from './start-server.ts';
 
 const servers = useServers();
 let dataDir = '';
@@ -27,11 +26,8 @@ test('on a default set-up every line of doctor is ok, and the exit code is 0', a
 });
 
 test('doctor reports the limit of open files of the running server, not of the shell', async () => {
-  const command = `ulimit -n 512 && exec "${process.execPath}" "${main}" doctor --json --data-dir "${dataDir}"`;
-  const { promise, resolve } = Promise.withResolvers<string>();
-  execFile('sh', ['-c', command], { env: process.env }, (_error, out) => resolve(out));
-  const out = await promise;
-  const { found } = worstLine(parseReport(out.includes('"fail"') ? 1 : 0, out), 'open files');
+  const doctor = await run({ args: ['doctor', '--json', '--data-dir', dataDir], openFiles: 512 });
+  const { found } = worstLine(parseReport(Number(await doctor.ended()), doctor.stdout), 'open files');
   assert.doesNotMatch(found, /allows 512 /u);
 });
 

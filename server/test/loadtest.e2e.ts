@@ -15,7 +15,7 @@ test('a killed load test leaves neither the server that it started nor its data'
   const folder = await servers.folder();
   const args = [tool, '--start', '--type', 'smoke', '--duration', '50', '--report-dir', join(folder, 'reports')];
   const run = spawn(process.execPath, args, { env: { ...process.env, TMPDIR: folder }, stdio: 'ignore' });
-  await waitFor('its databases', () => processesOf(join(folder, 'messenger-loadtest-')).length > 4);
+  await waitFor('its databases', () => processesOf(join(folder, 'messenger-loadtest-')).length > 4, 50_000);
   run.kill('SIGKILL');
   await waitFor('the processes to end', () => processesOf(join(folder, 'messenger-loadtest-')).length === 0);
   await waitFor('the data to go', async () => !(await readdir(folder)).some((name) => name.startsWith('messenger-')));
