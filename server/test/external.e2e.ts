@@ -164,7 +164,7 @@ test('explicit pool sizes that do not fit are refused with the calculation; defa
   const told = await refused(asked, ['--workers', '8']);
   assert.match(told, /max_connections = 500, less 3 .*less a reserve of 100: 397 remain for 8 workers/u);
   assert.match(told, /write 100 \(DB_WRITE_MAX_OPEN_CONNS\) × 8 = 800 do not fit/u);
-  const server = await serve(external());
+  const server = await serve(external(), ['--workers', '2']);
   const [, size] = /the read pool shrinks from 100 to (\d\d) connections a worker/u.exec(server.stderr) ?? [];
   assert.ok(server.stdout.includes(`up to ${size} connections a worker`), server.stderr);
 });
