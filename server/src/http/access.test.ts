@@ -44,6 +44,29 @@ test('each route lets in whom it declares, and no one else', async (t) => {
   }
 });
 
+test('a request waits for no promise unless its session is read', async (t) => {
+  const app = await createTestServer();
+  t.after(() => app.close());
+  let ready = false;
+  const waits: boolean[] = [];
+  app.addHook('onRequest', (_request, _reply, done) => {
+    ready = false;
+    done();
+    waits.push(!ready);
+  });
+  const cookies = createSessionCookies({ isSecure: false, maxAgeDays: 1 });
+  const findSession = (token: string) => (token.startsWith('m') ? member : Promise.resolve(undefined));
+  const limits = createRateLimits({ reads: 0, writes: 0, passwords: 0 }, { now: () => 0 });
+  enforceAccess(app, { findSession, cookies, limits });
+  const preHandler = (_request: unknown, _reply: unknown, done: () => void): void => {
+    ready = true;
+    done();
+  };
+  app.get('/guest', { config: { access: 'guest' }, preHandler }, async () => ({}));
+  for (const headers of [{}, bearer('m'), bearer('x')]) await app.inject({ url: '/guest', headers });
+  assert.deepEqual(waits, [false, false, true]);
+});
+
 test('a server with a route that does not declare its access does not start', async (t) => {
   const app = await createGuarded();
   t.after(() => app.close());

@@ -1,9 +1,9 @@
-import type { onRequestAsyncHookHandler, RouteOptions } from 'fastify';
+import type { FastifyReply, onRequestHookHandler, RouteOptions } from 'fastify';
 
 import type { Caller } from '../db/caller.ts';
 import { AppError } from '../lib/app-error.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
-import { exchangeOf } from './exchange.ts';
+import { exchangeOf, type Exchange } from './exchange.ts';
 import type { RateGroup, RateLimit, RateLimits } from './rate-limits.ts';
 import type { HttpServer } from './server.ts';
 import type { SessionCookies } from './session-cookie.ts';
@@ -56,7 +56,7 @@ export function enforceAccess(app: HttpServer, services: AccessServices): void {
   });
 }
 
-function addGuard(route: RouteOptions, hook: onRequestAsyncHookHandler): void {
+function addGuard(route: RouteOptions, hook: onRequestHookHandler): void {
   route.onRequest = [hook, ...[route.onRequest ?? []].flat()];
 }
 
@@ -64,20 +64,27 @@ function rateGroupOf({ method, config }: RouteOptions): RateGroup {
   return config?.rateGroup ?? (['GET', 'HEAD'].includes(String(method)) ? 'reads' : 'writes');
 }
 
+/** Waits only for a session that is to be read, and then returns a promise: most requests have no token, or one whose session is in memory. */
 function guard(
   access: 'guest' | 'signedIn' | 'administrator',
   { findSession, cookies }: AccessServices,
   limit: RateLimit,
-): onRequestAsyncHookHandler {
-  return async (request, reply) => {
+): onRequestHookHandler {
+  const admit = (exchange: Exchange, reply: FastifyReply, account: SignedIn | undefined): void => {
+    exchange.account = account;
+    if (account !== undefined) limit(account.userId, reply);
+    if (access === 'guest') return;
+    if (account === undefined) throw new AppError('unauthenticated');
+    if (access === 'administrator' && account.role !== 'admin') throw new AppError('forbidden');
+  };
+  // oxlint-disable-next-line typescript/no-misused-promises -- Fastify waits for the promise of any hook.
+  return (request, reply, done) => {
     const exchange = exchangeOf(request.raw);
     const token = bearerOf(request.headers.authorization) ?? cookies.read(request);
     const found = token === undefined ? undefined : findSession(token, exchange);
-    exchange.account = found instanceof Promise ? await found : found;
-    if (exchange.account !== undefined) limit(exchange.account.userId, reply);
-    if (access === 'guest') return;
-    if (exchange.account === undefined) throw new AppError('unauthenticated');
-    if (access === 'administrator' && exchange.account.role !== 'admin') throw new AppError('forbidden');
+    if (found instanceof Promise) return found.then((account) => admit(exchange, reply, account));
+    admit(exchange, reply, found);
+    return done();
   };
 }
 
