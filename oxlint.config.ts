@@ -135,6 +135,8 @@ const boundaries = [
   // A folder that is listed neither as an engine nor as a domain must not import its siblings: list it above.
   { files: ['server/src/*/**'], rules: imports([noPg, noFastify], besideOnly([], oneWay)) },
   { files: ['server/src/commands/**'], rules: imports([noApp, noDomain, noPg, noFastify]) },
+  // The command line's own composition: it has no app.
+  { files: ['server/src/commands/account.ts'], rules: imports([noApp, noPg, noFastify]) },
   { files: domainFiles('**'), rules: imports([noPg, noFastify, noHttp], domainFence) },
   { files: domainFiles('*-{reader,writer}.ts'), rules: imports([noPg, noFastify, onlyStorage], domainFence) },
   { files: domainFiles('*-{routes,schemas}.ts'), rules: imports([noPg, noStorage], domainFence) },

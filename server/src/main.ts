@@ -48,6 +48,7 @@ function createIo(): Io {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     errIsTerminal: process.stderr.isTTY,
+    askSecret: process.stdin.isTTY && process.stderr.isTTY ? askOnTerminal : undefined,
     outHasColours: process.stdout.isTTY && process.stdout.hasColors(),
     onSignal: (listener) => {
       for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, listener);
@@ -59,6 +60,11 @@ function createIo(): Io {
     exec: import.meta.filename,
     version: readVersion(),
   };
+}
+
+async function askOnTerminal(question: string): Promise<string> {
+  const { askSecret } = await import('./commands/ask-secret.ts');
+  return await askSecret(question, process.stdin, process.stderr);
 }
 
 /** A closed terminal cannot be opened. */

@@ -190,6 +190,11 @@ const cases: readonly Case[] = [
     allowed: from('../worker.ts', '../config.ts', '../db/migrations.ts', './migrate.ts'),
   },
   {
+    file: 'server/src/commands/account.ts',
+    refused: { ...refuse(composition, ...from('../app.ts')), ...refuse(pg, ...from('pg')), ...processState },
+    allowed: from('../accounts/operator-accounts.ts'),
+  },
+  {
     file: 'server/src/main.ts',
     refused: {
       ...refuse(composition, ...from('./app.ts')),

@@ -41,7 +41,7 @@ export const insertAccount = statement<
      select user_id, $4, $5, true, created_at, created_at from a
      returning id, first_name, last_name, created_at, updated_at
    ), noted as (
-     ${auditEvent('account_created', { userId: 'user_id', actor: 'coalesce($7::uuid, user_id)', address: '$8', details: "jsonb_build_object('role', role)" })}
+     ${auditEvent('account_created', { userId: 'user_id', actor: 'coalesce($7::uuid, case when $8::text is not null then user_id end)', address: '$8', details: "jsonb_build_object('role', role)" })}
        from a
    )
    select ${memberColumns} from a join u on u.id = a.user_id`,

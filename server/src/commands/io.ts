@@ -10,6 +10,8 @@ export interface Io {
   readonly errIsTerminal: boolean;
   /** Whether results may have colours: on a terminal with colours, unless NO_COLOR is set. Default: no. */
   readonly outHasColours?: boolean;
+  /** Resolves with what is typed on the terminal, unseen; absent without a terminal. */
+  readonly askSecret?: ((question: string) => Promise<string>) | undefined;
   /** SIGINT, SIGTERM, and SIGHUP unless it requests a reload. Calls the listener once per signal. */
   readonly onSignal: (listener: (name: string) => void) => void;
   /** SIGHUP, except after our terminal has closed. */

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { migrateUp } from '../db/migrations.ts';
 import { loadConfig } from '../load-config.ts';
 import { createLog } from '../telemetry/log.ts';
-import { onPrimary } from './migrate.ts';
+import { migrationsDir } from '../prepare-databases.ts';
+import { onPrimary } from './on-primary.ts';
 
 test('Ctrl-C ends a migration whose server does not answer', async (t) => {
   const sockets: Socket[] = [];
@@ -22,7 +23,9 @@ test('Ctrl-C ends a migration whose server does not answer', async (t) => {
   const stopping = new AbortController();
   const log = createLog({ level: 'silent', name: 'test', pretty: false });
   const { config } = loadConfig({ flags: {}, env, file: undefined });
-  const running = onPrimary(config, log, stopping.signal, migrateUp);
+  const running = onPrimary(config, { name: 'migrate', log }, stopping.signal, async (endpoint) =>
+    migrateUp({ endpoint, dir: migrationsDir, connectTimeoutMs: config.db.connectTimeoutMs, log }),
+  );
   await once(frozen, 'connection');
   stopping.abort(new Error('stopped'));
   await assert.rejects(running, /stopped/u);

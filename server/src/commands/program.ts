@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { optionTable, type LoadedConfig } from '../config.ts';
+import { addAccountCommands } from './account.ts';
 import { addBackupCommands } from './backup.ts';
 import { addConfigFlags, enter, example, readConfig } from './config-flags.ts';
 import { addDatabaseCommands } from './db-url.ts';
@@ -42,6 +43,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     .action((_options, command: Command) => io.out(`${renderEffectiveConfig(optionTable, load(command))}\n`));
   addDatabaseCommands(program, io);
   addMigrateCommands(program, io);
+  addAccountCommands(program, io);
   addBackupCommands(program, io);
   addTuneCommand(program, io);
   addConfigFlags(addDoctorFlags(program.command('doctor')), { inHelp: false })
