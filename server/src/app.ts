@@ -6,6 +6,7 @@ import { accountRoutes } from './accounts/account-routes.ts';
 import { AccountReader } from './accounts/account-reader.ts';
 import { AccountWriter } from './accounts/account-writer.ts';
 import { Accounts } from './accounts/accounts.ts';
+import { FailedSignIns } from './accounts/failed-sign-ins.ts';
 import { createHasher } from './accounts/password-hasher.ts';
 import { SessionReader } from './accounts/session-reader.ts';
 import { SessionWriter, sweepSessions } from './accounts/session-writer.ts';
@@ -165,7 +166,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
 
   const close = async (): Promise<void> => {
     metrics?.stop();
-    for (const one of [requestLog, shedLog, readyLog]) one.close();
+    for (const one of [requestLog, shedLog, readyLog, accounts.failures]) one.close();
     await sweeper.close();
     await databases.close();
     slowStatements.close();
@@ -215,12 +216,14 @@ function createAccounts({ config }: AppSettings, services: AppServices, database
   const sessions = new Sessions(new SessionReader(reads), sessionWriter, services);
   const hasher = createHasher();
   const throttle = new SignInThrottle(new Throttles(writePool));
+  const failures = new FailedSignIns(writePool, services);
   const isRegistrationOpen = opennessOf(config).registration === 'open';
   const isSecure = !isLoopback(config.server.host);
   return {
-    accounts: new Accounts({ reader, writer, sessions, hasher, throttle }),
-    signIns: new SignIns({ reader, writer, sessionWriter, hasher, throttle, isRegistrationOpen }),
+    accounts: new Accounts({ reader, writer, sessions, hasher, throttle, failures }),
+    signIns: new SignIns({ reader, writer, sessionWriter, hasher, throttle, failures, isRegistrationOpen }),
     sessions,
+    failures,
     findSession: (token: string, caller: Caller) => sessions.find(token, caller),
     cookies: createSessionCookies({ isSecure, maxAgeDays: maxDays }),
   };

@@ -419,3 +419,13 @@ test('an origin that no browser sends is refused, since it would never match', (
       `CORS_ORIGINS: ${origin} is not an origin such as https://app.example or http://localhost:3000, or *`,
     ]);
 });
+
+test('trusted proxies are addresses and subnets', () => {
+  const env = { TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8, ::1, fd00::/8' };
+  const { trustedProxies } = load({ env }).config.server;
+  assert.deepEqual(trustedProxies, ['127.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8']);
+  for (const wrong of ['proxy.internal', '10.0.0.0/33', '10.0.0.0/0', '::/129', '10.0.0.0/8/8', 'true', '1'])
+    assert.deepEqual(problemsOf({ env: { TRUSTED_PROXIES: wrong } }), [
+      `TRUSTED_PROXIES: ${wrong} is not an address or a subnet such as 10.0.0.0/8`,
+    ]);
+});

@@ -172,6 +172,12 @@ export const optionTable = {
       max: 1_048_576,
       help: 'Maximum size of request line and headers; larger ones get 431',
     }),
+    trustedProxies: list({
+      env: 'TRUSTED_PROXIES',
+      default: [],
+      defaultText: 'none',
+      help: 'Addresses and subnets of reverse proxies whose `X-Forwarded-For` names the client; for the limits of sign-ins, sessions and security events',
+    }),
     corsOrigins: list({
       env: 'CORS_ORIGINS',
       default: [],

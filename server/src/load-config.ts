@@ -29,6 +29,7 @@ function findConflicts(config: Config, sources: ValueSources): string[] {
     ...findHostConflicts('readDb', config, sources),
     ...findDurabilityConflicts(config, sources),
     ...findOriginProblems(config, sources),
+    ...findProxyProblems(config, sources),
   ];
 }
 
@@ -88,6 +89,21 @@ function findOriginProblems({ server: { corsOrigins } }: Config, sources: ValueS
       (origin) =>
         `${sources['server.corsOrigins']}: ${origin} is not an origin such as https://app.example or http://localhost:3000, or *`,
     );
+}
+
+function findProxyProblems({ server: { trustedProxies } }: Config, sources: ValueSources): string[] {
+  return trustedProxies
+    .filter((proxy) => !isNetwork(proxy))
+    .map((proxy) => `${sources['server.trustedProxies']}: ${proxy} is not an address or a subnet such as 10.0.0.0/8`);
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/u.test(bits) && Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128))
+  );
 }
 
 /** A header can carry it as one word, and it is long enough. */

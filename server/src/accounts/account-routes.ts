@@ -121,11 +121,11 @@ function accountOf({ account }: Pick<FastifyRequest, 'account'>): SignedIn {
   return account;
 }
 
-function addressOf({ raw }: Pick<FastifyRequest, 'raw'>): string {
-  return clientAddress(raw.socket.remoteAddress);
+function addressOf({ ip }: Pick<FastifyRequest, 'ip'>): string {
+  return clientAddress(ip);
 }
 
-function byOf(request: Pick<FastifyRequest, 'raw' | 'account'>) {
+function byOf(request: Pick<FastifyRequest, 'ip' | 'account'>) {
   const address = addressOf(request);
   return { account: accountOf(request), address, network: clientNetwork(address) };
 }
@@ -133,7 +133,7 @@ function byOf(request: Pick<FastifyRequest, 'raw' | 'account'>) {
 /** A longer `User-Agent` is cut: it serves recognition. */
 const userAgentMaxLength = 300;
 
-function clientOf(request: Pick<FastifyRequest, 'raw' | 'headers'>): Client {
+function clientOf(request: Pick<FastifyRequest, 'ip' | 'headers'>): Client {
   const address = addressOf(request);
   const userAgent = (request.headers['user-agent'] ?? '').slice(0, userAgentMaxLength);
   return { address, network: clientNetwork(address), userAgent };

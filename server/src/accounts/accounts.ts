@@ -7,6 +7,7 @@ import { AppError } from '../lib/app-error.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
 import type { AccountReader, Credentials, PageCall } from './account-reader.ts';
 import type { AccountRename, AccountWriter } from './account-writer.ts';
+import type { FailedSignIns } from './failed-sign-ins.ts';
 import type { Hasher } from './password-hasher.ts';
 import { refuseBadPassword } from './password-refusal.ts';
 import type { Sessions } from './sessions.ts';
@@ -18,6 +19,7 @@ export interface AccountServices {
   readonly sessions: Sessions;
   readonly hasher: Hasher;
   readonly throttle: SignInThrottle;
+  readonly failures: FailedSignIns;
 }
 
 /** The account that makes a change, undefined for an anonymous client, and its address. */
@@ -150,13 +152,21 @@ export class Accounts {
   }
 
   /** Counts like a sign-in: whoever has found a session must not find the password with it. */
-  async #checkPassword({ account, network }: ByAccount, password: string, caller: Caller): Promise<Credentials> {
-    const { reader, hasher, throttle } = this.#services;
+  async #checkPassword(
+    { account, address, network }: ByAccount,
+    password: string,
+    caller: Caller,
+  ): Promise<Credentials> {
+    const { reader, hasher, throttle, failures } = this.#services;
+    hasher.admit();
     const credentials = await reader.credentials({ id: account.userId }, caller);
     if (credentials === undefined) throw new AppError('account_not_found');
     const attempt = await throttle.begin(credentials.member.account.username, network);
     const { ok } = await hasher.verify(password, credentials.passwordHash, caller.lifetime);
-    if (!ok) throw new AppError('wrong_password');
+    if (!ok) {
+      await failures.record(account.userId, address);
+      throw new AppError('wrong_password');
+    }
     await throttle.succeed(attempt);
     return credentials;
   }

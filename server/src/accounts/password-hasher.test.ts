@@ -52,7 +52,9 @@ test('at most so many hashes run at once and wait; a further one is refused earl
   const narrow = createHasher({ atOnce: 1, maxWaiting: 2 });
   const hashes = [1, 2, 3].map(() => narrow.hash(password));
   await assert.rejects(narrow.hash(password), (error) => error instanceof AppError && error.code === 'overloaded');
+  assert.throws(() => narrow.admit(), { code: 'overloaded' });
   assert.equal((await Promise.all(hashes)).length, 3);
+  narrow.admit();
   assert.equal((await narrow.verify(password, await narrow.hash(password))).ok, true, 'the places are free again');
 });
 

@@ -22,6 +22,8 @@ interface Verified {
 
 /** Hashes and checks passwords, a few at a time. Rejects with `overloaded` when too many wait, and with the lifetime's reason. */
 export interface Hasher {
+  /** Throws `overloaded` when a hash would be refused now. Call it before other work, so that an attack costs little. */
+  admit(): void;
   hash(password: string, lifetime?: Lifetime): Promise<string>;
   /** Without a stored hash: takes the same time, and is not ok. */
   verify(password: string, stored: string | undefined, lifetime?: Lifetime): Promise<Verified>;
@@ -39,6 +41,9 @@ export function createHasher(options: Partial<HasherOptions> = {}): Hasher {
     }
   };
   return {
+    admit: () => {
+      if (gate.isFull && gate.waiting >= maxWaiting) throw new AppError('overloaded');
+    },
     hash: (password, lifetime) => inTurn(() => hashNormalised(normalisePassword(password)), lifetime),
     verify: async (password, stored, lifetime) => {
       const parsed = stored === undefined ? dummyHash() : parseHash(stored);

@@ -8,6 +8,7 @@ import { foldUsername } from '../lib/fold-username.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
 import type { AccountReader, Credentials } from './account-reader.ts';
 import type { AccountWriter } from './account-writer.ts';
+import type { FailedSignIns } from './failed-sign-ins.ts';
 import type { Hasher } from './password-hasher.ts';
 import { refuseBadPassword } from './password-refusal.ts';
 import { toSession } from './session-rows.ts';
@@ -32,6 +33,7 @@ export interface SignInServices {
   readonly sessionWriter: SessionWriter;
   readonly hasher: Hasher;
   readonly throttle: SignInThrottle;
+  readonly failures: FailedSignIns;
   /** Whether anyone may create an account. */
   readonly isRegistrationOpen: boolean;
 }
@@ -54,6 +56,7 @@ export class SignIns {
     const { isRegistrationOpen, hasher, sessionWriter, throttle } = this.#services;
     if (!isRegistrationOpen && by?.role !== 'admin') throw new AppError('registration_closed');
     refuseBadPassword(wanted.password, wanted.username, 'password');
+    hasher.admit();
     if (by === undefined) await throttle.signUp(client.network);
     const id = randomUUIDv7();
     const passwordHash = await hasher.hash(wanted.password, caller.lifetime);
@@ -81,12 +84,16 @@ export class SignIns {
 
   /** A wrong name and a wrong password take the same time, and get the same answer. */
   async signIn({ username: text, password }: SignIn, client: Client, caller: Caller): Promise<Opened> {
-    const { hasher, sessionWriter, throttle } = this.#services;
+    const { hasher, sessionWriter, throttle, failures } = this.#services;
+    hasher.admit();
     const name = foldUsername(text);
     const attempt = await throttle.begin(name, client.network);
     const known = await this.#findCredentials(name, caller);
     const { ok, needsRehash } = await hasher.verify(password, known?.passwordHash, caller.lifetime);
-    if (known === undefined || !ok) throw new AppError('invalid_credentials');
+    if (known === undefined || !ok) {
+      await failures.record(known?.member.user.id, client.address);
+      throw new AppError('invalid_credentials');
+    }
     await throttle.succeed(attempt);
     const { member, passwordHash } = known;
     if (member.account.disabled) throw new AppError('account_disabled');

@@ -56,6 +56,8 @@ export interface HttpOptions {
   readonly connections: Connections;
   readonly maxBodyBytes: number;
   readonly maxHeaderBytes: number;
+  /** Reverse proxies whose `X-Forwarded-For` is believed: then `request.ip` is the address of their client. */
+  readonly trustedProxies?: readonly string[];
   /** Origins whose pages may use the API; `*` is all, an empty list disables CORS. */
   readonly corsOrigins: readonly string[];
   readonly log: Log;
@@ -91,10 +93,12 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   const failures = new RepeatLog(options.log);
   const early = new EarlyAnswers({ ...options, failures });
   const answerError = createErrorHandler({ ...options, failures });
+  const { trustedProxies = [] } = options;
   // No logger: Fastify would create one per request, and `answerError` logs all errors.
   const app = Fastify({
     serverFactory: (handle) => createNodeServer(handle, { ...options, services, early }),
     genReqId: options.newRequestId,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     bodyLimit: options.maxBodyBytes,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },

@@ -127,7 +127,7 @@ export function userRoutes(app: HttpServer, { users, holders, access }: UserRout
   });
 }
 
-type Asking = Pick<FastifyRequest, 'headers' | 'caller' | 'account' | 'raw'>;
+type Asking = Pick<FastifyRequest, 'headers' | 'caller' | 'account' | 'ip'>;
 
 interface Renaming extends Asking {
   readonly params: { readonly id: string };
@@ -171,6 +171,6 @@ async function ifAbsent<T>(change: () => Promise<T>, other: () => Promise<T>): P
   }
 }
 
-function byOf({ account, raw }: Asking): By {
-  return { account, address: clientAddress(raw.socket.remoteAddress) };
+function byOf({ account, ip }: Asking): By {
+  return { account, address: clientAddress(ip) };
 }
