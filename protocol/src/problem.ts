@@ -6,7 +6,7 @@ import { errorCodes } from './errors.ts';
 export const InvalidField = Type.Object(
   {
     in: Type.Enum(['body', 'query', 'path', 'headers']),
-    field: Type.String({ description: 'The name of the field; empty when the whole part is meant' }),
+    field: Type.String({ description: 'The name of the field; empty for the whole part' }),
     message: Type.String(),
   },
   { title: 'InvalidField' },
@@ -16,10 +16,10 @@ export type InvalidField = Static<typeof InvalidField>;
 /** An error as RFC 9457 describes it, sent as `application/problem+json`. */
 export const Problem = Type.Object(
   {
-    type: Type.String({ description: 'A URI of the kind of problem' }),
+    type: Type.String({ description: 'URI of the problem type' }),
     title: Type.String(),
     status: Type.Integer(),
-    code: Type.String({ description: 'Stable; what a program should look at', examples: Object.keys(errorCodes) }),
+    code: Type.String({ description: 'Stable: programs should switch on it', examples: Object.keys(errorCodes) }),
     detail: Type.Optional(Type.String()),
     reason: Type.Optional(
       Type.String({
@@ -28,7 +28,7 @@ export const Problem = Type.Object(
       }),
     ),
     request_id: Type.String({ description: 'Also in the Request-Id header and in the log of the server' }),
-    errors: Type.Optional(Type.Array(InvalidField, { description: 'Every field that was refused' })),
+    errors: Type.Optional(Type.Array(InvalidField, { description: 'All invalid fields' })),
   },
   { title: 'Problem', description: 'A refusal' },
 );

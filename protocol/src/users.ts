@@ -22,7 +22,7 @@ export const Id = Type.String({
 
 export const Timestamp = Type.String({
   format: 'date-time',
-  description: 'RFC 3339, UTC, with microseconds: texts sort as the times do',
+  description: 'RFC 3339, UTC, with microseconds: text sorts like time',
   examples: ['2026-01-28T12:00:00.123456Z'],
 });
 
@@ -54,7 +54,7 @@ export const UserPageQuery = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: pageLimitMax, default: pageLimitDefault })),
     offset: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: pageOffsetMax, description: 'Rows to skip; costs more the larger it is' }),
+      Type.Integer({ minimum: 0, maximum: pageOffsetMax, description: 'Rows to skip; the cost grows with the number' }),
     ),
     query: Type.Optional(
       Type.String({
@@ -67,7 +67,7 @@ export const UserPageQuery = Type.Object(
       }),
     ),
     after: Type.Optional(
-      Type.String({ description: 'The cursor of a `next` link: pages by key, at the same cost however deep' }),
+      Type.String({ description: 'The cursor of a `next` link: pages by key, at the same cost at any depth' }),
     ),
   },
   { additionalProperties: false },

@@ -270,7 +270,7 @@ test('the printed configuration names sources and masks secrets', () => {
   assert.match(printed, /^write_db\.host +h +DB_WRITE_HOST$/mu);
 });
 
-test('the printed configuration says which options have no effect, and masks no secret that is not set', () => {
+test('the printed configuration marks options without effect, and does not mask unset secrets', () => {
   const embedded = renderEffectiveConfig(optionTable, load());
   assert.match(embedded, /^write_db\.user +- +not used: the databases are embedded$/mu);
   assert.match(embedded, /^metrics\.token +- +default$/mu);

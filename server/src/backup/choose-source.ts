@@ -68,7 +68,7 @@ async function ask<Row extends QueryResultRow>(
 ): Promise<Row> {
   const { rows } = await withClient(endpoint, session, async (client) => client.query<Row>(sql, [...values]));
   const [row] = rows;
-  if (row === undefined) throw new Error('the server said nothing of itself');
+  if (row === undefined) throw new Error('the server returned no facts');
   return row;
 }
 

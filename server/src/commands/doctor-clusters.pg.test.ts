@@ -130,7 +130,7 @@ test('a cascading standby is ok; after its promotion the advice is to stop the o
   );
   const old = worstLine(both, 'fit for Messenger', 'standby');
   assert.equal(old.status, 'fail');
-  assert.match(old.found, /^takes writes of its own, beside the primary .*:5434$/u);
+  assert.match(old.found, /^accepts writes, in addition to the primary .*:5434$/u);
   assert.match(old.advice ?? '', /Stop it at once/u);
   const astray = worstLine(await examineReading(third), 'replication', 'standby');
   assert.equal(astray.status, 'fail');

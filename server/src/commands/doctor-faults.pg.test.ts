@@ -188,7 +188,7 @@ test('manual changes of our tables are reported, each with the statement that re
       'create function nothing() returns trigger language plpgsql as $$ begin return new; end $$; create trigger extra before insert on users for each row execute function nothing()',
       'drop function nothing() cascade',
       'warn',
-      /^the trigger extra on users is not of a migration$/u,
+      /^the trigger extra on users is not from a migration$/u,
       /drop trigger extra on users/u,
     ],
     [
@@ -244,7 +244,7 @@ test('a role with excess rights or an expiring password is reported', async () =
   repair(async () => run('write', 'drop role mighty'));
   await run('write', 'create role mighty login createrole');
   const env = { DB_WRITE_USER: 'mighty' };
-  await sees('role', 'warn', /^mighty may do more than it needs$/u, 'primary', env);
+  await sees('role', 'warn', /^mighty has more rights than it needs$/u, 'primary', env);
   await run('write', "alter role mighty nocreaterole valid until 'tomorrow'");
   await sees('role', 'warn', /^the password of mighty expires in 0 days$/u, 'primary', env);
   await run('write', "alter role mighty valid until '2020-01-01'");

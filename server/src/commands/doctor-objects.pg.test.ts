@@ -140,7 +140,7 @@ test('tables in another schema are reported with the statement that moves them b
   }
   const findings = await readReport(environment());
   const line = worstLine(findings, 'search path', 'primary');
-  assert.equal(line.found, 'the tables are in elsewhere, and Messenger looks for them in public');
+  assert.equal(line.found, 'the tables are in elsewhere, and Messenger uses public');
   assert.match(line.advice ?? '', /alter table elsewhere\.users set schema public/u);
   assertNoHarm(findings);
 });

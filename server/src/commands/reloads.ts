@@ -79,6 +79,8 @@ export class ReloadLoop {
     this.#reloads = reloads;
     if (folder === undefined) return;
     // A full disk must not end the server.
-    await writeReloads(folder, reloads).catch((err: unknown) => log.warn({ err }, 'the reload could not be noted'));
+    await writeReloads(folder, reloads).catch((err: unknown) =>
+      log.warn({ err }, 'the result of the reload could not be recorded'),
+    );
   }
 }

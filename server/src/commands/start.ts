@@ -45,7 +45,7 @@ export async function start(load: () => LoadedConfig, io: Io): Promise<number> {
     wallMs: Date.now,
     random: Math.random,
     onFatal: (reason) => {
-      log.fatal({ reason }, 'the server cannot go on');
+      log.fatal({ reason }, 'the server stops: a service has failed');
       exitCode = exitCodes.defect;
       stopping.abort(new Error(reason));
     },

@@ -136,7 +136,7 @@ describe('calls', () => {
     const errors = errorsOf(callAll(batch, 'ab'));
     await settle();
     sent[0]?.answer(['a!']);
-    for (const error of await errors) assert.match(error, /another number of results/u);
+    for (const error of await errors) assert.match(error, /a different number of results/u);
   });
 });
 

@@ -315,7 +315,7 @@ export class Batch<Call, Result> {
     if (calls.length === 1) return [await one(calls[0] as Call, flight)];
     const results = await many(calls, flight);
     if (results.length === calls.length) return results;
-    throw new Error('a batch brought another number of results than it had calls');
+    throw new Error('a batch returned a different number of results than calls');
   }
 
   async #sendRest(flight: Flight<Call, Result>, key: string | undefined): Promise<void> {

@@ -60,7 +60,7 @@ describe('a database is unavailable when', () => {
     'Client has encountered a connection error and is not queryable',
     'Client was closed and is not queryable',
   ]) {
-    test(`the driver says "${words}"`, () => assert.equal(classifyFailure(new Error(words)), 'unavailable'));
+    test(`the driver reports "${words}"`, () => assert.equal(classifyFailure(new Error(words)), 'unavailable'));
   }
 });
 

@@ -169,7 +169,7 @@ function kindOf<Call, Result>(wanted: BatchableWrite<Call, Result>): Kind {
         mine.map(({ call }) => call),
       );
       if (results.length !== mine.length)
-        throw new Error('a write of many brought another number of results than it had calls');
+        throw new Error('a batched write returned a different number of results than calls');
       for (const [index, call] of mine.entries()) {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- There is one for each; undefined is a result, too.
         call.result = results[index] as Result | typeof deferred;

@@ -25,12 +25,12 @@ export function strangenessOf(read: Identity, write: Identity): string | undefin
   if (read.systemIdentifier !== write.systemIdentifier)
     return 'is not a standby of the write server: it is another database cluster';
   if (read.inRecovery || write.inRecovery || areOneServer(read, write)) return undefined;
-  return 'is a copy of the write server that follows it no more: it has been promoted';
+  return 'is a copy of the write server that no longer follows it: it was promoted';
 }
 
 /** The same with timelines: a promotion begins a new one, and only its followers are on it. */
 export function misfitOf(read: Identity & OnTimeline, write: Identity & OnTimeline): string | undefined {
-  if (!read.inRecovery && read.timeline < write.timeline) return 'is the primary of before a failover';
+  if (!read.inRecovery && read.timeline < write.timeline) return 'is the primary from before a failover';
   const strangeness = strangenessOf(read, write);
   if (strangeness !== undefined || read.timeline === write.timeline) return strangeness;
   return `is on timeline ${read.timeline} and the primary on ${write.timeline}: it does not follow the primary`;

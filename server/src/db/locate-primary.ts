@@ -38,7 +38,7 @@ export async function locatePrimary(endpoints: Endpoints, session: SessionOption
 async function askStatus(endpoint: Endpoint, session: SessionOptions): Promise<ServerStatus> {
   const { rows } = await withClient(endpoint, session, async (client) => client.query<ServerStatus>(serverStatus.text));
   const [row] = rows;
-  if (row === undefined) throw new Error('the server said nothing of itself');
+  if (row === undefined) throw new Error('the server returned no facts');
   return row;
 }
 

@@ -65,7 +65,7 @@ export async function assertMayCreate(client: Client): Promise<void> {
   const [right] = rows;
   if (right?.mayCreate !== false) return;
   throw new OperatorError(
-    `The schema has to be changed, and ${right.role} may not create tables in the schema "${schema}". As superuser, in that ` +
+    `The schema must be migrated, but ${right.role} may not create tables in the schema "${schema}". As superuser, in that ` +
       `database: create schema if not exists ${schema}; grant usage, create on schema ${schema} to ${right.role}.`,
   );
 }

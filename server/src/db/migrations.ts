@@ -139,7 +139,7 @@ async function refusePooler(client: Client): Promise<void> {
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
   if ('processID' in client && client.processID === rows[0]?.pid) return;
   throw new OperatorError(
-    'The schema has to be changed, and the connection to the write database goes through a pooler, where the lock that ' +
+    'The schema must be migrated, but the connection to the write database goes through a pooler, where the lock that ' +
       'this needs cannot be held. Let DB_WRITE_HOST and DB_WRITE_PORT name the primary itself for one run of ' +
       '`messenger migrate up`, then start again.',
   );

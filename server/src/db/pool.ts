@@ -119,9 +119,9 @@ export class Pool<R extends Role = Role> implements Queryable {
   }
 
   /**
-   * Runs one statement, without an explicit transaction. On abort, a waiting call leaves, a running read is cancelled
-   * on the server, and a running write completes and returns its result. Statements in a `write` pool count as writes
-   * unless `queryThen` is told otherwise.
+   * Runs one statement, without an explicit transaction. On abort, a waiting call leaves, a running read is cancelled on the server, and a
+   * running write completes and returns its result. Statements in a `write` pool count as writes unless an option of `queryThen` marks them
+   * as reads.
    */
   async query<Row extends QueryResultRow, Values extends readonly unknown[]>(
     wanted: Statement<Row, Values>,

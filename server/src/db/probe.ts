@@ -58,7 +58,7 @@ export class Probe {
     const { name, text } = serverStatus;
     const { rows } = await client.query<ServerStatus>(this.#options.prepare ? { name, text } : text);
     const [row] = rows;
-    if (row === undefined) throw new Error('the server said nothing of itself');
+    if (row === undefined) throw new Error('the server returned no facts');
     return row;
   }
 

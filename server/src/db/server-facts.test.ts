@@ -50,7 +50,7 @@ const unfit: readonly (readonly [name: string, write: ServerFacts, read: ServerF
     'another database on the standby',
     primary,
     { ...standby, database: 'other' },
-    /"other", the write server for "messenger"/u,
+    /"other", the write server with "messenger"/u,
   ],
 ];
 for (const [name, write, read, told] of unfit) {

@@ -54,7 +54,7 @@ export async function readFacts(client: Client): Promise<AnyFacts> {
     Object.keys(sessionSettings({ synchronousCommit: 'on' })),
   ]);
   const [facts] = rows;
-  if (facts === undefined) throw new Error('the server said nothing of itself');
+  if (facts === undefined) throw new Error('the server returned no facts');
   return facts;
 }
 
@@ -116,7 +116,7 @@ export function findSettingProblems(subject: string, endpoint: Endpoint, setting
   if (unfit.length === 0) return [];
   const found = unfit.map(([name, value]) => `${name} = '${settings[name]}' instead of '${value}'`).join(', ');
   return [
-    `${subject} gives its sessions ${found}: a pooler in between drops what Messenger asks for. ` +
+    `${subject} gives its sessions ${found}: a pooler drops the settings that Messenger requests. ` +
       `Add to its connect_query: ${unfit.map(([name, value]) => `set ${name} = "${value}"`).join('; ')} ` +
       '(docs/operations.md#pgbouncer).',
   ];
@@ -129,7 +129,7 @@ function findReadProblems(write: InspectedRead, read: InspectedRead): string[] {
   if (strangeness !== undefined) problems.push(`${subject} ${strangeness} (${placeOf(write.endpoint)}).`);
   if (write.facts.database !== read.facts.database) {
     problems.push(
-      `${subject} is asked for database "${read.facts.database}", the write server for "${write.facts.database}".`,
+      `${subject} is configured with database "${read.facts.database}", the write server with "${write.facts.database}".`,
     );
   }
   problems.push(...findSettingProblems(subject, read.endpoint, read.facts.settings));

@@ -27,7 +27,7 @@ export async function assertStandbyDurability(primary: Endpoint, connectTimeoutM
 async function readSettings(client: Client): Promise<{ readonly names: string; readonly commit: string }> {
   const { rows } = await client.query<{ names: string; commit: string }>(settingsSql);
   const [row] = rows;
-  if (row === undefined) throw new Error('the server said nothing of its durability');
+  if (row === undefined) throw new Error('the server returned no durability settings');
   return row;
 }
 

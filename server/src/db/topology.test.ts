@@ -136,8 +136,8 @@ test('a connection is accepted only to the known primary: not to a restarted ser
   const { primary } = topology;
   assert(primary);
   assert.equal(topology.misfitOf(primary.status), undefined);
-  assert.match(topology.misfitOf({ ...primary.status, startedAt: 'later' }) ?? '', /not the server/u);
-  assert.match(topology.misfitOf({ ...primary.status, systemIdentifier: '8' }) ?? '', /not the server/u);
+  assert.match(topology.misfitOf({ ...primary.status, startedAt: 'later' }) ?? '', /not the known primary/u);
+  assert.match(topology.misfitOf({ ...primary.status, systemIdentifier: '8' }) ?? '', /not the known primary/u);
   assert.match(topology.misfitOf({ ...primary.status, inRecovery: true }) ?? '', /standby/u);
 });
 

@@ -136,7 +136,7 @@ export class Topology {
 
   /** Resolves when a write may be sent; rejects when the primary accepts none, or is not prepared yet. */
   async admitWrite(): Promise<void> {
-    if (!this.#isOpenForWrites) throw new Error('the primary was away at the start, and is not prepared yet');
+    if (!this.#isOpenForWrites) throw new Error('the primary was unavailable at the start, and is not prepared yet');
     if (this.#primary?.isWritable === false) throw new Error(`${this.#primary.server.place} takes no writes`);
     const waitMs = this.#settledAt - this.#options.clock.now();
     if (waitMs > 0) await sleep(waitMs);
@@ -146,7 +146,7 @@ export class Topology {
   misfitOf(status: ServerStatus): string | undefined {
     if (status.inRecovery) return 'it is a standby';
     if (this.#primary === undefined || areOneServer(status, this.#primary.status)) return undefined;
-    return 'it is not the server that is known to be the primary';
+    return 'it is not the known primary';
   }
 
   async #askAll(): Promise<void> {
@@ -202,8 +202,8 @@ export class Topology {
 
   #tellWritable({ server: { place: primary }, isWritable }: Primary): void {
     const text = isWritable
-      ? 'the primary takes writes again'
-      : 'the primary takes no writes: it is read-only, a standby, or on a timeline that was left';
+      ? 'the primary accepts writes again'
+      : 'the primary accepts no writes: it is read-only, a standby, or on an old timeline';
     const level = isWritable ? 'info' : 'warn';
     this.#repeated.add({ level, key: text, one: text, many: text }, () => ({ primary }));
   }

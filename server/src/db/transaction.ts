@@ -45,7 +45,7 @@ export async function sendTransaction<T>(
 /** After a failed statement, PostgreSQL answers the commit with ROLLBACK. */
 async function commitOn(connection: Connection, { timeoutMs, requester }: RunLimits): Promise<void> {
   const { command } = await connection.run(commit, [], { timeoutMs, requester });
-  if (command !== 'COMMIT') throw new Error('a statement failed and its error was swallowed: nothing was written');
+  if (command !== 'COMMIT') throw new Error('a statement failed and its error was ignored: nothing was written');
 }
 
 /**

@@ -60,7 +60,10 @@ test('one of several read servers is enough: the start continues without the oth
     servers.reads.map(({ endpoint }) => endpoint),
     [read],
   );
-  assert.match(lines.join(''), /"read":"\/nonexistent:5433".*ENOENT.*a read server is away: starting without it/u);
+  assert.match(
+    lines.join(''),
+    /"read":"\/nonexistent:5433".*ENOENT.*a read server is unavailable: starting without it/u,
+  );
 });
 
 test('the start waits when all read servers are unavailable', async () => {

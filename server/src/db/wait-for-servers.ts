@@ -90,7 +90,10 @@ function tellOddities(
   if (found.write !== endpoints.write)
     log.info({ primary: placeOf(found.write) }, 'the primary is not the first of the write hosts');
   for (const { endpoint, error } of away)
-    log.warn({ read: placeOf(endpoint), reason: describeFailure(error) }, 'a read server is away: starting without it');
+    log.warn(
+      { read: placeOf(endpoint), reason: describeFailure(error) },
+      'a read server is unavailable: starting without it',
+    );
   const primaries = endpoints.reads.length === 1 ? [] : reads.filter(({ facts }) => areOneServer(facts, write));
   for (const { endpoint } of primaries)
     log.info({ read: placeOf(endpoint) }, 'a read server is the primary itself: it gets reads while no standby is fit');
@@ -110,13 +113,13 @@ function explainSettings(error: unknown): OperatorError | undefined {
   const reason = describeFailure(error);
   if (poolerWords.test(error.message))
     return new OperatorError(
-      `A pooler refuses a setting that sessions of Messenger ask for: ${reason}. Add ignore_startup_parameters and ` +
+      `A pooler refuses a setting that Messenger's sessions require: ${reason}. Add ignore_startup_parameters and ` +
         'connect_query of deploy/pgbouncer/pgbouncer.ini to its configuration (docs/operations.md#pgbouncer).',
       { cause: error },
     );
   if (error.code !== '42704') return undefined;
   return new OperatorError(
-    `A database refuses a setting that sessions of Messenger ask for: ${reason}. Messenger needs PostgreSQL 18 or newer.`,
+    `A database refuses a setting that Messenger's sessions require: ${reason}. Messenger needs PostgreSQL 18 or newer.`,
     { cause: error },
   );
 }

@@ -29,7 +29,7 @@ export function grantSight(role: string): string {
 export const checkAccess: ServerCheck = async (server, { plannedConnections }) => {
   const { where, role } = server;
   const access = await askOne<Access>(server, accessSql);
-  const advice = `${grantSight(access.role)} Without it the other sessions are hidden, and lines of this report say too little.`;
+  const advice = `${grantSight(access.role)} Without it the other sessions are hidden, and this report is incomplete.`;
   const subject = { check: 'what we may see', where } as const;
   const untracked = access.tracks ? [] : [await explainUntracked(server)];
   return [
@@ -41,7 +41,7 @@ export const checkAccess: ServerCheck = async (server, { plannedConnections }) =
 
 async function explainUntracked(server: Server): Promise<Finding> {
   const change = await changeSetting(server, 'track_activities', 'on');
-  const advice = `What sessions do is not known, and lines of this report say too little: ${change}.`;
+  const advice = `The activity of sessions is unknown, and this report is incomplete: ${change}.`;
   return warn({ check: 'what we may see', where: server.where }, 'track_activities is off', advice);
 }
 

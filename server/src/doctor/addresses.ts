@@ -22,7 +22,7 @@ export async function checkAddresses(endpoints: readonly Endpoint[], lookup: Loo
   const several = (await Promise.all(hosts.map(async (host) => describeSeveral(host, lookup)))).flat();
   if (several.length === 0) return ok(subject, hosts.length === 0 ? 'no names' : 'each name leads to one machine');
   const advice =
-    'Each connection may reach another server, and tokens and lag are of one. Name each server: DB_READ_HOST=a,b, or give a name that follows the primary.';
+    'Each connection may reach a different server, but tokens and lag refer to one. Name each server: DB_READ_HOST=a,b, or give a name that follows the primary.';
   return warn(subject, several.join('; '), advice);
 }
 

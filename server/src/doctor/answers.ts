@@ -18,7 +18,7 @@ const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
   [/permission denied for database/u, 'On the primary: `grant connect on database {database} to {user}`.'],
   [
     /permission denied for function (?<name>\w+)/u,
-    'A right that everybody has by default was taken away. On the primary, in {database}: `grant execute on function {name} to {user}`.',
+    'A default right of everybody was revoked. On the primary, in {database}: `grant execute on function {name} to {user}`.',
   ],
   [
     /not currently accepting connections/u,
@@ -52,24 +52,24 @@ const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
   ],
   [
     /CERT_NOT_YET_VALID|certificate is not yet valid/u,
-    'Its certificate is not valid yet: the clock of this machine is behind, or the certificate was made for later.',
+    'Its certificate is not valid yet: the clock of this machine is behind, or the certificate starts later.',
   ],
   [
     /CERT|SELF_SIGNED|ALTNAME|certificate|UNABLE_TO/u,
     'The certificate is not accepted: name its authority in DB_{role}_TLS_CA, and the server as the certificate does in DB_{role}_HOST.',
   ],
-  [/ENOTFOUND|EAI_AGAIN/u, 'No machine has this name: correct DB_{role}_HOST, or the name service.'],
+  [/ENOTFOUND|EAI_AGAIN/u, 'The host name is unknown: correct DB_{role}_HOST, or the name service.'],
   [
     /EACCES|EPERM/u,
-    'Run doctor as the user who runs the databases, or as root: the folder of the socket is closed to others.',
+    'Run doctor as the user who runs the databases, or as root: other users cannot access the folder of the socket.',
   ],
   [
     /EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/u,
-    'No way leads there: the machine is off, its address is another one (DB_{role}_HOST), or a route or firewall is in between.',
+    'The host is unreachable: the machine is off, its address differs (DB_{role}_HOST), or a route or firewall blocks it.',
   ],
   [
     /ECONNRESET|terminated unexpectedly/u,
-    'It hangs up at once: no PostgreSQL listens there (DB_{role}_PORT), a proxy has no server behind it, or the server is going down.',
+    'It closes connections at once: no PostgreSQL listens there (DB_{role}_PORT), a proxy has no server behind it, or the server is stopping.',
   ],
   [
     /ECONNREFUSED|ENOENT/u,
@@ -77,7 +77,7 @@ const remedies: readonly (readonly [signs: RegExp, remedy: string])[] = [
   ],
   [
     /timeout/u,
-    'It takes connections and says nothing, or packets are dropped on the way: look whether its processes are frozen (`ps -o stat`), its disk hangs, or a firewall drops packets.',
+    'It accepts connections and does not answer, or packets are lost: check whether its processes are frozen (`ps -o stat`), its disk hangs, or a firewall drops packets.',
   ],
 ];
 

@@ -41,11 +41,11 @@ export const checkArchive: ServerCheck = async (server) => {
   if (archive.failing) {
     const advice =
       'WAL is kept until it is archived and fills the disk, and backups cannot be restored beyond it. ' +
-      "The server's log has the command's own error: mend archive_command, its target or its rights.";
+      "The server's log has the command's own error: fix archive_command, its target or its rights.";
     return [fail(subject, `${archive.failed} was not archived, ${archive.failures} attempts failed`, advice)];
   }
   const count = archive.mayCount ? await askNumber(server, waitingSql) : 0;
   if (count < manyWaiting) return [ok(subject, archive.archived === null ? 'on' : `up to ${archive.archived}`)];
-  const advice = 'The archive is slower than the writes, or archive_command hangs: look at its target and its process.';
-  return [warn(subject, `${count} segments of WAL wait for the archive`, advice)];
+  const advice = 'The archive is slower than the writes, or archive_command hangs: check its target and its process.';
+  return [warn(subject, `${count} segments of WAL are not archived yet`, advice)];
 };

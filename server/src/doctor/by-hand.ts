@@ -33,32 +33,32 @@ const explanations = {
   constraint: ({ name }: Odd) => [
     fail,
     `the constraint ${name} is gone`,
-    `Rows that it forbids can be written. Make it again as the migrations do: server/migrations, \`constraint ${name}\`.`,
+    `Rows that it forbids can be written. Create it again as in the migrations: server/migrations, \`constraint ${name}\`.`,
   ],
   disabled: ({ table }: Odd) => [
     fail,
     `foreign keys of ${table} are not checked`,
-    `alter table ${table} enable trigger all; then look for rows that break them.`,
+    `alter table ${table} enable trigger all; then find rows that violate them.`,
   ],
   event: ({ name }: Odd) => [
     warn,
     `the event trigger ${name} runs at migrations or logins`,
-    `When it fails, a migration or each connection fails. If nothing needs it: alter event trigger ${name} disable.`,
+    `When it fails, a migration or each connection fails. If it is not needed: alter event trigger ${name} disable.`,
   ],
   rule: ({ name, table }: Odd) => [
     fail,
     `the rule ${name} rewrites statements on ${table}`,
-    `Writes may do something else, and answers count other rows: drop rule ${name} on ${table}.`,
+    `Writes may have other effects, and row counts may be wrong: drop rule ${name} on ${table}.`,
   ],
   trigger: ({ name, table }: Odd) => [
     warn,
-    `the trigger ${name} on ${table} is not of a migration`,
-    `Each write waits for it, fails with it, and may store other values. If nothing needs it: drop trigger ${name} on ${table}.`,
+    `the trigger ${name} on ${table} is not from a migration`,
+    `It runs in each write, which may fail or store other values. If it is not needed: drop trigger ${name} on ${table}.`,
   ],
   unchecked: ({ name, table }: Odd) => [
     warn,
     `the constraint ${name} of ${table} does not hold for all rows`,
-    `Rows of before may break it: alter table ${table} validate constraint ${name}.`,
+    `Existing rows may violate it: alter table ${table} validate constraint ${name}.`,
   ],
 } as const satisfies Readonly<Record<string, (odd: Odd) => readonly [typeof fail, string, string]>>;
 
@@ -66,7 +66,7 @@ const explanations = {
 export const checkByHand: ServerCheck = async (server, about) => {
   const subject = { check: 'changed by hand', where: server.where } as const;
   const own = await findOwnTables(server, about);
-  if (areHidden(own) || own.length === 0) return [ok(subject, 'nothing to look at')];
+  if (areHidden(own) || own.length === 0) return [ok(subject, 'nothing to check')];
   const { tables, constraints } = about.expected;
   const odd = await server.ask<Odd>(oddSql, [tables, constraints]);
   const findings = odd.map((one): Finding => {

@@ -13,7 +13,7 @@ export const checkCache: ServerCheck = async ({ where, ask }, { limits: { leastP
   const [{ hit, read } = { hit: 0, read: 0 }] = await ask<{ hit: number; read: number }>(cacheSql);
   const subject = { check: 'cache hit ratio', where } as const;
   const pages = hit + read;
-  if (pages < leastPages) return [ok(subject, `too early to say: ${pages} pages were read`)];
+  if (pages < leastPages) return [ok(subject, `not enough data: ${pages} pages were read`)];
   const found = `${((100 * hit) / pages).toFixed(2)} %`;
   if (hit / pages >= leastRatio) return [ok(subject, found)];
   const advice =

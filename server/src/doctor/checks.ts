@@ -117,11 +117,11 @@ async function runAll<Check>(
 }
 
 function explain(subject: Pick<Finding, 'check' | 'where'>, error: unknown, servers: readonly Server[]): Finding {
-  const found = `cannot be looked at: ${describeFailure(error)}`;
+  const found = `cannot be checked: ${describeFailure(error)}`;
   const lost = servers.find((server) => server.isLost());
   const advice =
     lost === undefined
-      ? 'Run doctor again; the log of the server may say more.'
-      : `The ${lost.where} stopped answering, and its further lines are missing: look whether it is frozen, and run doctor again.`;
+      ? 'Run doctor again; the log of the server may have details.'
+      : `The ${lost.where} stopped answering, and its other checks are missing: find out whether it is frozen, and run doctor again.`;
   return fail(subject, found, advice);
 }

@@ -30,7 +30,7 @@ export const checkConflicts = async (server: Server): Promise<Finding[]> => {
   });
   const counts = causes.filter(([, count]) => count > 0).map(([cause, count]) => `${count} ${cause}`);
   const advice = `${await explain(server, row)}. The count begins anew with select pg_stat_reset().`;
-  return [warn(subject, `since the statistics began: ${counts.join(', ')}`, advice)];
+  return [warn(subject, `since the statistics reset: ${counts.join(', ')}`, advice)];
 };
 
 /** Feedback keeps rows for reads; it does not help against locks. */

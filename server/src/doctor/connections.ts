@@ -19,7 +19,7 @@ const capacitySql = `select current_setting('superuser_reserved_connections')::i
   - current_setting('superuser_reserved_connections')::int - current_setting('reserved_connections')::int as capacity`;
 
 const keepSome =
-  'When all are taken, nobody gets in to see by whom: alter system set superuser_reserved_connections = 3, and restart it.';
+  'When all are in use, no superuser can connect to find the cause: alter system set superuser_reserved_connections = 3, and restart it.';
 
 interface Count {
   readonly name: string;
@@ -42,7 +42,7 @@ export const checkConnections: ServerCheck = async ({ where, role, ask }) => {
       open / capacity,
       inUse,
       `${open} of ${capacity}`,
-      `See above whose they are. Close what is not needed, lower ${option}, or raise max_connections.`,
+      `Their owners are listed above. Close what is not needed, lower ${option}, or raise max_connections.`,
     ),
     ...(row?.reserved === 0
       ? [warn({ check: 'connections in use', where }, 'none is kept for superusers', keepSome)]

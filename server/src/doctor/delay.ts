@@ -58,7 +58,7 @@ export async function explainDelay(standby: Server, flushed: number): Promise<De
 
 function explainSlowReplay({ seesAll, role }: Standing): Delay {
   const cause = 'all of them received, replay is slow';
-  const remedy = "Look at the standby's disk and CPU: one process replays what many have written";
+  const remedy = "Check the standby's disk and CPU: one process replays the writes of many";
   return { cause, remedy: seesAll ? remedy : `${grantSight(role)} It shows whether a read holds replay up. ${remedy}` };
 }
 

@@ -13,7 +13,7 @@ const MiB = 1_048_576;
 export async function checkDisk(where: 'primary' | 'standby', folder: string): Promise<Finding> {
   const subject = { check: 'disk space', where } as const;
   const space = await readDiskSpace(folder);
-  if (space === undefined) return warn(subject, `${folder} cannot be looked at`, 'Is its file system mounted?');
+  if (space === undefined) return warn(subject, `${folder} cannot be checked`, 'Is its file system mounted?');
   if (await isReadOnly(folder)) {
     const advice =
       'PostgreSQL cannot start on it. `dmesg` says whether the disk has errors; then `mount -o remount,rw`.';

@@ -89,7 +89,11 @@ async function gradeConfirming(server: Server, row: Durability, durability: Abou
   if (needed === 0) return ok(subject, 'commits wait for none');
   if (confirming >= needed) return ok(subject, `${confirming} confirm commits, ${needed} needed`);
   if (hidden > 0)
-    return warn(subject, 'commits wait for a standby; who confirms is hidden from our role', grantSight(role));
+    return warn(
+      subject,
+      'commits wait for a standby; the confirming standby is hidden from our role',
+      grantSight(role),
+    );
   const change = await changeSetting(server, 'synchronous_standby_names', '');
   const found = `commits wait for ${needed} standby${needed === 1 ? '' : 's'}, and ${confirming === 0 ? 'none' : confirming} is there`;
   const advice = `Writes hang. Start the standby that is missing (its application_name must match), or wait for none: ${change}.`;
@@ -101,5 +105,5 @@ async function explainUnsafe(server: Server, names: string): Promise<string> {
     names === ''
       ? await changeSetting(server, 'synchronous_standby_names', 'ANY 1 (*)')
       : await changeSetting(server, 'synchronous_commit', 'on');
-  return `The server will not start like this: a failover could lose acknowledged writes. On the primary, and on standbys that may be promoted: ${change}.`;
+  return `The server refuses to start with this: a failover could lose acknowledged writes. On the primary, and on standbys that may be promoted: ${change}.`;
 }

@@ -35,7 +35,9 @@ function gradeChannel({ where, role, endpoint, channel: { address, tls } }: Serv
   const option = role === 'primary' ? 'DB_WRITE_TLS' : 'DB_READ_TLS';
   if (tls !== undefined) {
     const isChecked = endpoint.tls?.rejectUnauthorized === true;
-    const rest = isChecked ? ', certificate checked' : `; ${option}=verify-full would check whom we talk to`;
+    const rest = isChecked
+      ? ', certificate checked'
+      : `; ${option}=verify-full would verify the identity of the server`;
     return ok(subject, `${tls.protocol}${rest}`);
   }
   if (address === undefined) return ok(subject, 'none needed: a Unix socket');
@@ -52,8 +54,7 @@ function gradeCertificate({ where, endpoint }: Server, days: number): Finding {
   const subject = { check: 'certificate', where } as const;
   const found = days < 0 ? 'has expired' : `valid for ${Math.floor(days)} days`;
   if (days >= daysBefore) return ok(subject, found);
-  const effect =
-    endpoint.tls?.rejectUnauthorized === true ? 'Then no new connection gets in' : 'verify-full refuses it';
+  const effect = endpoint.tls?.rejectUnauthorized === true ? 'Then new connections fail' : 'verify-full refuses it';
   const advice = `${effect}. Renew the certificate of ${placeOf(endpoint)}, or of its authority; on PostgreSQL, select pg_reload_conf() takes it.`;
   return warn(subject, found, advice);
 }

@@ -113,7 +113,7 @@ function againNamed(where: ServerPlace, first: ServerPlace): Finding {
     { check: 'fit for Messenger', where },
     `the ${first} under another name`,
     first === 'primary'
-      ? 'Reads go to the primary. Name a standby in DB_READ_HOST, or leave it out.'
+      ? 'Reads go to the primary. Name a standby in DB_READ_HOST, or unset it.'
       : 'Name each standby once in DB_READ_HOST.',
   );
 }
@@ -145,6 +145,6 @@ async function lookForUnused(different: readonly Present[], about: About): Promi
     return [await findUnusedIndexes(servers, about)];
   } catch (error) {
     const subject = { check: 'unused indexes', where: 'all' } as const;
-    return [fail(subject, `cannot be looked at: ${describeFailure(error)}`, 'Run doctor again.')];
+    return [fail(subject, `cannot be checked: ${describeFailure(error)}`, 'Run doctor again.')];
   }
 }

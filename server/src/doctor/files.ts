@@ -20,7 +20,7 @@ const errorsSql = `
 export const checkFiles: ServerCheck = async (server) => {
   const subject = { check: 'configuration files', where: server.where } as const;
   const { may } = await askOne<{ may: boolean }>(server, maySql);
-  if (!may) return [ok(subject, 'hidden from our role: only a superuser may look')];
+  if (!may) return [ok(subject, 'hidden from our role: only a superuser can read it')];
   const errors = await askNames(server, errorsSql);
   if (errors.length === 0) return [ok(subject, 'no error')];
   const advice =

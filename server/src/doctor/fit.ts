@@ -14,13 +14,13 @@ export interface Known {
 export function judgePrimary({ where, endpoint, facts }: Known): Finding {
   const problems = findServerProblems({ write: endpoint, read: endpoint }, facts, facts);
   if (facts.inRecovery) return fail({ check: 'fit for Messenger', where }, problems.join(' '), noPrimary);
-  return judge(where, problems, `takes writes, database ${facts.database}, PostgreSQL ${showVersion(facts.version)}`);
+  return judge(where, problems, `accepts writes, database ${facts.database}, PostgreSQL ${showVersion(facts.version)}`);
 }
 
 /** Checks that a standby belongs to this primary. Other checks report problems of the primary itself. */
 export function judgeStandby(primary: Known, { where, endpoint, facts }: Known): Finding {
   if (takesOwnWrites(primary.facts, facts)) {
-    const found = `takes writes of its own, beside the primary ${placeOf(primary.endpoint)}`;
+    const found = `accepts writes, in addition to the primary ${placeOf(primary.endpoint)}`;
     return fail({ check: 'fit for Messenger', where }, found, stopIt);
   }
   const ofPrimary = findServerProblems(
@@ -37,7 +37,7 @@ const noPrimary =
   'If the primary is lost, promote a standby: select pg_promote() on it (docs/operations.md#primarydown). Else let DB_WRITE_HOST name the primary.';
 
 const stopIt =
-  'After a failover it is the old primary: what is written there is lost when it follows again. Stop it at once, then rebuild it as a standby (docs/operations.md).';
+  'After a failover it is the old primary: writes to it are lost when it becomes a standby. Stop it at once, then rebuild it as a standby (docs/operations.md).';
 
 /** A promoted copy, or the former primary after a failover. */
 function takesOwnWrites(primary: ServerFacts, other: ServerFacts): boolean {
@@ -58,7 +58,7 @@ function judge(where: Finding['where'], problems: readonly string[], otherwise: 
   const subject = { check: 'fit for Messenger', where } as const;
   if (problems.length === 0) return ok(subject, otherwise);
   const advice =
-    'The server will not start like this. `messenger config` prints which servers are configured, and where from.';
+    'The server refuses to start with this. `messenger config` prints which servers are configured, and where from.';
   return fail(subject, problems.join(' '), advice);
 }
 

@@ -37,7 +37,7 @@ export const checkIndexes: ServerCheck = async (server, about) => {
     'tables read without an index',
     await askNames(server, scannedSql),
     warn,
-    'Most reads of these walk the whole table. Find the statement (pg_stat_statements, auto_explain), and the index that it lacks.',
+    'Most reads scan the whole table. Find the statement (pg_stat_statements, auto_explain), and add an index.',
   );
   if (role === 'standby') return [scanned];
   return [
@@ -46,13 +46,13 @@ export const checkIndexes: ServerCheck = async (server, about) => {
       'invalid indexes',
       await askNames(server, invalidSql),
       fail,
-      'A build broke off; for each: reindex index concurrently <name>.',
+      'A build failed; for each: reindex index concurrently <name>.',
     ),
     line(
       'tables without a key',
       await askNames(server, keylessSql),
       fail,
-      'For each: alter table <name> add primary key (…). Rows without one cannot be told apart.',
+      'For each: alter table <name> add primary key (…). Rows without one cannot be identified.',
     ),
     scanned,
   ];
@@ -68,7 +68,7 @@ async function findMissing(server: Server, about: About): Promise<Finding[]> {
   const statements = missing.map((name) =>
     indexes.get(name)?.replace(/ index (?:concurrently )?/iu, ' index concurrently '),
   );
-  const advice = `The migrations make them; they were dropped since. Create them again: ${statements.join('; ')}.`;
+  const advice = `The migrations created them; they were dropped later. Create them again: ${statements.join('; ')}.`;
   return [fail(subject, missing.join(', '), advice)];
 }
 
@@ -86,6 +86,6 @@ export async function findUnusedIndexes(
   return warn(
     subject,
     unscanned.join(', '),
-    `Each write pays for them, and no migration of Messenger makes them. When nothing rare needs them: drop index concurrently ${unscanned[0]}.`,
+    `They cost every write, and no migration of Messenger creates them. If no rare query needs them: drop index concurrently ${unscanned[0]}.`,
   );
 }

@@ -18,7 +18,7 @@ export const checkLogContent: ServerCheck = async (server) => {
   const names = [...Object.keys(lengthOf), ...Object.values(lengthOf).flat(), 'log_parameter_max_length_on_error'];
   const settings = new Map((await readSettings(server, names)).map((one) => [one.name, one]));
   const complain = (length: Setting, cause: string): Finding =>
-    warn(subject, `${cause}, with its parameters`, `They are what users typed. ${commandFor(length, '0')}.`);
+    warn(subject, `${cause}, with its parameters`, `They are user data. ${commandFor(length, '0')}.`);
   const findings = Object.entries(lengthOf).flatMap(([name, causes]) => {
     const length = settings.get(name);
     if (length === undefined || length.value === '0') return [];

@@ -15,12 +15,12 @@ const there: Endpoint = { host: 'db.internal', port: 5432, user: 'u', database: 
 const here: Endpoint = { ...there, host: '/run/postgresql' };
 const detected = { memoryBytes: 24 * gigabyte, cpus: 4, storage: 'hdd' } as const;
 
-test('of a server elsewhere nothing is known but what was given', () => {
+test('only given values are known of a remote server', () => {
   const facts = { given: { cpus: 2 }, detected, isEmbedded: false, endpoints: [there] };
   assert.deepEqual(machineOf(there, facts), { cpus: 2 });
 });
 
-test('servers on this machine share its memory with each other and with us, and what was given counts more', () => {
+test('local servers share the memory with each other and with Messenger; given values take precedence', () => {
   for (const host of ['/run/postgresql', '127.0.0.1', '::1', 'localhost']) {
     const endpoint = { ...here, host };
     const facts = { given: {}, detected, isEmbedded: false, endpoints: [endpoint, here, there] };
@@ -31,7 +31,7 @@ test('servers on this machine share its memory with each other and with us, and 
   }
 });
 
-test('embedded servers are judged by the table that they were given', () => {
+test('embedded servers are compared with their own settings table', () => {
   const facts = { given: {}, detected, isEmbedded: true, endpoints: [here] };
   assert.deepEqual(machineOf(here, facts), { memoryBytes: gigabyte, storage: 'ssd' });
 });
@@ -40,7 +40,7 @@ interface Values {
   readonly [name: string]: string;
 }
 
-/** What is said of the settings of a server with these values, on a machine of which this is known. */
+/** The finding about the settings of a server with these values, on a machine with these known facts. */
 async function judge(values: Values, machine: KnownMachine, role: Role = 'primary'): Promise<readonly Finding[]> {
   const settings = Object.entries(values).map(([name, value]) => ({ name, value, unit: null, needsRestart: false }));
   const server = serverThatAnswers((names) => (names === undefined ? [] : settings), { role, endpoint: there });
@@ -65,13 +65,13 @@ async function assertAgreement(machine: Pick<Profile, 'memoryBytes' | 'cpus' | '
   }
 }
 
-test('what tune prints for a machine is right for doctor, told the same of it', async () => {
+test('doctor accepts the settings that tune prints for the same machine', async () => {
   for (const memoryBytes of [gigabyte / 2, gigabyte, 16 * gigabyte, 64 * gigabyte])
     for (const cpus of [1, 4, 32])
       for (const storage of ['ssd', 'hdd'] as const) await assertAgreement({ memoryBytes, cpus, storage });
 });
 
-test('a large server with the settings of a small one is told, here also without flags', async () => {
+test('a large server with the settings of a small one is reported, on this machine also without flags', async () => {
   const ofGuide = tuned({});
   const machine = { memoryBytes: 64 * gigabyte, cpus: 8, storage: 'ssd' } as const;
   const expected = [
@@ -84,17 +84,17 @@ test('a large server with the settings of a small one is told, here also without
   assert.deepEqual(lines(await judge(ofGuide, machine)), expected);
   const guessed = await judge(ofGuide, { ...machine, isGuess: true });
   assert.deepEqual(lines(guessed), expected);
-  assert.match(guessed[0]?.advice ?? '', /taken to have 64GB, its share of this machine: --memory/u);
+  assert.match(guessed[0]?.advice ?? '', /assumed to have 64GB, its share of this machine: --memory/u);
 });
 
-test('a share of the memory that was only guessed is no reason to complain of half as much', async () => {
+test('half the recommended value is accepted when the memory is only estimated', async () => {
   const machine = { memoryBytes: 16 * gigabyte, cpus: 8, storage: 'ssd' } as const;
   const half = { ...tuned(machine), shared_buffers: '2GB', work_mem: '5MB', effective_cache_size: '4GB' };
   assert.deepEqual(lines(await judge(half, { ...machine, isGuess: true })), ['as in the tuned profile, or more']);
   assert.equal((await judge(half, machine)).length, 3);
 });
 
-test('a disk that seeks cheaply is told to the planner, where it is known to be one', async () => {
+test('random_page_cost is judged only when the kind of disk is known', async () => {
   const values = { ...tuned({}), random_page_cost: '4' };
   const found = ['random_page_cost is 4, the profile has 1.1'];
   assert.deepEqual(lines(await judge(values, { memoryBytes: gigabyte, cpus: 8, storage: 'ssd' }, 'standby')), found);

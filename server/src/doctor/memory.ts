@@ -27,6 +27,6 @@ export const checkMemory: ServerCheck = async (server, { machineOf, isEmbedded }
   const found = `up to ${most} of ${showMemorySize(memoryBytes)}: ${row.connections} connections, work_mem ${row.workMem}`;
   if (row.buffers + row.sessions <= memoryBytes) return [ok(subject, found)];
   const advice =
-    'With all sessions at work the system ends PostgreSQL for want of memory (OOM killer). `messenger tune` prints sizes that fit.';
+    'With all sessions active, the system may kill PostgreSQL (OOM killer). `messenger tune` prints sizes that fit.';
   return [warn(subject, found, advice)];
 };

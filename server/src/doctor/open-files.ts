@@ -27,6 +27,6 @@ export function checkOpenFiles(limit: number | undefined, { pools, clients }: Wa
     );
   if (clients === undefined || clients <= room) return ok(subject, found);
   const needed = clients + pools + ownFiles;
-  const advice = `MAX_CONNECTIONS asks for ${clients}. Raise the limit (\`ulimit -n ${needed}\`, LimitNOFILE=${needed}), or lower MAX_CONNECTIONS.`;
+  const advice = `MAX_CONNECTIONS is ${clients}. Raise the limit (\`ulimit -n ${needed}\`, LimitNOFILE=${needed}), or lower MAX_CONNECTIONS.`;
   return warn(subject, found, advice);
 }

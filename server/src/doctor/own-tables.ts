@@ -32,7 +32,7 @@ export const checkSearchPath: ServerCheck = async (server, about) => {
   const tables = await findOwnTables(server, about);
   const subject = { check: 'search path', where: server.where } as const;
   const visible = [...new Set(tables.filter(({ isVisible }) => isVisible).map(({ schema }) => schema))];
-  if (tables.length === 0) return [ok(subject, 'no table of ours is there yet')];
+  if (tables.length === 0) return [ok(subject, 'our tables do not exist yet')];
   if (visible.length === 1) return [ok(subject, `the tables are in ${visible[0]}`)];
   return [await explainHidden(server, tables)];
 };
@@ -50,6 +50,6 @@ async function explainHidden(server: Server, tables: readonly OwnTable[]): Promi
     );
   }
   const moves = tables.map(({ schema, name }) => `alter table ${schema}.${name} set schema public`);
-  const advice = `Do not migrate: that would make the tables a second time. On the primary: ${moves.join('; ')}.`;
-  return fail(subject, `the tables are in ${schemas}, and Messenger looks for them in public`, advice);
+  const advice = `Do not migrate: that would create the tables again. On the primary: ${moves.join('; ')}.`;
+  return fail(subject, `the tables are in ${schemas}, and Messenger uses public`, advice);
 }

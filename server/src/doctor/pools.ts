@@ -10,7 +10,7 @@ export function checkPools(plans: readonly ConnectionBudget[], workers: number):
   const notes = [...new Set(plans.flatMap((plan) => plan.notes))];
   if (problems.length > 0)
     return problems.map((problem) =>
-      fail(subject, problem, 'The server will not start like this. `messenger tune` prints pool sizes that fit.'),
+      fail(subject, problem, 'The server refuses to start with this. `messenger tune` prints pool sizes that fit.'),
     );
   const isScarce = plans.some(({ maxOpen }) => Object.values(maxOpen).some((count) => count < minOpen));
   const complaints = [...new Set([...plans.flatMap((plan) => plan.reloadNotes), ...(isScarce ? notes : [])])];
@@ -25,6 +25,6 @@ export function checkPools(plans: readonly ConnectionBudget[], workers: number):
 export function checkBatching(batching: boolean): Finding {
   const shared = { check: 'batching', where: 'here' } as const;
   if (batching) return ok(shared, 'on');
-  const advice = 'Each request costs a statement and each write a commit of its own: set DB_BATCHING=on.';
+  const advice = 'Each request is a statement, and each write a commit: set DB_BATCHING=on.';
   return warn(shared, 'off', advice);
 }

@@ -15,7 +15,7 @@ interface Fault {
 const faults: readonly Fault[] = [
   {
     fixedIn: 180_004,
-    harm: 'A standby whose primary has an older release can end again and again ("could not access status of transaction"), and a promoted standby is slow, for its free space maps were not stored',
+    harm: 'A standby whose primary has an older release may crash repeatedly ("could not access status of transaction"), and a promoted standby is slow, because its free space maps were not stored',
     source: '18.3 and 18.4',
   },
 ];
@@ -51,7 +51,7 @@ export function judgeReleases(where: Finding['where'], ofPrimary: number, ofStan
   const older = ofStandby < ofPrimary ? 'standby' : 'primary';
   const reason =
     older === 'standby'
-      ? 'An older release may not understand the log of a newer one.'
-      : 'This is for the time of an update only.';
+      ? 'An older release may not be able to replay the WAL of a newer one.'
+      : 'This is acceptable only during an update.';
   return warn(subject, found, `${reason} Update the ${older} to ${showVersion(Math.max(ofPrimary, ofStandby))}.`);
 }

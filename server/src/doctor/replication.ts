@@ -50,7 +50,7 @@ function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, f
   const subject = { check: 'replication', where } as const;
   const { status, sender } = receiver;
   if (receiver.isThere && status === null)
-    return warn(subject, 'it receives; from whom and how far is hidden from our role', grantSight(receiver.role));
+    return warn(subject, 'it receives WAL; source and position are hidden from our role', grantSight(receiver.role));
   if (status !== 'streaming')
     return fail(
       subject,
@@ -62,7 +62,7 @@ function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, f
     return fail(
       subject,
       found,
-      'One of the two was promoted while the other went on. Decide which has the truth, stop the other, and rebuild the standby from it.',
+      'One of the two was promoted while the other continued. Decide which one is right, stop the other, and rebuild the standby from it.',
     );
   }
   const name = receiver.name ?? receiver.fallbackName;
@@ -77,5 +77,5 @@ function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, f
 async function explainPause(primary: Server, standby: Server): Promise<string> {
   const short = await findShort(primary, standby);
   if (short === undefined) return 'On the standby: select pg_wal_replay_resume().';
-  return `It has less ${short} than the primary, and would end if it was resumed. See \`settings of both\`, then restart it.`;
+  return `It has less ${short} than the primary, and would shut down when resumed. See \`settings of both\`, then restart it.`;
 }

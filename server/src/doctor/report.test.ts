@@ -12,7 +12,7 @@ const findings = [
   fail({ check: 'lag', where: 'standby 2' }, 'much', 'select 1'),
 ];
 
-test('the report is as bad as its worst line', () => {
+test('the status of the report is its most severe finding', () => {
   const [good, bad, worst] = findings;
   assert(good && bad && worst);
   assert.equal(makeReport([]).status, 'ok');
@@ -21,7 +21,7 @@ test('the report is as bad as its worst line', () => {
   assert.equal(makeReport([worst, bad, good]).status, 'fail');
 });
 
-test('the table fits a terminal of 80 columns, loses no word, and ends with the count', () => {
+test('the table fits into 80 columns, is complete, and ends with the count', () => {
   const out = renderReport(makeReport(findings), plain);
   for (const line of out.split('\n')) assert.ok(line.length <= 80, line);
   assert.equal(out.match(/words/gu)?.length, 16);
@@ -29,7 +29,7 @@ test('the table fits a terminal of 80 columns, loses no word, and ends with the 
   assert.match(out, /\n\nstandby 2\n {2}fail {2}lag +much\n {8}→ select 1\n\n1 ok, 1 warn, 1 fail\n$/u);
 });
 
-test('only the words ok, warn and fail are painted', () => {
+test('only the words ok, warn and fail are coloured', () => {
   const out = renderReport(makeReport(findings), (text, status) => `<${status}>${text}</>`);
   assert.deepEqual(out.match(/<[^/>]+>[^<]*<\/>/gu), ['<ok>ok  </>', '<warn>warn</>', '<fail>fail</>']);
 });

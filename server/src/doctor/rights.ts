@@ -52,7 +52,7 @@ export const checkRights: ServerCheck = async (server, { expected: { tables } })
       fail(
         subject,
         `row security hides rows of ${name} from our role`,
-        `Messenger knows no policies: answers would be wrong. On the primary: alter table ${name} disable row level security.`,
+        `Messenger does not support row security: answers would be wrong. On the primary: alter table ${name} disable row level security.`,
       ),
     ),
   ];

@@ -37,7 +37,7 @@ export const checkRole: ServerCheck = async (server, { isEmbedded, expected }) =
     findings.push(
       warn(
         subject,
-        `${role} may do more than it needs`,
+        `${role} has more rights than it needs`,
         `On the primary: alter role ${role} nocreatedb nocreaterole nobypassrls.`,
       ),
     );
@@ -59,21 +59,17 @@ function explainSuperuser({ role, isFirst, database }: Role, tables: readonly st
     ? `Make a role for Messenger: create role messenger_app login in role pg_monitor; alter database ${database} owner to messenger_app; ` +
       `${owned}then DB_WRITE_USER and DB_READ_USER`
     : `On the primary: alter role ${role} nosuperuser; grant pg_monitor to ${role}`;
-  return `Who breaks into Messenger has the machine of the database, too. ${remedy}.`;
+  return `A compromise of Messenger would include the database server. ${remedy}.`;
 }
 
 function gradeExpiry(where: Finding['where'], role: string, days: number): Finding {
   const subject = { check: 'role', where } as const;
   const remedy = `On the primary: alter role ${role} valid until 'infinity'`;
   if (days < 0)
-    return fail(
-      subject,
-      `the password of ${role} has expired`,
-      `Where a password is asked for, no new connection gets in. ${remedy}.`,
-    );
+    return fail(subject, `the password of ${role} has expired`, `New connections with a password fail. ${remedy}.`);
   return warn(
     subject,
     `the password of ${role} expires in ${Math.floor(days)} days`,
-    `Then no new connection gets in. ${remedy}.`,
+    `Then new connections fail. ${remedy}.`,
   );
 }

@@ -15,6 +15,6 @@ export const checkSchema: ServerCheck = async (server, about) => {
     return [fail(subject, `pending: ${pending.join(', ')}`, advice)];
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    return [fail(subject, error.message, 'The server will not start with this database as it is.')];
+    return [fail(subject, error.message, 'The server refuses to start with this database.')];
   }
 };

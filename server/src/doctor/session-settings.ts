@@ -11,11 +11,11 @@ interface Wanted {
   readonly ofPrimary?: boolean;
 }
 
-const corrupt = { value: 'off', status: 'fail', harm: 'Damaged pages are read as if they were whole' } as const;
+const corrupt = { value: 'off', status: 'fail', harm: 'Damaged pages are read without an error' } as const;
 const noPlan = {
   value: 'on',
   status: 'warn',
-  harm: 'The planner cannot take the cheap plans of our statements',
+  harm: 'The planner cannot use the best plans of our statements',
 } as const;
 
 /** Settings that our sessions do not set themselves (db/session.ts), and so inherit from the server, the database or the role. */
@@ -24,9 +24,9 @@ const wanted: Readonly<Record<string, Wanted>> = {
   ignore_checksum_failure: corrupt,
   ignore_invalid_pages: corrupt,
   default_transaction_read_only: { value: 'off', status: 'fail', harm: 'Writes are refused', ofPrimary: true },
-  session_replication_role: { value: 'origin', status: 'fail', harm: 'Foreign keys and triggers are not looked at' },
-  array_nulls: { value: 'on', status: 'warn', harm: 'A name that reads NULL can be taken for none' },
-  temp_file_limit: { value: '-1', status: 'warn', harm: 'Long pages of many clients at once can fail' },
+  session_replication_role: { value: 'origin', status: 'fail', harm: 'Foreign keys and triggers are not checked' },
+  array_nulls: { value: 'on', status: 'warn', harm: 'The name NULL can be read as a missing value' },
+  temp_file_limit: { value: '-1', status: 'warn', harm: 'Large pages for many concurrent clients can fail' },
   enable_indexscan: noPlan,
   enable_bitmapscan: noPlan,
   enable_sort: noPlan,

@@ -124,7 +124,7 @@ function differs(where: Server['where'], setting: Setting, wanted: Tuned, machin
 
 function explainGuess(name: string, { memoryBytes = 0, isGuess = false }: KnownMachine): string {
   if (!isGuess || ofMachine[name] !== 'memoryBytes') return '';
-  return `It was taken to have ${showMemorySize(memoryBytes)}, its share of this machine: --memory corrects that. `;
+  return `It is assumed to have ${showMemorySize(memoryBytes)}, its share of this machine: --memory corrects that. `;
 }
 
 function isFit({ name, value, unit }: Setting, wanted: Tuned, { isGuess = false }: KnownMachine): boolean {

@@ -47,6 +47,6 @@ function explainPrimary(slot: string, { walStatus, holder, isFull }: Sending): s
   if (walStatus === 'lost')
     return `WAL that it needs was removed, its slot ${slot} is lost: rebuild the standby (docs/operations.md).`;
   if (holder !== null)
-    return `Another standby uses its slot ${slot} (pid ${holder} of the primary): give each one of its own, primary_slot_name.`;
+    return `Another standby uses its slot ${slot} (pid ${holder} of the primary): give each its own slot, primary_slot_name.`;
   return undefined;
 }

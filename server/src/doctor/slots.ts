@@ -51,12 +51,12 @@ function gradeSlot(slot: Slot, setLimit: string): Finding {
     return warn(
       subject,
       `${found}, more than max_slot_wal_keep_size`,
-      `Its ${owner} is about to be cut off: see its lag.`,
+      `Its ${owner} is about to lose WAL that it needs: see its lag.`,
     );
   if (most !== '-1') return ok(subject, found);
   return warn(
     subject,
     `${found}, without a limit`,
-    `A standby that is away could fill the disk of the primary: ${setLimit}.`,
+    `An unavailable standby could fill the disk of the primary: ${setLimit}.`,
   );
 }

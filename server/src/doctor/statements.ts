@@ -47,14 +47,14 @@ export const checkStatements: ServerCheck = async ({ where, ask }, { limits }) =
       longest(idle),
       limits.idleSeconds,
       list(idle),
-      `${endOf(idle)}, and mend who opened it; idle_in_transaction_session_timeout = '30s' does it by itself.`,
+      `${endOf(idle)}, and fix the program that opened it; idle_in_transaction_session_timeout = '30s' does it automatically.`,
     ),
     grade(
       { check: 'oldest transaction', where },
       longest(oldest),
       limits.transactionSeconds,
       list(oldest),
-      `Until it ends, vacuum keeps every row that died since: ${endOf(oldest)}.`,
+      `Until it ends, vacuum keeps every row deleted since: ${endOf(oldest)}.`,
     ),
     gradeWaiting(where, waiting, holders),
   ];
@@ -66,7 +66,7 @@ function gradeLong(where: Server['where'], long: readonly Session[]): Finding {
   const pids = long.map(({ pid }) => pid).join(', ');
   const advice =
     `select pid, query from pg_stat_activity where pid in (${pids}) shows them; select pg_cancel_backend(pid) ends one. ` +
-    'Messenger itself runs none so long.';
+    'Messenger has no statement that long.';
   return warn(subject, list(long), advice);
 }
 

@@ -43,13 +43,13 @@ function gradeChecksums(where: Finding['where'], { damaged, checksums }: Counted
   const subject = { check: 'checksums', where } as const;
   if (damaged > 0) {
     const advice =
-      'The disk or the memory of this machine spoils data: test both, and restore the damaged table from a backup or rebuild this server ' +
+      'The disk or the memory of this machine damages data: test both, and restore the damaged table from a backup or rebuild this server ' +
       `from the other one. The server's log names the pages. ${again}.`;
     return fail(subject, `${damaged} pages were damaged when they were read`, advice);
   }
   if (checksums === 'on') return ok(subject, 'on, no page was damaged');
   const advice =
-    'What the disk spoils is not noticed, and is copied to standbys and backups. With the server stopped: pg_checksums --enable.';
+    'Damage by the disk is not detected, and is copied to standbys and backups. With the server stopped: pg_checksums --enable.';
   return warn(subject, 'off', advice);
 }
 
@@ -57,7 +57,7 @@ function gradeDeadlocks(where: Finding['where'], deadlocks: number): Finding {
   const subject = { check: 'deadlocks', where } as const;
   if (deadlocks === 0) return ok(subject, 'none');
   const advice = `Messenger takes its locks in one order: another program writes to its tables. The server's log has both statements. ${again}.`;
-  return warn(subject, `${deadlocks} since the statistics began`, advice);
+  return warn(subject, `${deadlocks} since the statistics reset`, advice);
 }
 
 const checkpointsSql = `select num_timed::int as timed, num_requested::int as requested, current_setting('max_wal_size') as "most"

@@ -11,6 +11,6 @@ export const checkUnlogged: ServerCheck = async (server, { expected }) => {
   const names = await askNames(server, unloggedSql, [expected.unlogged]);
   const subject = { check: 'unlogged tables', where: server.where } as const;
   if (names.length === 0) return [ok(subject, 'none')];
-  const advice = `A crash empties them, and the standby cannot read them. For each, in a quiet hour, for it writes the table anew: alter table ${names[0]} set logged.`;
+  const advice = `A crash empties them, and the standby cannot read them. For each, in a quiet hour, because it rewrites the table: alter table ${names[0]} set logged.`;
   return [fail(subject, names.join(', '), advice)];
 };

@@ -32,7 +32,7 @@ function gradeEncoding(where: Finding['where'], { encoding }: Text): Finding {
   const subject = { check: 'encoding', where } as const;
   if (encoding === 'UTF8') return ok(subject, encoding);
   const advice =
-    "Names with other letters are refused, or stored as bytes of no meaning. It cannot be changed: create database … encoding 'UTF8' template template0, and move the data by pg_dump.";
+    "Names in other scripts are refused or stored damaged. It cannot be changed: create database … encoding 'UTF8' template template0, and move the data by pg_dump.";
   return fail(subject, encoding, advice);
 }
 
@@ -40,7 +40,7 @@ function gradeCollation(where: Finding['where'], { version, actual, database }: 
   const subject = { check: 'collation', where } as const;
   if (version === null || actual === null || version === actual) return ok(subject, actual ?? 'without a version');
   const advice =
-    `The system's order of letters has changed, and indexes of texts may miss rows: reindex database ${database}; ` +
+    `The collation of the system has changed, and text indexes may miss rows: reindex database ${database}; ` +
     `alter database ${database} refresh collation version.`;
   return warn(subject, `indexes were made with version ${version}, the server has ${actual}`, advice);
 }

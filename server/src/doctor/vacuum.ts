@@ -82,7 +82,7 @@ function gradeAge({ name, age, isMulti, mayConnect, isOurs }: Age, { rowAge }: D
   const counted = isMulti ? 'shared row locks' : 'transactions';
   const found = `${(age / 1_000_000).toFixed(1)} million ${counted}${isOurs ? '' : `, in the database ${name}`}`;
   const open = mayConnect ? '' : `alter database ${name} allow_connections true; `;
-  const advice = `${open}\`vacuum (freeze)\` in ${isOurs ? 'this database' : name}; at 2100 million PostgreSQL takes no more writes.`;
+  const advice = `${open}\`vacuum (freeze)\` in ${isOurs ? 'this database' : name}; at 2100 million PostgreSQL accepts no more writes.`;
   return grade(subjectOf('age of the oldest row'), age, rowAge, found, advice);
 }
 
@@ -114,7 +114,7 @@ function gradeAutovacuum(off: readonly string[], changes: readonly string[], dis
     return fail(
       subject,
       `${off.join(', ')} off`,
-      `${changes.join('; ')}. Without them pages and lists grow slower for ever.`,
+      `${changes.join('; ')}. Without them, lists become slower without limit.`,
     );
   if (disabled.length === 0) return ok(subject, 'on');
   return fail(subject, `off for ${disabled.join(', ')}`, `alter table ${disabled[0]} reset (autovacuum_enabled).`);
@@ -126,6 +126,6 @@ function gradeBloat(tables: readonly Bloat[]): Finding {
   const found = bloated.map(({ name, wastedMegabytes, share }) => {
     return `${name}: about ${Math.round(wastedMegabytes)} MB, ${Math.round(100 * share)} % of it, are empty`;
   });
-  const advice = `New rows will use the space. To give it back, in a quiet hour, for it locks the table: vacuum full ${bloated[0]?.name}.`;
+  const advice = `New rows will use the space. To give it back, in a quiet hour, because it locks the table: vacuum full ${bloated[0]?.name}.`;
   return warn(subjectOf('bloat'), found.join(', '), advice);
 }

@@ -48,7 +48,7 @@ test('the two servers differ only in names, ports and primary: either may be the
   ]);
 });
 
-test('vacuum checks for work every second, and knows within a second what the standby no longer reads', () => {
+test('vacuum checks for work every second, and learns within a second which rows the standby no longer reads', () => {
   const options = { synchronousCommit: 'on', tuning: 'on', socketDir } as const;
   assert.equal(settingsFor('primary', options)['autovacuum_naptime'], '1s');
   assert.equal(settingsFor('standby', options)['wal_receiver_status_interval'], '1s');
@@ -77,6 +77,6 @@ test('a folder with quotes, spaces and backslashes reaches PostgreSQL unchanged'
   assert.ok(conf.includes(String.raw`primary_conninfo = 'host=''/it\\''s "my" \\\\data'' port=5432`), conf);
 });
 
-test('the file says that it is generated', () => {
+test('the file is marked as generated', () => {
   assert.match(renderPostgresConf({ work_mem: '16MB' }), /^# Generated .*\nwork_mem = '16MB'\n$/);
 });

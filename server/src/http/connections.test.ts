@@ -23,7 +23,7 @@ afterEach(async () => {
 interface Room {
   readonly port: number;
   readonly connections: Connections;
-  /** Answers the requests of `/held`. */
+  /** Answers the pending requests of `/held`. */
   readonly release: () => void;
 }
 
@@ -40,7 +40,7 @@ async function serve(total: number, clock?: Clock): Promise<Room> {
   return { port: await listen(app), connections, release: held.resolve };
 }
 
-/** A connection, and what came back on it. */
+/** A connection, and the data received on it. */
 function open(port: number, ...requests: readonly string[]): { readonly socket: Socket; readonly told: () => string } {
   const socket = connect(port, '127.0.0.1').on('error', () => undefined);
   clients.push(socket);
@@ -57,7 +57,7 @@ async function ask(port: number): Promise<number> {
 }
 
 describe('at the limit of connections', () => {
-  test('a client that has just connected stays while another one has sent a body for a second', async () => {
+  test('a new client stays while another one has been sending a body for a second', async () => {
     let nowMs = 0;
     const { port, connections } = await serve(2, { now: () => nowMs });
     const slow = open(
@@ -74,7 +74,7 @@ describe('at the limit of connections', () => {
     await waitFor('an answer', () => fresh.told().startsWith('HTTP/1.1 200'));
   });
 
-  test('a client that sends its body slowly is closed for a new one, and one whose request is whole is not', async () => {
+  test('a client with a slow body is evicted for a new one, and one with a complete request is not', async () => {
     const { port, connections, release } = await serve(3);
     const held = open(port, get('/held'));
     await waitFor('a request in flight', () => connections.counts.active === 1);
@@ -97,7 +97,7 @@ describe('at the limit of connections', () => {
     assert.match(kept.told(), /HTTP\/1\.1 200 OK.*HTTP\/1\.1 200 OK/su);
   });
 
-  test('the one that has been silent longest is closed for a new one, which is served', async () => {
+  test('the longest silent one is evicted for a new one, which is served', async () => {
     const { port, connections } = await serve(3);
     const silent: Socket[] = [];
     for (let count = 1; count <= 3; count += 1) {
@@ -113,7 +113,7 @@ describe('at the limit of connections', () => {
     assert.equal(connections.shed.silent, 1);
   });
 
-  test('one that never sent a request goes before one that waits for its next request', async () => {
+  test('one without any request is evicted before an idle one', async () => {
     const { port, connections } = await serve(2);
     const idle = open(port, get('/'));
     await waitFor('its answer', () => connections.counts.idle === 1);
@@ -125,7 +125,7 @@ describe('at the limit of connections', () => {
     await waitFor('the second answer', () => idle.told().split('HTTP/1.1 200').length === 3);
   });
 
-  test('one that waits for its next request goes before a new one is refused', async () => {
+  test('an idle one is evicted before a new one is refused', async () => {
     const { port, connections } = await serve(1);
     const idle = open(port, get('/'));
     await waitFor('its answer', () => connections.counts.idle === 1);
@@ -134,7 +134,7 @@ describe('at the limit of connections', () => {
     assert.equal(connections.shed.idle, 1);
   });
 
-  test('one with a request in flight stays: the new one is closed at once, and counted', async () => {
+  test('one with a request in flight stays: the new one is closed at once and counted', async () => {
     const { port, connections, release } = await serve(1);
     const busy = open(port, get('/held'));
     await waitFor('it to be at work', () => connections.counts.active === 1);
@@ -158,7 +158,7 @@ describe('at the limit of connections', () => {
   });
 });
 
-test('connections that end are forgotten, whatever they were doing', async () => {
+test('ended connections are forgotten in any state', async () => {
   const { port, connections } = await serve(10);
   open(port);
   open(port, get('/'));
@@ -180,7 +180,7 @@ describe('the limit of an address', () => {
     return socket;
   }
 
-  test('closes further ones of that address at once, and of no other', async () => {
+  test('closes further connections of only that address at once', async () => {
     const connections = new Connections({ total: 100, perAddress: 2, onShed: (...one) => shed.push(one) });
     const [first] = [arrive(connections, '192.0.2.7'), arrive(connections, '192.0.2.7')];
     assert.equal(arrive(connections, '192.0.2.7').destroyed, true);
@@ -191,13 +191,13 @@ describe('the limit of an address', () => {
     assert.equal(arrive(connections, '192.0.2.7').destroyed, false);
   });
 
-  test('is not one of programs on this machine, such as a reverse proxy', () => {
+  test('does not apply to programs on this machine, such as a reverse proxy', () => {
     const connections = new Connections({ total: 100, perAddress: 1 });
     for (let n = 0; n < 5; n += 1) assert.equal(arrive(connections, '127.0.0.1').destroyed, false);
   });
 });
 
-test('the share of eager clients counts requests right after an answer, and not those of new connections', async () => {
+test('the share of eager clients counts requests right after an answer, not those on new connections', async () => {
   const { port, connections } = await serve(100);
   const share = (): number => connections.eagerShare;
   assert.equal(share(), 1);

@@ -11,14 +11,13 @@ export const TokenHeaders = Type.Object({
   [tokenHeader]: Type.Optional(
     Type.String({
       pattern: '^[A-Za-z0-9_-]{20}$',
-      description: 'The newest token that the client was given: no answer is older than what it stands for',
+      description: 'The newest token of the client: the answer is at least as new',
     }),
   ),
 });
 
 /** Describes the response header for the reference. */
-export const newToken =
-  'To be sent with the next requests. In answers to writes, and to requests that carry one; its text means nothing to clients';
+export const newToken = 'Send it with later requests. In answers to writes, and to requests with a token; opaque';
 
 /** The token of a request, undefined without one, or the refusal of an invalid one. */
 export function readToken(header: string | string[] | undefined): Position | undefined | AppError {
@@ -27,5 +26,5 @@ export function readToken(header: string | string[] | undefined): Position | und
 }
 
 function invalidToken(): AppError {
-  return invalidHeader('Consistency-Token', 'is not a token that this server gave out');
+  return invalidHeader('Consistency-Token', 'is not a token of this server');
 }

@@ -65,7 +65,7 @@ function describeStatus(status: number, codes: readonly ErrorCode[], schema: Rou
 }
 
 const requestId = {
-  'Request-Id': { type: 'string', description: 'Finds the request in the log of the server' },
+  'Request-Id': { type: 'string', description: 'Identifies the request in the log of the server' },
 };
 
 const rateLimit = {
@@ -93,7 +93,7 @@ function invalidFieldOf({ body, params, querystring }: RouteSchema): InvalidFiel
   if (querystring !== undefined)
     return { in: 'query', field: firstProperty(querystring) ?? '', message: 'must be >= 1' };
   if (params !== undefined) return { in: 'path', field: firstProperty(params) ?? '', message: 'must be a UUID' };
-  return { in: 'headers', field: 'Consistency-Token', message: 'is not a token that this server gave out' };
+  return { in: 'headers', field: 'Consistency-Token', message: 'is not a token of this server' };
 }
 
 function firstProperty(schema: unknown): string | undefined {

@@ -19,7 +19,7 @@ let drain: Drain;
 let listeners: Listeners;
 let connections: Connections;
 let port = 0;
-/** Whether the handler of `/slow` runs, and what ends it. */
+/** Whether the handler of `/slow` is running, and the function that ends it. */
 let isRunning = false;
 let finish: () => void = () => undefined;
 let clients: Socket[] = [];
@@ -87,7 +87,7 @@ type Times = Omit<DrainOptions, 'isReplaced' | 'othersClosed'> & Partial<DrainOp
 
 const neverClosed = async (): Promise<void> => Promise.withResolvers<void>().promise;
 
-/** What becomes of a drain: whether it is over, and how to wait for that. */
+/** The state of a drain, and how to await its end. */
 function run(times: Times, signal: AbortSignal = never): { readonly over: Promise<void>; isOver: boolean } {
   const running = { isOver: false, over: Promise.resolve() };
   running.over = drain
@@ -109,7 +109,7 @@ async function untilRefused(): Promise<void> {
   });
 }
 
-test('while it drains, nobody new is let in, and what runs is answered before the end', async () => {
+test('a drain refuses new connections, and answers requests in flight before its end', async () => {
   const client = await open();
   ask(client, '/slow');
   await waitFor('the handler to run', () => isRunning);
@@ -123,7 +123,7 @@ test('while it drains, nobody new is let in, and what runs is answered before th
   assert.match(client.text, /^HTTP\/1\.1 200 [\s\S]*connection: close[\s\S]*\{"answer":"slow"\}$/u);
 });
 
-test('a silent connection may still bring the request that was on its way, used before or not', async () => {
+test('a silent connection can still deliver a request in transit, used before or not', async () => {
   const silent = [await used(), await open()];
   const draining = run({ delayMs: 0, settleMs: 0, lingerMs: longMs });
   await untilRefused();
@@ -133,13 +133,13 @@ test('a silent connection may still bring the request that was on its way, used 
   for (const { text } of silent) assert.match(text, /^HTTP\/1\.1 200 [\s\S]*connection: close/u);
 });
 
-test('connections that stay silent are closed after a while, used before or not', async () => {
+test('connections that stay silent are closed after the delay, used before or not', async () => {
   const silent = [await used(), await open()];
   await run({ delayMs: 0, settleMs: 0, lingerMs: 50 }).over;
   await waitFor('the connections to close', () => silent.every((client) => client.isClosed));
 });
 
-test('until the other workers have stopped listening, connections stay open: a client that lost its would go to them', async () => {
+test('until the other workers have stopped listening, connections stay open: a client that reconnects could reach them', async () => {
   const client = await used();
   const othersClosed = Promise.withResolvers<void>();
   const times = { delayMs: 0, settleMs: longMs, lingerMs: 0 };
@@ -153,7 +153,7 @@ test('until the other workers have stopped listening, connections stay open: a c
   await draining.over;
 });
 
-test('for the delay requests are taken as before, while readiness can say no', async () => {
+test('during the delay requests are still accepted, while /readyz can be 503', async () => {
   const operator = new AbortController();
   const draining = run({ delayMs: longMs, settleMs: 0, lingerMs: 0 }, operator.signal);
   assert.ok(drain.draining);
@@ -175,7 +175,7 @@ test('with a successor readiness stays, and connections close with their next an
   assert.match(client.text, /connection: close/u);
 });
 
-test('an upgraded connection, which Node counts no more, is cut when the time is over', async () => {
+test('an upgraded connection, which Node no longer tracks, is closed at the deadline', async () => {
   app.server.on('upgrade', (_request, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'));
   const client = await open();
   client.socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
@@ -203,5 +203,5 @@ async function cutWhen(when: 'before' | 'during'): Promise<void> {
 }
 
 for (const when of ['before', 'during'] as const) {
-  test(`who has no patience ${when} the drain cuts what is left`, async () => cutWhen(when));
+  test(`an abort ${when} the drain closes the remaining connections`, async () => cutWhen(when));
 }

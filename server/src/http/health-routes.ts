@@ -19,7 +19,7 @@ const tags = ['health'];
 export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptions): void {
   for (const url of ['/health', '/livez']) {
     const operationId = `get_${url.slice(1)}`;
-    const description = 'Says nothing about the databases.';
+    const description = 'Does not check the databases.';
     const schema = { operationId, tags, summary: 'The process answers', description, response: { 200: Ok } };
     app.get(url, { schema, config: { access: 'anyone' } }, async () => ({ status: 'ok' as const }));
   }
@@ -30,7 +30,7 @@ export function healthRoutes(app: HttpServer, { isDraining, check }: HealthOptio
         operationId: 'get_readyz',
         tags,
         summary: 'The primary database answers',
-        description: 'For load balancers: one check a second is shared by all who ask.',
+        description: 'For load balancers. All requests share one check per second.',
         response: { 200: Ok },
       },
       config: { access: 'anyone', refusals: ['not_ready'] },

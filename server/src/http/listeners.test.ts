@@ -39,13 +39,13 @@ async function start({
   await listeners.listen({ host: '127.0.0.1', port: 0, reusePort });
 }
 
-/** Connections that the kernel has made, and that nobody has taken yet: for that, a turn of the event loop has to end. */
+/** Connections that the kernel has established and the server has not accepted yet, which takes the end of an event-loop turn. */
 function openMany(count: number): void {
   const port = portOf(app);
   clients = Array.from({ length: count }, () => connect(port, '127.0.0.1').on('error', () => undefined));
 }
 
-/** Turns of the event loop until all of them are taken. */
+/** Event-loop turns until all of them are accepted. */
 async function countTurns(): Promise<number> {
   openMany(crowd);
   await nextTurn();
@@ -55,13 +55,13 @@ async function countTurns(): Promise<number> {
   }
 }
 
-test('new connections do not wait for a turn of the event loop each, but where they have to', { skip }, async () => {
+test('several new connections are accepted per event-loop turn, if ports can be shared', { skip }, async () => {
   await start({ reusePort: true });
   assert.ok((await countTurns()) < crowd / 3, 'the kernel spreads them over all listeners, unevenly');
 });
 
 test(
-  'the limit of connections holds for all listeners together, and is free again when they close',
+  'the limit of connections applies to all listeners together, and connections that close free their places',
   { skip },
   async () => {
     await start({ reusePort: true, maxConnections: 5 });
@@ -81,7 +81,7 @@ test(
   },
 );
 
-test('those who wait when the listeners are about to close are taken first', { skip }, async () => {
+test('waiting connections are accepted before the listeners close', { skip }, async () => {
   await start({ reusePort: true });
   openMany(crowd);
   await nextTurn();
@@ -89,13 +89,13 @@ test('those who wait when the listeners are about to close are taken first', { s
   assert.equal(taken, crowd);
 });
 
-test('where a port cannot be shared there is one listener, and it does all the same', async () => {
+test('without shared ports there is one listener, with the same behaviour', async () => {
   await start({ reusePort: false });
   openMany(3);
   await waitFor('them to be there', () => clients.every(({ readyState }) => readyState === 'open'));
 });
 
-test('an address that is taken is refused, and nothing stays open', async () => {
+test('an address in use is refused, and nothing stays open', async () => {
   await start({ reusePort: false });
   const other = await createTestServer();
   await assert.rejects(

@@ -11,7 +11,7 @@ import { waitFor } from '../../test/wait-for.ts';
 setFlagsFromString('--expose-gc');
 
 for (const keepAliveSeconds of [1, 3_600])
-  test(`a silent connection stays open for the ${keepAliveSeconds} s of its option, and the answer says so`, async (t) => {
+  test(`a silent connection stays open for the ${keepAliveSeconds} s of its option, and the answer announces it`, async (t) => {
     const app = await createTestServer({ keepAliveSeconds });
     app.get('/list', async () => ['a']);
     const socket = connect(await listen(app), '127.0.0.1');

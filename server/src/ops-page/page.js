@@ -170,7 +170,7 @@ function showServers({ atMs, servers }) {
       : `${formatDuration(server.lagSeconds)}, ${formatBytes(server.lagBytes ?? 0)}`,
     orDash(server.deadRows, formatCount),
   ]);
-  fill('servers', columns, rows, 'The databases have not been asked yet');
+  fill('servers', columns, rows, 'The databases have not been queried yet');
 }
 
 /** @param {LiveSample} sample */

@@ -7,7 +7,7 @@ const limits = { everyMs: 1_000, maxMissed: 3, maxMissedAtStart: 10 };
 
 interface Behaviour {
   readonly isServing?: boolean;
-  /** Called at each ping, and told its number. */
+  /** Called at each ping with its number. */
   readonly onPing?: (ping: number, answer: () => void) => void;
 }
 

@@ -38,7 +38,7 @@ test('unavailable, lagging and blocked databases are reported', () => {
     noStandby,
   ]);
   for (const [receiver, text] of [
-    ['promoted', 'Standby was promoted: it takes writes of its own, and gets no reads'],
+    ['promoted', 'Standby was promoted: it accepts writes, and gets no reads'],
     ['foreign', 'Standby is no standby of the primary, and gets no reads'],
   ] as const)
     assert.deepEqual(textsOf({ servers: [primary, { ...standby, receiver }] }), [text, noStandby]);
@@ -76,7 +76,7 @@ test('a nearly full disk and a fault of an embedded database are reported, also 
 
 test('client connections at or near their limit are reported', () => {
   assert.deepEqual(textsOf({ clients: { open: 10, most: 1_000, shed: 7 } }), [
-    '7 client connections were closed for want of room',
+    '7 client connections were closed to make room',
   ]);
   assert.deepEqual(textsOf({ clients: { open: 950, most: 1_000, shed: 0 } }), [
     '950 of 1000 client connections are in use',

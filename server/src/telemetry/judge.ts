@@ -90,7 +90,7 @@ function conditionsOfReceiver({ name, receiver }: LiveServer): readonly Conditio
   const text = isOfPrimary
     ? `${title} receives nothing from the primary (${receiver})`
     : receiver === 'promoted'
-      ? `${title} was promoted: it takes writes of its own, and gets no reads`
+      ? `${title} was promoted: it accepts writes, and gets no reads`
       : `${title} is no standby of the primary, and gets no reads`;
   return [condition('standby', isOfPrimary ? 'warn' : 'bad', `not following ${name}`, text)];
 }
@@ -150,7 +150,7 @@ function conditionsOfMachine(machine: LiveSample['machine']): readonly Condition
 function conditionsOfClients(shedBefore: number, { open, most, shed }: LiveSample['clients']): readonly Condition[] {
   const closed = shed - shedBefore;
   if (closed > 0) {
-    const text = `${howMany(closed, 'client connection was', 'client connections were')} closed for want of room`;
+    const text = `${howMany(closed, 'client connection was', 'client connections were')} closed to make room`;
     return [condition('connections', 'warn', 'clients shed', text, closed)];
   }
   if (most === 0 || open < 0.9 * most) return [];

@@ -52,7 +52,7 @@ test('under load a terminal shows the count of successful requests every ten sec
   assert.equal(lines.filter((line) => line.includes('GET /things/:id 200')).length, 2, 'only before it was busy');
   assert.equal(lines.filter((line) => line.includes('"durationMs":1500')).length, 1);
   assert.equal(lines.filter((line) => line.includes('"status":503')).length, 1);
-  const counts = lines.flatMap((line) => / ([\d,]+) more requests went well$/u.exec(line)?.[1] ?? []);
+  const counts = lines.flatMap((line) => / ([\d,]+) more requests succeeded$/u.exec(line)?.[1] ?? []);
   assert.equal(counts.length, 2);
   assert.equal(lines.length, 6);
   mock.timers.tick(2_000);
@@ -65,5 +65,5 @@ test('every successful request is shown or counted', () => {
   for (let n = 0; n < 137; n += 1) requests.requestEnded(request);
   mock.timers.tick(2_000);
   mock.timers.tick(2_000);
-  assert.match(text(), /INFO: 135 more requests went well\n/u);
+  assert.match(text(), /INFO: 135 more requests succeeded\n/u);
 });

@@ -67,7 +67,7 @@ export class Terminal implements DestinationStream {
     this.#requests = 0;
     if (isBusy) this.#busySeconds = (this.#busySeconds ?? 0) + 1;
     if (this.#untold > 0 && (!isBusy || this.#busySeconds === countSeconds)) {
-      this.#show({ level: 30, time: Date.now() }, `${this.#untold.toLocaleString('en')} more requests went well`);
+      this.#show({ level: 30, time: Date.now() }, `${this.#untold.toLocaleString('en')} more requests succeeded`);
       this.#untold = 0;
       this.#busySeconds = 0;
     }

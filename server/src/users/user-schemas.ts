@@ -21,7 +21,7 @@ const Page = withHeaders(Type.Array(User, { title: 'UserPage', description: 'Use
   ETag: pageTag,
   Link: 'On a full page, the address of the next one: `<…>; rel="next"`',
 });
-const Deleted = withHeaders(Type.Null({ description: 'The user is gone' }));
+const Deleted = withHeaders(Type.Null({ description: 'The user was deleted' }));
 
 /** Documents a 304. */
 function unchanged(tag: string) {
@@ -72,7 +72,7 @@ export const createUser = {
     headers: CreatingHeaders,
     operationId: 'create_user',
     summary: 'Create a user',
-    description: 'Names are trimmed and stored in NFC. To repeat a request without risk, send an `Idempotency-Key`.',
+    description: 'Names are trimmed and stored in NFC. To retry safely, send an `Idempotency-Key`.',
     body: UserNames,
     response: { 201: Created },
   },
@@ -85,7 +85,7 @@ export const listUsers = {
     headers: ReadingHeaders,
     operationId: 'list_users',
     summary: 'List users, newest first',
-    description: 'Follow the `Link` header for further pages: each costs the same, however deep.',
+    description: 'Follow the `Link` header for further pages: each costs the same at any depth.',
     querystring: UserPageQuery,
     response: { 200: Page, 304: unchanged(pageTag) },
   },
@@ -98,7 +98,7 @@ export const readUser = {
     headers: ReadingHeaders,
     operationId: 'read_user',
     summary: 'Read a user',
-    description: 'Send the newest `Consistency-Token` to read what was written before.',
+    description: 'Send the newest `Consistency-Token` to read earlier writes.',
     response: { 200: One, 304: unchanged(ETag) },
   },
 };
@@ -109,7 +109,7 @@ export const replaceUser = {
     ...changingOne,
     operationId: 'replace_user',
     summary: 'Change both names',
-    description: 'Repeating the call changes `updated_at` alone.',
+    description: 'A repeated call changes only `updated_at`.',
     body: UserNames,
     response: { 200: One },
   },
@@ -122,7 +122,7 @@ export const updateUser = {
     operationId: 'update_user',
     summary: 'Change one name or both',
     description:
-      'Names that are left out stay as they are. As in a merge patch (RFC 7396), `null` would remove a name; both are required, so it ' +
+      'Absent names stay unchanged. As in a merge patch (RFC 7396), `null` would remove a name; both are required, so it ' +
       'is refused.',
     consumes: [...patchTypes],
     body: UserNamesPatch,

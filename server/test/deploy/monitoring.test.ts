@@ -144,7 +144,7 @@ test('the data source and the instances can be chosen, and every metric of every
   }
 });
 
-test('no alert of one instance is hidden by another one that is well, and each names its instance', () => {
+test('a healthy instance does not hide the alerts of another one, and each alert names its instance', () => {
   for (const { alert, expr, annotations } of rules) {
     const aggregations = [...expr.matchAll(/\b(?:sum|max|min|avg|count)\b(?! by \((?:instance|job))/gu)];
     const hidden = aggregations.map(([name]) => name);
