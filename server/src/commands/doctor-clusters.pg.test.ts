@@ -149,7 +149,7 @@ test("a replay paused by a lower setting than the primary's must not be resumed,
   await eventually(async () => (await line()).found === 'replay is paused');
   assert.match(
     (await line()).advice ?? '',
-    /less max_locks_per_transaction than the primary, and would end if it was resumed/u,
+    /less max_locks_per_transaction than the primary, and would shut down when resumed/u,
   );
   const { status, found, advice } = worstLine(await examineReading(slotless), 'settings of both', 'standby');
   assert.deepEqual([status, found], ['fail', 'max_locks_per_transaction is 64 on the standby, 80 on the primary']);

@@ -62,7 +62,7 @@ class Chart {
       {
         width: this.#width(),
         height,
-        padding: [8, 8, 0, 0],
+        padding: [8, 28, 0, 0],
         cursor: { y: false },
         scales: { y: { range: (_plot, _min, max) => [0, (Number.isFinite(max) && max > 0 ? max : 1) * 1.1] } },
         axes: [
