@@ -52,7 +52,7 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-/** Throws `UsageError` when the connection is refused. */
+/** Throws `UsageError` when the connection is refused, and when the users API needs a session. */
 export async function assertListening({ baseUrl, address }: Target): Promise<void> {
   const socket = connect({ host: address.host, port: address.port, signal: AbortSignal.timeout(connectMs) });
   try {
@@ -62,4 +62,17 @@ export async function assertListening({ baseUrl, address }: Target): Promise<voi
   } finally {
     socket.destroy();
   }
+  await assertOpen(baseUrl);
+}
+
+/** Other statuses are results of the test. */
+async function assertOpen(baseUrl: string): Promise<void> {
+  const answer = await fetch(`${baseUrl}/api/v1/users?limit=1`, { signal: AbortSignal.timeout(connectMs) }).catch(
+    () => undefined,
+  );
+  await answer?.body?.cancel();
+  if (answer?.status === 401)
+    throw new UsageError(
+      `${baseUrl} needs a session for the users API. Start that server with USERS_API=open for the test.`,
+    );
 }

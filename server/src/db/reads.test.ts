@@ -125,6 +125,17 @@ test('a read with a token is retried, too', async () => {
   await assertOthersAsked(at(50n));
 });
 
+test('what must not be stale is read from the primary, and from a standby only while the primary is unavailable', async () => {
+  const fresh = reads.prepare({ ...who, isPrimaryFirst: true });
+  assert.equal(await fresh(undefined, callerWith()), 'primary');
+  primary.failure = new AppError('statement_timeout');
+  await assert.rejects(fresh(undefined, callerWith()), { code: 'statement_timeout' });
+  primary.failure = new AppError('database_unavailable');
+  assert.notEqual(await fresh(undefined, callerWith()), 'primary');
+  const unknown = reads.prepare({ ...who, isPrimaryFirst: true, isDoubtful: () => true });
+  await assert.rejects(unknown(undefined, callerWith()), { code: 'database_unavailable' });
+});
+
 test('an error of the request is not retried', async () => {
   const failure = new AppError('statement_timeout');
   first.failure = failure;
