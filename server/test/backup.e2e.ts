@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { withSession } from '../src/embedded/sql.ts';
-import { run, useServers, type Run } from './start-server.ts';
+import { createUser, run, useServers, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
@@ -29,10 +29,7 @@ async function messenger(args: readonly string[], env: Readonly<Record<string, s
 }
 
 async function create(to: Run, first: string): Promise<void> {
-  const body = JSON.stringify({ first_name: first, last_name: 'Lovelace' });
-  const headers = { 'content-type': 'application/json' };
-  const { status } = await fetch(`${to.url}/api/v1/users`, { method: 'POST', headers, body });
-  assert.equal(status, 201);
+  assert.equal((await createUser(to, first)).status, 201);
 }
 
 async function ask(on: string, role: 'write' | 'read', sql: string): Promise<string> {

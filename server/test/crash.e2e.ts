@@ -1,23 +1,11 @@
+/** Kills of workers and databases under load: answers.e2e.ts. Of everything: durability.e2e.ts. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
-import { isAlive, postmaster, processesOf, useServers, workersOf, type Run } from './start-server.ts';
+import { createUser, isAlive, processesOf, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
-const json = { 'content-type': 'application/json' };
-
-async function post(server: Run, first: string): Promise<number> {
-  const body = JSON.stringify({ first_name: first, last_name: 'x' });
-  const answer = await fetch(`${server.url}/api/v1/users`, {
-    method: 'POST',
-    headers: { ...json, connection: 'close' },
-    body,
-  });
-  await answer.text();
-  return answer.status;
-}
-
 async function isReady(server: Run): Promise<boolean> {
   const answer = await fetch(`${server.url}/readyz`, { headers: { connection: 'close' } }).catch(() => undefined);
   await answer?.text();
@@ -49,17 +37,6 @@ async function isListed(first: string): Promise<void> {
   await waitFor(`${first} to be listed`, async () => (await names(server)).includes(first));
 }
 
-test('a killed worker is replaced while the others serve', async () => {
-  const [victim, other] = workersOf(server.pid);
-  assert(victim !== undefined && other !== undefined);
-  process.kill(victim, 'SIGKILL');
-  await waitFor('the victim to be gone', () => !isAlive(victim));
-  for (let request = 0; request < 20; request += 1) assert.equal(await post(server, 'Ada'), 201);
-  await waitFor('a new worker', () => workersOf(server.pid).length === 2);
-  await waitFor('it to serve', () => /a new worker serves/u.test(server.stderr));
-  assert.ok(workersOf(server.pid).includes(other), 'the other worker is the same process');
-});
-
 test('workers and databases of a killed supervisor end by themselves', async () => {
   const workers = workersOf(server.pid);
   assert.equal(workers.length, 2);
@@ -69,49 +46,8 @@ test('workers and databases of a killed supervisor end by themselves', async () 
   await startAgain();
 });
 
-test('after kill -9 of everything the next start recovers all acknowledged writes', async () => {
-  for (const name of ['one', 'two', 'three']) assert.equal(await post(server, name), 201);
-  const everything = [server.pid, ...workersOf(server.pid), ...processesOf(dataDir).map(({ pid }) => pid)];
-  for (const pid of new Set(everything)) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-  await startAgain();
-  for (const name of ['one', 'two', 'three']) await isListed(name);
-});
-
-test('databases that outlived their killed supervisor are stopped by the next start', async () => {
-  assert.equal(await post(server, 'orphaned'), 201);
-  const orphan = postmaster(dataDir, 'primary');
-  assert(orphan !== undefined);
-  // The guardians first, so that nothing else ends the databases.
-  const guardians = processesOf(dataDir).filter(
-    ({ command }) => command.startsWith('sh ') || command.startsWith('/bin/sh '),
-  );
-  for (const { pid } of guardians) process.kill(pid, 'SIGKILL');
-  server.kill('SIGKILL');
-  await server.ended();
-  await startAgain();
-  assert.equal(isAlive(orphan), false);
-  await isListed('orphaned');
-});
-
-async function survivesKillOf(role: 'primary' | 'standby'): Promise<void> {
-  assert.equal(await post(server, `before the ${role}`), 201);
-  const victim = postmaster(dataDir, role);
-  assert(victim !== undefined);
-  process.kill(victim, 'SIGKILL');
-  await waitFor('another postmaster', () => ![undefined, victim].includes(postmaster(dataDir, role)));
-  // Not /readyz, whose result may be a second old.
-  await waitFor('a write', async () => (await post(server, `after the ${role}`)) === 201);
-  await waitFor('readiness', async () => isReady(server));
-  for (const when of ['before', 'after']) await isListed(`${when} the ${role}`);
-  assert.equal(server.hasEnded, false);
-}
-
-for (const role of ['primary', 'standby'] as const)
-  test(`a ${role} that is killed while serving is restarted, and everything works as before`, async () =>
-    survivesKillOf(role));
-
 test('a second signal stops at once, and no acknowledged write is lost', async () => {
-  assert.equal(await post(server, 'interrupted'), 201);
+  assert.equal((await createUser(server, 'interrupted')).status, 201);
   const workers = workersOf(server.pid);
   for (const pid of workers) process.kill(pid, 'SIGSTOP'); // They would delay the drain by 30 s.
   server.kill('SIGTERM');
@@ -141,7 +77,7 @@ test('a worker that crashes seven times does not end the server; exit code 70 wh
     killWorkersBut(sibling);
     return crashes() >= 7;
   });
-  assert.equal(await post(server, 'Ada'), 201);
+  assert.equal((await createUser(server)).status, 201);
   assert.ok(isAlive(sibling));
   await waitFor(
     'the server to end',

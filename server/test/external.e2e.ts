@@ -7,7 +7,7 @@ import { before, test } from 'node:test';
 import { withClient } from '../src/db/session.ts';
 import { roles } from '../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
-import { isAlive, run, useServers, workersOf, type Run } from './start-server.ts';
+import { createUser, isAlive, run, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
@@ -67,16 +67,6 @@ async function createDatabase(): Promise<string> {
   return name;
 }
 
-async function createUser({ url }: Run): Promise<number> {
-  const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
-  const answer = await fetch(`${url}/api/v1/users`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body,
-  });
-  return answer.status;
-}
-
 test("a server uses an operator's primary and standby; servers that start together migrate once", async () => {
   const database = await createDatabase();
   const [one, second] = await Promise.all([
@@ -84,7 +74,7 @@ test("a server uses an operator's primary and standby; servers that start togeth
     serve(external(database)),
   ]);
   first = { server: one, database };
-  assert.equal(await createUser(one), 201);
+  assert.equal((await createUser(one)).status, 201);
   await waitFor('the other server to list the user', async () => {
     const users: unknown = await (await fetch(`${second.url}/api/v1/users`)).json();
     return Array.isArray(users) && users.length === 1;
@@ -126,7 +116,7 @@ test('a worker whose supervisor was killed answers accepted requests, and ends',
 
 test('a primary without a standby serves reads, too', async () => {
   const server = await serve(role('WRITE', 5432, 'messenger'));
-  assert.equal(await createUser(server), 201);
+  assert.equal((await createUser(server)).status, 201);
   const users: unknown = await (await fetch(`${server.url}/api/v1/users?limit=1`)).json();
   assert(Array.isArray(users) && users.length === 1, 'a read right after the write sees it');
 });
@@ -141,7 +131,7 @@ test('a standby as the only write server is refused', async () => {
 test('swapped server names, as after a failover, are corrected by roles', async () => {
   const server = await serve({ ...external(), DB_WRITE_PORT: '5433', DB_READ_PORT: '5432' });
   assert.match(server.stderr, /"primary":"[^"]*:5432".*the primary is not the first of the write hosts/u);
-  assert.equal(await createUser(server), 201);
+  assert.equal((await createUser(server)).status, 201);
 });
 
 test('a read server of another cluster is refused', async () => {
@@ -179,7 +169,7 @@ test('a start waits for databases that are not up yet, and logs each attempt', a
   await servers.start(late);
   await waitFor('it to start', () => waiting.isServing || waiting.hasEnded);
   assert.equal(waiting.hasEnded, false, waiting.stderr);
-  assert.equal(await createUser(waiting), 201);
+  assert.equal((await createUser(waiting)).status, 201);
   waiting.kill('SIGTERM');
   assert.equal(await waiting.ended(), 0);
 });

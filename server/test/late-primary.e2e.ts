@@ -11,7 +11,7 @@ import { withClient } from '../src/db/session.ts';
 import { roles } from '../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { cannotMount, mountSmallDisk, type SmallDisk } from './small-disk.ts';
-import { useServers, workersOf, type Run, type RunOptions } from './start-server.ts';
+import { createUser, useServers, workersOf, type Run, type RunOptions } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
@@ -32,10 +32,8 @@ before(async () => {
 after(async () => disk?.remove());
 
 /** Creates a user. Resolves with the status of the answer, and the id of the user. */
-async function create({ url }: Run): Promise<{ readonly status: number; readonly id: string }> {
-  const headers = { 'content-type': 'application/json' };
-  const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
-  const answer = await fetch(`${url}/api/v1/users`, { method: 'POST', headers, body });
+async function create(server: Run): Promise<{ readonly status: number; readonly id: string }> {
+  const answer = await createUser(server);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- With another shape, the comparison fails.
   const { id = '' } = (await answer.json()) as { id?: string };
   return { status: answer.status, id };

@@ -8,7 +8,7 @@ import { findPort } from '../src/process/port.ts';
 import { metricNames } from '../src/telemetry/merge-snapshots.ts';
 import { parseExposition, totalOf, type Exposition } from './exposition.ts';
 import { assertCleanMetrics, noPromtool } from './promtool.ts';
-import { childrenOf, isAlive, postmaster, useServers, workersOf, type Run } from './start-server.ts';
+import { childrenOf, createUser, isAlive, postmaster, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
@@ -46,14 +46,9 @@ function usersRead(exposition: Exposition): number {
   return totalOf(exposition, requests, { route: '/api/v1/users', method: 'GET', status: '2xx' });
 }
 
-async function create({ url }: Run): Promise<Response> {
-  const body = JSON.stringify({ first_name: 'Ada', last_name: 'x' });
-  return await fetch(`${url}/api/v1/users`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-}
-
 async function fetchFromAll(one: Run): Promise<void> {
   await readUsers(one, 40);
-  await (await create(one)).text();
+  await (await createUser(one)).text();
 }
 
 test('one scrape of any worker covers all of them, and totals survive a killed worker', async () => {
@@ -96,7 +91,7 @@ test('a stopped standby is reported as down, a late one as lagging, and the prim
     async () => totalOf(await scrape(server), 'messenger_postgres_up') === 2,
   );
   await withClient(read, session, async (client) => client.query('select pg_wal_replay_pause()'));
-  assert.equal((await create(server)).status, 201);
+  assert.equal((await createUser(server)).status, 201);
   await waitFor('it to be behind', async () => {
     const late = await scrape(server);
     return (

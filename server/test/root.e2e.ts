@@ -30,7 +30,7 @@ import { withClient } from '../src/db/session.ts';
 import { roles } from '../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
 import { findUser } from '../src/process/os-user.ts';
-import { isAlive, run, useServers, type Run } from './start-server.ts';
+import { createUser, isAlive, run, useServers, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 5_000 };
@@ -75,14 +75,6 @@ async function connectAs(user: string, socketFolder: string, role: string): Prom
   return await as(user, `${process.execPath} --input-type=module -e "${program.replaceAll(/\s+/gu, ' ')}"`);
 }
 
-async function createUser({ url }: Run): Promise<number> {
-  const body = JSON.stringify({ first_name: 'Ada', last_name: 'Lovelace' });
-  const headers = { 'content-type': 'application/json' };
-  const answer = await fetch(`${url}/api/v1/users`, { method: 'POST', headers, body });
-  await answer.text();
-  return answer.status;
-}
-
 async function stop(server: Run): Promise<void> {
   server.kill('SIGTERM');
   assert.equal(await server.ended(), 0, server.stderr);
@@ -105,7 +97,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
   });
 
   test('supervisor, workers, databases and all they start run as MESSENGER_USER, with no way back', async () => {
-    assert.equal(await createUser(server), 201);
+    assert.equal((await createUser(server)).status, 201);
     const all = [server.pid, ...descendantsOf(server.pid)];
     assert.ok(all.length >= 6, 'supervisor, worker, 2 servers with their processes, 2 guardians');
     // A backend may have ended since the list was made.
@@ -206,7 +198,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.match(refused.stderr, /data folder .* cannot be written by "games"|"games".*cannot enter/u);
     const again = await servers.start(dataDir, { env: { LOG_FORMAT: 'json' } });
     assert.deepEqual(await uidsOf(again.pid), [daemon]);
-    assert.equal(await createUser(again), 201);
+    assert.equal((await createUser(again)).status, 201);
     await stop(again);
   });
 
@@ -215,7 +207,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     const upgraded = await servers.start(dataDir, { env: asDaemon });
     const listed: unknown = await (await fetch(`${upgraded.url}/api/v1/users`)).json();
     assert.ok(Array.isArray(listed) && listed.length === 2);
-    assert.equal(await createUser(upgraded), 201);
+    assert.equal((await createUser(upgraded)).status, 201);
     const { write } = await embeddedEndpoints(dataDir);
     const [table] = await query(write, `select tableowner from pg_tables where tablename = 'users'`);
     assert.deepEqual(table, { tableowner: roles.application });

@@ -85,6 +85,13 @@ export async function run({ program: script = main, args = [], env = {}, uid, op
   return new Run(child);
 }
 
+/** Creates a user, on a new connection: any worker may get it. */
+export async function createUser({ url }: Run, first = 'Ada'): Promise<Response> {
+  const headers = { 'content-type': 'application/json', connection: 'close' };
+  const body = JSON.stringify({ first_name: first, last_name: 'Lovelace' });
+  return await fetch(`${url}/api/v1/users`, { method: 'POST', headers, body });
+}
+
 /** Creates the databases of a data folder, with a server that starts and stops. */
 export async function makeDatabases(dataDir: string): Promise<void> {
   const server = await run({ args: ['start', '--port', '0', '--workers', '1', '--data-dir', dataDir] });

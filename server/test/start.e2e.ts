@@ -10,14 +10,13 @@ import { User } from '@messenger/protocol/users';
 import pg from 'pg';
 import { Value } from 'typebox/value';
 
-import { run, useServers, type Run } from './start-server.ts';
+import { createUser, run, useServers, type Run } from './start-server.ts';
 
 const servers = useServers();
 const json = { 'content-type': 'application/json' };
 
-async function createUser(server: Run, first: string): Promise<User> {
-  const body = JSON.stringify({ first_name: first, last_name: 'Lovelace' });
-  const answer = await fetch(`${server.url}/api/v1/users`, { method: 'POST', headers: json, body });
+async function create(server: Run, first: string): Promise<User> {
+  const answer = await createUser(server, first);
   assert.equal(answer.status, 201);
   return Value.Parse(User, await answer.json());
 }
@@ -45,13 +44,13 @@ test('a new data folder becomes a server that creates, lists, reads, updates and
   ]) {
     assert.match(first.stdout, told);
   }
-  const user = await createUser(first, 'Ada');
+  const user = await create(first, 'Ada');
   const place = `${first.url}/api/v1/users/${user.id}`;
   assert.deepEqual(await (await fetch(place)).json(), user);
   const body = JSON.stringify({ first_name: 'Grace', last_name: 'Hopper' });
   const renamed = await fetch(place, { method: 'PUT', headers: json, body });
   assert.partialDeepStrictEqual(await renamed.json(), { id: user.id, first_name: 'Grace' });
-  const doomed = await createUser(first, 'Doomed');
+  const doomed = await create(first, 'Doomed');
   assert.equal((await fetch(`${first.url}/api/v1/users/${doomed.id}`, { method: 'DELETE' })).status, 204);
   assert.match(await (await fetch(first.url)).text(), /Messenger/u);
   assert.equal(await stop(first), 0);
@@ -70,7 +69,7 @@ test('a second server on the same data folder is refused with the holder, and a 
   const second = await servers.startRefused(dataDir);
   assert.equal(await second.ended(), 1);
   assert.match(second.stderr, new RegExp(`in use by the server with pid ${first.pid} \\(${first.url}\\)`, 'u'));
-  await createUser(first, 'Ada');
+  await create(first, 'Ada');
 
   // In two other terminals, while the server runs: the schema is shown, and psql gets its address.
   const status = await run({ args: ['migrate', 'status', '--data-dir', dataDir] });

@@ -61,17 +61,6 @@ test('after kill -9 of the server its databases end, too', async () => {
   await eventually(async () => haveEnded(databases));
 });
 
-test('after kill -9 of everything the next start recovers', async () => {
-  const { server, databases } = await startServer();
-  for (const pid of databases) process.kill(pid, 'SIGKILL');
-  server.kill('SIGKILL');
-  await once(server, 'exit');
-  const pair = site.pair();
-  await pair.start(soon());
-  await replicates(pair, 'kept');
-  await pair.stop(soon());
-});
-
 /** A postmaster without a guardian. */
 async function startOrphan(): Promise<ChildProcess> {
   const { postgres } = await findBinaries(undefined);
