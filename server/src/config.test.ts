@@ -36,6 +36,12 @@ function problemsOf(from: Partial<OptionSources>): string[] {
   return [];
 }
 
+function refuses(from: Partial<OptionSources>, reason: RegExp): void {
+  assert.match(problemsOf(from).join(), reason);
+}
+
+const refusesYaml = (content: string, reason: RegExp): void => refuses({ file: yaml(content) }, reason);
+
 describe("the guide's configuration", () => {
   test('has the names and defaults of the guide', () => {
     const { server, writeDb, readDb } = load().config;
@@ -152,32 +158,23 @@ test('problems in a file are reported without its text, which may contain a pass
 const nonsense = ['1e3', '0x10', '1.5', '-1', '99999999999999999999', 'NaN', 'eight', '８'];
 for (const text of nonsense) {
   test(`PORT=${JSON.stringify(text)} is refused`, () => {
-    assert.match(problemsOf({ env: { PORT: text } }).join(), /^PORT: must be a whole number/u);
+    refuses({ env: { PORT: text } }, /^PORT: must be a whole number/u);
   });
 }
 
 test('a file that is missing, not YAML, or not a mapping is refused by name', () => {
-  assert.match(problemsOf({ file: join(folder, 'nothing.yaml') }).join(), /nothing\.yaml: cannot be read: ENOENT/u);
-  assert.match(problemsOf({ file: '/dev/zero' }).join(), /\/dev\/zero: cannot be read: it is a device/u);
-  assert.match(problemsOf({ file: yaml('server: [') }).join(), /messenger\.yaml: .*line 1/u);
-  assert.match(problemsOf({ file: yaml('- a\n- b') }).join(), /messenger\.yaml: must be a mapping/u);
-  assert.match(problemsOf({ file: yaml('server: 5') }).join(), /messenger\.yaml: server: must be a mapping/u);
-  assert.match(
-    problemsOf({ file: yaml('server: { port: { a: 1 } }') }).join(),
-    /server\.port: must be a single value/u,
-  );
-  assert.match(
-    problemsOf({ file: yaml('server: { port: 1, port: 2 }') }).join(),
-    /messenger\.yaml: line 1, .*DUPLICATE_KEY/u,
-  );
+  refuses({ file: join(folder, 'nothing.yaml') }, /nothing\.yaml: cannot be read: ENOENT/u);
+  refuses({ file: '/dev/zero' }, /\/dev\/zero: cannot be read: it is a device/u);
+  refusesYaml('server: [', /messenger\.yaml: .*line 1/u);
+  refusesYaml('- a\n- b', /messenger\.yaml: must be a mapping/u);
+  refusesYaml('server: 5', /messenger\.yaml: server: must be a mapping/u);
+  refusesYaml('server: { port: { a: 1 } }', /server\.port: must be a single value/u);
+  refusesYaml('server: { port: 1, port: 2 }', /messenger\.yaml: line 1, .*DUPLICATE_KEY/u);
   assert.deepEqual(problemsOf({ file: yaml('') }), []);
 });
 
 test('a file with aliases is refused: a few lines could expand without limit', () => {
-  assert.match(
-    problemsOf({ file: yaml('server: { host: &a x }\nlog: { level: *a }') }).join(),
-    /messenger\.yaml: .*Alias/u,
-  );
+  refusesYaml('server: { host: &a x }\nlog: { level: *a }', /messenger\.yaml: .*Alias/u);
 });
 
 test('a misspelt variable of ours is refused instead of ignored', () => {
@@ -187,29 +184,25 @@ test('a misspelt variable of ours is refused instead of ignored', () => {
 });
 
 test('contradictory settings are refused', () => {
-  assert.match(
-    problemsOf({ env: { DB_READ_HOST: 'replica' } }).join(),
-    /^DB_READ_HOST: a read server needs a write server/u,
-  );
-  assert.match(
-    problemsOf({ env: { DB_WRITE_USER: 'me' } }).join(),
-    /^DB_WRITE_USER: has no effect without DB_WRITE_HOST/u,
-  );
+  refuses({ env: { DB_READ_HOST: 'replica' } }, /^DB_READ_HOST: a read server needs a write server/u);
+  refuses({ env: { DB_WRITE_USER: 'me' } }, /^DB_WRITE_USER: has no effect without DB_WRITE_HOST/u);
   const pool = { DB_WRITE_MAX_OPEN_CONNS: '5', DB_WRITE_MAX_IDLE_CONNS: '6' };
-  assert.match(problemsOf({ env: pool }).join(), /^DB_WRITE_MAX_IDLE_CONNS: 6 idle connections are more than the 5/u);
+  refuses({ env: pool }, /^DB_WRITE_MAX_IDLE_CONNS: 6 idle connections are more than the 5/u);
   const tls = { DB_WRITE_HOST: 'h', DB_WRITE_TLS: 'require', DB_WRITE_TLS_CA: 'ca.pem' };
-  assert.match(problemsOf({ env: tls }).join(), /^DB_WRITE_TLS_CA: is used only when DB_WRITE_TLS is verify-full/u);
+  refuses({ env: tls }, /^DB_WRITE_TLS_CA: is used only when DB_WRITE_TLS is verify-full/u);
 });
 
 test('a token that no client can send is refused, and not shown', () => {
-  for (const METRICS_TOKEN of [
+  const shortest = 'x'.repeat(16);
+  const bad = [
     'correct horse battery',
     'clé'.repeat(9),
-    ` ${'x'.repeat(16)}`,
-    `${'x'.repeat(16)}\n`,
-    'x'.repeat(15),
+    ` ${shortest}`,
+    `${shortest}\n`,
+    shortest.slice(1),
     'x'.repeat(1_025),
-  ]) {
+  ];
+  for (const METRICS_TOKEN of bad) {
     const [problem = '', ...others] = problemsOf({ env: { METRICS_TOKEN } });
     assert.match(
       problem,
@@ -217,7 +210,7 @@ test('a token that no client can send is refused, and not shown', () => {
     );
     assert.deepEqual(others, []);
   }
-  for (const METRICS_TOKEN of ['x'.repeat(16), 'aZ09-._~+/="!{}"', 'x'.repeat(1_024)])
+  for (const METRICS_TOKEN of [shortest, 'aZ09-._~+/="!{}"', 'x'.repeat(1_024)])
     assert.deepEqual(problemsOf({ env: { METRICS_TOKEN } }), []);
 });
 
@@ -378,43 +371,24 @@ describe('a secret in a file', () => {
 
 test('a read pool of one connection is refused: the probe of the standby needs its own', () => {
   const only = { DB_READ_MAX_OPEN_CONNS: '1', DB_READ_MAX_IDLE_CONNS: '1' };
-  assert.match(problemsOf({ env: only }).join(), /^DB_READ_MAX_OPEN_CONNS: .*\b2\b/u);
+  refuses({ env: only }, /^DB_READ_MAX_OPEN_CONNS: .*\b2\b/u);
   assert.deepEqual(problemsOf({ env: { ...only, DB_READ_MAX_OPEN_CONNS: '2' } }), []);
 });
 
 test('DURABILITY=standby is refused if no commit would wait for a standby', () => {
   const env = { DURABILITY: 'standby' };
-  assert.match(
-    problemsOf({ env: { ...env, MESSENGER_SYNCHRONOUS_COMMIT: 'off' } }).join(),
-    /^DURABILITY: standby requires/u,
-  );
-  assert.match(
-    problemsOf({ env: { ...env, DB_WRITE_HOST: 'alone' } }).join(),
-    /^DURABILITY: standby requires a standby/u,
-  );
+  refuses({ env: { ...env, MESSENGER_SYNCHRONOUS_COMMIT: 'off' } }, /^DURABILITY: standby requires/u);
+  refuses({ env: { ...env, DB_WRITE_HOST: 'alone' } }, /^DURABILITY: standby requires a standby/u);
   assert.deepEqual(problemsOf({ env: { ...env, DB_WRITE_HOST: 'a,b' } }), []);
   assert.deepEqual(problemsOf({ env }), []);
 });
 
 test('an origin that no browser sends is refused, since it would never match', () => {
-  for (const origin of [
-    'https://app.example',
-    'http://localhost:3000',
-    'capacitor://localhost',
-    'http://[::1]:80',
-    '*',
-  ])
-    assert.deepEqual(
-      loadConfig({ flags: {}, env: { CORS_ORIGINS: origin }, file: undefined }).config.server.corsOrigins,
-      [origin],
-    );
-  for (const origin of [
-    'app.example',
-    'https://app.example/',
-    'https://App.example',
-    'https://a.example/path',
-    'https://',
-  ])
+  for (const origin of 'https://app.example http://localhost:3000 capacitor://localhost http://[::1]:80 *'.split(' '))
+    assert.deepEqual(load({ env: { CORS_ORIGINS: origin } }).config.server.corsOrigins, [origin]);
+  for (const origin of 'app.example https://app.example/ https://App.example https://a.example/path https://'.split(
+    ' ',
+  ))
     assert.deepEqual(problemsOf({ env: { CORS_ORIGINS: origin } }), [
       `CORS_ORIGINS: ${origin} is not an origin such as https://app.example or http://localhost:3000, or *`,
     ]);

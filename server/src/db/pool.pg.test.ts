@@ -150,7 +150,7 @@ describe('deadlines', () => {
 
   test('include the wait: a call without a connection in time is refused, and was never sent', async () => {
     const pool = open('write', { maxOpen: 1, statementTimeoutMs: 400 });
-    const holding = pool.queryThen(async (db) => db.query(sleep, [30]), { timeoutMs: 1_000 });
+    const holding = pool.queryThen(async (db) => db.query(sleep, [30]), { timeoutMs: 2_500 });
     const slow = assert.rejects(holding, refusedWith('statement_timeout'));
     await assert.rejects(pool.query(insert, ['never sent']), refusedWith('pool_exhausted'));
     await slow;
