@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { compileCache } from '../src/embedded/test-data.ts';
 import { processesOf, useServers } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -14,8 +15,9 @@ const tool = fileURLToPath(new URL('../../loadtest/src/main.ts', import.meta.url
 test('a killed load test leaves neither the server that it started nor its data', async () => {
   const folder = await servers.folder();
   const args = [tool, '--start', '--type', 'smoke', '--duration', '50', '--report-dir', join(folder, 'reports')];
-  const run = spawn(process.execPath, args, { env: { ...process.env, TMPDIR: folder }, stdio: 'ignore' });
-  await waitFor('its databases', () => processesOf(join(folder, 'messenger-loadtest-')).length > 4, 50_000);
+  const env = { PATH: process.env['PATH'], TMPDIR: folder, ...compileCache() };
+  const run = spawn(process.execPath, args, { env, stdio: 'ignore' });
+  await waitFor('its databases', () => processesOf(join(folder, 'messenger-loadtest-')).length > 4);
   run.kill('SIGKILL');
   await waitFor('the processes to end', () => processesOf(join(folder, 'messenger-loadtest-')).length === 0);
   await waitFor('the data to go', async () => !(await readdir(folder)).some((name) => name.startsWith('messenger-')));
