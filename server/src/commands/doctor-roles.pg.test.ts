@@ -5,7 +5,11 @@ import { eventually } from '../embedded/test-pair.ts';
 import { readReport, usePatient, worstLine, type Environment } from './test-doctor.ts';
 
 /** 27 of them are for ordinary roles. */
-const patient = usePatient({ max_connections: '30' });
+const patient = usePatient({
+  max_connections: '30',
+  superuser_reserved_connections: '2',
+  reserved_connections: '1',
+});
 
 /** A role with only the required rights; both servers are checked with it. */
 async function becomeBlind(): Promise<Environment> {

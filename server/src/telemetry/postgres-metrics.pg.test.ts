@@ -41,6 +41,7 @@ function value(snapshot: Snapshot, name: keyof Snapshot, ...labels: readonly str
 
 test('both servers have metrics, and the standby those of replication', async () => {
   await withMetrics(both(), async (read) => {
+    await database().sql('create schema elsewhere create table foreigners ()');
     await database().replicated();
     const snapshot = await read();
     for (const server of ['primary', 'standby']) {
@@ -53,6 +54,7 @@ test('both servers have metrics, and the standby those of replication', async ()
     assert.ok((value(snapshot, 'messenger_postgres_cache_hit_ratio', 'primary') ?? 2) <= 1);
     assert.equal(value(snapshot, 'messenger_postgres_replication_state', 'standby', 'streaming'), 1);
     assert.equal(typeof value(snapshot, 'messenger_postgres_dead_rows', 'users'), 'number');
+    assert.equal(value(snapshot, 'messenger_postgres_dead_rows', 'foreigners'), undefined);
     assert.equal(snapshot.messenger_postgres_replication_lag_bytes?.length, 1);
   });
 });
