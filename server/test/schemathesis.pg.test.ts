@@ -14,7 +14,7 @@ const version = '4.32.5';
 const installed = join(import.meta.dirname, `../../node_modules/.cache/schemathesis-${version}`);
 const installMs = 90_000;
 /** Time for generated requests, after the fixed ones. */
-const seconds = 12;
+const seconds = 8;
 
 const execute = promisify(execFile);
 const database = useDatabase();
@@ -60,7 +60,7 @@ test('answers to generated requests match the OpenAPI document', { timeout: 170_
   const folder = await mkdtemp(join(tmpdir(), 'messenger-schemathesis-'));
   try {
     const url = await app.http.listen({ port: 0, host: '127.0.0.1' });
-    const limits = ['--generation-deterministic', '--max-examples', '5', '--max-time', String(seconds)];
+    const limits = ['--generation-deterministic', '--max-examples', '2', '--max-time', String(seconds)];
     const settings = await writeSettings(folder, url);
     // Run as a module, because scripts of a virtual environment contain its original path.
     const args = [
