@@ -29,6 +29,7 @@ export interface EndpointPair {
   readonly read: Endpoint;
 }
 
+/** The pair as lists: one candidate for the primary, one read server. */
 export function listOf({ write, read }: EndpointPair): Endpoints {
   return { write, reads: [read] };
 }

@@ -36,6 +36,7 @@ const unavailableStates = /^(08|53|57P0[1235]|25006|25P03|40001)/u;
 
 const cancelledStates = /^(57014|55P03|25P04)$/u;
 
+/** The kind of a failure of `pg`, by SQLSTATE or the message of the driver; `statement` for unknown errors. */
 export function classifyFailure(error: unknown): FailureKind {
   if (error instanceof DatabaseError) {
     if (cancelledStates.test(error.code ?? '')) return 'cancelled';
