@@ -80,16 +80,17 @@ export interface SearchCall extends PageCall {
 const beginsWith = (column: string): string =>
   `select user_id from accounts, wanted where ${column} >= prefix and ${column} < prefix || chr(1114111)`;
 
+/** Reads all matches, but only the users of the page: the planner cannot know how few match, and would join all users. */
 const searchPeople = statement<User, [limit: number, after: string | undefined, query: string]>(
   'accounts.search',
   `with wanted as materialized (
      select ${folded('$3::text')} as prefix
    ), found as (
      ${beginsWith('search_name')} union ${beginsWith('search_last_name')} union ${beginsWith('username')}
+   ), page as materialized (
+     select user_id from found where $2::uuid is null or user_id < $2 order by user_id desc limit $1
    )
-   select id, first_name, last_name, created_at, updated_at
-     from users join found on id = user_id
-    where $2::uuid is null or id < $2 order by id desc limit $1`,
+   select id, first_name, last_name, created_at, updated_at from users join page on id = user_id order by id desc`,
 );
 
 const search = unbatched<SearchCall, User[]>({

@@ -185,6 +185,7 @@ describe('with USERS_API=members and REGISTRATION=closed', () => {
       ['DELETE', user],
     ] as const)
       assert.equal(await outcome(method, path, body), '401 unauthenticated', method);
+    assert.equal(await outcome('HEAD', user), '401');
     const as = async (token: string, method: string, path: string, body?: object) =>
       outcomeOf(await send(closed(), method, path, { body, headers: { authorization: `Bearer ${token}` } }));
     assert.equal(await as(member.token, 'GET', '/users'), '200');
