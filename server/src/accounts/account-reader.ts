@@ -25,7 +25,7 @@ const find: BatchableRead<string, Member | undefined> = {
   },
 };
 
-/** What a sign-in checks. */
+/** The data that a sign-in checks. */
 export interface Credentials {
   readonly member: Member;
   readonly passwordHash: string;

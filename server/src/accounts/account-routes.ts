@@ -115,7 +115,7 @@ function done(reply: FastifyReply): null {
   return null;
 }
 
-/** The guard of these routes has let in a session. */
+/** The guard of these routes has admitted a session. */
 function accountOf({ account }: Pick<FastifyRequest, 'account'>): SignedIn {
   if (account === undefined) throw new AppError('unauthenticated');
   return account;
@@ -130,7 +130,7 @@ function byOf(request: Pick<FastifyRequest, 'ip' | 'account'>) {
   return { account: accountOf(request), address, network: clientNetwork(address) };
 }
 
-/** A longer `User-Agent` is cut: it serves recognition. */
+/** A longer `User-Agent` is truncated; it only serves recognition. */
 const userAgentMaxLength = 300;
 
 function clientOf(request: Pick<FastifyRequest, 'ip' | 'headers'>): Client {

@@ -11,8 +11,8 @@ const isAccepted = (versions: string): string =>
   `(${versions}::text is null or updated_at = any (string_to_array(${versions}, ' ')::timestamptz[]))`;
 
 /**
- * A username that is taken inserts nothing. `first_account` takes one row: of two sign-ups at the same moment, the second waits for the
- * commit of the first, and then inserts none.
+ * A username in use inserts nothing. `first_account` takes one row: of two sign-ups at the same moment, the second waits for the commit of
+ * the first, and then inserts none.
  */
 export const insertAccount = statement<
   MemberRow,

@@ -47,7 +47,7 @@ export interface PasswordChange extends Actor {
   /** The hash that the current password was checked against. */
   readonly oldHash: string;
   readonly newHash: string;
-  /** The session that goes on; undefined for none. */
+  /** The session that stays valid; undefined for none. */
   readonly keptSession: string | undefined;
 }
 
@@ -122,7 +122,7 @@ export class AccountWriter {
   readonly rename: Write<AccountRename, Member | 'absent' | 'changed' | 'taken'>;
   /** Resolves with whether the old hash was still stored. Ends all sessions but one. */
   readonly changePassword: Write<PasswordChange, boolean>;
-  /** Stores the same password hashed anew. */
+  /** Stores a new hash of the same password. */
   readonly storeHash: Write<{ readonly id: string; readonly oldHash: string; readonly newHash: string }, void>;
   readonly delete: Write<AccountDeletion, 'deleted' | 'changed' | Refused>;
 

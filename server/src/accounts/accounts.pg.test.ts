@@ -21,7 +21,7 @@ async function createUser(): Promise<string> {
   return answer.json<{ id: string }>().id;
 }
 
-test('of accounts that are created at the same moment, one is the first, and the administrator', async () => {
+test('of concurrent first accounts, exactly one becomes administrator', async () => {
   const signUps = ['root', 'one', 'two', 'three'].map((name) => async () => signUp(app(), name));
   const clients = await raceBehind(database(), 'lock table users in share mode', signUps);
   const outcomes = await Promise.all(clients.map(async (client) => client.outcome('GET', '/accounts')));
@@ -49,7 +49,7 @@ test('a person signs up, reads and changes the account, and deletes it', async (
   assert.equal(left.length, 0);
 });
 
-test('a username is taken in every case, width and composition', async () => {
+test('a username is unique regardless of case, width and composition', async () => {
   await signUp(app(), 'fiona.1');
   const again = { password, first_name: 'F', last_name: 'I' };
   for (const username of ['fiona.1', 'FIONA.1', 'ｆｉｏｎａ.1', 'ﬁona.1', ' fiona.1 ', 'fiona.①'])
@@ -60,7 +60,7 @@ test('a username is taken in every case, width and composition', async () => {
   await signIn(app(), 'ＦＩＯＮＡ.1');
 });
 
-test('a bad password is refused with its field, and nothing is created', async () => {
+test('an invalid password is refused with its field, and nothing is created', async () => {
   const body = { username: 'shorty', password: 'short', first_name: 'S', last_name: 'H' };
   const answer = await send(app(), 'POST', '/accounts', { body });
   assert.equal(outcomeOf(answer), '400 invalid_request');
@@ -89,7 +89,7 @@ test('an unknown name and a wrong password get the same answer, byte for byte', 
   assert.equal(wrong?.headers['www-authenticate'], 'Bearer');
 });
 
-test('a new password ends all other sessions, and the old one signs nobody in', async () => {
+test('a new password ends all other sessions, and the old one no longer works', async () => {
   const here = await signUp(app(), 'hopper');
   const there = await signIn(app(), 'hopper');
   const next = 'compilers compile 60';
@@ -135,7 +135,7 @@ test('a changed role applies to the next request', async () => {
   );
 });
 
-test('the last administrator stays one, also when two step down at the same moment', async () => {
+test('the last administrator cannot step down, also not concurrently with another', async () => {
   const self = `/accounts/${admin.userId}`;
   assert.equal(await admin.outcome('PATCH', self, { role: 'member' }), '409 last_administrator');
   assert.equal(await admin.outcome('PATCH', self, { disabled: true }), '409 last_administrator');
@@ -154,7 +154,7 @@ test('the last administrator stays one, also when two step down at the same mome
   await database().sql(`update accounts set role = case username when 'chief' then 'admin' else 'member' end`);
 });
 
-test('a user who has an account is changed by itself and by administrators alone', async () => {
+test('only the account itself and administrators can change a user with an account', async () => {
   const owner = await signUp(app(), 'owner');
   const other = await signUp(app(), 'other');
   const path = `/users/${owner.userId}`;
@@ -185,7 +185,7 @@ test('a user who has an account is changed by itself and by administrators alone
   assert.equal(await owner.outcome('GET', '/me'), '401 unauthenticated');
 });
 
-test('a user without an account is changed by everyone, as before', async () => {
+test('everyone can change a user without an account, as before', async () => {
   const path = `/users/${await createUser()}`;
   assert.equal(await anonymous('PATCH', path, { first_name: 'Other' }), '200');
   assert.equal(await anonymous('DELETE', path), '204');

@@ -31,7 +31,7 @@ export interface By {
 /** A change by a signed-in account. */
 interface ByAccount extends By {
   readonly account: SignedIn;
-  /** What limits count by. */
+  /** The key of limits. */
   readonly network: string;
 }
 
@@ -151,7 +151,7 @@ export class Accounts {
     await sessions.revoke(id);
   }
 
-  /** Counts like a sign-in: whoever has found a session must not find the password with it. */
+  /** Counts like a sign-in, so that a stolen session cannot be used to guess the password. */
   async #checkPassword(
     { account, address, network }: ByAccount,
     password: string,

@@ -12,7 +12,7 @@ export interface AuditPage {
   readonly next: string | undefined;
 }
 
-/** The use cases of security events. Rejects with `invalid_request` for a cursor that this server did not give out. */
+/** The use cases of security events. Rejects with `invalid_request` for an invalid cursor. */
 export class AuditLog {
   readonly #reader: AuditReader;
 

@@ -68,7 +68,7 @@ test('administrators alone read security events', async () => {
   );
 });
 
-test('an event says what happened to whom, by whom, and from where', async () => {
+test('an event has its kind, account, actor and address', async () => {
   const [userId, actorId] = [randomUUID(), randomUUID()];
   await record(
     { kind: 'role_changed', userId, actorId, address: '192.0.2.1', details: { role: 'admin' } },
@@ -107,7 +107,7 @@ test('pages follow each other without a gap or a repeat, with the filters of the
   assert.ok(ofAll.length > 4);
 });
 
-test('a filter or cursor that does not exist is refused with its name', async () => {
+test('an invalid filter or cursor is refused with its name', async () => {
   for (const [query, field] of [
     ['?kind=nonsense', 'kind'],
     ['?user_id=me', 'user_id'],

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { describeClient } from './client-kind.ts';
 
-test('a person recognises the kind of a client', () => {
+test('the kind of a client is readable', () => {
   const kinds = {
     'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0': 'Firefox on Linux',
     'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0':

@@ -19,7 +19,7 @@ const systems: readonly (readonly [RegExp, string])[] = [
 /** The first product of a `User-Agent` (RFC 9110, 10.1.5). */
 const product = /^[\w.+-]{1,40}/u;
 
-/** What a person recognises a client by, from its `User-Agent`: `Firefox on Linux`, `curl`. Clients choose this text freely. */
+/** A readable name of a client, from its `User-Agent`: `Firefox on Linux`, `curl`. Clients choose this text freely. */
 export function describeClient(userAgent: string): string {
   const browser = nameIn(userAgent, browsers);
   if (browser === undefined) return product.exec(userAgent)?.[0] ?? 'unknown';

@@ -10,7 +10,7 @@ import { FailedSignIns } from './failed-sign-ins.ts';
 const database = useDatabase();
 const open = usePools(database);
 
-test('an attack writes at most a hundred events a minute, and the log says so', async () => {
+test('an attack writes at most a hundred events a minute, with a log line', async () => {
   const clock = { time: 0, now: () => clock.time };
   const { log, lines } = recordLog();
   const failed = new FailedSignIns(open('write'), { clock, log });

@@ -55,7 +55,7 @@ test('names without an account are throttled like all others', async () => {
   assert.equal(outcomeOf(await from('192.0.2.3', wrong('nobody'))), '429 too_many_attempts');
 });
 
-test('clients of a trusted proxy have limits of their own; others cannot choose an address', async () => {
+test('clients of a trusted proxy have separate limits; others cannot choose an address', async () => {
   await signUp(app(), 'proxied');
   const through = async (proxy: string, client: string) =>
     outcomeOf(await from(proxy, wrong('proxied'), { headers: { 'x-forwarded-for': client } }));
@@ -113,7 +113,7 @@ test('the password of a stolen session cannot be guessed fast', async () => {
 /** `password` of clients.ts, with less memory and fewer passes than today's. */
 const oldHash = '$argon2id$v=19$m=256,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$';
 
-test('a password whose hash has older parameters is hashed anew at the next sign-in, and still works', async () => {
+test('an outdated hash is replaced at the next sign-in, and the password still works', async () => {
   const { argon2Sync } = await import('node:crypto');
   const cost = { memory: 256, passes: 1, parallelism: 1, tagLength: 32 };
   const nonce = Buffer.from('somesaltsomesalt');

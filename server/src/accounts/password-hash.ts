@@ -2,8 +2,8 @@ import { argon2, randomBytes, timingSafeEqual, type Argon2Parameters } from 'nod
 import { promisify } from 'node:util';
 
 /**
- * argon2id with 19 MiB and 2 passes: OWASP's least for servers, 25 ms of one core here. Raise them here alone: a hash carries its
- * own, and each sign-in with older ones makes a new hash.
+ * argon2id with 19 MiB and 2 passes: OWASP's minimum, 25 ms of one core here. Raise them only here: a hash contains its parameters, and a
+ * sign-in with older ones stores a new hash.
  */
 const currentCost = { memoryKib: 19_456, passes: 2, parallelism: 1 } as const;
 
@@ -26,7 +26,7 @@ function deriveTag(message: string, { memoryKib, passes, parallelism, salt, tag 
   return derive('argon2id', { ...cost, message, nonce: salt, tagLength: tag.length });
 }
 
-/** Of a password that nobody has: for sign-ins to names that do not exist. */
+/** A hash of a random password, for sign-ins to unknown names. */
 export function dummyHash(): StoredHash {
   return { ...currentCost, salt: randomBytes(saltBytes), tag: Buffer.alloc(tagBytes) };
 }
@@ -53,7 +53,7 @@ export function isCurrent({ memoryKib, passes, parallelism, salt, tag }: StoredH
   );
 }
 
-/** Throws for a text that this program did not write; the message has nothing of it. */
+/** Throws for text in another format; the message contains nothing of it. */
 export function parseHash(text: string): StoredHash {
   const match = /^\$argon2id\$v=19\$m=(\d{1,8}),t=(\d{1,4}),p=(\d{1,3})\$([\w+/-]{11,86})\$([\w+/-]{16,86})$/u.exec(
     text,

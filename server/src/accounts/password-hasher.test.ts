@@ -24,12 +24,12 @@ test('a password typed with other code points for the same characters matches', 
 // From test.c of the reference implementation, github.com/P-H-C/phc-winner-argon2.
 const ofReference = '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4';
 
-test('a hash with older parameters is checked with those, and to be made anew', async () => {
+test('a hash with older parameters is checked with those, and reported as outdated', async () => {
   assert.deepEqual(await hasher.verify('password', ofReference), { ok: true, needsRehash: true });
   assert.deepEqual(await hasher.verify('passwore', ofReference), { ok: false, needsRehash: false });
 });
 
-test('a stored text of another form is a defect, which does not repeat it', async () => {
+test('stored text in another format is a defect, and the error does not contain it', async () => {
   for (const text of ['', 'plain text', '$2b$10$abcdefghijklmnopqrstuv', ofReference.replace('v=19', 'v=16')])
     await assert.rejects(hasher.verify(password, text), {
       message: 'a stored password hash is not in the expected form',
@@ -48,7 +48,7 @@ test('without a stored hash a check costs as much as with one, and fails', async
   assert.ok(unknown > known / 3 && unknown < known * 3, `${unknown} µs against ${known} µs`);
 });
 
-test('at most so many hashes run at once and wait; a further one is refused early', async () => {
+test('concurrent and waiting hashes are bounded; a further one is refused early', async () => {
   const narrow = createHasher({ atOnce: 1, maxWaiting: 2 });
   const hashes = [1, 2, 3].map(() => narrow.hash(password));
   await assert.rejects(narrow.hash(password), (error) => error instanceof AppError && error.code === 'overloaded');
@@ -65,7 +65,7 @@ test('a hash that waits too long is refused', async () => {
   await first;
 });
 
-test('a client that goes away gives up its place in the queue', async () => {
+test('a client that disconnects leaves the queue', async () => {
   const narrow = createHasher({ maxWaiting: 1 });
   const first = narrow.hash(password);
   const lifetime = new LightLifetime();

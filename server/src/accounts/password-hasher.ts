@@ -5,7 +5,7 @@ import { dummyHash, hashNormalised, isCurrent, matches, parseHash } from './pass
 import { normalisePassword } from './passwords.ts';
 
 export interface HasherOptions {
-  /** Hashes that run at once in this process: each takes a thread and 19 MiB. */
+  /** Maximum of concurrent hashes in this process: each takes a thread and 19 MiB. */
   readonly atOnce: number;
   readonly maxWaiting: number;
   readonly maxWaitMs: number;
@@ -16,7 +16,7 @@ const defaults: HasherOptions = { atOnce: 1, maxWaiting: 32, maxWaitMs: 3_000 };
 
 interface Verified {
   readonly ok: boolean;
-  /** The password is right, and its hash was made with other parameters than today's: store a new one. */
+  /** The password is right, and its hash has old parameters: store a new one. */
   readonly needsRehash: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface Hasher {
   /** Throws `overloaded` when a hash would be refused now. Call it before other work, so that an attack costs little. */
   admit(): void;
   hash(password: string, lifetime?: Lifetime): Promise<string>;
-  /** Without a stored hash: takes the same time, and is not ok. */
+  /** Without a stored hash, takes the same time and is not ok. */
   verify(password: string, stored: string | undefined, lifetime?: Lifetime): Promise<Verified>;
 }
 

@@ -12,7 +12,7 @@ beforeEach(() => {
   cache = new SessionCache({ now: () => nowMs });
 });
 
-test('a session is kept for a second after its lookup began, however long that took', () => {
+test('a session is cached for a second from the start of its lookup', () => {
   const keep = cache.begin('a');
   nowMs = 400;
   keep(session, 60_000);
@@ -22,7 +22,7 @@ test('a session is kept for a second after its lookup began, however long that t
   assert.equal(cache.find('a'), undefined);
 });
 
-test('a session that expires earlier is kept until then', () => {
+test('a session that expires earlier is cached until then', () => {
   cache.begin('a')(session, 300);
   nowMs = 300;
   assert.equal(cache.find('a'), undefined);
@@ -40,14 +40,14 @@ test('a revocation drops all sessions of the account, and no other', () => {
   );
 });
 
-test('the result of a lookup that began before a revocation is not kept', () => {
+test('the result of a lookup that began before a revocation is not cached', () => {
   const keep = cache.begin('a');
   cache.forget('ada');
   keep(session, 60_000);
   assert.equal(cache.find('a'), undefined);
 });
 
-test('the cache is bounded: the oldest session gives way', () => {
+test('the cache is bounded, and evicts the oldest session', () => {
   for (let n = 0; n <= 10_000; n += 1) cache.begin(String(n))(session, 60_000);
   assert.equal(cache.find('0'), undefined);
   assert.equal(cache.find('1'), session);

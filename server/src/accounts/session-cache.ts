@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 
-/** How long a worker uses a session without another look at the database. Changes made by other nodes apply after at most this time. */
+/** How long a worker uses a session without another lookup. Changes made by other nodes apply after at most this time. */
 export const cacheMs = 1_000;
 
 /** Of a worker. */
@@ -16,7 +16,7 @@ export class SessionCache<Session extends { readonly userId: string }> {
   readonly #clock: Clock;
   /** Oldest first. */
   readonly #entries = new Map<string, Entry<Session>>();
-  /** Advances with each revocation: a lookup that began before it may have read what was valid then. */
+  /** Advances with each revocation: a lookup that began before it may have read a session that was still valid. */
   #revocations = 0;
 
   constructor(clock: Clock) {

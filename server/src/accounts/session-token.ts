@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 
 const tokenBytes = 32;
 
-/** What a client sends to be recognised: 256 random bits. */
+/** The credential of a client: 256 random bits. */
 export function createToken(): string {
   return randomBytes(tokenBytes).toString('base64url');
 }

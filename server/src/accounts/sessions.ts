@@ -58,8 +58,8 @@ export class Sessions {
   }
 
   /**
-   * To be called after the commit that ended or changed sessions of an account, before its answer. A worker that does not acknowledge is frozen:
-   * after `cacheMs` it has nothing left that it could use.
+   * To be called after the commit that ended or changed sessions of an account, before its answer. A worker that does not acknowledge is
+   * frozen: after `cacheMs` its cached sessions have expired.
    */
   async revoke(userId: string): Promise<void> {
     this.forget(userId);
@@ -67,7 +67,7 @@ export class Sessions {
     if (elsewhere !== undefined) await withDeadline(elsewhere, cacheMs).catch(() => undefined);
   }
 
-  /** Drops what this worker has cached of an account. */
+  /** Drops this worker's cached sessions of an account. */
   forget(userId: string): void {
     this.#cache.forget(userId);
   }
@@ -82,7 +82,7 @@ export class Sessions {
     return session;
   }
 
-  /** Nobody waits for it; without it, the next lookup tries again. */
+  /** Not awaited; after a failure, the next lookup tries again. */
   #touch({ id, is_touch_due: isDue }: FoundSession): void {
     if (!isDue) return;
     const background: Caller = { lifetime: new LightLifetime(), token: undefined, seen: undefined };

@@ -88,7 +88,7 @@ test('a right password does not count', async () => {
   assert.equal((await guess(throttle, mine)).made, 5, 'also the wrong ones before it are forgotten');
 });
 
-test('an attack on an account from many addresses locks nobody out, and leaves each address one attempt a minute', async () => {
+test('during an attack on an account from many addresses, each address still has one attempt per minute', async () => {
   const throttle = create();
   const name = always(randomUUID());
   let n = 0;
@@ -124,13 +124,13 @@ test('new accounts of one address count like wrong passwords', async () => {
   assert.ok(made >= 30 && made <= 33, String(made));
 });
 
-test('what was typed is not stored', async () => {
+test('user input is not stored', async () => {
   await create().begin('a name, or a password by mistake', '192.0.2.7');
   const rows = await database().sql<{ key: string }>('select key from throttles');
   assert.ok(rows.length > 0 && rows.every(({ key }) => /^[\w-]{43}$/u.test(key)));
 });
 
-test('rows that mean nothing any more are removed, the others stay', async () => {
+test('rows of full buckets are removed, the others stay', async () => {
   await database().sql('truncate throttles');
   await create().begin('old', '192.0.2.8');
   await pass(61);

@@ -21,8 +21,8 @@ export interface Attempt {
 }
 
 /**
- * Limits attempts to guess passwords, for all workers and nodes. No limit makes anyone wait for more than a minute, and an attack from
- * other addresses takes no attempt away: docs/decisions/0057-sign-in-throttle.md. Rejects with `too_many_attempts`.
+ * Limits attempts to guess passwords, for all workers and nodes. No limit causes a wait of more than a minute, and an attack from other
+ * addresses uses up no attempts: docs/decisions/0057-sign-in-throttle.md. Rejects with `too_many_attempts`.
  */
 export class SignInThrottle {
   readonly #throttles: Throttles;

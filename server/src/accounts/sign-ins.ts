@@ -19,7 +19,7 @@ import type { SignInThrottle } from './sign-in-throttle.ts';
 /** Of a client that signs up or in. */
 export interface Client {
   readonly address: string;
-  /** What limits count by. */
+  /** The key of limits. */
   readonly network: string;
   readonly userAgent: string;
 }

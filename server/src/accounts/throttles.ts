@@ -2,7 +2,7 @@ import type { Pool } from '../db/pool.ts';
 import { statement, type Queryable } from '../db/statement.ts';
 import { sweepSize } from '../db/sweeper.ts';
 
-/** So many at once, and then one after each `everySeconds`. */
+/** The burst, and then one per `everySeconds`. */
 export interface Bucket {
   readonly burst: number;
   readonly everySeconds: number;
@@ -10,7 +10,7 @@ export interface Bucket {
 
 interface Outcome {
   readonly taken: boolean;
-  /** Until there is a unit; 0 when another statement has just taken the last one. */
+  /** Seconds until there is a unit; 0 when a concurrent statement took the last one. */
   readonly wait_seconds: number;
 }
 
@@ -49,7 +49,7 @@ const sweep = statement<{ readonly removed: number }>(
    select count(*)::int as removed from gone`,
 );
 
-/** Removes rows that mean the same as no row. */
+/** Removes rows of full buckets, which are equivalent to no row. */
 export async function sweepThrottles(tx: Queryable): Promise<number> {
   return (await tx.query(sweep, []))[0]?.removed ?? 0;
 }

@@ -1,6 +1,6 @@
 import type { BatchableRead } from '../db/batchable.ts';
 
-/** A read that is too rare for a statement over arrays: each call is a statement of its own. */
+/** A read that is too rare for batching: each call is a separate statement. */
 export function unbatched<Call, Result>(
   read: Omit<BatchableRead<Call, Result>, 'many' | 'maxSize'>,
 ): BatchableRead<Call, Result> {

@@ -94,7 +94,7 @@ test('an account that the operator creates can sign in; the first one is an admi
   assert.equal((await signIn('root')).statusCode, 201);
 });
 
-test('a new password is asked for twice, ends all sessions within a second, and is the one that counts', async () => {
+test('a new password is entered twice, ends all sessions within a second, and applies at once', async () => {
   await create('changing');
   const token = await tokenOf('changing');
   assert.equal(await statusOf(token), 200);
@@ -107,7 +107,7 @@ test('a new password is asked for twice, ends all sessions within a second, and 
   assert.equal((await signIn('changing', another)).statusCode, 201);
 });
 
-test('a disabled account loses its sessions and cannot sign in, until that is undone', async () => {
+test('a disabled account loses its sessions and cannot sign in until it is enabled', async () => {
   await create('leaver');
   const token = await tokenOf('leaver');
   assert.match((await account(['disable', 'leaver'])).out, /^changed leaver \(Ada Lovelace\): member, disabled,/u);
@@ -129,7 +129,7 @@ test('a changed role applies to running servers within a second', async () => {
   await waitFor('the old role', async () => (await listed()) === 403, 5_000);
 });
 
-test('what the operator does is a security event without account and address', async () => {
+test('changes by the operator are security events without account and address', async () => {
   await create('audited');
   await account(['password', 'audited'], [another, another]);
   await account(['role', 'audited', 'moderator']);
@@ -152,7 +152,7 @@ test('the list has all accounts, by username', async () => {
   );
 });
 
-test('errors say what to do, and change nothing', async () => {
+test('errors contain the remedy, and change nothing', async () => {
   await create('taken');
   const refusals = [
     [await create('taken'), /^There already is an account named taken\.\n$/u],
@@ -187,7 +187,7 @@ test('the last administrator cannot be demoted or disabled', async () => {
   assert.equal((await signIn('root')).statusCode, 201);
 });
 
-test('a password is no argument', async () => {
+test('a password cannot be an argument', async () => {
   const { code, err } = await account(['create', 'ada', ...names, '--password', password]);
   assert.equal(code, 64);
   assert.match(err, /unknown option '--password'/u);
@@ -199,7 +199,7 @@ const hasScript = await promisify(execFile)('script', ['--version']).then(
   () => false,
 );
 
-test('on a real terminal, nothing of what is typed is shown', { skip: !hasScript && 'needs util-linux' }, async () => {
+test('on a real terminal, the password is not echoed', { skip: !hasScript && 'needs util-linux' }, async () => {
   await create('typed');
   const env = { PATH: process.env['PATH'] ?? '', ...environmentOf(database().endpoints) };
   const running = promisify(execFile)(

@@ -25,7 +25,7 @@ async function createGuarded() {
 
 const bearer = (letter: string) => ({ authorization: `Bearer ${letter.repeat(43)}` });
 
-test('each route lets in whom it declares, and no one else', async (t) => {
+test('each route admits only the callers that it declares', async (t) => {
   const app = await createGuarded();
   t.after(() => app.close());
   const ask = async (url: string, headers: Record<string, string>) => {
@@ -44,7 +44,7 @@ test('each route lets in whom it declares, and no one else', async (t) => {
   }
 });
 
-test('a request waits for no promise unless its session is read', async (t) => {
+test('a request awaits a promise only if its session is read', async (t) => {
   const app = await createTestServer();
   t.after(() => app.close());
   let ready = false;

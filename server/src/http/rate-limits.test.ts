@@ -43,7 +43,7 @@ test('an account that calls faster than its limit is refused until the window en
   assert.equal((await read('a')).statusCode, 200);
 });
 
-test('reads, writes and password checks have limits of their own', async (t) => {
+test('reads, writes and password checks have separate limits', async (t) => {
   const { app } = await createLimited({ reads: 1, writes: 2, passwords: 3 });
   t.after(() => app.close());
   for (const [method, url, quota, group] of [

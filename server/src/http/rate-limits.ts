@@ -29,8 +29,8 @@ export type RateLimit = (userId: string, reply: FastifyReply) => void;
 export type RateLimits = Readonly<Record<RateGroup, RateLimit>>;
 
 /**
- * The limits of a worker: how fast an account may send calls. Counted per worker, without a statement or a message: a client with
- * connections to several workers has the quota at each. Reasons: docs/decisions/0056-rate-limits.md.
+ * The rate limits of accounts in one worker. Counted per worker, without a statement or a message: a client with connections to several
+ * workers has the quota at each. Reasons: docs/decisions/0056-rate-limits.md.
  */
 export function createRateLimits({ reads, writes, passwords }: RateLimitOptions, clock: Clock): RateLimits {
   return {
