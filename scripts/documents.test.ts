@@ -31,6 +31,15 @@ test('every command on a page exists', () => {
   );
 });
 
+test('every test that the page about security names exists', () => {
+  const named = [...read('docs/security.md').matchAll(/`([\w/-]+\/[\w.-]+\.test\.ts)`/gu)].map(([, path = '']) => path);
+  assert.ok(named.length > 20);
+  assert.deepEqual(
+    named.filter((path) => !existsSync(join(root, 'server/src', path))),
+    [],
+  );
+});
+
 /** The anchors of a page: of its headings, as GitHub makes them, and `<a id="…">`. */
 function anchorsOf(page: string): ReadonlySet<string> {
   const titles = [...page.matchAll(/^#+ (?<title>.+)$/gmu)].map(({ groups }) => groups?.['title'] ?? '');
