@@ -57,7 +57,7 @@ async function budgetOf(cell: Cell, side: Side, bench: Bench): Promise<Budget> {
   const per = (key: keyof typeof before): number => (after[key] - before[key]) / report.requests;
   return new Map([
     ...splitMain(per('main'), await profile(cell, side, bench, worker)),
-    ["helper threads: V8's garbage collection, compiler", per('worker') - per('main')],
+    ["V8's helper threads: collection, compiler", per('worker') - per('main')],
     ['supervisor', per('server') - per('worker')],
     ['primary', per('primary')],
     ['standby', per('databases') - per('primary')],

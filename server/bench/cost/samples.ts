@@ -7,14 +7,14 @@ export const parts = {
   nodeHttp: "Node's HTTP",
   fastify: 'Fastify: routes, hooks, reply',
   http: 'our HTTP: limits, deadlines, headers',
-  validation: 'validation',
+  validation: 'JSON and validation of requests',
   json: 'JSON of answers',
   users: 'users',
   db: 'our batches and connections',
   pg: 'PostgreSQL client (pg)',
   telemetry: 'metrics and logs',
   tasks: 'promises, timers, events',
-  gc: 'garbage collection',
+  gc: 'garbage collection, main thread',
 } as const;
 export type Part = keyof typeof parts;
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Its keys.
