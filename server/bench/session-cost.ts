@@ -42,7 +42,7 @@ async function post(server: BenchServer, path: string, body: object): Promise<st
 }
 
 async function signIn(server: BenchServer): Promise<readonly string[]> {
-  const credentials = { username: 'bench', password: 'only for this benchmark' };
+  const credentials = { username: 'bench', password: 'zq vkw jhg plm' };
   const tokens = [await post(server, '/accounts', { ...credentials, first_name: 'B', last_name: 'B' })];
   while (tokens.length < sessions) tokens.push(await post(server, '/sessions', credentials));
   return tokens;

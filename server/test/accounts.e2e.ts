@@ -1,0 +1,161 @@
+/** Accounts on a whole server with four workers: what is revoked is revoked on each of them, and what is secret appears nowhere. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after, before, test } from 'node:test';
+
+import { SignInAnswer } from '@messenger/protocol/accounts';
+import { Value } from 'typebox/value';
+
+import { Hammer } from './hammer.ts';
+import { startCollector, type Collector } from './otlp-collector.ts';
+import { useServers, workersOf, type Run } from './start-server.ts';
+import { waitFor } from './wait-for.ts';
+
+const servers = useServers();
+const collecting = startCollector({ answers: true });
+/** Of a request: its connection may be closed before an answer. */
+const maxAttempts = 5;
+const workers = new Set(['1', '2', '3', '4']);
+const username = 'ada-of-the-four-workers';
+const password = 'zq vkw jhg plm';
+const wrongPassword = 'a wrong zq vkw jhg plm';
+
+let collector: Collector;
+let server: Run;
+let hammer: Hammer;
+let owner: SignInAnswer;
+/** Everything that must not be written anywhere. */
+const secrets = new Set<string>([password, wrongPassword]);
+
+async function send(method: string, path: string, body?: object, token?: string): Promise<Response> {
+  const headers = {
+    connection: 'close',
+    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
+  const init = { method, headers, body: body === undefined ? null : JSON.stringify(body) };
+  for (let attempts = 1; ; attempts += 1)
+    try {
+      return await fetch(`${server.url}/api/v1${path}`, { ...init, signal: AbortSignal.timeout(3_000) });
+    } catch (error) {
+      // A full worker closes the connection, and a frozen one does not answer.
+      if (attempts === maxAttempts) throw error;
+    }
+}
+
+function keep(text: unknown): SignInAnswer {
+  const answer = Value.Parse(SignInAnswer, text);
+  const { token = assert.fail('there is a token') } = answer;
+  for (const encoding of ['hex', 'base64', 'base64url'] as const)
+    secrets.add(createHash('sha256').update(token).digest(encoding));
+  secrets.add(token);
+  return answer;
+}
+
+async function signIn(): Promise<SignInAnswer & { readonly token: string }> {
+  const answer = keep(await (await send('POST', '/sessions', { username, password })).json());
+  return { ...answer, token: answer.token ?? '' };
+}
+
+before(async () => {
+  collector = await collecting;
+  server = await servers.start(await servers.data(), {
+    args: ['--workers', '4', '--log-level', 'debug'],
+    env: {
+      // Few connections make all workers accept some.
+      MAX_CONNECTIONS: '10',
+      RATE_LIMIT_READS: '0',
+      SLOW_STATEMENT_MS: '1',
+      SLOW_REQUEST_MS: '1',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    },
+  });
+  const names = { first_name: 'Ada', last_name: 'Lovelace' };
+  owner = keep(await (await send('POST', '/accounts', { username, password, ...names })).json());
+  hammer = new Hammer(`${server.url}/api/v1/me`, 20);
+});
+after(async () => hammer.stop());
+
+/** Resolves with a session that every worker has served, and that each has cached a moment ago. */
+async function servedByAll(): Promise<SignInAnswer & { readonly token: string }> {
+  const session = await signIn();
+  hammer.use(session.token);
+  await waitFor('all workers to serve the session', () => hammer.workersWith(200).isSupersetOf(workers));
+  return session;
+}
+
+/** Fails for a request that was sent after `answeredMs` and served. Resolves when all workers have refused one. */
+async function assertRefused(answeredMs: number): Promise<void> {
+  await waitFor('all workers to refuse the session', () => hammer.workersWith(401).isSupersetOf(workers));
+  const served = hammer.hits.filter(({ beganMs, status }) => beganMs > answeredMs && status === 200);
+  assert.equal(served.length, 0, `${served.length} requests were served after the answer`);
+}
+
+test('a session that was ended is served by no worker once this is answered', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const { session } = await servedByAll();
+    const answer = await send('DELETE', `/sessions/${session.id}`, undefined, owner.token);
+    const answeredMs = performance.now();
+    assert.ok(answer.status === 204 || answer.status === 404, String(answer.status));
+    await assertRefused(answeredMs);
+  }
+});
+
+test('the same for all other sessions and a new password', async () => {
+  const { token } = await servedByAll();
+  assert.equal((await send('DELETE', '/sessions', undefined, owner.token)).status, 204);
+  await assertRefused(performance.now());
+  assert.equal((await send('GET', '/me', undefined, token)).status, 401);
+
+  await servedByAll();
+  const next = { current: password, new: password };
+  assert.equal((await send('PUT', '/me/password', next, owner.token)).status, 204);
+  await assertRefused(performance.now());
+});
+
+test('a frozen worker does not hold up the revocation, and serves nothing of it afterwards', async () => {
+  const { session } = await servedByAll();
+  const [frozen = assert.fail('there are workers')] = workersOf(server.pid).toReversed();
+  process.kill(frozen, 'SIGSTOP');
+  try {
+    const { status } = await send('DELETE', `/sessions/${session.id}`, undefined, owner.token);
+    assert.ok(status === 204 || status === 404, String(status));
+  } finally {
+    process.kill(frozen, 'SIGCONT');
+  }
+  await assertRefused(performance.now());
+});
+
+test('passwords, tokens and hashes appear in no log, metric, trace or page', async () => {
+  await hammer.stop();
+  await send('POST', '/sessions', { username, password: wrongPassword });
+  await send('POST', '/sessions', { username: wrongPassword, password });
+  await send('POST', '/accounts', { username, password, first_name: 'A', last_name: 'B' });
+  await send('POST', '/accounts', { username: 'x', password, first_name: 'A', last_name: 'B', more: password });
+  await send('PUT', '/me/password', { current: wrongPassword, new: password }, owner.token);
+  const json = { 'content-type': 'application/json' };
+  await fetch(`${server.url}/api/v1/sessions`, { method: 'POST', headers: json, body: `{"password": "${password}"` });
+  const texts = { metrics: '/metrics', page: '/ops', document: '/openapi.json' };
+  for (const [name, path] of Object.entries(texts))
+    assertClean(name, await (await fetch(`${server.url}${path}`)).text());
+  const stream = await fetch(`${server.url}/ops/stream`);
+  let sample = '';
+  for await (const text of stream.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    sample += text;
+    if (sample.length > 1_000) break;
+  }
+  assertClean('live samples', sample);
+  server.kill('SIGTERM');
+  assert.equal(await server.ended(), 0);
+  assert.match(server.stderr, /\/api\/v1\/sessions/u, 'requests are logged');
+  assert.match(collector.text(), /POST \/api\/v1\/sessions/u, 'requests are traced');
+  assertClean('log', server.stderr + server.stdout);
+  assertClean('traces', collector.text());
+});
+
+function assertClean(where: string, text: string): void {
+  assert.ok(text.length > 100, `${where} has content`);
+  for (const secret of secrets) assert.ok(!text.includes(secret), `${where} contains a secret`);
+  assert.ok(!text.includes('$argon2'), `${where} contains a hash`);
+}
