@@ -62,11 +62,11 @@ class Chart {
       {
         width: this.#width(),
         height,
-        padding: [8, 28, 0, 0],
+        padding: [8, 8, 0, 0],
         cursor: { y: false },
         scales: { y: { range: (_plot, _min, max) => [0, (Number.isFinite(max) && max > 0 ? max : 1) * 1.1] } },
         axes: [
-          { ...axis, space: 70, size: 24, gap: 4, values: (_plot, times) => times.map(clockTime) },
+          { ...axis, space: 70, size: 24, gap: 4, values: timeLabels },
           { ...axis, size: widthOf, gap: 6, values: (_plot, values) => values.map(format) },
         ],
         series: [
@@ -92,6 +92,12 @@ class Chart {
 
 /** Of uPlot's 12 px font: the mean of a number with its unit. */
 const labelCharacterPx = 7;
+
+/** Without labels that the right edge would cut. @param {uPlot} plot @param {readonly number[]} times */
+function timeLabels(plot, times) {
+  const end = plot.over.clientWidth - 20;
+  return times.map((time) => (end > 0 && plot.valToPos(time, 'x') > end ? '' : clockTime(time)));
+}
 
 /** The width of an axis: as much as its labels need. @param {uPlot} _plot @param {readonly string[] | null} labels */
 function widthOf(_plot, labels) {
