@@ -25,3 +25,13 @@ test('an answer without a known end is an error', () => {
 test('bytes after an answer are an error', () => {
   assert.throws(() => new AnswerReader().push(Buffer.concat([answer, answer])), /after the end/u);
 });
+
+test('tells whether the server closes the connection', () => {
+  const reader = new AnswerReader();
+  const answerWith = (...headers: readonly string[]): Buffer =>
+    Buffer.from(['HTTP/1.1 200 OK', ...headers, 'Content-Length: 2', '', 'ok'].join('\r\n'));
+  assert.equal(reader.push(answerWith('connection: close')), 200);
+  assert.equal(reader.closes, true);
+  assert.equal(reader.push(answerWith('Connection: keep-alive')), 200);
+  assert.equal(reader.closes, false);
+});

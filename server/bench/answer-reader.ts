@@ -1,6 +1,7 @@
 const endOfHead = Buffer.from('\r\n\r\n');
 /** Of `Content-Length`, in any case. */
 const lengthName = Buffer.from('ength: ');
+const closing = Buffer.from('onnection: close\r\n');
 
 /**
  * Finds the end of each answer on one connection without pipelining. Supports only what our servers send: HTTP/1.1
@@ -11,6 +12,12 @@ export class AnswerReader {
   #start: Buffer | undefined;
   #missing = 0;
   #status = 0;
+  #closes = false;
+
+  /** Whether the server closes the connection after the last answer. */
+  get closes(): boolean {
+    return this.#closes;
+  }
 
   /**
    * The status of the answer that these bytes complete; undefined while it is incomplete. Keeps no reference to
@@ -31,6 +38,8 @@ export class AnswerReader {
     this.#start = end === -1 ? Buffer.from(bytes) : undefined;
     if (end === -1) return undefined;
     this.#status = numberAt(bytes, 9);
+    const closesAt = bytes.indexOf(closing);
+    this.#closes = closesAt !== -1 && closesAt < end;
     return end + endOfHead.length + this.#lengthIn(bytes, end) - bytes.length;
   }
 

@@ -32,10 +32,11 @@ class Progress {
   }
 }
 
-/** One connection; it sends the next request after the last answer. */
+/** One client; it sends the next request after the last answer, over a new connection if the server closes the old one. */
 class Visitor {
   readonly #progress: Progress;
-  readonly #socket: Socket;
+  readonly #port: number;
+  #socket: Socket;
   readonly #reader = new AnswerReader();
   readonly #opened = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
@@ -46,12 +47,18 @@ class Visitor {
   constructor(port: number, progress: Progress, requests = Number.POSITIVE_INFINITY) {
     this.#progress = progress;
     this.#left = requests;
-    const onread = { buffer, callback: (length: number, bytes: Uint8Array) => this.#hear(length, bytes) };
-    this.#socket = connect({ host: loopback, port, noDelay: true, onread });
+    this.#port = port;
+    this.#socket = this.#connect();
     this.#socket.once('connect', this.#opened.resolve);
-    this.#socket.on('error', () => undefined); // `close` follows.
-    this.#socket.once('close', () => this.#close());
-    progress.sockets.add(this.#socket);
+  }
+
+  #connect(): Socket {
+    const onread = { buffer, callback: (length: number, bytes: Uint8Array) => this.#hear(length, bytes) };
+    const socket = connect({ host: loopback, port: this.#port, noDelay: true, onread });
+    socket.on('error', () => undefined); // `close` follows.
+    socket.once('close', () => this.#close(socket));
+    this.#progress.sockets.add(socket);
+    return socket;
   }
 
   async open(): Promise<void> {
@@ -91,13 +98,15 @@ class Visitor {
     const now = performance.now();
     if (status === this.#asked?.status) this.#progress.latencies.push(now - this.#askedAt);
     else this.#progress.failures += 1;
+    if (this.#reader.closes && this.#left > 0) this.#socket = this.#connect();
     this.#ask(now);
     return true;
   }
 
-  #close(): void {
+  #close(socket: Socket): void {
+    this.#progress.sockets.delete(socket);
+    if (socket !== this.#socket) return;
     if (this.#asked !== undefined) this.#progress.failures += 1;
-    this.#progress.sockets.delete(this.#socket);
     this.#opened.resolve();
     this.#done.resolve();
   }

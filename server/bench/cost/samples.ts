@@ -17,7 +17,7 @@ export const parts = {
   gc: 'garbage collection, main thread',
 } as const;
 export type Part = keyof typeof parts;
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Its keys.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `entries` loses the type of the keys.
 export const partNames = Object.keys(parts) as readonly Part[];
 
 /** The first pattern that fits the file of a function decides. */
