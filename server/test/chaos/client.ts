@@ -69,7 +69,7 @@ export class Client {
     const connection = await HttpConnection.open(this.#url);
     this.#connections[place] = connection;
     await connection.send({ method: 'GET', path: '/livez' });
-    return connection;
+    return connection.isOpen ? connection : await this.#open(place); // Moved to another worker with this answer.
   }
 }
 
