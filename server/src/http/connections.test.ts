@@ -158,6 +158,19 @@ describe('at the limit of connections', () => {
   });
 });
 
+test('a connection that moves closes with an answer behind which no request waits', async () => {
+  const { port, connections, release } = await serve(10);
+  const client = open(port, get('/held'), get('/'));
+  await waitFor('both requests', () => connections.counts.active === 1);
+  connections.move(1);
+  release();
+  await waitFor('both answers', () => client.told().split('HTTP/1.1 200').length === 3);
+  assert.doesNotMatch(client.told(), /connection: close/iu);
+  client.socket.write(get('/'));
+  await waitFor('the end', () => client.socket.destroyed);
+  assert.match(client.told(), /connection: close/iu);
+});
+
 test('ended connections are forgotten in any state', async () => {
   const { port, connections } = await serve(10);
   open(port);

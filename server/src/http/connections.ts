@@ -107,8 +107,9 @@ export class Connections {
     this.#leftToMove = connections;
   }
 
-  /** Call it once per answer: whether its connection closes with it. */
-  closesNext(): boolean {
+  /** Call it once per answer: whether its connection closes with it. Not while requests behind it on the connection wait for theirs. */
+  closesWith({ req: { socket } }: ServerResponse): boolean {
+    if ((socket.connection?.inFlight ?? 0) > 1) return false;
     if (this.areClosing) return true;
     if (this.#leftToMove === 0) return false;
     this.#leftToMove -= 1;

@@ -137,7 +137,7 @@ function carryExchange(app: FastifyInstance, services: ExchangeServices): void {
   app.addHook('onSend', ({ raw: { exchange } }, reply, _payload, done) => {
     exchange?.endWork();
     if (exchange?.seen !== undefined) reply.header(tokenHeader, encodeToken(exchange.seen));
-    if (connections.closesNext()) reply.header('connection', 'close');
+    if (connections.closesWith(reply.raw)) reply.header('connection', 'close');
     done();
   });
   followHandlers(app, deadlines);
