@@ -53,8 +53,10 @@ function keep(text: unknown): SignInAnswer {
   return answer;
 }
 
-async function signIn(): Promise<SignInAnswer & { readonly token: string }> {
-  const answer = keep(await (await send('POST', '/sessions', { username, password })).json());
+type Session = SignInAnswer & { readonly token: string };
+
+async function signIn(name: string): Promise<Session> {
+  const answer = keep(await (await send('POST', '/sessions', { username: name, password })).json());
   return { ...answer, token: answer.token ?? '' };
 }
 
@@ -78,8 +80,8 @@ before(async () => {
 after(async () => hammer.stop());
 
 /** Resolves with a session that every worker has served, and that each has cached a moment ago. */
-async function servedByAll(): Promise<SignInAnswer & { readonly token: string }> {
-  const session = await signIn();
+async function servedByAll(name = username): Promise<Session> {
+  const session = await signIn(name);
   hammer.use(session.token);
   await waitFor('all workers to serve the session', () => hammer.workersWith(200).isSupersetOf(workers));
   return session;
@@ -111,6 +113,20 @@ test('the same for all other sessions and a new password', async () => {
   await servedByAll();
   const next = { current: password, new: password };
   assert.equal((await send('PUT', '/me/password', next, owner.token)).status, 204);
+  await assertRefused(performance.now());
+});
+
+test('the same for a disabled and for a deleted account', async () => {
+  const name = 'bob-of-the-four-workers';
+  await send('POST', '/accounts', { username: name, password, first_name: 'Bob', last_name: 'Bob' }, owner.token);
+  const { user } = await servedByAll(name);
+  const path = `/accounts/${user.id}`;
+  assert.equal((await send('PATCH', path, { disabled: true }, owner.token)).status, 200);
+  await assertRefused(performance.now());
+  assert.equal((await send('PATCH', path, { disabled: false }, owner.token)).status, 200);
+
+  const { token } = await servedByAll(name);
+  assert.equal((await send('DELETE', '/me', { password }, token)).status, 204);
   await assertRefused(performance.now());
 });
 
