@@ -7,7 +7,7 @@ import type { DoctorLimits } from '../doctor/limits.ts';
 import { eventually } from '../embedded/test-pair.ts';
 import { usePatient, worstLine } from './test-doctor.ts';
 
-const patient = usePatient({ max_prepared_transactions: '2', max_standby_streaming_delay: '0' });
+const patient = usePatient({ max_standby_streaming_delay: '0' });
 
 const never = { warn: Infinity, fail: Infinity };
 const warnAtOnce = { warn: 0, fail: Infinity };
@@ -30,16 +30,6 @@ test('an old open transaction is a warning, then a failure', async () => {
     assert.equal(await statusWith({ transactionSeconds: limits }, 'oldest transaction', 'primary'), status);
     assert.equal(await statusWith({ idleSeconds: limits }, 'idle in transaction', 'primary'), status);
   }
-});
-
-test('an old prepared transaction is a warning, then a failure', async () => {
-  const { repair, run } = patient();
-  assert.equal(await statusWith({ transactionSeconds: failAtOnce }, 'prepared transactions'), 'ok');
-  repair(async () => run('write', "rollback prepared 'forgotten'"));
-  await patient().hold('write', "begin; lock table users in access share mode; prepare transaction 'forgotten'");
-  assert.equal(await statusWith({ transactionSeconds: never }, 'prepared transactions'), 'ok');
-  assert.equal(await statusWith({ transactionSeconds: warnAtOnce }, 'prepared transactions'), 'warn');
-  assert.equal(await statusWith({ transactionSeconds: failAtOnce }, 'prepared transactions'), 'fail');
 });
 
 test('old unfrozen rows are a warning, then a failure', async () => {

@@ -19,7 +19,6 @@ import { fail, type Finding, type Status } from '../doctor/finding.ts';
 import { doctorLimits } from '../doctor/limits.ts';
 import { machineOf } from '../doctor/machine.ts';
 import { checkOpenFiles } from '../doctor/open-files.ts';
-import { checkBatching } from '../doctor/pools.ts';
 import { makeReport, renderReport } from '../doctor/report.ts';
 import { layoutOf } from '../embedded/data-folder.ts';
 import { findRunningServer, type ServerRecord } from '../embedded/server-record.ts';
@@ -114,7 +113,7 @@ function toExamined({ write, reads, otherWrites = [] }: Endpoints): Examined {
 
 /** Of the running server; the limit of this shell may differ. */
 async function examineHere({ config, sources }: LoadedConfig, running: ServerRecord | undefined): Promise<Finding[]> {
-  const { server, db, writeDb, readDb, embedded } = config;
+  const { server, writeDb, readDb, embedded } = config;
   const clients = sources['server.maxConnections'] === 'default' ? undefined : server.maxConnections;
   const pools = writeDb.maxOpenConns + readDb.maxOpenConns * Math.max(1, readDb.host?.length ?? 1);
   const primaryDir = config.writeDb.host === undefined ? (await layoutOf(embedded.dataDir)).primary : undefined;
@@ -123,7 +122,6 @@ async function examineHere({ config, sources }: LoadedConfig, running: ServerRec
     ...(running === undefined ? [] : await checkDisks(embedded.dataDir)),
     await checkBackup({ ...config.backup, primaryDir }, Date.now()),
     checkExposure({ ...config, ...opennessOf(config) }),
-    checkBatching(db.batching === 'on'),
     checkOpenFiles(limit, { pools, clients }),
   ];
 }

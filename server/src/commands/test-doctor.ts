@@ -193,7 +193,7 @@ const unconfigured: Omit<Configured, 'maxLagMs' | 'limits'> = {
   durability: 'disk',
   isEmbedded: true,
   migrationsDir,
-  expected: { tables: [], unlogged: [], indexes: new Map(), constraints: [] },
+  expected: { tables: [], unlogged: [], indexes: new Map() },
   planPools: () => [],
   machineOf: () => ({}),
 };

@@ -4,22 +4,20 @@ import type { About, PairCheck, Role, Server, ServerCheck } from './about.ts';
 import { checkAccess } from './access.ts';
 import { checkAlike } from './alike.ts';
 import { checkArchive } from './archive.ts';
-import { checkByHand } from './by-hand.ts';
 import { checkCache } from './cache.ts';
 import type { CheckName } from './check-names.ts';
+import { checkChecksums } from './checksums.ts';
 import { checkClocks } from './clock.ts';
 import { checkConflicts } from './conflicts.ts';
 import { checkConnections } from './connections.ts';
 import { checkDurability } from './durability.ts';
 import { checkEncryption } from './encryption.ts';
-import { checkFiles } from './files.ts';
 import { fail, type Finding } from './finding.ts';
 import { checkHeldRows } from './held-rows.ts';
 import { checkIndexes } from './indexes.ts';
 import { checkKeptWal } from './kept-wal.ts';
 import { checkLag } from './lag.ts';
 import { checkLogContent } from './log-content.ts';
-import { checkMemory } from './memory.ts';
 import { checkSearchPath } from './own-tables.ts';
 import { checkRelease, checkReleases } from './releases.ts';
 import { checkReplication } from './replication.ts';
@@ -31,10 +29,9 @@ import { checkSessionSettings } from './session-settings.ts';
 import { checkSettings } from './settings.ts';
 import { checkSlots } from './slots.ts';
 import { checkStatements } from './statements.ts';
-import { checkCheckpoints, checkCounts } from './statistics.ts';
 import { checkUnlogged } from './tables.ts';
 import { checkText } from './text.ts';
-import { checkPrepared, checkVacuum } from './vacuum.ts';
+import { checkVacuum } from './vacuum.ts';
 
 /** By the first of its names, which is used when the check itself fails. */
 type Named<Check> = readonly (readonly [CheckName, Check])[];
@@ -52,10 +49,8 @@ const ofAll: Named<ServerCheck> = [
   ['missing indexes', checkIndexes],
   ['settings', checkSettings],
   ['session settings', checkSessionSettings],
-  ['memory', checkMemory],
   ['values in the log', checkLogContent],
-  ['configuration files', checkFiles],
-  ['checksums', checkCounts],
+  ['checksums', checkChecksums],
   ['encoding', checkText],
 ];
 
@@ -64,11 +59,8 @@ const ofRole: Readonly<Record<Role, Named<ServerCheck>>> = {
     ['durability', checkDurability],
     ['archiving', checkArchive],
     ['autovacuum', checkVacuum],
-    ['prepared transactions', checkPrepared],
     ['schema', checkSchema],
     ['unlogged tables', checkUnlogged],
-    ['changed by hand', checkByHand],
-    ['checkpoints', checkCheckpoints],
   ],
   standby: [['cancelled reads', checkConflicts]],
 };

@@ -8,16 +8,13 @@ export interface ExpectedObjects {
   readonly unlogged: readonly string[];
   /** By name, with the creating statement. */
   readonly indexes: ReadonlyMap<string, string>;
-  /** Named constraints of tables. */
-  readonly constraints: readonly string[];
 }
 
 const tablePattern = /\b(create|drop)\s+(?:unlogged\s+)?table\s+(?:if\s+(?:not\s+)?exists\s+)?"?(\w+)"?/giu;
 const indexPattern =
   /\b(create|drop)\s+(?:unique\s+)?index\s+(?:concurrently\s+)?(?:if\s+(?:not\s+)?exists\s+)?"?(\w+)"?[^;]*/giu;
-const constraintPattern = /\b(?:(drop)\s+)?constraint\s+(?:if\s+exists\s+)?"?(\w+)"?/giu;
 
-/** Parses the `create`, `drop` and `constraint` clauses of a folder's migrations. */
+/** Parses the `create` and `drop` statements of a folder's migrations. */
 export async function listExpectedObjects(migrationsDir: string): Promise<ExpectedObjects> {
   const files = (await readdir(migrationsDir)).filter((file) => file.endsWith('.sql')).toSorted();
   const texts = await Promise.all(files.map(async (file) => readFile(join(migrationsDir, file), 'utf8')));
@@ -27,7 +24,6 @@ export async function listExpectedObjects(migrationsDir: string): Promise<Expect
     tables: [...tables.keys()],
     unlogged: [...tables].filter(([, created]) => created.includes(' unlogged ')).map(([name]) => name),
     indexes: collect(text, indexPattern),
-    constraints: [...collect(text, constraintPattern).keys()],
   };
 }
 

@@ -12,10 +12,6 @@ const missingSql = `select name from unnest($1::text[]) as wanted (name)
 const invalidSql = `select i.indexrelid::regclass::text as name from pg_index i where not (indisvalid and indisready)
   and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid) order by 1`;
 
-const keylessSql = `select c.oid::regclass::text as name from pg_class c
-  where relkind in ('r', 'p') and relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_|^information_schema$')
-    and not exists (select from pg_index where indrelid = c.oid and indisprimary) order by 1`;
-
 const unusedSql = `select s.indexrelid::regclass::text as name from pg_stat_user_indexes s join pg_index i using (indexrelid)
   where s.idx_scan = 0 and not i.indisunique
     and clock_timestamp() - coalesce((select stats_reset from pg_stat_database where datname = current_database()),
@@ -47,12 +43,6 @@ export const checkIndexes: ServerCheck = async (server, about) => {
       await askNames(server, invalidSql),
       fail,
       'A build failed; for each: reindex index concurrently <name>.',
-    ),
-    line(
-      'tables without a key',
-      await askNames(server, keylessSql),
-      fail,
-      'For each: alter table <name> add primary key (…). Rows without one cannot be identified.',
     ),
     scanned,
   ];

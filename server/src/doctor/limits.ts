@@ -16,10 +16,6 @@ export interface DoctorLimits {
   readonly leastPages: number;
   /** In transactions started since; vacuum keeps all rows deleted by them. */
   readonly heldTransactions: Limits;
-  /** Temporary files in MB since the statistics reset. */
-  readonly tempMegabytes: number;
-  /** With fewer requested checkpoints, a base backup or a start explains them. */
-  readonly requestedCheckpoints: number;
   /** An index without a scan in this time counts as unused. */
   readonly unusedAfterHours: number;
 }
@@ -32,7 +28,5 @@ export const doctorLimits: DoctorLimits = {
   warnLagMs: 1_000,
   leastPages: 100_000,
   heldTransactions: { warn: 1_000_000, fail: 100_000_000 },
-  tempMegabytes: 1_000,
-  requestedCheckpoints: 50,
   unusedAfterHours: 24,
 };

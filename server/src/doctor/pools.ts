@@ -20,11 +20,3 @@ export function checkPools(plans: readonly ConnectionBudget[], workers: number):
   const shrunk = notes.length === 0 ? '' : `, of ${guideMaxOpen} each: more do not fit, and batches need few`;
   return [ok(subject, `${[...new Set(sizes)].join(', ')} connections for each of ${workers} workers${shrunk}`)];
 }
-
-/** Whether batching is on. */
-export function checkBatching(batching: boolean): Finding {
-  const shared = { check: 'batching', where: 'here' } as const;
-  if (batching) return ok(shared, 'on');
-  const advice = 'Each request is a statement, and each write a commit: set DB_BATCHING=on.';
-  return warn(shared, 'off', advice);
-}

@@ -30,7 +30,7 @@ export const about: About = {
   isEmbedded: false,
   plannedConnections: { primary: 1, standby: 1 },
   migrationsDir: '',
-  expected: { tables: [], unlogged: [], indexes: new Map(), constraints: [] },
+  expected: { tables: [], unlogged: [], indexes: new Map() },
   planPools: () => [],
   machineOf: () => ({}),
   limits: doctorLimits,

@@ -4,10 +4,7 @@ import { fail, ok, warn, type Finding } from './finding.ts';
 
 const textSql = `
   select pg_encoding_to_char(encoding) as encoding, datcollversion as version,
-         pg_database_collation_actual_version(oid) as actual, quote_ident(datname) as "database",
-         array(select quote_ident(extname) || ' ' || extversion || ' of ' || default_version
-                 from pg_extension join pg_available_extensions on name = extname
-                where extversion <> default_version order by 1) as "outdated"
+         pg_database_collation_actual_version(oid) as actual, quote_ident(datname) as "database"
   from pg_database where datname = current_database()`;
 
 interface Text {
@@ -17,15 +14,13 @@ interface Text {
   /** Current collation version of the server. */
   readonly actual: string | null;
   readonly database: string;
-  /** Extensions with their installed and available versions. */
-  readonly outdated: readonly string[];
 }
 
-/** Checks the encoding, the collation versions of the indexes, and the versions of extensions. */
+/** Checks the encoding, and the collation versions of the indexes. */
 export const checkText: ServerCheck = async (server) => {
   const { where } = server;
   const row = await askOne<Text>(server, textSql);
-  return [gradeEncoding(where, row), gradeCollation(where, row), gradeExtensions(where, row.outdated)];
+  return [gradeEncoding(where, row), gradeCollation(where, row)];
 };
 
 function gradeEncoding(where: Finding['where'], { encoding }: Text): Finding {
@@ -43,11 +38,4 @@ function gradeCollation(where: Finding['where'], { version, actual, database }: 
     `The collation of the system has changed, and text indexes may miss rows: reindex database ${database}; ` +
     `alter database ${database} refresh collation version.`;
   return warn(subject, `indexes were made with version ${version}, the server has ${actual}`, advice);
-}
-
-function gradeExtensions(where: Finding['where'], outdated: readonly string[]): Finding {
-  const subject = { check: 'extensions', where } as const;
-  if (outdated.length === 0) return ok(subject, 'up to date');
-  const updates = outdated.map((one) => `alter extension ${one.split(' ')[0]} update`);
-  return warn(subject, outdated.join(', '), `PostgreSQL was upgraded and they were not: ${updates.join('; ')}.`);
 }

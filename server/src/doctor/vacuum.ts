@@ -52,14 +52,6 @@ interface Bloat {
   readonly share: number;
 }
 
-/** Prepared transactions hold locks and rows until someone ends them, even across restarts. */
-const preparedSql = `select extract(epoch from clock_timestamp() - prepared)::float8 as seconds from pg_prepared_xacts
-  order by prepared limit 5`;
-
-interface Prepared {
-  readonly seconds: number;
-}
-
 interface Dead {
   readonly name: string;
   readonly dead: number;
@@ -86,24 +78,11 @@ function gradeAge({ name, age, isMulti, mayConnect, isOurs }: Age, { rowAge }: D
   return grade(subjectOf('age of the oldest row'), age, rowAge, found, advice);
 }
 
-/** Ours uses none. Only on the primary: a standby knows them only after a promotion. */
-export const checkPrepared: ServerCheck = async ({ ask }, { limits }) => {
-  const prepared = await ask<Prepared>(preparedSql);
-  const [oldest] = prepared;
-  const subject = subjectOf('prepared transactions');
-  if (oldest === undefined) return [ok(subject, 'none')];
-  const found = prepared.map(({ seconds }) => `one for ${Math.round(seconds)} s`).join(', ');
-  const advice =
-    'They hold locks and keep dead rows, also through restarts: select gid, owner, prepared from pg_prepared_xacts; ' +
-    "then commit prepared '<gid>' or rollback prepared '<gid>'.";
-  return [grade(subject, oldest.seconds, limits.transactionSeconds, found, advice)];
-};
-
 function gradeDead(tables: readonly Dead[]): Finding {
   if (tables.length === 0) return ok(subjectOf('dead rows'), 'few');
   const found = tables.map(({ name, dead, live }) => `${name}: ${dead} dead, ${live} live`).join(', ');
   const advice =
-    'Vacuum does not keep up, or an old transaction, slot or prepared transaction holds it back; this says which: ' +
+    'Vacuum does not keep up, or an old transaction or slot holds it back; this says which: ' +
     `vacuum (verbose) ${tables[0]?.name}.`;
   return warn(subjectOf('dead rows'), found, advice);
 }
