@@ -17,7 +17,6 @@ export interface Load {
   /** See `Spread`. */
   readonly users?: number | undefined;
   readonly doomed?: number | undefined;
-  readonly tokens?: readonly string[] | undefined;
 }
 
 export interface LoadReport {
