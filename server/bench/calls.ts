@@ -17,6 +17,8 @@ export interface Spread {
   readonly users: number;
   /** Users created only for `delete`, as `doomed 1` and so on; each is deleted once. */
   readonly doomed: number;
+  /** Of sessions, in rotation; default: requests have no session. */
+  readonly tokens?: readonly string[] | undefined;
 }
 
 /** The calls of a user in the open loop, on one connection. */
@@ -64,11 +66,17 @@ function question(call: CallName, number: number, { users }: Spread): Question {
   }
 }
 
+function signedIn(asked: Question, index: number, tokens: readonly string[] = []): Question {
+  const token = tokens[index % tokens.length];
+  if (token === undefined) return asked;
+  return { ...asked, text: asked.text.replace('\r\n', `\r\nauthorization: Bearer ${token}\r\n`) };
+}
+
 /** Creates requests in advance, so that this costs nothing during the measurement: `calls` in rotation. */
 export function makeQuestions(calls: readonly CallName[], spread: Spread): () => Question | undefined {
   const isDelete = calls.includes('delete');
   const made = Array.from({ length: isDelete ? spread.doomed : most }, (_, index) =>
-    question(calls[index % calls.length] ?? 'get', index + 1, spread),
+    signedIn(question(calls[index % calls.length] ?? 'get', index + 1, spread), index, spread.tokens),
   );
   let next = 0;
   return () => {

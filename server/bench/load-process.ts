@@ -23,8 +23,8 @@ class Progress {
   latestMs = 0;
   until = Number.POSITIVE_INFINITY;
 
-  constructor({ calls, users = settledUsers, doomed = 0 }: Load) {
-    this.#questions = makeQuestions(calls, { users, doomed });
+  constructor({ calls, users = settledUsers, doomed = 0, tokens }: Load) {
+    this.#questions = makeQuestions(calls, { users, doomed, tokens });
   }
 
   next(now: number): Question | undefined {

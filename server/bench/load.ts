@@ -17,6 +17,7 @@ export interface Load {
   /** See `Spread`. */
   readonly users?: number | undefined;
   readonly doomed?: number | undefined;
+  readonly tokens?: readonly string[] | undefined;
 }
 
 export interface LoadReport {

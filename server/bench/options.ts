@@ -1,9 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { callNames, type CallName } from './calls.ts';
+import { groups } from './lines.ts';
 
 export interface BenchOptions {
-  readonly only: 'cost' | 'budget' | 'stress';
+  readonly only?: string;
   readonly seconds: number;
   readonly rounds: number;
   readonly calls: readonly CallName[];
@@ -42,12 +43,19 @@ function someCalls(text: string): CallName[] {
 /** Throws commander's error for bad options, and for `--help`, with exit code 0. */
 export function readOptions(args: readonly string[]): BenchOptions {
   const program = new Command('npm run bench --')
-    .description('Measures the cost of requests (docs/performance.md).')
+    .description('Measures the lines of the reach table, and writes them into docs/performance.md.')
     .addOption(
-      new Option('--only <name>', 'what is measured').choices(['cost', 'budget', 'stress']).makeOptionMandatory(),
+      new Option('--only <name>', 'one group of lines, `cost`, `budget` or `stress`; then nothing is written').choices([
+        ...groups,
+        'cost',
+        'budget',
+        'stress',
+      ]),
     )
     .option('--seconds <number>', 'length of one measurement', whole(600), 5)
     .option('--rounds <number>', 'rounds per side; the result is their median', whole(100), 5)
+    .addOption(new Option('--quick', 'a short run: two seconds, three rounds').implies({ seconds: 2, rounds: 3 }))
+    .optionsGroup('Of --only cost and budget (--beside of stress, too):')
     .option('--calls <names>', `closed loops of ${callNames.join()}`, someCalls, [...callNames])
     .option('--connections <numbers>', 'of the closed loops', wholes(10_000), [1, 8, 64, 512])
     .option('--rates <numbers>', 'requests per second of open loops', wholes(100_000), [800, 2_500])

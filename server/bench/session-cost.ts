@@ -1,0 +1,91 @@
+/**
+ * The cost of a session: CPU of workers and databases per `GET /users/:id`, and requests per second, signed in over open.
+ * `node server/bench/session-cost.ts`: about two minutes, both cores; `--rounds`, `--seconds`, `--connections`.
+ *
+ * One server answers both sides alternately: without a token a guest is let in, with one its session is found, and its rate limit
+ * counted. There are 50 sessions, so each worker looks each of them up once a second. The result is the median of the ratios of pairs.
+ */
+import { parseArgs } from 'node:util';
+
+import { SignInAnswer } from '@messenger/protocol/accounts';
+import { Value } from 'typebox/value';
+
+import { BenchServer } from './bench-server.ts';
+import { runLoad } from './load.ts';
+import { describeRun } from './machine.ts';
+import { median, medianRatio } from './statistics.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '15' },
+    seconds: { type: 'string', default: '2' },
+    connections: { type: 'string', default: '64' },
+  },
+});
+const rounds = Number(flags.rounds);
+const seconds = Number(flags.seconds);
+const connections = Number(flags.connections);
+const sessions = 50;
+const figures = ['workersUs', 'databasesUs', 'perSecond'] as const;
+
+type Sample = Readonly<Record<(typeof figures)[number], number>>;
+
+async function post(server: BenchServer, path: string, body: object): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${server.port}/api/v1${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (answer.status !== 201) throw new Error(`${path} answered ${answer.status}`);
+  const { token = '' } = Value.Parse(SignInAnswer, await answer.json());
+  return token;
+}
+
+async function signIn(server: BenchServer): Promise<readonly string[]> {
+  const credentials = { username: 'bench', password: 'zq vkw jhg plm' };
+  const tokens = [await post(server, '/accounts', { ...credentials, first_name: 'B', last_name: 'B' })];
+  while (tokens.length < sessions) tokens.push(await post(server, '/sessions', credentials));
+  return tokens;
+}
+
+async function measure(server: BenchServer, tokens: readonly string[] | undefined): Promise<Sample> {
+  const before = server.cpuUs();
+  const load = { port: server.port, connections, seconds, calls: ['get'] as const, tokens };
+  const { requests, failures, perSecond } = await runLoad(load, new AbortController().signal);
+  if (failures > 0) throw new Error(`${failures} requests failed`);
+  const after = server.cpuUs();
+  return {
+    workersUs: (after.workers - before.workers) / requests,
+    databasesUs: (after.databases - before.databases) / requests,
+    perSecond,
+  };
+}
+
+const server = await BenchServer.start({ RATE_LIMIT_READS: '1000000' });
+try {
+  await server.settle();
+  const tokens = await signIn(server);
+  console.log(
+    `${describeRun(new Date())}; ${rounds} pairs of ${seconds} s, ${connections} connections, ${sessions} sessions`,
+  );
+  const samples: Record<'signedIn' | 'open', Sample[]> = { signedIn: [], open: [] };
+  // Round 0 warms up. The order alternates.
+  for (let round = 0; round <= rounds; round += 1) {
+    const sides = [
+      ['signedIn', tokens],
+      ['open', undefined],
+    ] as const;
+    for (const [side, used] of round % 2 === 0 ? sides : sides.toReversed()) {
+      const sample = await measure(server, used);
+      if (round > 0) samples[side].push(sample);
+    }
+  }
+  for (const figure of figures) {
+    const [on, off] = [samples.signedIn, samples.open].map((all) => all.map((one) => one[figure]));
+    if (on === undefined || off === undefined) continue;
+    const ratio = medianRatio(on, off).toFixed(3);
+    console.log(`${figure.padEnd(12)} signed in ${median(on).toFixed(1)}, open ${median(off).toFixed(1)}: × ${ratio}`);
+  }
+} finally {
+  await server.stop();
+}
