@@ -9,4 +9,3 @@ await import('../src/http/requests.pg.test.ts');
 await import('../src/http/outage.pg.test.ts');
 await import('../src/users/tokens.pg.test.ts');
 await import('../src/users/freshness-traps.pg.test.ts');
-await import('../src/users/freshness.pg.test.ts');

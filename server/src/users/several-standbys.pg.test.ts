@@ -1,4 +1,4 @@
-/** Two standbys: each serves only what it has replayed, and the loss of one fails no read. */
+/** Two standbys: each serves only what it has replayed, and the loss of one fails no read. Under load: test/freshness.e2e.ts. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
@@ -6,7 +6,6 @@ import type { QueryResult, QueryResultRow } from 'pg';
 
 import { createTestApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
-import { disturbReplay, noCounts, runClients, scaled } from '../../test/freshness-clients.ts';
 import { someone, usersOf } from '../../test/users.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import type { App } from '../app.ts';
@@ -15,7 +14,6 @@ import type { Standby, StandbyState } from '../db/standby.ts';
 import { roles } from '../embedded/settings.ts';
 import { TestStandby } from '../embedded/test-standby.ts';
 
-const wantedReads = scaled(20_000);
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
 
 const database = useDatabase();
@@ -45,10 +43,6 @@ async function serve(env: Readonly<Record<string, string>> = {}): Promise<void> 
 async function close(): Promise<void> {
   await app.http.close();
   await app.close();
-}
-
-async function sqlOnFirst(text: string): Promise<unknown> {
-  return await database().sqlOnStandby(text);
 }
 
 async function sqlOnSecond<Row extends QueryResultRow>(text: string): Promise<QueryResult<Row>> {
@@ -130,32 +124,6 @@ test('a killed standby fails no read, and gets reads again when it is back', asy
   }
   assert.ok((await reading) > 1_500, 'none of them was refused');
   assert.equal(app.databases.reads.outcomes.primaryForAbsence, 0, 'the other standby was asked, not the primary');
-});
-
-/** The longest pauses of replay on each, 0 for none, during reads and writes. */
-async function proveFresh(longestMs: readonly [number, number]): Promise<void> {
-  const counts = noCounts();
-  const end = new AbortController();
-  const disturbed = [sqlOnFirst, sqlOnSecond].map(async (sql, index) =>
-    longestMs[index] === 0 ? undefined : disturbReplay(sql, longestMs[index] ?? 0, counts, end.signal),
-  );
-  await runClients(usersOf(app), counts, wantedReads).finally(() => end.abort());
-  await Promise.all(disturbed);
-  assert.deepEqual({ stale: counts.stale, back: counts.back }, { stale: 0, back: 0 });
-  for (const { load } of [one, other])
-    assert.ok(load.answered > counts.reads / 10, `a standby answered only ${load.answered} of ${counts.reads}`);
-}
-
-test('no read is stale or older than the last one while one standby lags', async (t) => {
-  await serve({ DB_READ_MAX_LAG_MS: '600000' });
-  t.after(close);
-  await proveFresh([0, 150]);
-});
-
-test('no read is stale or older than the last one while both standbys lag independently', async (t) => {
-  await serve({ DB_READ_MAX_LAG_MS: '600000' });
-  t.after(close);
-  await proveFresh([60, 60]);
 });
 
 test('a new worker does not read from a standby that lagged before it started', async (t) => {
