@@ -63,7 +63,8 @@ export const UserPageQuery = Type.Object(
         maxLength: 2 * nameMaxLength + 1,
         format: 'text',
         description:
-          'Finds people with an account by the beginning of a name, of the full name, or of the username, in any case. Needs a session',
+          'Finds people with an account by the beginning of a name, of the full name, or of the username, in any case, in the order of what ' +
+          'begins so. A page can be short and have a next one. Needs a session',
       }),
     ),
     after: Type.Optional(

@@ -1,10 +1,10 @@
 import type { Member } from '@messenger/protocol/accounts';
-import type { User } from '@messenger/protocol/users';
 
 import type { BatchableRead } from '../db/batchable.ts';
 import type { Read, Reads } from '../db/reads.ts';
 import { statement } from '../db/statement.ts';
-import { folded, memberColumns, toMember, type MemberRow } from './member-rows.ts';
+import { memberColumns, toMember, type MemberRow } from './member-rows.ts';
+import { findPeople, type SearchCall, type SearchPage } from './people-search.ts';
 import { unbatched } from './unbatched.ts';
 
 const fromMembers = 'from accounts as a join users as u on u.id = a.user_id';
@@ -61,42 +61,29 @@ export interface PageCall {
   readonly after: string | undefined;
 }
 
-const pageOfMembers = statement<MemberRow, [limit: number, after: string | undefined]>(
+/** Where the first page begins. */
+const newest = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/**
+ * `offset 0` keeps one lookup per row: the planner cannot know the limit, and would join the accounts with all users, also with those who
+ * have no account.
+ */
+const pageOfMembers = statement<MemberRow, [limit: number, after: string]>(
   'accounts.page',
-  `select ${memberColumns} ${fromMembers} where $2::uuid is null or a.user_id < $2 order by a.user_id desc limit $1`,
+  `select ${memberColumns} from accounts as a, lateral (select * from users where id = a.user_id offset 0) as u
+    where a.user_id < $2 order by a.user_id desc limit $1`,
 );
 
 const page = unbatched<PageCall, Member[]>({
   name: 'accounts.page',
   keyOf: ({ limit, after }) => `${limit},${after}`,
-  one: async (db, { limit, after }) => (await db.query(pageOfMembers, [limit, after])).map(toMember),
+  one: async (db, { limit, after = newest }) => (await db.query(pageOfMembers, [limit, after])).map(toMember),
 });
 
-export interface SearchCall extends PageCall {
-  readonly query: string;
-}
-
-/** U+10FFFF sorts behind every text with this prefix. */
-const beginsWith = (column: string): string =>
-  `select user_id from accounts, wanted where ${column} >= prefix and ${column} < prefix || chr(1114111)`;
-
-/** Reads all matches, but only the users of the page: the planner cannot know how few match, and would join all users. */
-const searchPeople = statement<User, [limit: number, after: string | undefined, query: string]>(
-  'accounts.search',
-  `with wanted as materialized (
-     select ${folded('$3::text')} as prefix
-   ), found as (
-     ${beginsWith('search_name')} union ${beginsWith('search_last_name')} union ${beginsWith('username')}
-   ), page as materialized (
-     select user_id from found where $2::uuid is null or user_id < $2 order by user_id desc limit $1
-   )
-   select id, first_name, last_name, created_at, updated_at from users join page on id = user_id order by id desc`,
-);
-
-const search = unbatched<SearchCall, User[]>({
+const search = unbatched<SearchCall, SearchPage>({
   name: 'accounts.search',
-  keyOf: ({ limit, after, query }) => `${limit},${after},${query}`,
-  one: async (db, { limit, after, query }) => db.query(searchPeople, [limit, after, query]),
+  keyOf: (call) => JSON.stringify(call),
+  one: findPeople,
 });
 
 /** Reads accounts from a server that is fresh enough for the caller. Rejects as `Reads` does. */
@@ -105,8 +92,8 @@ export class AccountReader {
   readonly credentials: Read<Whose, Credentials | undefined>;
   /** Newest first. */
   readonly page: Read<PageCall, Member[]>;
-  /** People by the beginning of the full name, the last name or the username; newest first. */
-  readonly search: Read<SearchCall, User[]>;
+  /** People by the beginning of the full name, the last name or the username. */
+  readonly search: Read<SearchCall, SearchPage>;
 
   constructor(reads: Reads) {
     this.find = reads.prepare(find);

@@ -3,13 +3,15 @@ import type { AccountPageQuery, AccountPatch, Member, MemberPatch, PasswordChang
 import type { User, UserNamesPatch } from '@messenger/protocol/users';
 
 import type { Caller } from '../db/caller.ts';
-import { AppError } from '../lib/app-error.ts';
+import { AppError, invalidQuery } from '../lib/app-error.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
-import type { AccountReader, Credentials, PageCall } from './account-reader.ts';
+import type { UserPage } from '../users/users.ts';
+import type { AccountReader, Credentials } from './account-reader.ts';
 import type { AccountRename, AccountWriter } from './account-writer.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
 import type { Hasher } from './password-hasher.ts';
 import { refuseBadPassword } from './password-refusal.ts';
+import { decodePlace, encodePlace, type SearchPlace } from './people-search.ts';
 import type { Sessions } from './sessions.ts';
 import type { SignInThrottle } from './sign-in-throttle.ts';
 
@@ -100,9 +102,11 @@ export class Accounts {
     return outcome;
   }
 
-  /** People by the beginning of a name or the username, newest first. */
-  search(query: string, page: PageCall, caller: Caller): Promise<User[]> {
-    return this.#services.reader.search({ query, ...page }, caller);
+  /** People by the beginning of a name or the username. Rejects with `invalid_request` for a cursor of another list. */
+  async search(query: string, limit: number, after: string | undefined, caller: Caller): Promise<UserPage> {
+    const call = { query, limit, after: after === undefined ? undefined : readPlace(after) };
+    const { users, next } = await this.#services.reader.search(call, caller);
+    return { users, next: next && encodePlace(next) };
   }
 
   /** Changes names of a user who has an account, for itself and administrators. Rejects with `user_not_found` for other users. */
@@ -174,4 +178,10 @@ export class Accounts {
 
 function actorOf({ account, address }: By): { readonly actorId: string | undefined; readonly address: string } {
   return { actorId: account?.userId, address };
+}
+
+function readPlace(after: string): SearchPlace {
+  const place = decodePlace(after);
+  if (place === undefined) throw invalidQuery('after', 'is not a cursor of this list');
+  return place;
 }

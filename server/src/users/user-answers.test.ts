@@ -38,7 +38,11 @@ before(async () => {
     delete: async () => undefined,
     list: async () => ({ users: page, next: 'next' }),
   };
-  const holders = { renameUser: one, deleteUser: async () => undefined, search: async () => page };
+  const holders = {
+    renameUser: one,
+    deleteUser: async () => undefined,
+    search: async () => ({ users: page, next: 'next' }),
+  };
   userRoutes(app, { users: useCases, holders, access: 'guest' });
   app.server.on('connection', countWrites);
   url = `http://127.0.0.1:${await listen(app)}`;

@@ -13,7 +13,7 @@ import { AppError, invalidQuery } from '../lib/app-error.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
 import { createUser, deleteUser, listUsers, readUser, replaceUser, updateUser } from './user-schemas.ts';
 import { tagOf, versionsOf } from './user-versions.ts';
-import { nextOf, pageOf, type UserPage, type Users } from './users.ts';
+import type { UserPage, Users } from './users.ts';
 
 const prefix = '/api/v1/users';
 
@@ -46,12 +46,8 @@ interface AccountHolders {
     versions?: readonly string[],
   ): Promise<User>;
   deleteUser(id: string, by: By, caller: FastifyRequest['caller'], versions?: readonly string[]): Promise<void>;
-  /** People by the beginning of a name, newest first; `after` is an id. */
-  search(
-    query: string,
-    page: { readonly limit: number; readonly after: string | undefined },
-    caller: FastifyRequest['caller'],
-  ): Promise<User[]>;
+  /** People by the beginning of a name. */
+  search(query: string, limit: number, after: string | undefined, caller: FastifyRequest['caller']): Promise<UserPage>;
 }
 
 interface By {
@@ -150,10 +146,8 @@ async function searchPeople(
   text: string,
 ): Promise<UserPage> {
   if (account === undefined) throw new AppError('unauthenticated');
-  const { limit, offset, after } = pageOf(query);
-  if (offset !== undefined) throw invalidQuery('offset', 'cannot be combined with query');
-  const users = await holders.search(text, { limit, after: after?.id }, caller);
-  return { users, next: nextOf(users, limit) };
+  if (query.offset !== undefined) throw invalidQuery('offset', 'cannot be combined with query');
+  return await holders.search(text, query.limit ?? pageLimitDefault, query.after, caller);
 }
 
 /** A route's options with the access of the whole API. */

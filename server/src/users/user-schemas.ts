@@ -19,7 +19,7 @@ const Created = withHeaders(User, {
 const pageTag = 'The state of the page, for `If-None-Match`';
 const Page = withHeaders(Type.Array(User, { title: 'UserPage', description: 'Users, newest first' }), {
   ETag: pageTag,
-  Link: 'On a full page, the address of the next one: `<…>; rel="next"`',
+  Link: 'The address of the next page, absent at the end: `<…>; rel="next"`',
 });
 const Deleted = withHeaders(Type.Null({ description: 'The user was deleted' }));
 

@@ -14,7 +14,7 @@ import type { UserWriter } from './user-writer.ts';
 export interface UserPage {
   /** Shared by concurrent calls for the same page. */
   readonly users: User[];
-  /** Cursor of the next page; undefined when this page is not full. */
+  /** Cursor of the next page; undefined at the end. */
   readonly next: string | undefined;
 }
 
@@ -90,7 +90,7 @@ interface WantedPage {
 }
 
 /** Throws `invalid_request` for a cursor of another list, and for one with an offset. */
-export function pageOf({ limit = pageLimitDefault, offset, after }: UserPageQuery): WantedPage {
+function pageOf({ limit = pageLimitDefault, offset, after }: UserPageQuery): WantedPage {
   if (after === undefined) return { limit, offset, after };
   if (offset !== undefined) throw invalidQuery('offset', 'cannot be combined with after');
   const cursor = decodeCursor(after);
@@ -99,7 +99,7 @@ export function pageOf({ limit = pageLimitDefault, offset, after }: UserPageQuer
 }
 
 /** The cursor behind a full page. */
-export function nextOf(users: readonly User[], limit: number): string | undefined {
+function nextOf(users: readonly User[], limit: number): string | undefined {
   const last = users.length === limit ? users.at(-1) : undefined;
   return last && encodeCursor({ createdAt: last.created_at, id: last.id });
 }
