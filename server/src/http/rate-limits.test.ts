@@ -58,6 +58,15 @@ test('reads, writes and password checks have separate limits', async (t) => {
   }
 });
 
+test('HEAD counts once, as the read that it is', async (t) => {
+  const { app } = await createLimited({ reads: 3 });
+  t.after(() => app.close());
+  const remaining: unknown[] = [];
+  for (const method of ['HEAD', 'GET', 'HEAD'] as const)
+    remaining.push((await app.inject({ method, url: '/thing', headers: of('a') })).headers['ratelimit']);
+  assert.deepEqual(remaining, ['"reads";r=2;t=60', '"reads";r=1;t=60', '"reads";r=0;t=60']);
+});
+
 test('calls without a valid session, and those of a limit 0, are not limited and carry no headers', async (t) => {
   const { app } = await createLimited({ reads: 1 });
   t.after(() => app.close());
