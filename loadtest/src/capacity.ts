@@ -119,9 +119,9 @@ export async function measureRate(
   interrupts: Interrupts,
 ): Promise<Measurement> {
   const phases = [steady(usersPerSecond, warmUp + seconds)];
-  const { address, host } = driven.target;
+  const { address, host, token } = driven.target;
   const countFromMs = (durationOf(phases) - seconds) * 1000;
-  const plan = { type: 'stress', phases, address, host, checks: 'strict', deadlineMs, countFromMs } as const;
+  const plan = { type: 'stress', phases, address, host, token, checks: 'strict', deadlineMs, countFromMs } as const;
   return await measure(plan, driven, { ...interrupts, processes, onSecond: () => undefined });
 }
 

@@ -12,6 +12,8 @@ import { assertListening, resolveTarget, type Target } from './target.ts';
 /** The server to load, for a run and for the capacity search. */
 export interface ServerOptions {
   readonly baseUrl: string;
+  /** Of a session, sent with each request; undefined for none. */
+  readonly token?: string | undefined;
   readonly allowRemote: boolean;
   /** Starts a server with these options in place of `baseUrl`; undefined: does not. */
   readonly start: readonly string[] | undefined;
@@ -33,13 +35,13 @@ export interface Driven {
 
 /** Calls `use` with a listening server. A started server is stopped afterwards in any case. */
 export async function withServer<Result>(
-  { baseUrl, allowRemote, start, reportDir }: ServerOptions,
+  { baseUrl, token, allowRemote, start, reportDir }: ServerOptions,
   interrupts: Interrupts,
   use: (driven: Driven) => Promise<Result>,
 ): Promise<Result> {
   await mkdir(reportDir, { recursive: true });
   if (start === undefined) {
-    const target = await resolveTarget(baseUrl, { allowRemote });
+    const target = await resolveTarget(baseUrl, { allowRemote, token });
     await assertListening(target);
     return await use({ target, look: systemOn(target.address.port) ?? (() => undefined) });
   }

@@ -13,6 +13,8 @@ export interface Plan {
   readonly address: Address;
   /** The Host header. */
   readonly host: string;
+  /** Of a session; undefined for none. */
+  readonly token: string | undefined;
   readonly checks: Checks;
   readonly deadlineMs: number;
   /** Requests due before this are warm-up, and not counted. */

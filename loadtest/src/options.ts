@@ -38,6 +38,9 @@ export const options = {
     .default('http://127.0.0.1:8080')
     .env('BASE_URL')
     .argParser<string>((text, before) => (text === '' ? before : text)),
+  tokenFile: new Option('--token-file <file>', 'file with the token of a session, for a server that needs one').env(
+    'LOADTEST_TOKEN_FILE',
+  ),
   allowRemote: new Option('--allow-remote', 'allow a server on another machine').default(false),
   start: new Option('--start', 'start a server on a temporary data folder, with the options after --').default(false),
   processes: new Option('--processes <count>', 'number of generator processes')

@@ -7,6 +7,7 @@ import { loadTypes } from './load-types.ts';
 import { options } from './options.ts';
 import { runLoadTest } from './run.ts';
 import type { Io } from './io.ts';
+import { readToken } from './token.ts';
 import { addTuningCommand } from './tuning/command.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -40,6 +41,7 @@ function explain(error: unknown, io: Io): number {
 
 interface SharedFlags {
   readonly baseUrl: string;
+  readonly tokenFile?: string;
   readonly allowRemote: boolean;
   readonly start: boolean;
   readonly processes: number;
@@ -68,7 +70,7 @@ function createProgram(server: readonly string[], io: Io, setExitCode: (code: nu
     .description('One run (the default command).')
     .addHelpText('after', `\nTypes:\n${describeTypes()}`)
     .action(async (flags: RunFlags) => {
-      const shared = sharedOptions(flags, server);
+      const shared = sharedOptions(flags, server, io);
       const { type, users, duration: durationSeconds, checks, assert: assertions } = flags;
       const report = await runLoadTest({ ...shared, type, users, durationSeconds, checks, assertions }, io, io.out);
       setExitCode(report.verdict === 'passed' ? exitCodes.passed : exitCodes.missed);
@@ -78,12 +80,12 @@ function createProgram(server: readonly string[], io: Io, setExitCode: (code: nu
     .description("Finds the highest rate of users, each with the guide's five requests, that holds a target.")
     .action(async (flags: CapacityFlags) => {
       const { p99: p99Ms, from: fromRate, stepSeconds } = flags;
-      const shared = sharedOptions(flags, server);
+      const shared = sharedOptions(flags, server, io);
       const found = await findCapacity({ ...shared, p99Ms, fromRate, stepSeconds }, io, io.out);
       setExitCode(found.usersPerSecond > 0 ? exitCodes.passed : exitCodes.missed);
     });
-  const { baseUrl, allowRemote, start, processes, deadline, reportDir } = options;
-  const shared = [baseUrl, allowRemote, start, processes, deadline, reportDir];
+  const { baseUrl, tokenFile, allowRemote, start, processes, deadline, reportDir } = options;
+  const shared = [baseUrl, tokenFile, allowRemote, start, processes, deadline, reportDir];
   for (const one of [options.type, options.users, options.duration, options.checks, options.assert, ...shared])
     run.addOption(one);
   for (const one of [options.p99, options.from, options.stepSeconds, ...shared]) capacity.addOption(one);
@@ -94,13 +96,17 @@ function createProgram(server: readonly string[], io: Io, setExitCode: (code: nu
 }
 
 function sharedOptions(
-  { baseUrl, allowRemote, start, processes, deadline, reportDir }: SharedFlags,
+  { baseUrl, tokenFile, allowRemote, start, processes, deadline, reportDir }: SharedFlags,
   server: readonly string[],
+  { env }: Io,
 ): ServerOptions & { readonly processes: number; readonly deadlineMs: number } {
   if (!start && server.length > 0)
     throw new UsageError(`"${server.join(' ')}" after -- are options of a server to start; add --start.`);
+  const token = readToken(tokenFile, env);
+  if (start && token !== undefined)
+    throw new UsageError('A server that --start starts has no sessions: a token is for a server that runs.');
   const deadlineMs = deadline * 1000;
-  return { baseUrl, allowRemote, start: start ? server : undefined, processes, deadlineMs, reportDir };
+  return { baseUrl, token, allowRemote, start: start ? server : undefined, processes, deadlineMs, reportDir };
 }
 
 function describeTypes(): string {

@@ -59,6 +59,7 @@ function planOf(options: RunOptions, { target }: Driven): Plan {
     phases: loadTypes[options.type].phases(options.users, options.durationSeconds),
     address: target.address,
     host: target.host,
+    token: target.token,
     checks: options.checks,
     deadlineMs: options.deadlineMs,
     countFromMs: 0,

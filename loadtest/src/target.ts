@@ -11,6 +11,13 @@ export interface Target {
   /** For the Host header. */
   readonly host: string;
   readonly address: Address;
+  /** Of a session; undefined for none. */
+  readonly token: string | undefined;
+}
+
+export interface TargetOptions {
+  readonly allowRemote: boolean;
+  readonly token?: string | undefined;
 }
 
 const connectMs = 5_000;
@@ -29,7 +36,7 @@ const loopbackSources = Array.from({ length: 16 }, (_, index) => `127.0.1.${inde
  * Resolves the address of the server, once for the whole run. Throws `UsageError` for an invalid URL, and for another machine
  * unless that is allowed: load on a foreign server is an attack.
  */
-export async function resolveTarget(baseUrl: string, { allowRemote }: { allowRemote: boolean }): Promise<Target> {
+export async function resolveTarget(baseUrl: string, { allowRemote, token }: TargetOptions): Promise<Target> {
   const url = parseUrl(baseUrl);
   const name = url.hostname.replaceAll(/^\[|\]$/gu, '');
   const { address: host } = await lookup(name).catch((cause: unknown) => {
@@ -38,7 +45,7 @@ export async function resolveTarget(baseUrl: string, { allowRemote }: { allowRem
   if (!allowRemote && !loopback.check(host, isIPv6(host) ? 'ipv6' : 'ipv4'))
     throw new UsageError(`${baseUrl} is not on this machine. If you may put load on it, add --allow-remote.`);
   const address = { host, port: Number(url.port === '' ? 80 : url.port), ...sourcesFor(host) };
-  return { baseUrl: url.origin, host: url.host, address };
+  return { baseUrl: url.origin, host: url.host, address, token };
 }
 
 function sourcesFor(host: string): Pick<Address, 'sources'> {
@@ -52,8 +59,8 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-/** Throws `UsageError` when the connection is refused, and when the users API needs a session. */
-export async function assertListening({ baseUrl, address }: Target): Promise<void> {
+/** Throws `UsageError` when the connection is refused, and when the server needs another session. */
+export async function assertListening({ baseUrl, address, token }: Target): Promise<void> {
   const socket = connect({ host: address.host, port: address.port, signal: AbortSignal.timeout(connectMs) });
   try {
     await once(socket, 'connect');
@@ -62,17 +69,26 @@ export async function assertListening({ baseUrl, address }: Target): Promise<voi
   } finally {
     socket.destroy();
   }
-  await assertOpen(baseUrl);
+  await (token === undefined ? assertOpen(baseUrl) : assertSignedIn(baseUrl, token));
 }
 
 /** Other statuses are results of the test. */
 async function assertOpen(baseUrl: string): Promise<void> {
-  const answer = await fetch(`${baseUrl}/api/v1/users?limit=1`, { signal: AbortSignal.timeout(connectMs) }).catch(
-    () => undefined,
+  if ((await statusOf(`${baseUrl}/api/v1/users?limit=1`, {})) !== 401) return;
+  throw new UsageError(
+    `${baseUrl} needs a session for the users API. Name a file with the token of one (--token-file), or start that server with ` +
+      'USERS_API=open for the test.',
   );
+}
+
+/** An open users API would ignore the token of a session that has ended, and the test would measure something else. */
+async function assertSignedIn(baseUrl: string, token: string): Promise<void> {
+  if ((await statusOf(`${baseUrl}/api/v1/me`, { authorization: `Bearer ${token}` })) !== 401) return;
+  throw new UsageError(`${baseUrl} refuses the token: its session is unknown or has ended. Sign in again.`);
+}
+
+async function statusOf(url: string, headers: Readonly<Record<string, string>>): Promise<number | undefined> {
+  const answer = await fetch(url, { headers, signal: AbortSignal.timeout(connectMs) }).catch(() => undefined);
   await answer?.body?.cancel();
-  if (answer?.status === 401)
-    throw new UsageError(
-      `${baseUrl} needs a session for the users API. Start that server with USERS_API=open for the test.`,
-    );
+  return answer?.status;
 }

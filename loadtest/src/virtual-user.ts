@@ -12,6 +12,7 @@ export interface World {
   readonly steps: readonly Step[];
   readonly address: Address;
   readonly host: string;
+  readonly token: string | undefined;
   readonly checks: Checks;
   readonly deadlineMs: number;
   readonly countFromMs: number;
@@ -45,13 +46,13 @@ export class VirtualUser implements Due, Listener {
   }
 
   send(nowMs: number): void {
-    const { steps, countFromMs, recorder, host } = this.#world;
+    const { steps, countFromMs, recorder } = this.#world;
     for (; this.#step < steps.length; this.#step++) {
       const request = steps[this.#step]?.request(this.#session);
       if (request === undefined) continue;
       if (this.dueMs >= countFromMs) recorder.lateStarts.add(nowMs - this.dueMs);
       this.#isWaiting = true;
-      this.#connection.send(encode(request, host, this.#session.consistencyToken));
+      this.#connection.send(encode(request, this.#world, this.#session.consistencyToken));
       return;
     }
     this.end();
@@ -118,9 +119,10 @@ function learnId({ body }: Answer, { states, sent }: Session): void {
   if (id !== undefined && sent !== undefined) states.push({ id, ...sent, created_at: '', updated_at: '' });
 }
 
-function encode({ method, path, body }: Request, host: string, token: string | undefined): string {
-  const fresh = token === undefined ? '' : `Consistency-Token: ${token}\r\n`;
-  const head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nAccept: application/json\r\n${fresh}`;
+function encode({ method, path, body }: Request, { host, token }: World, newest: string | undefined): string {
+  const signedIn = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
+  const fresh = newest === undefined ? '' : `Consistency-Token: ${newest}\r\n`;
+  const head = `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nAccept: application/json\r\n${signedIn}${fresh}`;
   if (body === undefined) return `${head}\r\n`;
   return `${head}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }

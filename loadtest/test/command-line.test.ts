@@ -37,7 +37,9 @@ describe('the command line', { concurrency: 3 }, () => {
     });
     const baseUrl = await server.listen();
     try {
-      const run = await runTool(['--type', 'smoke', '--duration', '50', '--base-url', baseUrl], asked.promise);
+      const run = await runTool(['--type', 'smoke', '--duration', '50', '--base-url', baseUrl], {
+        interrupt: asked.promise,
+      });
       assert.equal(run.code, 130, run.err);
       assert.equal(run.report?.run.interrupted, true);
       assert.match(run.out, /> request count/u);

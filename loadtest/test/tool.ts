@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,14 +15,23 @@ export interface ToolRun {
   readonly err: string;
   /** Undefined when it has written none. */
   readonly report: Report | undefined;
+  /** The content of all files that it has written. */
+  readonly written: string;
 }
 
-/** Runs the tool as a process. Sends Ctrl-C when `interrupt` resolves. */
-export async function runTool(args: readonly string[], interrupt?: Promise<void>): Promise<ToolRun> {
+export interface ToolOptions {
+  /** Sends Ctrl-C when it resolves. */
+  readonly interrupt?: Promise<void>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs the tool as a process. */
+export async function runTool(args: readonly string[], { interrupt, env }: ToolOptions = {}): Promise<ToolRun> {
   const folder = await mkdtemp(join(tmpdir(), 'messenger-tool-'));
   try {
     const child = spawn(process.execPath, [main, ...args, '--report-dir', folder], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
     });
     let out = '';
     let err = '';
@@ -30,10 +39,15 @@ export async function runTool(args: readonly string[], interrupt?: Promise<void>
     child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
     void interrupt?.then(() => child.kill('SIGINT'));
     await once(child, 'close');
-    return { code: child.exitCode, out, err, report: await readReport(folder) };
+    return { code: child.exitCode, out, err, report: await readReport(folder), written: await readAll(folder) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function readAll(folder: string): Promise<string> {
+  const files = await readdir(folder);
+  return (await Promise.all(files.map(async (file) => readFile(join(folder, file), 'utf8')))).join('\n');
 }
 
 async function readReport(folder: string): Promise<Report | undefined> {
