@@ -57,17 +57,19 @@ export const Member = Type.Object(
 );
 export type Member = Static<typeof Member>;
 
+const Token = Type.Optional(
+  Type.String({
+    description: 'To be sent as `Authorization: Bearer …`. Shown once; absent when the session is a cookie',
+  }),
+);
+
 /** The answer to a sign-up and a sign-in. */
 export const SignInAnswer = Type.Object(
   {
     account: Account,
     user: User,
     session: Session,
-    token: Type.Optional(
-      Type.String({
-        description: 'To be sent as `Authorization: Bearer …`. Shown once; absent when a cookie was requested',
-      }),
-    ),
+    token: Token,
   },
   { title: 'SignInAnswer', description: 'The account, its user and the new session' },
 );
@@ -89,15 +91,24 @@ export type SignUp = Static<typeof SignUp>;
 export const SignIn = body('SignIn', { username: Text('In any case'), password: Password, cookie: Cookie });
 export type SignIn = Static<typeof SignIn>;
 
-export const MemberPatch = Type.Partial(Type.Object({ username: Username, first_name: Name, last_name: Name }), {
-  additionalProperties: false,
-  minProperties: 1,
-  title: 'MemberPatch',
-});
+export const MemberPatch = Type.Partial(
+  Type.Object({
+    username: Username,
+    first_name: Name,
+    last_name: Name,
+    password: Text('The current password: required for a new username'),
+  }),
+  { additionalProperties: false, minProperties: 1, title: 'MemberPatch' },
+);
 export type MemberPatch = Static<typeof MemberPatch>;
 
 export const PasswordChange = body('PasswordChange', { current: Password, new: NewPassword });
 export type PasswordChange = Static<typeof PasswordChange>;
+
+export const PasswordChanged = Type.Object(
+  { token: Token },
+  { title: 'PasswordChanged', description: 'The password is changed, and the session has a new token' },
+);
 
 export const AccountDeletion = body('AccountDeletion', { password: Password });
 

@@ -221,7 +221,7 @@ function createAccounts({ config }: AppSettings, services: AppServices, database
   const isSecure = !isLoopback(config.server.host);
   return {
     accounts: new Accounts({ reader, writer, sessions, hasher, throttle, failures }),
-    signIns: new SignIns({ reader, writer, sessionWriter, hasher, throttle, failures, isRegistrationOpen }),
+    signIns: new SignIns({ reader, writer, sessionWriter, sessions, hasher, throttle, failures, isRegistrationOpen }),
     sessions,
     failures,
     findSession: (token: string, caller: Caller) => sessions.find(token, caller),

@@ -62,7 +62,8 @@ test('generated clients get a name for each call and each type', async () => {
   const types = Object.keys(components.schemas).toSorted().join(' ');
   const ofAccounts =
     'Account AccountDeletion AccountPatch AuditEvent AuditPage Health InvalidField Member MemberPage MemberPatch PasswordChange';
-  const others = 'Problem Session Sessions SignIn SignInAnswer SignUp User UserNames UserNamesPatch UserPage';
+  const others =
+    'PasswordChanged Problem Session Sessions SignIn SignInAnswer SignUp User UserNames UserNamesPatch UserPage';
   assert.equal(types, `${ofAccounts} ${others}`);
   assert.doesNotMatch(JSON.stringify(paths), /"title":"(?:User|Problem)/u, 'no type is written out');
 });
@@ -233,6 +234,7 @@ describe('the document describes the answer to', () => {
 
   test('requests of a whole life of an account', async () => {
     const [admin, client] = [await signUp(app(), 'admin'), await signUp(app(), 'client')];
+    const other = await signUp(app(), 'other');
     const me = `/accounts/${client.userId}`;
     const wrong = 'not the password';
     const next = 'rg yzb olwm 8';
@@ -247,8 +249,9 @@ describe('the document describes the answer to', () => {
       ['end_session', client, 'DELETE', '/sessions/x'],
       ['end_other_sessions', client, 'DELETE', '/sessions'],
       ['read_me', client, 'GET', '/me'],
-      ['update_me', client, 'PATCH', '/me', { username: 'client.2' }],
-      ['update_me', client, 'PATCH', '/me', { username: 'admin' }],
+      ['update_me', client, 'PATCH', '/me', { username: 'client.2', password }],
+      ['update_me', client, 'PATCH', '/me', { username: 'client.3', password: wrong }],
+      ['update_me', client, 'PATCH', '/me', { username: 'admin', password }],
       ['update_me', client, 'PATCH', '/me', {}],
       ['list_users', client, 'GET', '/users?query=a'],
       ['list_users', undefined, 'GET', '/users?query=a'],
@@ -260,9 +263,9 @@ describe('the document describes the answer to', () => {
       ['update_account', admin, 'PATCH', `/accounts/${admin.userId}`, { role: 'member' }],
       ['update_account', admin, 'PATCH', me, { role: 'moderator' }],
       ['change_own_password', client, 'PUT', '/me/password', { current: wrong, new: next }],
-      ['change_own_password', client, 'PUT', '/me/password', { current: password, new: next }],
+      ['change_own_password', other, 'PUT', '/me/password', { current: password, new: next }],
       ['delete_me', client, 'DELETE', '/me', { password: wrong }],
-      ['delete_me', client, 'DELETE', '/me', { password: next }],
+      ['delete_me', client, 'DELETE', '/me', { password }],
       ['end_session', admin, 'DELETE', `/sessions/${admin.sessionId}`],
     ];
     for (const [operation, by, method, path, body] of life)

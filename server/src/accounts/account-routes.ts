@@ -1,6 +1,7 @@
 import { pageLimitDefault } from '@messenger/protocol/limits';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { bearerOf } from '../http/access.ts';
 import { clientAddress, clientNetwork } from '../http/client-address.ts';
 import type { HttpServer } from '../http/server.ts';
 import { refuseOtherSites, type SessionCookies } from '../http/session-cookie.ts';
@@ -58,7 +59,7 @@ function signInRoutes(app: HttpServer, { signIns, cookies }: AccountRoutes): voi
 
   app.post(`${prefix}/sessions`, createSession, async (request, reply) => {
     if (request.body.cookie === true) refuseOtherSites(request);
-    const opened = await signIns.signIn(request.body, clientOf(request), request.caller);
+    const opened = await signIns.signIn(request.body, clientOf(request), request.account, request.caller);
     return answer(request, reply, opened, request.body.cookie);
   });
 }
@@ -86,8 +87,10 @@ function ownRoutes(app: HttpServer, { accounts, cookies }: AccountRoutes): void 
   app.patch(`${prefix}/me`, updateMe, async (request) => accounts.change(request.body, byOf(request), request.caller));
 
   app.put(`${prefix}/me/password`, changeOwnPassword, async (request, reply) => {
-    await accounts.changePassword(request.body, byOf(request), request.caller);
-    return done(reply);
+    const token = await accounts.changePassword(request.body, byOf(request), request.caller);
+    if (bearerOf(request.headers.authorization) !== undefined) return { token };
+    cookies.set(request, reply, token);
+    return {};
   });
 
   app.delete(`${prefix}/me`, deleteMe, async (request, reply) => {

@@ -7,6 +7,7 @@ import {
   Member,
   MemberPatch,
   PasswordChange,
+  PasswordChanged,
   Session,
   SessionPath,
   SignIn,
@@ -27,7 +28,7 @@ const checksPassword = { rateGroup: 'passwords' } as const;
 
 const One = withHeaders(Member);
 const Done = withHeaders(Type.Null({ description: 'Done' }));
-const SetCookie = { 'Set-Cookie': 'The session, when a cookie was requested' };
+const SetCookie = { 'Set-Cookie': 'The session, when it is a cookie' };
 
 export const createAccount = {
   config: { access: 'guest', refusals: ['registration_closed', 'username_taken', 'too_many_attempts'] } as const,
@@ -85,12 +86,15 @@ export const readMe = {
 };
 
 export const updateMe = {
-  config: { ...signedIn, refusals: ['account_not_found', 'username_taken'] } as const,
+  config: {
+    ...signedIn,
+    refusals: ['account_not_found', 'username_taken', 'wrong_password', 'too_many_attempts'],
+  } as const,
   schema: {
     ...accounts,
     operationId: 'update_me',
     summary: 'Change the own names or the username',
-    description: 'Fields that are left out stay as they are.',
+    description: 'Fields that are left out stay as they are. A new username needs the password.',
     consumes: [...patchTypes],
     body: MemberPatch,
     response: { 200: One },
@@ -107,9 +111,9 @@ export const changeOwnPassword = {
     ...accounts,
     operationId: 'change_own_password',
     summary: 'Change the own password',
-    description: 'Ends all other sessions of the account.',
+    description: 'Ends all other sessions of the account, and replaces the token of this one.',
     body: PasswordChange,
-    response: { 204: Done },
+    response: { 200: withHeaders(PasswordChanged, SetCookie) },
   },
 };
 
@@ -131,14 +135,15 @@ export const deleteMe = {
 
 export const createSession = {
   config: {
-    access: 'anyone',
-    refusals: ['invalid_credentials', 'account_disabled', 'too_many_attempts', 'cross_site_request'],
+    access: 'guest',
+    refusals: ['invalid_credentials', 'account_disabled', 'too_many_attempts'],
   } as const,
   schema: {
     ...sessions,
     operationId: 'create_session',
     summary: 'Sign in',
-    description: 'A wrong username and a wrong password get the same answer.',
+    description:
+      'Ends the session that the request carries, if any. A wrong username and a wrong password get the same answer.',
     body: SignIn,
     response: { 201: withHeaders(SignInAnswer, SetCookie) },
   },

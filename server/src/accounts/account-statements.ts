@@ -121,15 +121,17 @@ export const renameAccount = statement<
 
 export const changePassword = statement<
   { readonly user_id: string },
-  [id: string, oldHash: string, newHash: string, keptSession: Text, actor: Text, address: Text]
+  [id: string, oldHash: string, newHash: string, keptSession: Text, newTokenHash: Text, actor: Text, address: Text]
 >(
   'accounts.change_password',
   `with a as (
      update accounts set password_hash = $3 where user_id = $1 and password_hash = $2 returning user_id
    ), ended as (
      delete from sessions where user_id = (select user_id from a) and id is distinct from $4::uuid returning id
+   ), kept as (
+     update sessions set token_hash = decode($5, 'hex') where id = $4 and user_id = (select user_id from a)
    ), noted as (
-     ${auditEvent('password_changed', { userId: 'user_id', actor: '$5::uuid', address: '$6', details: "jsonb_build_object('sessions_ended', (select count(*) from ended))" })}
+     ${auditEvent('password_changed', { userId: 'user_id', actor: '$6::uuid', address: '$7', details: "jsonb_build_object('sessions_ended', (select count(*) from ended))" })}
        from a
    )
    select user_id from a`,

@@ -47,8 +47,8 @@ export interface PasswordChange extends Actor {
   /** The hash that the current password was checked against. */
   readonly oldHash: string;
   readonly newHash: string;
-  /** The session that stays valid; undefined for none. */
-  readonly keptSession: string | undefined;
+  /** The session that stays valid, with the hash of its new token; undefined for none. */
+  readonly kept: { readonly id: string; readonly tokenHash: string } | undefined;
 }
 
 export interface AccountDeletion extends Actor {
@@ -97,10 +97,10 @@ async function rename(db: Queryable, call: AccountRename): Promise<Member | 'abs
 }
 
 async function replacePassword(db: Queryable, call: PasswordChange): Promise<boolean> {
-  const { id, oldHash, newHash, keptSession, actorId, address } = call;
+  const { id, oldHash, newHash, kept, actorId, address } = call;
   const [, rows] = await Promise.all([
     db.query(lockAccount, [id]),
-    db.query(changePassword, [id, oldHash, newHash, keptSession, actorId, address]),
+    db.query(changePassword, [id, oldHash, newHash, kept?.id, kept?.tokenHash, actorId, address]),
   ]);
   return rows.length > 0;
 }

@@ -27,7 +27,7 @@ test('of concurrent first accounts, exactly one becomes administrator', async ()
   const outcomes = await Promise.all(clients.map(async (client) => client.outcome('GET', '/accounts')));
   assert.deepEqual(outcomes.toSorted(), ['200', '403 forbidden', '403 forbidden', '403 forbidden']);
   admin = clients[outcomes.indexOf('200')] ?? assert.fail('there is none');
-  await admin.call('PATCH', '/me', { username: 'chief' });
+  assert.equal(await admin.outcome('PATCH', '/me', { username: 'chief', password }), '200');
 });
 
 test('a person signs up, reads and changes the account, and deletes it', async () => {
@@ -37,7 +37,7 @@ test('a person signs up, reads and changes the account, and deletes it', async (
     { ...me.account, created_at: '' },
     { user_id: ada.userId, username: 'ada', role: 'member', disabled: false, created_at: '' },
   );
-  const changed = await ada.call('PATCH', '/me', { last_name: ' King ', username: 'Countess' });
+  const changed = await ada.call('PATCH', '/me', { last_name: ' King ', username: 'Countess', password });
   const { account, user } = changed.json<{ account: { username: string }; user: { last_name: string } }>();
   assert.deepEqual([account.username, user.last_name], ['countess', 'King']);
   assert.equal(await anonymous('POST', '/sessions', { username: 'ada', password }), '401 invalid_credentials');
@@ -56,7 +56,7 @@ test('a username is unique regardless of case, width and composition', async () 
     assert.equal(await anonymous('POST', '/accounts', { username, ...again }), '409 username_taken', username);
   for (const username of ['fіona', 'fiona..1', '.fiona', 'f', 'x'.repeat(33), 'fi ona', ''])
     assert.equal(await anonymous('POST', '/accounts', { username, ...again }), '400 invalid_request', username);
-  assert.equal(await admin.outcome('PATCH', '/me', { username: 'Fiona.1' }), '409 username_taken');
+  assert.equal(await admin.outcome('PATCH', '/me', { username: 'Fiona.1', password }), '409 username_taken');
   await signIn(app(), 'ＦＩＯＮＡ.1');
 });
 
@@ -89,6 +89,20 @@ test('an unknown name and a wrong password get the same answer, byte for byte', 
   assert.equal(wrong?.headers['www-authenticate'], 'Bearer');
 });
 
+test('a new username needs the password, and other names do not', async () => {
+  const user = await signUp(app(), 'babbage');
+  assert.equal(await user.outcome('PATCH', '/me', { first_name: 'Charles' }), '200');
+  const refused = await user.call('PATCH', '/me', { username: 'charles' });
+  assert.equal(outcomeOf(refused), '400 invalid_request');
+  assert.match(refused.body, /"field":"password","message":"is required for a new username"/u);
+  const wrong = { username: 'charles', password: 'not the password' };
+  assert.equal(await user.outcome('PATCH', '/me', wrong), '403 wrong_password');
+  const { account } = (await user.call('GET', '/me')).json<{ account: { username: string } }>();
+  assert.equal(account.username, 'babbage');
+  assert.equal(await user.outcome('PATCH', '/me', { username: 'charles', password }), '200');
+  await signIn(app(), 'charles');
+});
+
 test('a new password ends all other sessions, and the old one no longer works', async () => {
   const here = await signUp(app(), 'hopper');
   const there = await signIn(app(), 'hopper');
@@ -98,11 +112,16 @@ test('a new password ends all other sessions, and the old one no longer works', 
     '403 wrong_password',
   );
   assert.equal(await there.outcome('GET', '/me'), '200');
-  assert.equal(await here.outcome('PUT', '/me/password', { current: password, new: next }), '204');
-  assert.deepEqual(await Promise.all([here, there].map((one) => one.outcome('GET', '/me'))), [
-    '200',
-    '401 unauthenticated',
-  ]);
+  const changed = await here.call('PUT', '/me/password', { current: password, new: next });
+  assert.equal(outcomeOf(changed), '200');
+  for (const old of [here, there])
+    assert.equal(await old.outcome('GET', '/me'), '401 unauthenticated', 'a copied token is of no use, either');
+  const headers = { authorization: `Bearer ${changed.json<{ token: string }>().token}` };
+  const sessions = (await send(app(), 'GET', '/sessions', { headers })).json<{ id: string; is_current: boolean }[]>();
+  assert.deepEqual(
+    sessions.map(({ id, is_current: isCurrent }) => [id, isCurrent]),
+    [[here.sessionId, true]],
+  );
   assert.equal(await anonymous('POST', '/sessions', { username: 'hopper', password }), '401 invalid_credentials');
   await signIn(app(), 'hopper', next);
 });
@@ -167,6 +186,7 @@ test('only the account itself and administrators can change a user with an accou
     assert.equal(await anonymous(method, path, body), '401 unauthenticated', method);
     assert.equal(await other.outcome(method, path, body), '403 forbidden', method);
   }
+  await database().replicated();
   const { updated_at: first } = (await owner.call('GET', path)).json<{ updated_at: string }>();
   for (const method of ['PUT', 'DELETE'])
     assert.equal(
@@ -176,6 +196,7 @@ test('only the account itself and administrators can change a user with an accou
   assert.equal(await owner.outcome('PUT', path, names), '200');
   assert.equal(await admin.outcome('PATCH', path, { first_name: 'Newer' }), '200');
   assert.equal(await owner.outcome('DELETE', path), '403 forbidden', 'with the password, by DELETE /me');
+  await database().replicated();
   const { updated_at: version } = (await owner.call('GET', path)).json<{ updated_at: string }>();
   const headers = { authorization: `Bearer ${owner.token}`, 'if-match': '"2020-01-01T00:00:00.000000Z"' };
   assert.equal(outcomeOf(await send(app(), 'PATCH', path, { body: names, headers })), '412 precondition_failed');

@@ -12,6 +12,7 @@ import type { FailedSignIns } from './failed-sign-ins.ts';
 import type { Hasher } from './password-hasher.ts';
 import { refuseBadPassword } from './password-refusal.ts';
 import { decodePlace, encodePlace, type SearchPlace } from './people-search.ts';
+import { createToken, hashToken } from './session-token.ts';
 import type { Sessions } from './sessions.ts';
 import type { SignInThrottle } from './sign-in-throttle.ts';
 
@@ -61,20 +62,25 @@ export class Accounts {
   }
 
   async change(patch: MemberPatch, by: ByAccount, caller: Caller): Promise<Member> {
-    const { username, first_name: firstName, last_name: lastName } = patch;
+    const { username, first_name: firstName, last_name: lastName, password } = patch;
+    // A stolen session must not change the name that its owner signs in with.
+    if (username !== undefined) await this.#checkPassword(by, password ?? refuseAbsent('password'), caller);
     return await this.#rename({ id: by.account.userId, username, firstName, lastName, ...actorOf(by) }, caller);
   }
 
-  /** Ends all other sessions of the account. */
-  async changePassword({ current, new: wanted }: PasswordChange, by: ByAccount, caller: Caller): Promise<void> {
+  /** Ends all other sessions of the account. Resolves with the new token of this one: who has a copy of the old one is signed out, too. */
+  async changePassword({ current, new: wanted }: PasswordChange, by: ByAccount, caller: Caller): Promise<string> {
     const { writer, sessions, hasher } = this.#services;
-    const { userId: id, sessionId: keptSession } = by.account;
+    const { userId: id, sessionId } = by.account;
     const { member, passwordHash: oldHash } = await this.#checkPassword(by, current, caller);
     refuseBadPassword(wanted, member.account.username, 'new');
     const newHash = await hasher.hash(wanted, caller.lifetime);
-    const isChanged = await writer.changePassword({ id, oldHash, newHash, keptSession, ...actorOf(by) }, caller);
+    const token = createToken();
+    const kept = { id: sessionId, tokenHash: hashToken(token) };
+    const isChanged = await writer.changePassword({ id, oldHash, newHash, kept, ...actorOf(by) }, caller);
     if (!isChanged) throw new AppError('wrong_password'); // It was changed meanwhile.
     await sessions.revoke(id);
+    return token;
   }
 
   /** Deletes the account, its sessions and its user. */
@@ -178,6 +184,10 @@ export class Accounts {
 
 function actorOf({ account, address }: By): { readonly actorId: string | undefined; readonly address: string } {
   return { actorId: account?.userId, address };
+}
+
+function refuseAbsent(field: string): never {
+  throw new AppError('invalid_request', { errors: [{ in: 'body', field, message: 'is required for a new username' }] });
 }
 
 function readPlace(after: string): SearchPlace {

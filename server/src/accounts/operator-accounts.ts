@@ -70,7 +70,7 @@ export class OperatorAccounts {
   async setPassword(name: string, password: string): Promise<void> {
     const { id, password_hash: oldHash } = await this.#find(name);
     const newHash = await this.#hash(password, foldUsername(name));
-    const change = { id, oldHash, newHash, keptSession: undefined, ...byOperator };
+    const change = { id, oldHash, newHash, kept: undefined, ...byOperator };
     if (!(await this.#writer.changePassword(change, nobody())))
       throw new OperatorError('The password was changed by somebody else at the same moment. Try again.');
   }

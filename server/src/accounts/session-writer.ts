@@ -21,13 +21,23 @@ export interface NewSession {
   readonly passwordHash: string;
   /** SHA-256 in hex. */
   readonly tokenHash: string;
+  /** The id of a session that ends with it. */
+  readonly replaces?: string | undefined;
   readonly userAgent: string;
   readonly address: string;
 }
 
 const openSession = statement<
   SessionRow,
-  [userId: string, passwordHash: string, tokenHash: string, days: number, userAgent: string, address: string]
+  [
+    userId: string,
+    passwordHash: string,
+    tokenHash: string,
+    days: number,
+    userAgent: string,
+    address: string,
+    replaces: string | undefined,
+  ]
 >(
   'sessions.open',
   `with a as (
@@ -39,6 +49,11 @@ const openSession = statement<
    ), noted as (
      ${auditEvent('signed_in', { userId: 'user_id', actor: 'user_id', address: '$6', details: "jsonb_build_object('session_id', id)" })}
        from a, opened
+   ), replaced as (
+     delete from sessions where id = $7 and exists (select from opened) returning user_id
+   ), end_noted as (
+     ${auditEvent('sessions_ended', { userId: 'user_id', actor: 'user_id', address: '$6', details: "jsonb_build_object('count', 1)" })}
+       from replaced
    )
    select ${sessionColumns} from opened`,
 );
@@ -119,9 +134,9 @@ export class SessionWriter {
 
   constructor(writes: Writes, separate: SeparateWrites, limits: SessionLimits) {
     const open = async (db: Queryable, call: NewSession): Promise<SessionRow | undefined> => {
-      const { userId, passwordHash, tokenHash, userAgent, address } = call;
+      const { userId, passwordHash, tokenHash, userAgent, address, replaces } = call;
       const days = Math.min(limits.idleDays, limits.maxDays);
-      return (await db.query(openSession, [userId, passwordHash, tokenHash, days, userAgent, address]))[0];
+      return (await db.query(openSession, [userId, passwordHash, tokenHash, days, userAgent, address, replaces]))[0];
     };
     this.signUp = separate.prepare(async (db, call) => {
       const [member, session] = await Promise.all([insert(db, call.account), open(db, call.session)]);

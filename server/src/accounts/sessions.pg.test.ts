@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { useApp } from '../../test/app.ts';
-import { outcomeOf, password, send, signIn, signUp } from '../../test/clients.ts';
+import { outcomeOf, password, send, signIn, signUp, type Client } from '../../test/clients.ts';
 import { useDatabase } from '../../test/database.ts';
 import { raceBehind } from '../../test/held-lock.ts';
 import { waitFor } from '../../test/wait-for.ts';
@@ -41,6 +41,30 @@ test('a person sees where the account is signed in, ends one session, then all o
   assert.equal((await list()).length, 1);
   assert.equal(await second.outcome('DELETE', `/sessions/${second.sessionId}`), '204');
   assert.equal(await second.outcome('GET', '/me'), '401 unauthenticated');
+});
+
+test('a sign-in ends the session that it is sent with, and no other', async () => {
+  const [first, second] = [await signUp(app(), 'again'), await signIn(app(), 'again')];
+  const other = await signUp(app(), 'again-as-other');
+  const signInWith = async ({ token }: Client, username: string, withPassword = password) => {
+    const headers = { authorization: `Bearer ${token}` };
+    return await send(app(), 'POST', '/sessions', { body: { username, password: withPassword }, headers });
+  };
+  assert.equal(outcomeOf(await signInWith(first, 'again', 'not the password')), '401 invalid_credentials');
+  assert.equal(await first.outcome('GET', '/me'), '200', 'a failed one ends none');
+  assert.equal(outcomeOf(await signInWith(first, 'again')), '201');
+  assert.equal(await first.outcome('GET', '/me'), '401 unauthenticated');
+  assert.equal(await second.outcome('GET', '/me'), '200');
+  assert.equal(outcomeOf(await signInWith(other, 'again')), '201');
+  assert.equal(await other.outcome('GET', '/me'), '401 unauthenticated', 'also that of another account');
+  const ended = await database().sql<{ user_id: string }>(
+    "select user_id from audit where kind = 'sessions_ended' and user_id = any ($1) order by at",
+    [[first.userId, other.userId]],
+  );
+  assert.deepEqual(
+    ended.map(({ user_id: id }) => id),
+    [first.userId, other.userId],
+  );
 });
 
 test('nobody ends the session of another account', async () => {
@@ -116,7 +140,7 @@ describe('a sign-in at the moment of a new password leaves no session', () => {
       ];
       const inOrder = order.flatMap((index) => calls[index] ?? []);
       const outcomes = await raceBehind(database(), 'lock table sessions in share mode', inOrder);
-      assert.ok(outcomes.includes('204'), outcomes.join());
+      assert.ok(outcomes.includes('200'), outcomes.join());
       const left = await database().sql('select id from sessions where user_id = $1', [client.userId]);
       assert.deepEqual(left, [{ id: client.sessionId }], outcomes.join());
     });
@@ -131,7 +155,7 @@ describe('browsers', () => {
     const answer = await send(app(), 'POST', '/sessions', { body, headers: origin });
     assert.equal(outcomeOf(answer), '201');
     assert.equal(answer.json<{ token?: string }>().token, undefined);
-    const [cookie = ''] = String(answer.headers['set-cookie']).split(';');
+    let [cookie = ''] = String(answer.headers['set-cookie']).split(';');
     const as = (headers: Record<string, string>) => ({ host: origin.host, cookie, ...headers });
     const change = async (headers: Record<string, string>) =>
       outcomeOf(await send(app(), 'PATCH', '/me', { body: { first_name: 'B' }, headers: as(headers) }));
@@ -152,6 +176,12 @@ describe('browsers', () => {
       payload: 'first_name=x',
     });
     assert.equal(outcomeOf(posted), '403 cross_site_request');
+    const next = { current: password, new: 'a different one 21' };
+    const changed = await send(app(), 'PUT', '/me/password', { body: next, headers: as(origin) });
+    assert.deepEqual(changed.json(), {}, 'no script sees the new token');
+    assert.equal(outcomeOf(await send(app(), 'GET', '/me', { headers: as({}) })), '401 unauthenticated');
+    [cookie = ''] = String(changed.headers['set-cookie']).split(';');
+    assert.equal(outcomeOf(await send(app(), 'GET', '/me', { headers: as({}) })), '200');
     const leave = await send(app(), 'DELETE', `/sessions/${answer.json<{ session: { id: string } }>().session.id}`, {
       headers: as(origin),
     });

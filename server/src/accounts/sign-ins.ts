@@ -13,6 +13,7 @@ import type { Hasher } from './password-hasher.ts';
 import { refuseBadPassword } from './password-refusal.ts';
 import { toSession } from './session-rows.ts';
 import { createToken, hashToken } from './session-token.ts';
+import type { Sessions } from './sessions.ts';
 import type { SessionWriter } from './session-writer.ts';
 import type { SignInThrottle } from './sign-in-throttle.ts';
 
@@ -31,6 +32,7 @@ export interface SignInServices {
   readonly reader: AccountReader;
   readonly writer: AccountWriter;
   readonly sessionWriter: SessionWriter;
+  readonly sessions: Sessions;
   readonly hasher: Hasher;
   readonly throttle: SignInThrottle;
   readonly failures: FailedSignIns;
@@ -82,9 +84,17 @@ export class SignIns {
     return { ...made.member, session: toSession(made.session, made.session.id), token };
   }
 
-  /** A wrong name and a wrong password take the same time, and get the same answer. */
-  async signIn({ username: text, password }: SignIn, client: Client, caller: Caller): Promise<Opened> {
-    const { hasher, sessionWriter, throttle, failures } = this.#services;
+  /**
+   * A wrong name and a wrong password take the same time, and get the same answer. `current` is the session of the request: the new one takes
+   * its place.
+   */
+  async signIn(
+    { username: text, password }: SignIn,
+    client: Client,
+    current: SignedIn | undefined,
+    caller: Caller,
+  ): Promise<Opened> {
+    const { hasher, sessionWriter, sessions, throttle, failures } = this.#services;
     hasher.admit();
     const name = foldUsername(text);
     const attempt = await throttle.begin(name, client.network);
@@ -98,9 +108,11 @@ export class SignIns {
     const { member, passwordHash } = known;
     if (member.account.disabled) throw new AppError('account_disabled');
     const token = createToken();
-    const call = { userId: member.user.id, passwordHash, tokenHash: hashToken(token), ...client };
+    const tokenHash = hashToken(token);
+    const call = { userId: member.user.id, passwordHash, tokenHash, replaces: current?.sessionId, ...client };
     const session = await sessionWriter.open(call, caller);
     if (session === undefined) throw new AppError('invalid_credentials'); // The password was changed meanwhile.
+    if (current !== undefined) await sessions.revoke(current.userId);
     if (needsRehash) await this.#rehash(known, password, caller);
     return { ...member, session: toSession(session, session.id), token };
   }

@@ -90,6 +90,7 @@ function guard(
 
 const bearer = /^Bearer +([\w-]{43})$/iu;
 
-function bearerOf(header: string | undefined): string | undefined {
+/** The token of an `Authorization` header; undefined for other text. */
+export function bearerOf(header: string | undefined): string | undefined {
   return header === undefined ? undefined : bearer.exec(header)?.[1];
 }
