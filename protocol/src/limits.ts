@@ -21,3 +21,23 @@ export const pageOffsetMax = 2_147_483_647;
 /** An `Idempotency-Key`: its maximum length in ASCII characters, and its retention in hours. */
 export const idempotencyKeyMaxLength = 255;
 export const idempotencyKeyHours = 24;
+
+/** Members of a conversation. */
+export const groupMembersMax = 1_000;
+export const channelMembersMax = 100_000;
+
+/** Titles and descriptions of conversations, and bodies of messages, in Unicode code points. */
+export const titleMaxLength = 100;
+export const aboutMaxLength = 1_000;
+export const messageMaxLength = 8_000;
+
+/** Messages per page: default and maximum. */
+export const messagesLimitDefault = 50;
+export const messagesLimitMax = 200;
+
+/** Kinds of reactions per message. */
+export const reactionKindsMax = 50;
+
+/** In groups of at most this many people, every member may mention everybody, and readers of a message are listed in larger ones not. */
+export const mentionAllMax = 20;
+export const readersMax = 100;
