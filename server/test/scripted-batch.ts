@@ -50,7 +50,7 @@ export function scriptBatch(changes: Partial<BatchOptions<string, string>> = {})
     ...generous,
     one: async (call, sending) => String((await send([call], sending))[0]),
     many: send,
-    rest: async (call, sending) => String((await send([call], sending))[0]),
+    rest: async (calls, sending) => (await send(calls, sending)).map(String),
     isFaultOfCalls: (error) => error instanceof Poison,
     isInterruptible: true,
     clock: { now: () => clock.nowMs },

@@ -128,11 +128,14 @@ export class Flight<Call, Result> {
   }
 
   /** The calls of these entries, to be sent again, with their waiting callers. */
-  part(from: number, to: number): Flight<Call, Result> {
+  part(places: readonly number[]): Flight<Call, Result> {
     const part = new Flight<Call, Result>(this.#isInterruptible);
-    part.calls.push(...this.calls.slice(from, to));
-    for (const waiter of this.waiters)
-      if (!waiter.isOver && waiter.place >= from && waiter.place < to) part.#seat(waiter, waiter.place - from);
+    const seats = new Map(places.map((place, seat) => [place, seat]));
+    part.calls.push(...this.calls.filter((_, place) => seats.has(place)));
+    for (const waiter of this.waiters) {
+      const seat = waiter.isOver ? undefined : seats.get(waiter.place);
+      if (seat !== undefined) part.#seat(waiter, seat);
+    }
     if (part.#wanted === 0) part.interrupt.abort(new Error('no caller of these calls is left'));
     return part;
   }

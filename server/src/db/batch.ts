@@ -42,13 +42,14 @@ export interface BatchOptions<Call, Result> extends BatchLimits {
   readonly one: (call: Call, sending: Sending) => Promise<Result | typeof deferred>;
   /** Executes several calls in one statement; results are in the order of the calls. */
   readonly many: (calls: readonly Call[], sending: Sending) => Promise<readonly (Result | typeof deferred)[]>;
-  /** Executes a deferred call. */
-  readonly rest: (call: Call, sending: Sending) => Promise<Result>;
+  /** Executes deferred calls: one, or with `restsTogether` all that have the same `holdBy`. */
+  readonly rest: (calls: readonly Call[], sending: Sending) => Promise<readonly (Result | typeof deferred)[]>;
+  readonly restsTogether?: boolean;
   /** Calls with the same key that are sent together share one entry and its result. */
   readonly shareBy?: ((call: Call) => string) | undefined;
   /**
    * The row that a call changes, if any: while a batch with it is in flight, further calls for it wait. Of deferred calls for one row, one
-   * is sent alone, and the others wait for it.
+   * is sent alone, and the others wait for it; with `restsTogether`, they are sent together.
    */
   readonly holdBy?: ((call: Call) => string | undefined) | undefined;
   /** Whether the calls caused the failure, so that some of them may succeed without the others. */
@@ -207,11 +208,15 @@ export class Batch<Call, Result> {
 
   /** Records the keys of the flight. */
   #mayTake(call: Call, flight: Flight<Call, Result>): boolean {
-    const key = this.#options.holdBy?.(call);
+    const key = this.#keyOf(call);
     if (key === undefined) return true;
     if (this.#held.has(key)) return false;
     flight.held.add(key);
     return true;
+  }
+
+  #keyOf(call: Call | undefined): string | undefined {
+    return call === undefined ? undefined : this.#options.holdBy?.(call);
   }
 
   #hold(key: string): void {
@@ -286,18 +291,18 @@ export class Batch<Call, Result> {
     this.#schedule();
   }
 
-  /** Not awaited: the wait of deferred calls must not delay the others of their batch. Of several with one key, the first is sent. */
+  /** Not awaited: the wait of deferred calls must not delay the others of their batch. */
   #sendAside(flight: Flight<Call, Result>, places: readonly number[]): void {
-    const aside = new Set<string>();
+    const aside = new Map<string, number[]>();
     const back: Waiter<Call, Result>[] = [];
     for (const place of places) {
-      const callers = flight.at(place);
-      const [first] = callers;
-      const key = first && this.#options.holdBy?.(first.call);
-      if (key !== undefined && aside.has(key)) back.push(...callers);
-      else void this.#sendRest(flight.part(place, place + 1), key);
-      if (key !== undefined) aside.add(key);
+      const key = this.#keyOf(flight.calls[place]);
+      const before = key === undefined ? undefined : aside.get(key);
+      if (before === undefined) aside.set(key ?? `place ${place}`, [place]);
+      else if (this.#options.restsTogether === true) before.push(place);
+      else back.push(...flight.at(place));
     }
+    for (const together of aside.values()) void this.#sendRest(flight.part(together));
     this.#takeBack(back);
   }
 
@@ -318,14 +323,15 @@ export class Batch<Call, Result> {
     throw new Error('a batch returned a different number of results than calls');
   }
 
-  async #sendRest(flight: Flight<Call, Result>, key: string | undefined): Promise<void> {
+  async #sendRest(flight: Flight<Call, Result>): Promise<void> {
+    const key = this.#keyOf(flight.calls[0]);
     if (key !== undefined) {
       flight.held.add(key);
       this.#hold(key);
     }
     this.#flights.add(flight);
     try {
-      for (const call of flight.calls) flight.settle([await this.#options.rest(call, flight)], isDeferred);
+      this.#sendAside(flight, flight.settle(await this.#options.rest(flight.calls, flight), isDeferred));
     } catch (error) {
       flight.reject(error);
     }
@@ -334,7 +340,8 @@ export class Batch<Call, Result> {
 
   async #sendHalves(flight: Flight<Call, Result>): Promise<void> {
     const middle = Math.ceil(flight.calls.length / 2);
-    const halves = [flight.part(0, middle), flight.part(middle, flight.calls.length)];
+    const places = [...flight.calls.keys()];
+    const halves = [flight.part(places.slice(0, middle)), flight.part(places.slice(middle))];
     await Promise.all(halves.map(async (half) => this.#send(half, false)));
   }
 

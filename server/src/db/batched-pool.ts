@@ -91,7 +91,7 @@ export class BatchedPool implements BatchLoads {
         const { result, position } = await this.#send(send, sending, withPosition);
         return result.map((each) => ({ result: each, position }));
       },
-      rest: one,
+      rest: async (calls, sending) => Promise.all(calls.map(async (call) => one(call, sending))),
     });
     this.#batches.push({ name: kind.name, batch });
     return (call, signal, requester, deadline) => batch.call(call, signal, requester, deadline);

@@ -9,6 +9,7 @@ import { areOneServer } from './identity.ts';
 import { primaryPosition, replayPosition, toFlushed, type ServerStatus } from './position.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { Reads } from './reads.ts';
+import type { RowLocks } from './row-locks.ts';
 import { SeparateWrites } from './separate-writes.ts';
 import type { Server } from './server.ts';
 import { Standby } from './standby.ts';
@@ -39,6 +40,8 @@ export interface Databases {
   readonly reads: Reads;
   readonly writes: Writes;
   readonly separateWrites: SeparateWrites;
+  /** Writes in batches that lock rows first, in an order that cannot deadlock. Call it once per set of locks. */
+  lockedWrites(locks: RowLocks): Writes;
   /** Knows which server is the primary. */
   readonly topology: Topology;
   readonly writePool: Pool<'write'>;
@@ -110,6 +113,7 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
   });
   await topology.start();
   const pools = [writePool, ...ways.map(({ pool }) => pool)];
+  const batches: BatchLoads[] = [primary, commits, ...ways.map(({ standby }) => standby.batches)];
   return {
     reads: new Reads({
       primary,
@@ -122,12 +126,17 @@ export async function openDatabases(options: DatabasesOptions, services: Databas
     }),
     writes: new Writes(commits),
     separateWrites: new SeparateWrites(writePool, { ...batchOptions.limits, maxAtOnce: maxDeferred }),
+    lockedWrites: (locks) => {
+      const locking = new GroupCommit(writePool, { ...batchOptions, maxDeferred, locks });
+      batches.push(locking);
+      return new Writes(locking);
+    },
     topology,
     writePool,
     readPools: ways.map(({ pool }) => pool),
     standbys,
     pools,
-    batches: [primary, commits, ...ways.map(({ standby }) => standby.batches)],
+    batches,
     close: async () => {
       await topology.stop();
       for (const { standby } of ways) standby.close();

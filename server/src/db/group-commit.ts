@@ -6,6 +6,7 @@ import type { BatchedPoolOptions, BatchLoads, Send } from './batched-pool.ts';
 import { isFaultOfCalls } from './errors.ts';
 import type { Pool } from './pool.ts';
 import type { PositionRow } from './position.ts';
+import type { RowLocks } from './row-locks.ts';
 import { forCalls, type Queryable } from './statement.ts';
 
 /** A call in a batch of several kinds. */
@@ -28,14 +29,13 @@ interface Kind {
   readonly many: (db: Queryable, calls: readonly AnyCall[]) => Promise<void>;
 }
 
-/** The name for observers of batches; reads have a batch per kind. */
-const name = 'writes';
-
 type Position = PositionRow | undefined;
 
 export interface GroupCommitOptions extends BatchedPoolOptions {
   /** Maximum of deferred writes that wait for their row at the same time, each on a connection. */
   readonly maxDeferred: number;
+  /** Locks the rows of all calls first, in a statement of its own: those of `keyOf`, which every kind must have. */
+  readonly locks?: RowLocks | undefined;
 }
 
 /**
@@ -43,9 +43,14 @@ export interface GroupCommitOptions extends BatchedPoolOptions {
  * kind, in the order in which kinds were opened; begin, statements, commit and position are sent in one packet. Fails and recovers as
  * `Batch` does. A write whose row stays locked until its deadline, or that is queued behind such writes, ends with `statement_timeout` or
  * `pool_exhausted`.
+ *
+ * With `locks`, the first statement locks the rows of the calls, so the snapshots of the others begin after the locks. It skips rows locked
+ * by other transactions: their calls are deferred, and all calls for one such row wait for its lock in a transaction of their own.
  */
 export class GroupCommit implements BatchLoads {
   readonly role = 'write';
+  /** For observers of batches; reads have a batch per kind. */
+  readonly #name: string;
   readonly #pool: Pick<Pool<'write'>, 'queryThen'>;
   readonly #options: GroupCommitOptions;
   readonly #batch: Batch<AnyCall, Position>;
@@ -53,7 +58,9 @@ export class GroupCommit implements BatchLoads {
   readonly #deferred: Gate;
 
   constructor(pool: Pick<Pool<'write'>, 'queryThen'>, options: GroupCommitOptions) {
-    const { limits, clock, turn, pressure, observer, traces } = options;
+    const { limits, clock, turn, pressure, observer, traces, locks } = options;
+    const name = locks?.name ?? 'writes';
+    this.#name = name;
     this.#pool = pool;
     this.#options = options;
     this.#deferred = new Gate(options.maxDeferred, limits.maxWaiting);
@@ -69,13 +76,14 @@ export class GroupCommit implements BatchLoads {
       isFaultOfCalls,
       one: async (call, sending) => this.#one(call, sending),
       many: async (calls, sending) => this.#many(calls, sending),
-      rest: async (call, sending) => this.#restInTurn(call, sending),
+      rest: async (calls, sending) => this.#restInTurn(calls, sending),
+      restsTogether: locks !== undefined,
     });
   }
 
   /** Waiting calls, and running transactions. */
   get loads(): BatchLoads['loads'] {
-    return [{ name, ...this.#batch.load }];
+    return [{ name: this.#name, ...this.#batch.load }];
   }
 
   open<Call, Result>(wanted: BatchableWrite<Call, Result>): Send<Call, Result> {
@@ -95,14 +103,14 @@ export class GroupCommit implements BatchLoads {
 
   /** With batching, like several calls: a write that would wait for a lock is deferred, and waits where it does not delay others. */
   async #one(call: AnyCall, sending: Sending): Promise<Position | typeof deferred> {
-    if (this.#options.limits.maxSize === 1) return await this.#rest(call, sending);
+    if (this.#options.limits.maxSize === 1) return (await this.#rest([call], sending))[0];
     return (await this.#many([call], sending))[0];
   }
 
   async #many(calls: readonly AnyCall[], sending: Sending): Promise<readonly (Position | typeof deferred)[]> {
-    const groups = this.#kinds
-      .map((kind) => ({ kind, mine: calls.filter((call) => call.kind === kind) }))
-      .filter(({ mine }) => mine.length > 0);
+    const { locks } = this.#options;
+    if (locks !== undefined) return await this.#locked(locks.free, calls, sending);
+    const groups = this.#groups(calls);
     const { after } = await this.#pool.queryThen(
       async (db) => {
         sending.onLeft();
@@ -113,8 +121,36 @@ export class GroupCommit implements BatchLoads {
     return calls.map(({ result }) => (isDeferred(result) ? deferred : after?.[0]));
   }
 
+  /** Locks the rows, then executes the calls whose row is locked. */
+  async #locked(
+    lock: RowLocks['free'],
+    calls: readonly AnyCall[],
+    sending: Sending,
+  ): Promise<readonly (Position | typeof deferred)[]> {
+    const groups = this.#groups(calls);
+    const rows = [...new Set(calls.map((call) => rowOf(call)))];
+    const { result: held, after } = await this.#pool.queryThen(
+      async (db) => {
+        sending.onLeft();
+        const [[locked]] = await Promise.all([
+          db.query(lock, [rows]),
+          ...groups.map(async ({ kind, mine }) => kind.many(forCalls(db, mine.length), mine)),
+        ]);
+        return new Set(locked?.held);
+      },
+      { ...this.#limitsOf(sending), isTransaction: true },
+    );
+    return calls.map((call) => (held.has(rowOf(call)) || isDeferred(call.result) ? deferred : after?.[0]));
+  }
+
+  #groups(calls: readonly AnyCall[]) {
+    return this.#kinds
+      .map((kind) => ({ kind, mine: calls.filter((call) => call.kind === kind) }))
+      .filter(({ mine }) => mine.length > 0);
+  }
+
   /** Waits for locked rows must not occupy all connections. */
-  async #restInTurn(call: AnyCall, sending: Sending): Promise<Position> {
+  async #restInTurn(calls: readonly AnyCall[], sending: Sending): Promise<readonly (Position | typeof deferred)[]> {
     const { timeoutMs, signal } = this.#limitsOf(sending);
     try {
       await this.#deferred.enter(timeoutMs, signal);
@@ -122,25 +158,31 @@ export class GroupCommit implements BatchLoads {
       throw error instanceof GateRefusal ? new AppError('pool_exhausted', { cause: error }) : error;
     }
     try {
-      return await this.#rest(call, sending);
+      return await this.#rest(calls, sending);
     } finally {
       this.#deferred.leave();
     }
   }
 
-  async #rest(call: AnyCall, sending: Sending): Promise<Position> {
+  async #rest(calls: readonly AnyCall[], sending: Sending): Promise<readonly (Position | typeof deferred)[]> {
+    const { locks } = this.#options;
+    if (locks !== undefined) return await this.#locked(locks.waiting, calls, sending);
     const send = async (db: Queryable): Promise<void> => {
       sending.onLeft();
-      await call.kind.one(db, call);
+      await Promise.all(calls.map(async (call) => call.kind.one(db, call)));
     };
     const { after } = await this.#pool.queryThen(send, this.#limitsOf(sending));
-    return after?.[0];
+    return calls.map(() => after?.[0]);
   }
 
   #limitsOf({ interrupt: signal, deadline, requester }: Sending) {
     const { clock, position: behind } = this.#options;
     return { behind, timeoutMs: Math.max(0, deadline - clock.now()), signal, requester };
   }
+}
+
+function rowOf(call: AnyCall): string {
+  return call.kind.rowOf(call) ?? '';
 }
 
 /** Of a sent call that the batch has answered instead of the server. */

@@ -1,0 +1,55 @@
+/** The SQL that every statement about conversations and messages contains. */
+import { conversationKinds, mayDo, memberRoles, type Action } from '@messenger/protocol/rights';
+
+import type { RowLocks } from '../db/row-locks.ts';
+import { statement } from '../db/statement.ts';
+
+/** The ids of the rows that this transaction has locked by `conversationLocks`, for its later statements. */
+const lockedSetting = 'messenger.locked_conversations';
+
+const keep = `set_config('${lockedSetting}', coalesce(string_agg(id::text, ','), ''), true)`;
+
+/** SQL: an array with the ids of the conversations that this transaction has locked. */
+export const lockedConversations = `string_to_array(current_setting('${lockedSetting}'), ',')::uuid[]`;
+
+const wanted = 'select id from conversations where id = any ($1::uuid[])';
+
+/**
+ * Later statements of the transaction use `lockedConversations` in place of locking again: a row that becomes free between the two would be
+ * locked with a snapshot that is older than the lock.
+ */
+export const conversationLocks: RowLocks = {
+  name: 'conversations',
+  free: statement(
+    'conversations.lock_free',
+    `with locked as materialized (
+       ${wanted} order by id for no key update skip locked
+     ), kept as materialized (
+       select count(*) as count, ${keep} from locked
+     )
+     select array(${wanted} and kept.count < cardinality($1::uuid[]) and id not in (select id from locked))::text[] as held
+       from kept`,
+  ),
+  waiting: statement(
+    'conversations.lock',
+    `with locked as materialized (
+       ${wanted} order by id for no key update
+     ), kept as materialized (
+       select ${keep} from locked
+     )
+     select '{}'::text[] as held from kept`,
+  ),
+};
+
+/** SQL: whether a member's role permits an action in this kind of conversation. */
+export function permits(action: Action, kind: string, role: string): string {
+  const pairs = conversationKinds.flatMap((one) =>
+    memberRoles.filter((least) => mayDo(action, one, least)).map((least) => `${one} ${least}`),
+  );
+  return `(${kind} || ' ' || ${role} = any ('{${pairs.map((pair) => `"${pair}"`).join(',')}}'))`;
+}
+
+/** SQL: the hour of a time, independent of the time zone of the session. `members.listed_at` has it. */
+export function hourOf(time: string): string {
+  return `date_bin('1 hour', ${time}, 'epoch')`;
+}
