@@ -1,9 +1,7 @@
 /**
  * The linter's rules. `boundaries` has the import directions of ARCHITECTURE.md, each with its reason; server/test/boundaries.test.ts
- * violates each of them.
- *
- * oxlint reads the default export of this file. If two overrides set the same rule for the same file, the later one replaces the earlier
- * one with its options: so every import set below is complete, and the order of `overrides` matters.
+ * violates each of them. oxlint reads the default export of this file. If two overrides set the same rule for the same file, the later one
+ * replaces the earlier one with its options: so every import set below is complete, and the order of `overrides` matters.
  */
 
 interface Refusal {
@@ -105,7 +103,7 @@ const groundFence = besideOnly(['lib'], 'lib/ and the log are the lowest layer: 
 const oneWay =
   'Imports have one direction, main → app → routes → domain → reader/writer → db; import another domain only by its <domain>.ts.';
 
-/** The faces of a domain: its use cases, and the SQL that statements of higher domains contain. */
+/** A domain imports of another one its use cases, and SQL that its own statements contain. */
 const faces = domains.flatMap((domain) => [`!../${domain}/${domain}.ts`, `!../${domain}/${domain}-sql.ts`]);
 
 const domainFence: Fence = {

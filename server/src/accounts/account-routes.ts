@@ -1,12 +1,10 @@
 import { pageLimitDefault } from '@messenger/protocol/limits';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import { bearerOf } from '../http/access.ts';
+import { accountOf, bearerOf } from '../http/access.ts';
 import { clientAddress, clientNetwork } from '../http/client-address.ts';
 import type { HttpServer } from '../http/server.ts';
 import { refuseOtherSites, type SessionCookies } from '../http/session-cookie.ts';
-import { AppError } from '../lib/app-error.ts';
-import type { SignedIn } from '../lib/signed-in.ts';
 import {
   changeOwnPassword,
   createAccount,
@@ -116,12 +114,6 @@ function administratorRoutes(app: HttpServer, { accounts }: AccountRoutes): void
 function done(reply: FastifyReply): null {
   reply.code(204);
   return null;
-}
-
-/** The guard of these routes has admitted a session. */
-function accountOf({ account }: Pick<FastifyRequest, 'account'>): SignedIn {
-  if (account === undefined) throw new AppError('unauthenticated');
-  return account;
 }
 
 function addressOf({ ip }: Pick<FastifyRequest, 'ip'>): string {

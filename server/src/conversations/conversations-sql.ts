@@ -9,8 +9,8 @@ const lockedSetting = 'messenger.locked_conversations';
 
 const keep = `set_config('${lockedSetting}', coalesce(string_agg(id::text, ','), ''), true)`;
 
-/** SQL: an array with the ids of the conversations that this transaction has locked. */
-export const lockedConversations = `string_to_array(current_setting('${lockedSetting}'), ',')::uuid[]`;
+/** SQL: an array with the ids of the conversations that this transaction has locked. A subquery, so that it is computed once. */
+export const lockedConversations = `array(select unnest(string_to_array(current_setting('${lockedSetting}'), ',')::uuid[]))`;
 
 const wanted = 'select id from conversations where id = any ($1::uuid[])';
 

@@ -41,7 +41,7 @@ export interface Databases {
   readonly writes: Writes;
   readonly separateWrites: SeparateWrites;
   /** Writes in batches that lock rows first, in an order that cannot deadlock. Call it once per set of locks. */
-  lockedWrites(locks: RowLocks): Writes;
+  readonly lockedWrites: (locks: RowLocks) => Writes;
   /** Knows which server is the primary. */
   readonly topology: Topology;
   readonly writePool: Pool<'write'>;

@@ -1,4 +1,4 @@
-import type { FastifyReply, onRequestHookHandler, RouteOptions } from 'fastify';
+import type { FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
 
 import type { Caller } from '../db/caller.ts';
 import { AppError } from '../lib/app-error.ts';
@@ -93,4 +93,10 @@ const bearer = /^Bearer +([\w-]{43})$/iu;
 /** The token of an `Authorization` header; undefined for other text. */
 export function bearerOf(header: string | undefined): string | undefined {
   return header === undefined ? undefined : bearer.exec(header)?.[1];
+}
+
+/** Of a route whose access is `signedIn` or `administrator`: its guard has admitted a session. */
+export function accountOf({ account }: Pick<FastifyRequest, 'account'>): SignedIn {
+  if (account === undefined) throw new AppError('unauthenticated');
+  return account;
 }

@@ -4,7 +4,7 @@ import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastif
 import type { TSchema } from 'typebox';
 
 import { foldUsername } from '../lib/fold-username.ts';
-import { isVisibleText, normaliseText } from './visible-text.ts';
+import { isVisibleLines, isVisibleText, normaliseText } from './visible-text.ts';
 
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/iu;
 
@@ -46,6 +46,7 @@ function createAjv(): Ajv {
   });
   ajv.addFormat('uuid', uuid);
   ajv.addFormat('text', isVisibleText);
+  ajv.addFormat('multiline', isVisibleLines);
   return ajv;
 }
 
@@ -124,5 +125,7 @@ function describeOne(
 
 const formatMessages: Readonly<Record<string, string>> = {
   uuid: 'must be a UUID',
+  multiline:
+    'must have a visible character, and no control characters but tabs and line breaks, and no bidirectional overrides',
   text: 'must have a visible character, and no control, bidirectional or hidden characters',
 };

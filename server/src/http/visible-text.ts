@@ -59,3 +59,14 @@ function isLowSurrogate(unit: number): boolean {
 export function isVisibleText(text: string): boolean {
   return text === '' || plain.test(text) || (visible.test(text) && !refused.test(text) && !strayJoiner.test(text));
 }
+
+/**
+ * As `refused`, for text of several lines: with tabs, line breaks, and what shapes scripts and emoji. Embeddings and overrides of the
+ * direction reach beyond their text; isolates that are left open end with their paragraph.
+ */
+const refusedInLines = /[[\p{Cc}\p{Cs}]--[\t\n\r]]|[\u202A-\u202E\u2060-\u2064\u206A-\u206F\uFFF9-\uFFFB]/v;
+
+/** Whether a text of several lines may be stored and shown. */
+export function isVisibleLines(text: string): boolean {
+  return text === '' || (visible.test(text) && !refusedInLines.test(text));
+}

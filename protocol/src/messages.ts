@@ -1,0 +1,92 @@
+import { Type, type Static, type TSchema } from 'typebox';
+
+import { messageMaxLength, messagesLimitDefault, messagesLimitMax } from './limits.ts';
+import { Id, Timestamp } from './users.ts';
+
+/** Of a message or a change, from 1; below 2^53. */
+export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const PositiveCount = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+
+const orNull = <T extends TSchema>(schema: T, description?: string) =>
+  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
+
+export const Reaction = Type.Object(
+  {
+    emoji: Type.String({ examples: ['👍'] }),
+    count: Count,
+    user_ids: Type.Array(Id, { description: 'The first ten people' }),
+  },
+  { title: 'Reaction' },
+);
+export type Reaction = Static<typeof Reaction>;
+
+/** A message, in its state after the change `seq`. */
+export const Message = Type.Object(
+  {
+    conversation_id: Id,
+    number: Type.Integer({ description: 'Messages of a conversation are numbered 1, 2, 3 … without gaps' }),
+    id: Type.String({ format: 'uuid', description: 'Chosen by the client that sent it' }),
+    seq: Type.Integer({ description: 'The change of the conversation that made this state' }),
+    sender_id: Id,
+    body: Type.Union([Type.String(), Type.Null()], { description: 'Markdown as written; null when deleted' }),
+    reply_to: orNull(Count, 'The number of the message that this one answers'),
+    thread_of: orNull(Count, 'The number of the first message of its thread'),
+    thread: Type.Union([Type.Object({ count: Count, last_number: Count }), Type.Null()], {
+      description: 'Of the first message of a thread: its replies',
+    }),
+    mentions: Type.Array(Id, { description: 'The members that it mentions' }),
+    mentions_all: Type.Boolean({ description: 'Whether it mentions everybody' }),
+    reactions: Type.Array(Reaction),
+    pinned_at: orNull(Timestamp),
+    pinned_by: orNull(Id),
+    created_at: Timestamp,
+    edited_at: orNull(Timestamp),
+    deleted_at: orNull(Timestamp),
+  },
+  { title: 'Message', description: 'The message' },
+);
+export type Message = Static<typeof Message>;
+
+/** Text as written. The server checks format `multiline`: at least one visible character; no control characters but tabs and line breaks. */
+export const Body = Type.String({
+  minLength: 1,
+  maxLength: messageMaxLength,
+  format: 'multiline',
+  description: 'Markdown as written. The server never interprets or changes it',
+  examples: ['Hello **Ada**'],
+});
+
+/** The body of a send. */
+export const NewMessage = Type.Object(
+  {
+    body: Body,
+    reply_to: Type.Optional(PositiveCount),
+    thread_of: Type.Optional(PositiveCount),
+  },
+  { additionalProperties: false, title: 'NewMessage' },
+);
+export type NewMessage = Static<typeof NewMessage>;
+
+export const ConversationPath = Type.Object({ conversation_id: Id });
+export const SendPath = Type.Object({
+  conversation_id: Id,
+  message_id: Type.String({
+    format: 'uuid',
+    description: 'Chosen by the client, for this message alone: a repeated send with it stores nothing twice',
+  }),
+});
+
+const place = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description }));
+
+/** At most one of `before`, `after` and `around`; without, the newest messages. */
+export const MessagePageQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: messagesLimitMax, default: messagesLimitDefault })),
+    before: place('Messages with smaller numbers'),
+    after: place('Messages with larger numbers'),
+    around: place('The message with this number, and those before and after it'),
+  },
+  { additionalProperties: false },
+);
+export type MessagePageQuery = Static<typeof MessagePageQuery>;
