@@ -80,18 +80,11 @@ describe('messages', () => {
       assert.deepEqual(await list(bob, where), [first.message]);
     });
 
-    test('that is sent twice in one batch is stored once', async () => {
+    test('that is sent several times in one batch is stored once', async () => {
       const where = await group();
       const id = randomUUID();
-      const both = await Promise.all([
-        put(ada, where, { body: 'x' }, id),
-        put(ada, where, { body: 'x' }, id),
-        put(bob, where, { body: 'x' }, id),
-      ]);
-      assert.deepEqual(
-        both.map(({ outcome }) => outcome),
-        ['201', '200', '409 message_id_taken'],
-      );
+      const sent = await Promise.all([1, 2, 3].map(async () => put(ada, where, { body: 'x' }, id)));
+      assert.deepEqual(sent.map(({ outcome }) => outcome).toSorted(), ['200', '200', '201']);
       assert.equal((await list(ada, where)).length, 1);
     });
 
