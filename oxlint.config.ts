@@ -18,7 +18,7 @@ interface Fence {
 /** Folders of server/src that know no domain. */
 const engines = ['http', 'db', 'process', 'embedded', 'backup', 'tuning', 'doctor', 'telemetry', 'ops-page', 'lib'];
 
-/** Folders of server/src with domains. Add a new domain here; until then, the layers above cannot import it. */
+/** Folders of server/src with domains, from the lowest up. Add a new one here; until then, the layers above cannot import it. */
 const domains = ['users', 'accounts', 'conversations', 'messages'];
 
 // ---- Import lines: what is refused, and why ----------------------------------------------------------------------
@@ -89,7 +89,7 @@ const noServer: Refusal = {
 };
 
 const besideOnly = (folders: readonly string[], message: string): Fence => ({
-  group: ['../**', ...folders.map((name) => `!../${name}/**`)],
+  group: ['../**', ...folders.map((name) => `!../${name}${name.endsWith('.ts') ? '' : '/**'}`)],
   message,
 });
 
@@ -101,15 +101,11 @@ const engineFence = besideOnly(
 const groundFence = besideOnly(['lib'], 'lib/ and the log are the lowest layer: they import only lib/.');
 
 const oneWay =
-  'Imports have one direction, main → app → routes → domain → reader/writer → db; import another domain only by its <domain>.ts.';
+  'Imports have one direction, main → app → routes → domain → reader/writer → db; import a lower domain only by its <domain>.ts.';
 
-/** A domain imports of another one its use cases, and SQL that its own statements contain. */
-const faces = domains.flatMap((domain) => [`!../${domain}/${domain}.ts`, `!../${domain}/${domain}-sql.ts`]);
-
-const domainFence: Fence = {
-  group: [...besideOnly(engines, oneWay).group, ...faces],
-  message: oneWay,
-};
+/** A domain imports engines; and of lower domains, their use cases, and SQL that its own statements contain. */
+const domainFence = (lower: readonly string[]): Fence =>
+  besideOnly([...engines, ...lower.flatMap((one) => [`${one}/${one}.ts`, `${one}/${one}-sql.ts`])], oneWay);
 
 const contractFence: Fence = {
   group: ['**', '!./**', '!typebox', '!typebox/**'],
@@ -125,7 +121,14 @@ const only = (refusals: readonly Refusal[], fence?: Fence) => ({
 
 const imports = (refusals: readonly Refusal[], fence?: Fence) => only([...everywhere, ...refusals], fence);
 
-const domainFiles = (suffix: string): string[] => domains.map((domain) => `server/src/${domain}/${suffix}`);
+const domainBoundaries = domains.flatMap((domain, place) => {
+  const [fence, inside] = [domainFence(domains.slice(0, place)), `server/src/${domain}`];
+  return [
+    { files: [`${inside}/**`], rules: imports([noPg, noFastify, noHttp], fence) },
+    { files: [`${inside}/*-{reader,writer}.ts`], rules: imports([noPg, noFastify, onlyStorage], fence) },
+    { files: [`${inside}/*-{routes,schemas}.ts`], rules: imports([noPg, noStorage], fence) },
+  ];
+});
 
 const boundaries = [
   { files: ['**'], rules: imports([]) },
@@ -138,9 +141,7 @@ const boundaries = [
   { files: ['server/src/commands/**'], rules: imports([noApp, noDomain, noPg, noFastify]) },
   // The command line's own composition: it has no app.
   { files: ['server/src/commands/account.ts'], rules: imports([noApp, noPg, noFastify]) },
-  { files: domainFiles('**'), rules: imports([noPg, noFastify, noHttp], domainFence) },
-  { files: domainFiles('*-{reader,writer}.ts'), rules: imports([noPg, noFastify, onlyStorage], domainFence) },
-  { files: domainFiles('*-{routes,schemas}.ts'), rules: imports([noPg, noStorage], domainFence) },
+  ...domainBoundaries,
   { files: ['server/src/{process,tuning,doctor,telemetry}/**'], rules: imports([noPg, noFastify], engineFence) },
   { files: ['server/src/http/**'], rules: imports([noPg], engineFence) },
   { files: ['server/src/{db,embedded,backup}/**'], rules: imports([noFastify], engineFence) },

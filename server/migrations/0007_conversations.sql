@@ -61,6 +61,8 @@ create table members (
   muted_until timestamptz,
   pinned boolean not null default false,
   archived boolean not null default false,
+  -- In direct conversations: the other person.
+  other_id uuid,
   -- For lists by activity: the hour of the conversation's `active_at`; infinity in channels, whose members are too many for an update.
   listed_at timestamptz not null,
   changed_seq bigint not null,
@@ -69,6 +71,7 @@ create table members (
 
 create index members_user_idx on members (user_id, listed_at) where left_at is null;
 create index members_changed_idx on members (conversation_id, changed_seq);
+create index members_banned_idx on members (conversation_id, user_id) where banned_at is not null;
 create index members_owners_idx on members (conversation_id) where role = 'owner' and left_at is null;
 
 create table messages (
@@ -135,12 +138,12 @@ create index reactions_user_idx on reactions (user_id);
 
 -- Messages that mention a person. The user with only zeros stands for all members.
 create table mentions (
-  user_id uuid not null,
   conversation_id uuid not null,
+  user_id uuid not null,
   number bigint not null,
   sender_id uuid not null,
   created_at timestamptz not null default now(),
-  constraint mentions_pkey primary key (user_id, conversation_id, number)
+  constraint mentions_pkey primary key (conversation_id, user_id, number)
 );
 create index mentions_newest_idx on mentions (user_id, created_at, conversation_id, number);
 

@@ -20,6 +20,8 @@ import { opennessOf } from './account-options.ts';
 import { primaryCheck } from './check-primary.ts';
 import type { Config } from './config.ts';
 import { conversationLocks } from './conversations/conversations-sql.ts';
+import { createConversations } from './conversations/create-conversations.ts';
+import { conversationRoutes } from './conversations/conversation-routes.ts';
 import { MembershipReader } from './conversations/membership-reader.ts';
 import { Memberships } from './conversations/memberships.ts';
 import type { Caller } from './db/caller.ts';
@@ -170,6 +172,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   accountRoutes(http, accounts);
   userRoutes(http, createUsers(settings, databases, accounts.accounts));
   messageRoutes(http, createMessages(databases));
+  conversationRoutes(http, createConversations(databases));
   auditRoutes(http, new AuditLog(new AuditReader(databases.reads)));
   methods.close();
   await http.ready();

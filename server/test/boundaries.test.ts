@@ -134,6 +134,21 @@ const cases: readonly Case[] = [
     allowed: from('../db/pool.ts', '../lib/clock.ts', './page-cursor.ts', '@messenger/protocol/user'),
   })),
   {
+    file: 'server/src/accounts/accounts.ts',
+    refused: refuse(oneWay, ...from('../conversations/conversations.ts', '../messages/messages.ts')),
+    allowed: from('../users/users.ts'),
+  },
+  {
+    file: 'server/src/conversations/conversations.ts',
+    refused: refuse(oneWay, ...from('../messages/messages.ts', '../accounts/account-reader.ts')),
+    allowed: from('../accounts/accounts.ts', '../users/users.ts'),
+  },
+  {
+    file: 'server/src/messages/messages.ts',
+    refused: refuse(oneWay, ...from('../conversations/conversation-reader.ts')),
+    allowed: from('../conversations/conversations.ts'),
+  },
+  {
     // A new domain must be named in oxlint.config.ts before it can import anything.
     file: 'server/src/later-domain/later-domain.ts',
     refused: {

@@ -249,4 +249,35 @@ describe('the document describes the answer to', () => {
     for (const [operation, by, method, path, body] of life)
       await assertDescribed(await (by?.call(method, path, body) ?? send(app(), method, path, { body })), operation);
   });
+
+  test('requests of a whole life of a conversation', async () => {
+    const [owner, member] = [await signUp(app(), 'owner'), await signUp(app(), 'member')];
+    const body = { id: '0199aaaa-0000-7000-8000-000000000001', kind: 'group', title: 'T', members: [member.userId] };
+    const one = `/conversations/${body.id}`;
+    const life: readonly (readonly [operation: string, by: Client, ...Parameters<Client['call']>])[] = [
+      ['open_direct_conversation', owner, 'PUT', `/conversations/direct/${member.userId}`],
+      ['open_direct_conversation', member, 'PUT', `/conversations/direct/${owner.userId}`],
+      ['open_direct_conversation', owner, 'PUT', `/conversations/direct/${body.id}`],
+      ['open_direct_conversation', owner, 'PUT', `/conversations/direct/${owner.userId}`],
+      ['create_conversation', owner, 'POST', '/conversations', body],
+      ['create_conversation', owner, 'POST', '/conversations', body],
+      ['create_conversation', member, 'POST', '/conversations', body],
+      ['create_conversation', owner, 'POST', '/conversations', { ...body, is_public: true }],
+      ['create_conversation', owner, 'POST', '/conversations', { ...body, id: undefined, members: [body.id] }],
+      ['list_conversations', owner, 'GET', '/conversations?limit=1&archived=false'],
+      ['list_conversations', owner, 'GET', '/conversations?after=x'],
+      ['read_conversation', member, 'GET', one],
+      ['read_conversation', member, 'GET', `/conversations/${member.userId}`],
+      ['update_conversation', owner, 'PATCH', one, { about: 'two\nlines', edit_window_seconds: 60 }],
+      ['update_conversation', owner, 'PATCH', one, { is_public: false }],
+      ['update_conversation', member, 'PATCH', one, { title: 'x' }],
+      ['configure_conversation', member, 'PUT', `${one}/settings`, { muted_until: '2100-01-01T00:00:00Z' }],
+      ['configure_conversation', member, 'PUT', `${one}/settings`, { muted_until: 'x' }],
+      ['delete_conversation', member, 'DELETE', one],
+      ['delete_conversation', owner, 'DELETE', one],
+      ['delete_conversation', owner, 'DELETE', one],
+    ];
+    for (const [operation, by, method, path, content] of life)
+      await assertDescribed(await by.call(method, path, content), operation);
+  });
 });

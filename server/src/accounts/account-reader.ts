@@ -3,9 +3,9 @@ import type { Member } from '@messenger/protocol/accounts';
 import type { BatchableRead } from '../db/batchable.ts';
 import type { Read, Reads } from '../db/reads.ts';
 import { statement } from '../db/statement.ts';
+import { unbatched } from '../db/unbatched.ts';
 import { memberColumns, toMember, type MemberRow } from './member-rows.ts';
 import { findPeople, type SearchCall, type SearchPage } from './people-search.ts';
-import { unbatched } from './unbatched.ts';
 
 const fromMembers = 'from accounts as a join users as u on u.id = a.user_id';
 

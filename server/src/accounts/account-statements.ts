@@ -1,8 +1,9 @@
 import type { Role } from '@messenger/protocol/accounts';
 
+import { folded } from '../db/folded.ts';
 import { statement } from '../db/statement.ts';
 import { auditEvent } from './audit-events.ts';
-import { folded, memberColumns, type MemberRow } from './member-rows.ts';
+import { memberColumns, type MemberRow } from './member-rows.ts';
 
 type Text = string | undefined;
 

@@ -24,8 +24,3 @@ export function toMember(row: MemberRow): Member {
     user: { id, first_name: firstName, last_name: lastName, created_at: row.created_at, updated_at: row.updated_at },
   };
 }
-
-/** SQL: a name as searches compare it. Needs a database in UTF-8, which `messenger doctor` checks. */
-export function folded(sql: string): string {
-  return `casefold(normalize(${sql}, nfkc) collate pg_unicode_fast) collate "C"`;
-}

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { useApp } from '../../test/app.ts';
 import { signUp, type Client } from '../../test/clients.ts';
 import { useDatabase } from '../../test/database.ts';
-import { folded } from './member-rows.ts';
+import { folded } from '../db/folded.ts';
 
 const database = useDatabase();
 const app = useApp(database, { env: { RATE_LIMIT_READS: '0' } });

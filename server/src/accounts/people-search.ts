@@ -1,8 +1,8 @@
 import type { User } from '@messenger/protocol/users';
 
 import type { Queryable } from '../db/statement.ts';
+import { folded } from '../db/folded.ts';
 import { statement } from '../db/statement.ts';
-import { folded } from './member-rows.ts';
 
 /** A place in the results: right after this text of this account. */
 export interface SearchPlace {

@@ -4,7 +4,7 @@ import type { BatchableRead } from '../db/batchable.ts';
 import type { Read, Reads } from '../db/reads.ts';
 import { statement } from '../db/statement.ts';
 import { sessionColumns, type SessionRow } from './session-rows.ts';
-import { unbatched } from './unbatched.ts';
+import { unbatched } from '../db/unbatched.ts';
 
 /** A valid session, with its account's role. */
 export interface FoundSession {

@@ -49,6 +49,9 @@ export function permits(action: Action, kind: string, role: string): string {
   return `(${kind} || ' ' || ${role} = any ('{${pairs.map((pair) => `"${pair}"`).join(',')}}'))`;
 }
 
+/** In `mentions`, the user that stands for all members: `@all`. */
+export const everyone = '00000000-0000-0000-0000-000000000000';
+
 /** SQL: the hour of a time, independent of the time zone of the session. `members.listed_at` has it. */
 export function hourOf(time: string): string {
   return `date_bin('1 hour', ${time}, 'epoch')`;

@@ -30,6 +30,7 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
         { name: 'users', description: 'People' },
         { name: 'accounts', description: 'The own account, and for administrators all accounts and security events' },
         { name: 'sessions', description: 'Signing in and out' },
+        { name: 'conversations', description: 'Direct conversations, groups and channels' },
         { name: 'health', description: 'For load balancers and monitoring' },
       ],
     },

@@ -30,3 +30,6 @@ export function acceptJsonOnly(app: FastifyInstance): void {
     else void parse(request, text, done);
   });
 }
+
+/** Options of a route whose answers have exactly the fields of its schema: `JSON.stringify` takes half the time of the schema's serialiser. */
+export const plainJson = { serializerCompiler: (): ((answer: unknown) => string) => JSON.stringify };

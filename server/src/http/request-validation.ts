@@ -3,10 +3,18 @@ import { Ajv, type ErrorObject } from 'ajv';
 import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify';
 import type { TSchema } from 'typebox';
 
+import { existsInCalendar } from '../lib/calendar.ts';
 import { foldUsername } from '../lib/fold-username.ts';
 import { isVisibleLines, isVisibleText, normaliseText } from './visible-text.ts';
 
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/iu;
+
+const utcTime = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,6})?Z$/u;
+
+function isTime(text: string): boolean {
+  const seconds = utcTime.exec(text)?.[1];
+  return seconds !== undefined && existsInCalendar(seconds);
+}
 
 /** Changes a text before the other rules of its schema see it. */
 function inPlace(change: (text: string) => string) {
@@ -47,6 +55,7 @@ function createAjv(): Ajv {
   ajv.addFormat('uuid', uuid);
   ajv.addFormat('text', isVisibleText);
   ajv.addFormat('multiline', isVisibleLines);
+  ajv.addFormat('date-time', isTime);
   return ajv;
 }
 
@@ -128,4 +137,5 @@ const formatMessages: Readonly<Record<string, string>> = {
   multiline:
     'must have a visible character, and no control characters but tabs and line breaks, and no bidirectional overrides',
   text: 'must have a visible character, and no control, bidirectional or hidden characters',
+  'date-time': 'must be a time in UTC, like 2026-01-28T12:00:00Z',
 };

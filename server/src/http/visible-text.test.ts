@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { isVisibleText, normaliseText } from './visible-text.ts';
+import { isVisibleLines, isVisibleText, normaliseText } from './visible-text.ts';
 
 const kept = {
   ASCII: "Anne-Marie O'Neill 3rd",
@@ -94,4 +94,36 @@ test('a long text is trimmed in linear time, and left to maxLength', () => {
   const hostile = `a${'\u200B '.repeat(250_000)}b`;
   assert.equal(normaliseText(hostile), hostile);
   assert.equal(normaliseText(`${hostile}${' '.repeat(500_000)}`), hostile);
+});
+
+test('text of several lines keeps line feeds, tabs, isolates and joiners', () => {
+  assert.equal(normaliseText(' one\r\n\ttwo\rthree\n'), 'one\n\ttwo\nthree');
+  for (const text of [
+    '',
+    'one\n\n\ttwo',
+    '\u2067עברית\u2069 and more',
+    'soft\u00ADbreak',
+    'a\u200Bb',
+    '👩‍👩‍👧',
+    'می\u200Cخواهم',
+  ])
+    assert.equal(isVisibleLines(text), true, JSON.stringify(text));
+});
+
+test('text of several lines is refused with controls, overrides, annotations, half characters, and nothing to see', () => {
+  for (const inside of [
+    '\u0000',
+    '\u0007',
+    '\u001B',
+    '\u0085',
+    '\u202D',
+    '\u202E',
+    '\u206A',
+    '\uFFF9',
+    '\uD800',
+    '\uDC00',
+  ])
+    assert.equal(isVisibleLines(`a${inside}b`), false, `U+${inside.codePointAt(0)?.toString(16)}`);
+  for (const text of ['\n\n', '\u2067\u2069', '\u200B', '\uFE0F'])
+    assert.equal(isVisibleLines(text), false, JSON.stringify(text));
 });

@@ -33,10 +33,10 @@ const strayJoiner = new RegExp(
  */
 const longestNormalised = 1_000;
 
-/** The stored form of a text: without invisible characters at its ends, in NFC. */
+/** The stored form of a text: without invisible characters at its ends, with line feeds between lines, in NFC. */
 export function normaliseText(text: string): string {
   if (plain.test(text)) return text;
-  const trimmed = trimEnd(text.replace(invisibleStart, ''));
+  const trimmed = trimEnd(text.replace(invisibleStart, '')).replaceAll(/\r\n?/gu, '\n');
   return trimmed.length <= longestNormalised ? trimmed.normalize('NFC') : trimmed;
 }
 

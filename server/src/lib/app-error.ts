@@ -39,3 +39,8 @@ export function invalidHeader(field: string, message: string): AppError {
 export function invalidQuery(field: string, message: string): AppError {
   return new AppError('invalid_request', { errors: [{ in: 'query', field, message }] });
 }
+
+/** The refusal of one field of a body. */
+export function invalidBody(field: string, message: string): AppError {
+  return new AppError('invalid_request', { errors: [{ in: 'body', field, message }] });
+}

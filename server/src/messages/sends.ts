@@ -2,7 +2,7 @@ import { mentionAllMax } from '@messenger/protocol/limits';
 import type { Message } from '@messenger/protocol/messages';
 import { hash } from 'node:crypto';
 
-import { hourOf, lockedConversations, permits } from '../conversations/conversations-sql.ts';
+import { everyone, hourOf, lockedConversations, permits } from '../conversations/conversations-sql.ts';
 import { deferred } from '../db/batch.ts';
 import type { BatchableWrite } from '../db/batchable.ts';
 import { statement, type Queryable } from '../db/statement.ts';
@@ -36,9 +36,6 @@ export type SendRefusal =
 
 /** In code points, of the last message in lists of conversations. */
 const previewLength = 200;
-
-/** In `mentions`, for `@all`. */
-const everyone = '00000000-0000-0000-0000-000000000000';
 
 /** SQL: why a direct message cannot reach the other person; null when it can. */
 const directRefusal = `

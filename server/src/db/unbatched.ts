@@ -1,4 +1,4 @@
-import type { BatchableRead } from '../db/batchable.ts';
+import type { BatchableRead } from './batchable.ts';
 
 /** A read that is too rare for batching: each call is a separate statement. */
 export function unbatched<Call, Result>(
