@@ -5,13 +5,13 @@ import type { User, UserNamesPatch } from '@messenger/protocol/users';
 import type { Caller } from '../db/caller.ts';
 import { AppError, invalidQuery } from '../lib/app-error.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
+import { decodeTextCursor, encodeTextCursor, type TextCursor } from '../lib/text-cursor.ts';
 import type { UserPage } from '../users/users.ts';
 import type { AccountReader, Credentials } from './account-reader.ts';
 import type { AccountRename, AccountWriter } from './account-writer.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
 import type { Hasher } from './password-hasher.ts';
 import { refuseBadPassword } from './password-refusal.ts';
-import { decodePlace, encodePlace, type SearchPlace } from './people-search.ts';
 import { createToken, hashToken } from './session-token.ts';
 import type { Sessions } from './sessions.ts';
 import type { SignInThrottle } from './sign-in-throttle.ts';
@@ -112,7 +112,7 @@ export class Accounts {
   async search(query: string, limit: number, after: string | undefined, caller: Caller): Promise<UserPage> {
     const call = { query, limit, after: after === undefined ? undefined : readPlace(after) };
     const { users, next } = await this.#services.reader.search(call, caller);
-    return { users, next: next && encodePlace(next) };
+    return { users, next: next && encodeTextCursor(next) };
   }
 
   /** Changes names of a user who has an account, for itself and administrators. Rejects with `user_not_found` for other users. */
@@ -190,8 +190,8 @@ function refuseAbsent(field: string): never {
   throw new AppError('invalid_request', { errors: [{ in: 'body', field, message: 'is required for a new username' }] });
 }
 
-function readPlace(after: string): SearchPlace {
-  const place = decodePlace(after);
+function readPlace(after: string): TextCursor {
+  const place = decodeTextCursor(after);
   if (place === undefined) throw invalidQuery('after', 'is not a cursor of this list');
   return place;
 }

@@ -1,27 +1,21 @@
 import type { User } from '@messenger/protocol/users';
 
-import type { Queryable } from '../db/statement.ts';
 import { folded } from '../db/folded.ts';
-import { statement } from '../db/statement.ts';
-
-/** A place in the results: right after this text of this account. */
-export interface SearchPlace {
-  /** Folded: a name or a username that begins with the query. */
-  readonly text: string;
-  readonly id: string;
-}
+import { statement, type Queryable } from '../db/statement.ts';
+import type { TextCursor } from '../lib/text-cursor.ts';
 
 export interface SearchCall {
   readonly query: string;
   readonly limit: number;
-  readonly after: SearchPlace | undefined;
+  /** With a text that is folded: a name or a username that begins with the query. */
+  readonly after: TextCursor | undefined;
 }
 
 export interface SearchPage {
   /** By the least of their texts that begin with the query. */
   readonly users: User[];
   /** Undefined at the end. A page can have fewer users than the limit, or none, and still have a next one. */
-  readonly next: SearchPlace | undefined;
+  readonly next: TextCursor | undefined;
 }
 
 interface FoundRow extends User {
@@ -52,25 +46,11 @@ const searchPeople = statement<FoundRow, [limit: number, query: string, text: st
 );
 
 /** Precedes every text, and every account. */
-const start: SearchPlace = { text: '', id: '00000000-0000-0000-0000-000000000000' };
+const start: TextCursor = { text: '', id: '00000000-0000-0000-0000-000000000000' };
 
 /** People by the beginning of the full name, the last name or the username. */
 export async function findPeople(db: Queryable, { query, limit, after = start }: SearchCall): Promise<SearchPage> {
   const rows = await db.query(searchPeople, [limit, query, after.text, after.id]);
   const last = rows.length === limit ? rows.at(-1) : undefined;
   return { users: rows.filter((row) => row.is_least), next: last && { text: last.text, id: last.id } };
-}
-
-const form = /^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})([^\0]*)$/u;
-
-/** Opaque to clients, safe in a URL. */
-export function encodePlace({ text, id }: SearchPlace): string {
-  return Buffer.from(`${id}${text}`).toString('base64url');
-}
-
-/** Undefined for text that `encodePlace` cannot produce. */
-export function decodePlace(cursor: string): SearchPlace | undefined {
-  const [, id, text] = form.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  if (id === undefined || text === undefined) return undefined;
-  return encodePlace({ text, id }) === cursor ? { text, id } : undefined;
 }

@@ -13,11 +13,19 @@ import {
   updateConversation,
 } from './conversation-schemas.ts';
 import type { Conversations, Opened } from './conversations.ts';
+import { memberRoutes } from './member-routes.ts';
+import type { Members } from './members.ts';
+
+export interface ConversationRoutes {
+  readonly conversations: Pick<Conversations, keyof Conversations>;
+  readonly members: Pick<Members, keyof Members>;
+}
 
 const prefix = '/api/v1/conversations';
 
-/** Conversations of the caller: direct ones, groups and channels. */
-export function conversationRoutes(app: HttpServer, conversations: Pick<Conversations, keyof Conversations>): void {
+/** Conversations of the caller: direct ones, groups and channels, and their members. */
+export function conversationRoutes(app: HttpServer, { conversations, members }: ConversationRoutes): void {
+  memberRoutes(app, members);
   app.put(`${prefix}/direct/:user_id`, openDirect, async (request, reply) => {
     const { params, caller } = request;
     return opened(reply, await conversations.openDirect(params.user_id, accountOf(request).userId, caller));

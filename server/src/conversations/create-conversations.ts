@@ -2,11 +2,22 @@ import type { Databases } from '../db/databases.ts';
 import { ConversationReader } from './conversation-reader.ts';
 import { ConversationWriter } from './conversation-writer.ts';
 import { Conversations } from './conversations.ts';
+import { MemberReader } from './member-reader.ts';
+import { MemberWriter } from './member-writer.ts';
+import { Members } from './members.ts';
+
+export interface ConversationServices {
+  readonly conversations: Conversations;
+  readonly members: Members;
+}
 
 /** The use cases of conversations on the databases of a worker. */
 export function createConversations({
   reads,
-  separateWrites,
-}: Pick<Databases, 'reads' | 'separateWrites'>): Conversations {
-  return new Conversations(new ConversationReader(reads), new ConversationWriter(separateWrites));
+  separateWrites: writes,
+}: Pick<Databases, 'reads' | 'separateWrites'>): ConversationServices {
+  return {
+    conversations: new Conversations(new ConversationReader(reads), new ConversationWriter(writes)),
+    members: new Members(new MemberReader(reads), new MemberWriter(writes)),
+  };
 }

@@ -21,16 +21,16 @@ export const lockConversation = statement<never, [id: string]>(
 
 /**
  * SQL: `c` has the conversation `$1` and the `role` of its member `$2`; it is empty for everybody else. `verdict` has the outcome of their
- * change: the first case that applies, of SQL like `when … then 'code'`.
+ * change: the first case that applies, of SQL like `when … then 'code'`, which may use what `joined` adds.
  */
-export function judge(action: Action, cases = ''): string {
+export function judge(action: Action, cases = '', joined = ''): string {
   return `c as materialized (
      select found.id, kind, is_public, seq, member_count, last_number, active_at, role
        from conversations as found join members on conversation_id = found.id
       where found.id = $1 and deleted_at is null and user_id = $2 and left_at is null
    ), verdict as materialized (
      select coalesce((
-       select case when not ${permits(action, 'kind', 'role')} then 'not_permitted' ${cases} else 'done' end from c
+       select case when not ${permits(action, 'kind', 'role')} then 'not_permitted' ${cases} else 'done' end from c ${joined}
      ), 'conversation_not_found') as outcome
    )`;
 }

@@ -31,6 +31,8 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
         { name: 'accounts', description: 'The own account, and for administrators all accounts and security events' },
         { name: 'sessions', description: 'Signing in and out' },
         { name: 'conversations', description: 'Direct conversations, groups and channels' },
+        { name: 'members', description: 'People in conversations, and public channels' },
+        { name: 'messages', description: 'Messages of conversations' },
         { name: 'health', description: 'For load balancers and monitoring' },
       ],
     },
