@@ -147,7 +147,7 @@ describe('messages', () => {
 
     test('mentions members by username, and everybody only with that right', async () => {
       const where = await group();
-      const one = await put(ada, where, { body: 'hi @bob, @Ada, @eve, mail x@bob.org, `@all`' });
+      const one = await put(ada, where, { body: 'hi @bob, @Ada, @eve, mail x@bob.org, `@eve`, @all' });
       assert.deepEqual(one.message.mentions.toSorted(), [ada.userId, bob.userId].toSorted());
       assert.equal(one.message.mentions_all, true);
       const noted = await database().sql<{ user_id: string }>(
