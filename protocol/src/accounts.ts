@@ -30,8 +30,19 @@ const Cookie = Type.Optional(
   Type.Boolean({ description: 'For browsers: the session is set as a cookie, and the answer contains no token' }),
 );
 
+const ReadsPrivate = Type.Boolean({
+  description: 'Nobody sees what this account has read, and it sees that of nobody',
+});
+
 export const Account = Type.Object(
-  { user_id: Id, username: Type.String(), role: Role, disabled: Type.Boolean(), created_at: Timestamp },
+  {
+    user_id: Id,
+    username: Type.String(),
+    role: Role,
+    disabled: Type.Boolean(),
+    reads_private: ReadsPrivate,
+    created_at: Timestamp,
+  },
   { title: 'Account' },
 );
 export type Account = Static<typeof Account>;
@@ -96,6 +107,7 @@ export const MemberPatch = Type.Partial(
     username: Username,
     first_name: Name,
     last_name: Name,
+    reads_private: ReadsPrivate,
     password: Text('The current password: required for a new username'),
   }),
   { additionalProperties: false, minProperties: 1, title: 'MemberPatch' },

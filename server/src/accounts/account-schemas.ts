@@ -93,7 +93,7 @@ export const updateMe = {
   schema: {
     ...accounts,
     operationId: 'update_me',
-    summary: 'Change the own names or the username',
+    summary: 'Change the own names, the username, or whether others see what is read',
     description: 'Fields that are left out stay as they are. A new username needs the password.',
     consumes: [...patchTypes],
     body: MemberPatch,
