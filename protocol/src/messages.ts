@@ -1,14 +1,16 @@
-import { Type, type Static, type TSchema } from 'typebox';
+import { Type, type Static, type TNull, type TSchema, type TUnion } from 'typebox';
 
 import { messageMaxLength, messagesLimitDefault, messagesLimitMax } from './limits.ts';
 import { Id, Timestamp } from './users.ts';
 
 /** Of a message or a change, from 1; below 2^53. */
 export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
-const PositiveCount = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+export const PositiveCount = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 
-const orNull = <T extends TSchema>(schema: T, description?: string) =>
-  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
+/** A value that may be absent. */
+export function orNull<T extends TSchema>(schema: T, description?: string): TUnion<[T, TNull]> {
+  return Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
+}
 
 export const Reaction = Type.Object(
   {
@@ -68,13 +70,36 @@ export const NewMessage = Type.Object(
 export type NewMessage = Static<typeof NewMessage>;
 
 export const ConversationPath = Type.Object({ conversation_id: Id });
+
+/** An existing message, by its number. */
+export const MessagePath = Type.Object({
+  conversation_id: Id,
+  message: Type.Integer({ ...PositiveCount, description: 'The number of the message' }),
+});
+
 export const SendPath = Type.Object({
   conversation_id: Id,
-  message_id: Type.String({
+  message: Type.String({
     format: 'uuid',
     description: 'Chosen by the client, for this message alone: a repeated send with it stores nothing twice',
   }),
 });
+
+/** The body of an edit. */
+export const MessagePatch = Type.Object({ body: Body }, { additionalProperties: false, title: 'MessagePatch' });
+
+/** An earlier body of a message. */
+export const Revision = Type.Object(
+  {
+    revision: Type.Integer({ description: '0 is what was sent' }),
+    body: Type.String(),
+    written_at: Timestamp,
+  },
+  { title: 'Revision' },
+);
+export type Revision = Static<typeof Revision>;
+
+const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: messagesLimitMax, default: messagesLimitDefault }));
 
 const place = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description }));
@@ -82,7 +107,7 @@ const place = (description: string) =>
 /** At most one of `before`, `after` and `around`; without, the newest messages. */
 export const MessagePageQuery = Type.Object(
   {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: messagesLimitMax, default: messagesLimitDefault })),
+    limit,
     before: place('Messages with smaller numbers'),
     after: place('Messages with larger numbers'),
     around: place('The message with this number, and those before and after it'),
@@ -90,3 +115,17 @@ export const MessagePageQuery = Type.Object(
   { additionalProperties: false },
 );
 export type MessagePageQuery = Static<typeof MessagePageQuery>;
+
+/** Pages of revisions and of pinned messages, the largest first. */
+export const BackwardsPageQuery = Type.Object(
+  { limit, before: place('Those with smaller numbers') },
+  { additionalProperties: false },
+);
+export type BackwardsPageQuery = Static<typeof BackwardsPageQuery>;
+
+/** At most one of `before` and `after`; without, the newest replies. */
+export const ThreadPageQuery = Type.Object(
+  { limit, before: place('Replies with smaller numbers'), after: place('Replies with larger numbers') },
+  { additionalProperties: false },
+);
+export type ThreadPageQuery = Static<typeof ThreadPageQuery>;

@@ -1,5 +1,3 @@
-import { randomUUIDv7 } from 'node:crypto';
-
 import { AuditLog } from './accounts/audit-log.ts';
 import { AuditReader } from './accounts/audit-reader.ts';
 import { auditRoutes } from './accounts/audit-routes.ts';
@@ -19,7 +17,6 @@ import { sweepThrottles, Throttles } from './accounts/throttles.ts';
 import { opennessOf } from './account-options.ts';
 import { primaryCheck } from './check-primary.ts';
 import type { Config } from './config.ts';
-import { conversationLocks } from './conversations/conversations-sql.ts';
 import { createConversations } from './conversations/create-conversations.ts';
 import { conversationRoutes } from './conversations/conversation-routes.ts';
 import { MembershipReader } from './conversations/membership-reader.ts';
@@ -47,10 +44,8 @@ import type { Clock } from './lib/clock.ts';
 import { isLoopback } from './lib/loopback.ts';
 import { LoopLoad } from './lib/loop-load.ts';
 import { Turn } from './lib/turn.ts';
-import { MessageReader } from './messages/message-reader.ts';
-import { messageRoutes, type MessageRoutes } from './messages/message-routes.ts';
-import { MessageWriter } from './messages/message-writer.ts';
-import { Messages } from './messages/messages.ts';
+import { createMessages } from './messages/create-messages.ts';
+import { messageRoutes } from './messages/message-routes.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
 import type { Measurement } from './telemetry/collection.ts';
@@ -171,7 +166,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   if (hasOps) await operatorRoutes(http, settings, services, () => drain.draining);
   accountRoutes(http, accounts);
   userRoutes(http, createUsers(settings, databases, accounts.accounts));
-  messageRoutes(http, createMessages(databases));
+  messageRoutes(http, createMessages(databases, new Memberships(new MembershipReader(databases.reads))));
   conversationRoutes(http, createConversations(databases));
   auditRoutes(http, new AuditLog(new AuditReader(databases.reads)));
   methods.close();
@@ -217,13 +212,6 @@ async function operatorRoutes(
 function createUsers({ config }: AppSettings, { reads, writes }: Databases, holders: Accounts): UserRoutes {
   const access = opennessOf(config).usersApi === 'open' ? 'guest' : 'signedIn';
   return { users: new Users(new UserReader(reads), new UserWriter(writes)), holders, access };
-}
-
-function createMessages({ reads, lockedWrites }: Databases): MessageRoutes {
-  const memberships = new Memberships(new MembershipReader(reads));
-  const reader = new MessageReader(reads);
-  const writer = new MessageWriter(lockedWrites(conversationLocks));
-  return { messages: new Messages({ reader, writer, memberships }), newId: randomUUIDv7 };
 }
 
 /** The accounts of a worker, and what finds their sessions in requests. */

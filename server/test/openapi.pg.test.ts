@@ -250,6 +250,64 @@ describe('the document describes the answer to', () => {
       await assertDescribed(await (by?.call(method, path, body) ?? send(app(), method, path, { body })), operation);
   });
 
+  test('requests of a whole life of a message', async () => {
+    const [owner, member] = [await signUp(app(), 'writer'), await signUp(app(), 'reader')];
+    const id = '019ab0a4-2f4c-7d6e-9d5b-2f6f0a1b3c4d';
+    const body = { id: '0199aaaa-0000-7000-8000-000000000002', kind: 'group', title: 'x', members: [member.userId] };
+    const where = `/conversations/${body.id}`;
+    const [one, none] = [`${where}/messages/1`, `${where}/messages/9`];
+    const [like, word] = [encodeURIComponent('👍'), 'x'];
+    await owner.call('POST', '/conversations', body);
+    const life: readonly (readonly [operation: string, by: Client, ...Parameters<Client['call']>])[] = [
+      ['put_message', owner, 'PUT', `${where}/messages/${id}`, { body: '@reader' }],
+      ['put_message', owner, 'PUT', `${where}/messages/${id}`, { body: '@reader' }],
+      ['put_message', owner, 'PUT', `${where}/messages/${id}`, { body: 'other' }],
+      ['put_message', owner, 'PUT', `${where}/messages/1`, { body: 'x' }],
+      ['send_message', owner, 'POST', `${where}/messages`, { body: 'x', thread_of: 1 }],
+      ['send_message', owner, 'POST', `${where}/messages`, { body: 'x', thread_of: 9 }],
+      ['list_messages', member, 'GET', `${where}/messages`],
+      ['list_messages', member, 'GET', `${where}/messages?before=1&after=2`],
+      ['read_message', member, 'GET', one],
+      ['read_message', member, 'GET', none],
+      ['read_message', member, 'GET', `${where}/messages/${id}`],
+      ['update_message', owner, 'PATCH', one, { body: 'x @reader' }],
+      ['update_message', member, 'PATCH', one, { body: 'x' }],
+      ['update_message', owner, 'PATCH', one, { body: '' }],
+      ['list_revisions', owner, 'GET', `${one}/revisions?limit=1`],
+      ['list_revisions', member, 'GET', `${one}/revisions`],
+      ['read_thread', member, 'GET', `${one}/thread`],
+      ['read_thread', member, 'GET', `${none}/thread`],
+      ['add_reaction', member, 'PUT', `${one}/reactions/${like}`],
+      ['add_reaction', member, 'PUT', `${one}/reactions/${word}`],
+      ['add_reaction', member, 'PUT', `${none}/reactions/${like}`],
+      ['list_reactions', member, 'GET', `${one}/reactions?limit=1`],
+      ['list_reactions', member, 'GET', `${one}/reactions?after=x`],
+      ['remove_reaction', member, 'DELETE', `${one}/reactions/${like}`],
+      ['remove_reaction', member, 'DELETE', `${none}/reactions/${like}`],
+      ['pin_message', owner, 'PUT', `${one}/pin`],
+      ['pin_message', member, 'PUT', `${one}/pin`],
+      ['list_pins', member, 'GET', `${where}/pins?limit=1`],
+      ['unpin_message', owner, 'DELETE', `${one}/pin`],
+      ['unpin_message', member, 'DELETE', `${one}/pin`],
+      ['mark_read', member, 'PUT', `${where}/read`, { number: 2 }],
+      ['mark_read', member, 'PUT', `/conversations/${id}/read`, { number: 2 }],
+      ['mark_unread', member, 'PUT', `${where}/unread`, { number: 2 }],
+      ['mark_unread', member, 'PUT', `${where}/unread`, { number: 0 }],
+      ['list_readers', owner, 'GET', `${one}/readers`],
+      ['list_readers', owner, 'GET', `${none}/readers`],
+      ['sum_unread', member, 'GET', '/unread'],
+      ['list_mentions', member, 'GET', '/mentions?limit=1'],
+      ['list_mentions', member, 'GET', '/mentions?after=x'],
+      ['read_changes', member, 'GET', `${where}/changes?after=0`],
+      ['read_changes', member, 'GET', `${where}/changes?after=1000`],
+      ['read_changes', member, 'GET', `${where}/changes`],
+      ['delete_message', member, 'DELETE', one],
+      ['delete_message', owner, 'DELETE', one],
+      ['delete_message', owner, 'DELETE', none],
+    ];
+    for (const [operation, by, ...wanted] of life) await assertDescribed(await by.call(...wanted), operation);
+  });
+
   test('requests of a whole life of a conversation', async () => {
     const [owner, member] = [await signUp(app(), 'owner'), await signUp(app(), 'member')];
     const body = { id: '0199aaaa-0000-7000-8000-000000000001', kind: 'group', title: 'T', members: [member.userId] };

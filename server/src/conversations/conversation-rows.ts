@@ -1,6 +1,6 @@
 import type { Conversation } from '@messenger/protocol/conversations';
 
-import { everyone } from './conversations-sql.ts';
+import { unreadMentions } from './conversations-sql.ts';
 
 /** A row of `conversationSql`. */
 export interface ConversationRow {
@@ -46,15 +46,6 @@ export const headColumns = `c.id, c.kind, c.title, c.about, c.is_public, c.creat
            .map((name) => `m.${name}`)
            .join(', ')}`;
 
-/** Unread messages that mention the member or everybody, except own ones and those of people whom the member blocks. */
-const mentions = `select count(distinct number)::int as unread_mentions from (
-         select x.number from mentions as x
-          where x.user_id in (h.user_id, '${everyone}') and x.conversation_id = h.id and x.number > h.read_number
-            and h.last_number > h.read_number and x.sender_id <> h.user_id
-            and not exists (select from blocks where blocks.user_id = h.user_id and blocked_id = x.sender_id)
-          limit 100
-       ) as unread`;
-
 /** Conversations as their members see them. `heads` selects `headColumns`, and perhaps `place`. */
 export function conversationSql(heads: string, place = ''): string {
   return `select h.id, h.kind, h.title, h.about, h.is_public, h.created_by, h.created_at, h.edit_window_seconds, h.member_count,
@@ -63,7 +54,7 @@ export function conversationSql(heads: string, place = ''): string {
        u.id as other_id, first_name, last_name, u.created_at as other_created_at, u.updated_at as other_updated_at${place}
   from (${heads}) as h
   left join users as u on u.id = h.other_id
- cross join lateral (${mentions}) as mentioned`;
+ cross join lateral (${unreadMentions}) as mentioned`;
 }
 
 export function toConversation(row: ConversationRow): Conversation {

@@ -56,3 +56,12 @@ export const everyone = '00000000-0000-0000-0000-000000000000';
 export function hourOf(time: string): string {
   return `date_bin('1 hour', ${time}, 'epoch')`;
 }
+
+/** SQL: the unread messages that mention a member `h` or everybody, except own ones and those of people whom the member blocks; at most 100. */
+export const unreadMentions = `select count(*)::int as unread_mentions from (
+         select distinct x.number from mentions as x
+          where x.user_id in (h.user_id, '${everyone}') and x.conversation_id = h.id and x.number > h.read_number
+            and h.last_number > h.read_number and x.sender_id <> h.user_id
+            and not exists (select from blocks where blocks.user_id = h.user_id and blocked_id = x.sender_id)
+          limit 100
+       ) as unread`;

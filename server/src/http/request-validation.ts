@@ -4,6 +4,7 @@ import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastif
 import type { TSchema } from 'typebox';
 
 import { existsInCalendar } from '../lib/calendar.ts';
+import { isEmoji, qualifyEmoji } from '../lib/emoji.ts';
 import { foldUsername } from '../lib/fold-username.ts';
 import { isVisibleLines, isVisibleText, normaliseText } from './visible-text.ts';
 
@@ -52,7 +53,15 @@ function createAjv(): Ajv {
     before: 'maxLength',
     validate: inPlace(foldUsername),
   });
+  ajv.addKeyword({
+    keyword: 'x-emoji',
+    type: 'string',
+    modifying: true,
+    before: 'maxLength',
+    validate: inPlace(qualifyEmoji),
+  });
   ajv.addFormat('uuid', uuid);
+  ajv.addFormat('emoji', isEmoji);
   ajv.addFormat('text', isVisibleText);
   ajv.addFormat('multiline', isVisibleLines);
   ajv.addFormat('date-time', isTime);
@@ -60,7 +69,7 @@ function createAjv(): Ajv {
 }
 
 /**
- * Compiles the schemas of routes. Only query parameters are converted to integers. Reports every invalid field, not only the first; unknown
+ * Compiles the schemas of routes. Only parameters of the path and the query are converted to integers. Reports every invalid field, not only the first; unknown
  * fields are invalid. Headers are validated where they are read.
  */
 export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
@@ -68,11 +77,12 @@ export function createValidatorCompiler(): FastifySchemaCompiler<TSchema> {
   return ({ schema, httpPart }) => {
     if (httpPart === 'headers') return () => true;
     const validate = ajv.compile(schema);
-    if (httpPart !== 'querystring') return validate;
+    if (httpPart !== 'querystring' && httpPart !== 'params') return validate;
     const integers = integerFields(schema);
-    return (query: Record<string, unknown>) => {
-      readIntegers(query, integers);
-      return validate(query) ? true : { error: validate.errors ?? [] };
+    if (integers.length === 0) return validate;
+    return (given: Record<string, unknown>) => {
+      readIntegers(given, integers);
+      return validate(given) ? true : { error: validate.errors ?? [] };
     };
   };
 }
@@ -87,10 +97,10 @@ function entriesOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 /** Converts integers in place. Ajv's own coercion accepts `Infinity`. */
-function readIntegers(query: Record<string, unknown>, fields: readonly string[]): void {
+function readIntegers(given: Record<string, unknown>, fields: readonly string[]): void {
   for (const name of fields) {
-    const text = query[name];
-    if (typeof text === 'string' && /^-?\d{1,15}$/u.test(text)) query[name] = Number(text);
+    const text = given[name];
+    if (typeof text === 'string' && /^-?\d{1,15}$/u.test(text)) given[name] = Number(text);
   }
 }
 
@@ -134,6 +144,7 @@ function describeOne(
 
 const formatMessages: Readonly<Record<string, string>> = {
   uuid: 'must be a UUID',
+  emoji: 'must be exactly one emoji',
   multiline:
     'must have a visible character, and no control characters but tabs and line breaks, and no bidirectional overrides',
   text: 'must have a visible character, and no control, bidirectional or hidden characters',

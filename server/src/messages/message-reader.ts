@@ -3,6 +3,7 @@ import type { Message } from '@messenger/protocol/messages';
 import type { BatchableRead } from '../db/batchable.ts';
 import type { Read, Reads } from '../db/reads.ts';
 import { statement } from '../db/statement.ts';
+import type { MessageTarget } from './message-target.ts';
 import { messageColumns, toMessage, type MessageRow } from './message-rows.ts';
 
 /** Messages from one number to another, both included. Numbers have no gaps, so a page is a range. */
@@ -34,6 +35,19 @@ const range: BatchableRead<Range, Message[]> = {
   many: async (db, calls) => findAll(calls, db),
 };
 
+/** One message, by its number. A standby that lacks it may be late. */
+const find: BatchableRead<MessageTarget, Message | undefined> = {
+  name: 'messages.find',
+  keyOf: ({ conversationId, number }) => `${conversationId},${number}`,
+  isDoubtful: (message) => message === undefined,
+  one: async (db, call) => (await findAll([rangeOf(call)], db))[0]?.[0],
+  many: async (db, calls) => (await findAll(calls.map(rangeOf), db)).map(([message]) => message),
+};
+
+function rangeOf({ conversationId, number }: MessageTarget): Range {
+  return { conversationId, from: number, to: number };
+}
+
 async function findAll(calls: readonly Range[], db: Parameters<typeof range.one>[0]): Promise<Message[][]> {
   const rows = await db.query(findRanges, [
     calls.map(({ conversationId }) => conversationId),
@@ -49,8 +63,10 @@ async function findAll(calls: readonly Range[], db: Parameters<typeof range.one>
 export class MessageReader {
   /** In the order of numbers. Concurrent calls for one range get the same array: do not modify it. */
   readonly range: Read<Range, Message[]>;
+  readonly find: Read<MessageTarget, Message | undefined>;
 
   constructor(reads: Reads) {
     this.range = reads.prepare(range);
+    this.find = reads.prepare(find);
   }
 }

@@ -5,25 +5,43 @@ import { accountOf } from '../http/access.ts';
 import { Representation, sendRepresentation } from '../http/representation.ts';
 import { jsonType } from '../http/security-headers.ts';
 import type { HttpServer } from '../http/server.ts';
+import { historyRoutes } from './history-routes.ts';
+import type { MessageHistory } from './message-history.ts';
 import { listMessages, putMessage, sendMessage } from './message-schemas.ts';
 import type { Messages, Sent } from './messages.ts';
+import { reactionRoutes } from './reaction-routes.ts';
+import type { Reactions } from './reactions.ts';
+import { readingRoutes, type ReadingRoutes } from './reading-routes.ts';
 
 const prefix = '/api/v1/conversations/:conversation_id/messages';
 
-export interface MessageRoutes {
+interface SendingRoutes {
   readonly messages: Messages;
   readonly newId: () => string;
 }
 
+export interface MessageRoutes extends SendingRoutes, ReadingRoutes {
+  readonly history: MessageHistory;
+  readonly reactions: Reactions;
+}
+
+/** All of messages. */
+export function messageRoutes(app: HttpServer, services: MessageRoutes): void {
+  sendingRoutes(app, services);
+  historyRoutes(app, services.history);
+  reactionRoutes(app, services.reactions);
+  readingRoutes(app, services);
+}
+
 /** Sending and reading messages. */
-export function messageRoutes(app: HttpServer, { messages, newId }: MessageRoutes): void {
+function sendingRoutes(app: HttpServer, { messages, newId }: SendingRoutes): void {
   app.post(prefix, sendMessage, async (request, reply) => {
     const target = { conversationId: request.params.conversation_id, messageId: newId() };
     return answer(reply, await messages.send(target, request.body, accountOf(request), request.caller));
   });
 
-  app.put(`${prefix}/:message_id`, putMessage, async (request, reply) => {
-    const { conversation_id: conversationId, message_id: messageId } = request.params;
+  app.put(`${prefix}/:message`, putMessage, async (request, reply) => {
+    const { conversation_id: conversationId, message: messageId } = request.params;
     return answer(
       reply,
       await messages.send({ conversationId, messageId }, request.body, accountOf(request), request.caller),

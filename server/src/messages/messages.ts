@@ -5,16 +5,11 @@ import type { Caller } from '../db/caller.ts';
 import { AppError, invalidQuery } from '../lib/app-error.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
 import type { MessageReader, Range } from './message-reader.ts';
+import type { Memberships } from './message-target.ts';
 import type { MessageWriter } from './message-writer.ts';
 import type { Sent } from './sends.ts';
 
 export type { Sent };
-
-/** Who may read a conversation, and where it is. */
-interface Memberships {
-  /** Rejects with `conversation_not_found`. */
-  get(conversationId: string, userId: string, caller: Caller): Promise<{ readonly last_number: number }>;
-}
 
 export interface MessageServices {
   readonly reader: MessageReader;

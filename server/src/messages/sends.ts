@@ -35,10 +35,10 @@ export type SendRefusal =
   | 'recipient_blocked';
 
 /** In code points, of the last message in lists of conversations. */
-const previewLength = 200;
+export const previewLength = 200;
 
 /** SQL: why a direct message cannot reach the other person; null when it can. */
-const directRefusal = `
+export const directRefusal = `
   select case
            when exists (select from blocks where user_id = j.sender_id and blocked_id = o.user_id) then 'recipient_blocked'
            when a.user_id is null or a.disabled_at is not null
@@ -50,7 +50,18 @@ const directRefusal = `
 const isThread = `exists (select from messages r
   where r.conversation_id = j.conversation_id and r.number = j.thread_of and r.thread_of is null and r.deleted_at is null)`;
 
-const mentionsEveryone = `wants_all and (${permits('mention_all', 'kind', 'role')} or kind = 'group' and member_count <= ${mentionAllMax})`;
+export const mentionsEveryone = `wants_all and (${permits('mention_all', 'kind', 'role')} or kind = 'group' and member_count <= ${mentionAllMax})`;
+
+/** SQL: the members whose names the bodies of messages have. */
+export function mentionedPeople(messages: string): string {
+  return `select s.place, a.user_id, s.conversation_id, s.number, s.sender_id, s.created_at,
+            a.user_id <> s.sender_id
+              and not exists (select from blocks b where b.user_id = a.user_id and b.blocked_id = s.sender_id) as notifies
+       from ${messages} s cross join lateral string_to_table(s.names, ' ') as n (username)
+       join accounts a on a.username = n.username
+       join members m on m.conversation_id = s.conversation_id and m.user_id = a.user_id and m.left_at is null
+      where s.names <> ''`;
+}
 
 /** The columns of a message are those of `repeated`, and null otherwise. */
 interface SendRow extends MessageRow {
@@ -110,13 +121,7 @@ const sendMany = statement<
             seq + row_number() over (partition by conversation_id order by place) as new_seq
        from judged where refusal is null
    ), mentioned as materialized (
-     select s.place, a.user_id, s.conversation_id, s.number, s.sender_id, s.created_at,
-            a.user_id <> s.sender_id
-              and not exists (select from blocks b where b.user_id = a.user_id and b.blocked_id = s.sender_id) as notifies
-       from sent s cross join lateral string_to_table(s.names, ' ') as n (username)
-       join accounts a on a.username = n.username
-       join members m on m.conversation_id = s.conversation_id and m.user_id = a.user_id and m.left_at is null
-      where s.names <> ''
+     ${mentionedPeople('sent')}
    ), stored as (
      insert into messages (conversation_id, number, id, sender_id, body, sent_hash, reply_to, thread_of, mentions, mentions_all,
                            created_at, changed_seq, search)

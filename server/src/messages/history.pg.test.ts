@@ -1,0 +1,401 @@
+/** Messages that were sent: edits, deletion, reactions, pins, threads. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { before, describe, test } from 'node:test';
+
+import type { Message, Revision } from '@messenger/protocol/messages';
+import type { GivenReaction } from '@messenger/protocol/reactions';
+
+import { useApp } from '../../test/app.ts';
+import { outcomeOf, signUp, type Client } from '../../test/clients.ts';
+import { insertConversation, sendMessage } from '../../test/conversations.ts';
+import { useDatabase } from '../../test/database.ts';
+
+const database = useDatabase();
+const app = useApp(database, { env: { DB_BATCHING: 'on', RATE_LIMIT_WRITES: '0' } });
+let ada: Client;
+let bob: Client;
+let eve: Client;
+
+const group = async (): Promise<string> =>
+  insertConversation(database(), 'group', [
+    [ada, 'owner'],
+    [bob, 'member'],
+  ]);
+
+async function read<T>(client: Client, path: string): Promise<T> {
+  await database().replicated();
+  const answer = await client.call('GET', path);
+  assert.equal(outcomeOf(answer), '200', answer.body);
+  return answer.json<T>();
+}
+
+interface Head {
+  readonly seq: number;
+  readonly last_preview: string | null;
+}
+
+async function head(id: string): Promise<Head> {
+  const [row] = await database().sql<Head>('select seq::int, last_preview from conversations where id = $1', [id]);
+  return row ?? assert.fail();
+}
+
+const count = async (table: string, where: string): Promise<number> => {
+  const [row] = await database().sql<{ n: number }>(
+    `select count(*)::int as n from ${table} where conversation_id = $1`,
+    [where],
+  );
+  return row?.n ?? assert.fail();
+};
+
+describe('a message that was sent', () => {
+  before(async () => {
+    ada = await signUp(app(), 'ada');
+    bob = await signUp(app(), 'bob');
+    eve = await signUp(app(), 'eve');
+  });
+
+  describe('edited', () => {
+    test('keeps the old body as a revision, with one change', async () => {
+      const where = await group();
+      const sent = await sendMessage(bob, where, 'first');
+      const path = `/conversations/${where}/messages/1`;
+      const answer = await bob.call('PATCH', path, { body: 'second @ada' });
+      assert.equal(outcomeOf(answer), '200', answer.body);
+      const edited = answer.json<Message>();
+      assert.deepEqual(
+        [edited.body, edited.seq, edited.mentions, edited.id, edited.edited_at === null],
+        ['second @ada', 2, [ada.userId], sent.id, false],
+      );
+      assert.deepEqual(await read(ada, path), edited);
+      assert.deepEqual(await head(where), { seq: 2, last_preview: 'second @ada' });
+      assert.deepEqual(await read(bob, `${path}/revisions`), [
+        { revision: 0, body: 'first', written_at: sent.created_at },
+      ]);
+      assert.equal(await count('mentions', where), 1);
+      await bob.call('PATCH', path, { body: 'third' });
+      const revisions = await read<Revision[]>(ada, `${path}/revisions`);
+      assert.deepEqual(
+        revisions.map(({ revision, body }) => [revision, body]),
+        [
+          [1, 'second @ada'],
+          [0, 'first'],
+        ],
+      );
+      assert.equal(revisions[0]?.written_at, edited.edited_at);
+      assert.equal(await count('mentions', where), 0);
+      assert.deepEqual(await read(ada, `${path}/revisions?before=1`), revisions.slice(1));
+    });
+
+    test('to the same body changes nothing', async () => {
+      const where = await group();
+      const sent = await sendMessage(bob, where, 'same');
+      const answer = await bob.call('PATCH', `/conversations/${where}/messages/1`, { body: 'same' });
+      assert.deepEqual([outcomeOf(answer), answer.json<Message>()], ['200', sent]);
+      assert.equal((await head(where)).seq, 1);
+    });
+
+    test('several times at once has each state as a revision', async () => {
+      const where = await group();
+      await sendMessage(bob, where, '0');
+      const path = `/conversations/${where}/messages/1`;
+      const edits = await Promise.all(
+        Array.from({ length: 10 }, async (_, n) =>
+          (await bob.call('PATCH', path, { body: String(n + 1) })).json<Message>(),
+        ),
+      );
+      assert.deepEqual(
+        edits.map(({ seq }) => seq).toSorted((a, b) => a - b),
+        [2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+      );
+      const last = edits.find(({ seq }) => seq === 11);
+      const revisions = await read<Revision[]>(bob, `${path}/revisions`);
+      assert.deepEqual([last?.body, ...revisions.map(({ body }) => body)].toSorted(), [
+        '0',
+        '1',
+        '10',
+        '2',
+        '3',
+        '4',
+        '5',
+        '6',
+        '7',
+        '8',
+        '9',
+      ]);
+    });
+
+    test('is refused for all but its sender, after the window, and once deleted', async () => {
+      const where = await group();
+      await sendMessage(bob, where, 'x');
+      const path = `/conversations/${where}/messages/1`;
+      assert.equal(await ada.outcome('PATCH', path, { body: 'y' }), '403 not_permitted');
+      assert.equal(await eve.outcome('PATCH', path, { body: 'y' }), '404 conversation_not_found');
+      assert.equal(await bob.outcome('PATCH', `${path}0`, { body: 'y' }), '404 message_not_found');
+      assert.equal(await bob.outcome('PATCH', path, {}), '400 invalid_request');
+      await database().sql('update conversations set edit_window_seconds = 60 where id = $1', [where]);
+      assert.equal(await bob.outcome('PATCH', path, { body: 'y' }), '200');
+      await database().sql(`update messages set created_at = now() - interval '61 s' where conversation_id = $1`, [
+        where,
+      ]);
+      assert.equal(await bob.outcome('PATCH', path, { body: 'y' }), '200', 'a repeat');
+      assert.equal(await bob.outcome('PATCH', path, { body: 'z' }), '403 edit_window_over');
+      assert.equal(await bob.outcome('DELETE', path), '204');
+      assert.equal(await bob.outcome('PATCH', path, { body: 'z' }), '404 message_not_found');
+    });
+
+    test('does not reach a person who blocks its sender', async () => {
+      const where = await insertConversation(database(), 'direct', [
+        [ada, 'member'],
+        [bob, 'member'],
+      ]);
+      await sendMessage(ada, where, 'x');
+      await database().sql('insert into blocks (user_id, blocked_id) values ($1, $2)', [bob.userId, ada.userId]);
+      const path = `/conversations/${where}/messages/1`;
+      assert.equal(await ada.outcome('PATCH', path, { body: 'y' }), '403 recipient_unavailable');
+      assert.equal(
+        await ada.outcome('PUT', `${path}/reactions/${encodeURIComponent('👍')}`),
+        '403 recipient_unavailable',
+      );
+      assert.equal(await ada.outcome('DELETE', path), '204');
+      await database().sql('delete from blocks where user_id = $1', [bob.userId]);
+    });
+  });
+
+  describe('deleted', () => {
+    test('loses its body, revisions, reactions, mentions, pin and words, and keeps its number', async () => {
+      const where = await group();
+      await sendMessage(bob, where, 'secret @ada @all');
+      const path = `/conversations/${where}/messages/1`;
+      await bob.call('PATCH', path, { body: 'secret words @ada' });
+      await bob.call('PUT', `${path}/reactions/${encodeURIComponent('👍')}`);
+      assert.equal(await ada.outcome('PUT', `${path}/pin`), '204');
+      assert.equal(await ada.outcome('DELETE', path), '204');
+      const left = await read<Message>(bob, path);
+      assert.deepEqual(
+        [
+          left.number,
+          left.seq,
+          left.body,
+          left.reactions,
+          left.mentions,
+          left.mentions_all,
+          left.pinned_at,
+          left.deleted_at === null,
+        ],
+        [1, 5, null, [], [], false, null, false],
+      );
+      assert.deepEqual(await read(bob, `${path}/revisions`), []);
+      for (const table of ['message_revisions', 'reactions', 'mentions'])
+        assert.equal(await count(table, where), 0, table);
+      const rows = await database().sql('select body, search from messages where conversation_id = $1', [where]);
+      assert.deepEqual(rows, [{ body: '', search: null }]);
+      assert.deepEqual(await head(where), { seq: 5, last_preview: null });
+      assert.equal(await ada.outcome('DELETE', path), '204');
+      assert.equal((await head(where)).seq, 5, 'a repeat changes nothing');
+    });
+
+    test('other than the last one leaves the preview of the conversation', async () => {
+      const where = await group();
+      await sendMessage(bob, where, 'one');
+      await sendMessage(bob, where, 'two');
+      assert.equal(await bob.outcome('DELETE', `/conversations/${where}/messages/1`), '204');
+      assert.deepEqual(await head(where), { seq: 3, last_preview: 'two' });
+      const answer = await bob.call('PUT', `/conversations/${where}/messages/${randomUUID()}`, {
+        body: 'x',
+        thread_of: 1,
+      });
+      assert.equal(outcomeOf(answer), '404 message_not_found');
+    });
+
+    test('needs the right for those of others', async () => {
+      const where = await group();
+      await sendMessage(ada, where, 'x');
+      const path = `/conversations/${where}/messages/1`;
+      assert.equal(await bob.outcome('DELETE', path), '403 not_permitted');
+      assert.equal(await bob.outcome('GET', `${path}/revisions`), '403 not_permitted');
+      assert.equal(await eve.outcome('DELETE', path), '404 conversation_not_found');
+      assert.equal(await bob.outcome('DELETE', `/conversations/${where}/messages/2`), '404 message_not_found');
+    });
+  });
+
+  describe('reacted to', () => {
+    const like = encodeURIComponent('👍');
+
+    test('counts people by emoji, and repeats change nothing', async () => {
+      const where = await group();
+      await sendMessage(ada, where, 'x');
+      const path = `/conversations/${where}/messages/1`;
+      for (const [client, emoji] of [
+        [ada, '👍'],
+        [bob, '👍'],
+        [bob, '👍'],
+        [bob, '❤'],
+        [bob, '❤️'],
+      ] as const)
+        assert.equal(await client.outcome('PUT', `${path}/reactions/${encodeURIComponent(emoji)}`), '204');
+      const { reactions, seq } = await read<Message>(ada, path);
+      assert.equal(seq, 4);
+      assert.deepEqual(
+        reactions.toSorted((a, b) => b.count - a.count),
+        [
+          { emoji: '👍', count: 2, user_ids: [ada.userId, bob.userId].toSorted() },
+          { emoji: '❤️', count: 1, user_ids: [bob.userId] },
+        ],
+      );
+      const given = await read<GivenReaction[]>(ada, `${path}/reactions`);
+      assert.deepEqual(
+        given.map(({ emoji, user }) => [emoji, user?.id]),
+        [['❤️', bob.userId], ...[ada.userId, bob.userId].toSorted().map((id) => ['👍', id])],
+      );
+      const first = await ada.call('GET', `${path}/reactions?limit=2`);
+      const next = /<\/api\/v1(.*)>; rel="next"/u.exec(String(first.headers.link))?.[1] ?? assert.fail();
+      assert.deepEqual(await read(ada, next), given.slice(2));
+      assert.deepEqual(await read(ada, `${path}/reactions?emoji=${like}`), given.slice(1));
+      assert.equal(await bob.outcome('DELETE', `${path}/reactions/${like}`), '204');
+      assert.equal(await bob.outcome('DELETE', `${path}/reactions/${like}`), '204');
+      assert.equal(await bob.outcome('DELETE', `${path}/reactions/${encodeURIComponent('❤')}`), '204');
+      const later = await read<Message>(ada, path);
+      assert.deepEqual([later.seq, later.reactions], [6, [{ emoji: '👍', count: 1, user_ids: [ada.userId] }]]);
+      assert.equal(await ada.outcome('DELETE', `${path}/reactions/${like}`), '204');
+      assert.deepEqual((await read<Message>(ada, path)).reactions, []);
+    });
+
+    test('has at most 50 kinds, also when they come at once', async () => {
+      const where = await group();
+      await sendMessage(ada, where, 'x');
+      const path = `/conversations/${where}/messages/1`;
+      const kinds = Array.from({ length: 60 }, (_, n) => String.fromCodePoint(0x1f4_00 + n));
+      const outcomes = await Promise.all(
+        kinds.map(async (emoji, n) =>
+          (n % 2 === 0 ? ada : bob).outcome('PUT', `${path}/reactions/${encodeURIComponent(emoji)}`),
+        ),
+      );
+      assert.deepEqual(outcomes.toSorted(), [
+        ...Array.from({ length: 50 }, () => '204'),
+        ...Array.from({ length: 10 }, () => '409 too_many_reactions'),
+      ]);
+      const { reactions, seq } = await read<Message>(ada, path);
+      assert.deepEqual([reactions.length, seq], [50, 51]);
+      const [known] = reactions;
+      const both = await Promise.all(
+        [ada, bob].map(async (one) =>
+          one.outcome('PUT', `${path}/reactions/${encodeURIComponent(known?.emoji ?? '')}`),
+        ),
+      );
+      assert.deepEqual(both, ['204', '204'], 'a kind that is there has no limit');
+    });
+
+    test('by many people at once shows ten of them and counts all', async () => {
+      const people = Array.from({ length: 25 }, () => ({ userId: randomUUID() }));
+      const where = await insertConversation(database(), 'group', [
+        [ada, 'owner'],
+        [bob, 'member'],
+      ]);
+      await sendMessage(ada, where, 'x');
+      const path = `/conversations/${where}/messages/1`;
+      await database().sql(
+        `insert into reactions (conversation_id, number, emoji, user_id) select $1, 1, '👍', unnest($2::uuid[])`,
+        [where, people.map(({ userId }) => userId)],
+      );
+      const ten = people
+        .map(({ userId }) => userId)
+        .toSorted()
+        .slice(0, 10);
+      await database().sql('update messages set reactions = $2 where conversation_id = $1', [
+        where,
+        { '👍': { count: 25, user_ids: ten } },
+      ]);
+      await Promise.all([ada, bob].map(async (one) => one.call('PUT', `${path}/reactions/${like}`)));
+      const expected = async (all: readonly string[]): Promise<void> => {
+        const { reactions } = await read<Message>(ada, path);
+        assert.deepEqual(reactions, [{ emoji: '👍', count: all.length, user_ids: all.toSorted().slice(0, 10) }]);
+      };
+      const ids = people.map(({ userId }) => userId);
+      await expected([...ids, ada.userId, bob.userId]);
+      await Promise.all([ada, bob].map(async (one) => one.call('DELETE', `${path}/reactions/${like}`)));
+      await expected(ids);
+    });
+
+    test('with text is refused, and so is a reaction to nothing', async () => {
+      const where = await group();
+      await sendMessage(ada, where, 'x');
+      const path = `/conversations/${where}/messages/1/reactions`;
+      for (const text of ['x', '👍👍', '1', '%20', 'a'.repeat(90), '🇩'])
+        assert.equal(await ada.outcome('PUT', `${path}/${encodeURIComponent(text)}`), '400 invalid_request', text);
+      assert.equal(await ada.outcome('PUT', `${path}/${encodeURIComponent('👩🏽‍❤️‍💋‍👨🏽')}`), '204');
+      assert.equal(
+        await ada.outcome('PUT', `/conversations/${where}/messages/2/reactions/${like}`),
+        '404 message_not_found',
+      );
+      assert.equal(await eve.outcome('PUT', `${path}/${like}`), '404 conversation_not_found');
+      assert.equal(await eve.outcome('GET', path), '404 conversation_not_found');
+      assert.equal(await ada.outcome('GET', `${path}?after=MTIz`), '400 invalid_request');
+    });
+  });
+
+  test('is pinned and unpinned for all, by those with the right', async () => {
+    const where = await group();
+    for (const body of ['1', '2', '3']) await sendMessage(bob, where, body);
+    const path = `/conversations/${where}`;
+    assert.equal(await bob.outcome('PUT', `${path}/messages/1/pin`), '403 not_permitted');
+    for (const number of [3, 1, 3]) assert.equal(await ada.outcome('PUT', `${path}/messages/${number}/pin`), '204');
+    const pins = await read<Message[]>(bob, `${path}/pins`);
+    assert.deepEqual(
+      pins.map(({ number, pinned_by, seq }) => [number, pinned_by, seq]),
+      [
+        [3, ada.userId, 4],
+        [1, ada.userId, 5],
+      ],
+    );
+    const first = await bob.call('GET', `${path}/pins?limit=1`);
+    assert.equal(first.headers.link, `</api/v1${path}/pins?limit=1&before=3>; rel="next"`);
+    assert.deepEqual(await read(bob, `${path}/pins?before=3`), pins.slice(1));
+    for (const number of [3, 3]) assert.equal(await ada.outcome('DELETE', `${path}/messages/${number}/pin`), '204');
+    assert.equal((await read<Message[]>(bob, `${path}/pins`)).length, 1);
+    assert.equal((await head(where)).seq, 6);
+    assert.equal(await ada.outcome('PUT', `${path}/messages/9/pin`), '404 message_not_found');
+    assert.equal(await eve.outcome('GET', `${path}/pins`), '404 conversation_not_found');
+  });
+
+  test('with replies has a thread, in which a deleted reply still counts', async () => {
+    const where = await group();
+    await sendMessage(ada, where, 'root');
+    for (const body of ['a', 'b', 'c', 'd']) await sendMessage(bob, where, { body, thread_of: 1 });
+    await sendMessage(bob, where, 'aside');
+    const thread = `/conversations/${where}/messages/1/thread`;
+    const numbers = async (query: string): Promise<number[]> =>
+      (await read<Message[]>(ada, thread + query)).map(({ number }) => number);
+    assert.deepEqual(await numbers(''), [2, 3, 4, 5]);
+    assert.deepEqual(await numbers('?limit=2'), [4, 5]);
+    assert.deepEqual(await numbers('?limit=2&before=4'), [2, 3]);
+    assert.deepEqual(await numbers('?limit=2&after=2'), [3, 4]);
+    assert.equal(await bob.outcome('DELETE', `/conversations/${where}/messages/5`), '204');
+    assert.deepEqual(await numbers(''), [2, 3, 4, 5]);
+    const root = await read<Message>(ada, `/conversations/${where}/messages/1`);
+    assert.deepEqual(root.thread, { count: 4, last_number: 5 });
+    assert.equal(await ada.outcome('GET', `${thread}?before=1&after=2`), '400 invalid_request');
+    assert.equal(await ada.outcome('GET', `/conversations/${where}/messages/9/thread`), '404 message_not_found');
+    assert.equal(await eve.outcome('GET', thread), '404 conversation_not_found');
+  });
+
+  test('is named by a number that exists', async () => {
+    const where = await group();
+    await sendMessage(ada, where, 'x');
+    for (const [number, outcome] of [
+      ['1', '200'],
+      ['2', '404 message_not_found'],
+      ['999999999999999', '404 message_not_found'],
+      ['0', '400 invalid_request'],
+      ['-1', '400 invalid_request'],
+      ['1.5', '400 invalid_request'],
+      ['1e3', '400 invalid_request'],
+      ['99999999999999999999', '400 invalid_request'],
+      [randomUUID(), '400 invalid_request'],
+      ['x', '400 invalid_request'],
+    ] as const)
+      assert.equal(await ada.outcome('GET', `/conversations/${where}/messages/${number}`), outcome, number);
+    assert.equal(await eve.outcome('GET', `/conversations/${where}/messages/1`), '404 conversation_not_found');
+    assert.equal(await ada.outcome('GET', `/conversations/${randomUUID()}/messages/1`), '404 conversation_not_found');
+  });
+});
