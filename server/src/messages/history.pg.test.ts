@@ -110,7 +110,7 @@ describe('a message that was sent', () => {
       );
       const last = edits.find(({ seq }) => seq === 11);
       const revisions = await read<Revision[]>(bob, `${path}/revisions`);
-      assert.deepEqual([last?.body, ...revisions.map(({ body }) => body)].toSorted(), [
+      assert.deepEqual([last?.body ?? '', ...revisions.map(({ body }) => body)].toSorted(), [
         '0',
         '1',
         '10',

@@ -258,11 +258,11 @@ describe('reading', () => {
         [bob, 'owner'],
         [cleo, 'member'],
       ]);
-      const before = await insertConversation(database(), 'group', [[bob, 'owner']]);
-      await sendMessage(bob, before, '@all before the caller came');
+      const earlier = await insertConversation(database(), 'group', [[bob, 'owner']]);
+      await sendMessage(bob, earlier, '@all before the caller came');
       await database().sql(
         `insert into members (conversation_id, user_id, role, listed_at, changed_seq, read_number) values ($1, $2, 'member', now(), 2, 1)`,
-        [before, cleo.userId],
+        [earlier, cleo.userId],
       );
       await sendMessage(ada, one, '@cleo.2 1');
       await sendMessage(ada, one, 'nobody');
