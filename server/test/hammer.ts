@@ -7,6 +7,8 @@ export interface Hit {
   readonly beganMs: number;
   readonly status: number;
   readonly worker: string;
+  /** Headers and body of an answer that is an error. */
+  readonly refusal: string | undefined;
 }
 
 /** After so many requests, a client opens a new connection, so that workers which begin to accept get some. */
@@ -22,6 +24,8 @@ export class Hammer {
   readonly #stopping = new AbortController();
   #token = '';
   hits: Hit[] = [];
+  /** Of the whole run. */
+  readonly refusals: string[] = [];
 
   constructor(url: string, clients: number) {
     this.#url = url;
@@ -56,6 +60,7 @@ export class Hammer {
       const hit = await ask(this.#url, this.#token, agent);
       if (hit === undefined) break;
       hits.push(hit);
+      if (hit.refusal !== undefined) this.refusals.push(hit.refusal);
       await sleep(pauseMs);
     }
     agent.destroy();
@@ -68,7 +73,13 @@ async function ask(url: string, token: string, agent: Agent): Promise<Hit | unde
   const beganMs = performance.now();
   const sent = request(url, { agent, headers: { authorization: `Bearer ${token}` } }, (response) => {
     const [worker = ''] = String(response.headers['request-id']).split('-');
-    response.resume().on('end', () => resolve({ beganMs, status: response.statusCode ?? 0, worker }));
+    const { statusCode: status = 0, rawHeaders } = response;
+    let body = '';
+    response.setEncoding('utf8').on('data', (text: string) => (body += text));
+    response.on('end', () => {
+      const refusal = status < 400 ? undefined : `${rawHeaders.join('\n')}\n${body}`;
+      resolve({ beganMs, status, worker, refusal });
+    });
   });
   sent.on('error', () => resolve(undefined)).end();
   return await promise;
