@@ -5,11 +5,11 @@ import { cacheMs, SessionCache } from './session-cache.ts';
 
 const session = { userId: 'ada' };
 let nowMs = 0;
-let cache: SessionCache<typeof session>;
+let cache: SessionCache<{ readonly userId: string }>;
 
 beforeEach(() => {
   nowMs = 0;
-  cache = new SessionCache({ now: () => nowMs });
+  cache = new SessionCache<{ readonly userId: string }>({ now: () => nowMs });
 });
 
 test('a session is cached for a second from the start of its lookup', () => {
@@ -35,7 +35,7 @@ test('a revocation drops all sessions of the account, and no other', () => {
   cache.begin('c')(other, 60_000);
   cache.forget('ada');
   assert.deepEqual(
-    ['a', 'b', 'c'].map((hash) => cache.find(hash)),
+    ['a', 'b', 'c'].map((token) => cache.find(token)),
     [undefined, undefined, other],
   );
 });
@@ -45,6 +45,21 @@ test('the result of a lookup that began before a revocation is not cached', () =
   cache.forget('ada');
   keep(session, 60_000);
   assert.equal(cache.find('a'), undefined);
+});
+
+test('expired sessions leave the cache when another one is kept', () => {
+  const reads: string[] = [];
+  const watched = (userId: string) => ({
+    get userId() {
+      reads.push(userId);
+      return userId;
+    },
+  });
+  cache.begin('a')(watched('ada'), 60_000);
+  nowMs = cacheMs;
+  cache.begin('b')(watched('grace'), 60_000);
+  cache.forget('nobody');
+  assert.deepEqual(reads, ['grace']);
 });
 
 test('the cache is bounded, and evicts the oldest session', () => {

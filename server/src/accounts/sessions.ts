@@ -37,8 +37,7 @@ export class Sessions {
 
   /** The session of a token; undefined when it is unknown, expired, or of a disabled account. Synchronous when it is cached. */
   find(token: string, caller: Caller): SignedIn | Promise<SignedIn | undefined> {
-    const hash = hashToken(token);
-    return this.#cache.find(hash) ?? this.#look(hash, caller);
+    return this.#cache.find(token) ?? this.#look(token, caller);
   }
 
   async list({ userId, sessionId }: SignedIn, caller: Caller): Promise<Session[]> {
@@ -72,9 +71,9 @@ export class Sessions {
     this.#cache.forget(userId);
   }
 
-  async #look(hash: string, caller: Caller): Promise<SignedIn | undefined> {
-    const keep = this.#cache.begin(hash);
-    const found = await this.#reader.find(hash, caller);
+  async #look(token: string, caller: Caller): Promise<SignedIn | undefined> {
+    const keep = this.#cache.begin(token);
+    const found = await this.#reader.find(hashToken(token), caller);
     if (found === undefined) return undefined;
     const session = { userId: found.user_id, sessionId: found.id, role: found.role };
     keep(session, found.left_ms);

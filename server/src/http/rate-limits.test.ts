@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { codeOf, createTestServer } from '../../test/http-server.ts';
+import { codeOf, createTestServer, listen } from '../../test/http-server.ts';
 import { enforceAccess } from './access.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { createSessionCookies } from './session-cookie.ts';
@@ -41,6 +41,24 @@ test('an account that calls faster than its limit is refused until the window en
   assert.equal((await read('b')).statusCode, 200);
   clock.time = 60_000;
   assert.equal((await read('a')).statusCode, 200);
+});
+
+test('answers and refusals on a connection carry the headers', async (t) => {
+  const { app, clock } = await createLimited({ reads: 1 });
+  clock.time = 5_562.599999999999; // The end of this window minus this time is more than a minute, in floating point.
+  t.after(() => app.close());
+  const url = `http://127.0.0.1:${await listen(app)}/thing`;
+  for (const [status, type] of [
+    [200, 'application/json; charset=utf-8'],
+    [429, 'application/problem+json; charset=utf-8'],
+  ] as const) {
+    const answer = await fetch(url, { headers: { ...of('a'), connection: 'close' } });
+    const headers = ['content-type', 'ratelimit-policy', 'ratelimit'].map((name) => answer.headers.get(name));
+    assert.equal(answer.status, status);
+    assert.deepEqual(headers, [type, '"reads";q=1;w=60', '"reads";r=0;t=60']);
+  }
+  const open = await fetch(url, { headers: { connection: 'close' } });
+  assert.equal(open.headers.get('ratelimit'), null);
 });
 
 test('reads, writes and password checks have separate limits', async (t) => {

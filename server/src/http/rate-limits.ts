@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Quotas } from '../lib/quotas.ts';
+import { addHeaderLines } from './security-headers.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -43,13 +44,12 @@ export function createRateLimits({ reads, writes, passwords }: RateLimitOptions,
 function limitTo(quota: number, group: RateGroup, clock: Clock): RateLimit {
   if (quota === 0) return () => undefined;
   const quotas = new Quotas(quota, windowSeconds * 1_000, clock);
-  const policy = `"${group}";q=${quota};w=${windowSeconds}`;
-  const [policyHeader, stateHeader] = rateLimitHeaders;
+  const begin = `RateLimit-Policy: "${group}";q=${quota};w=${windowSeconds}\r\nRateLimit: "${group}";r=`;
   return (userId, reply) => {
     const { isExceeded, remaining, resetMs } = quotas.take(userId);
-    const seconds = Math.ceil(resetMs / 1_000);
-    reply.header(policyHeader, policy);
-    reply.header(stateHeader, `"${group}";r=${remaining};t=${seconds}`);
+    // The difference of two times can be a fraction of a microsecond too large.
+    const seconds = Math.ceil(Math.round(resetMs) / 1_000);
+    addHeaderLines(reply, `${begin}${remaining};t=${seconds}\r\n`);
     if (isExceeded) throw new AppError('too_many_requests', { retryAfterSeconds: seconds });
   };
 }

@@ -1,5 +1,7 @@
 import { ServerResponse } from 'node:http';
 
+import type { FastifyReply } from 'fastify';
+
 export const jsonType = 'application/json; charset=utf-8';
 export const problemType = 'application/problem+json; charset=utf-8';
 
@@ -53,9 +55,19 @@ declare module 'http' {
  * GET, because Node validates each name and value. If Node renames the method, server/src/http/security-headers.test.ts fails.
  */
 export class SecuredResponse extends ServerResponse {
+  /** Further headers as text; see `addHeaderLines`. */
+  headerLines = '';
+
   override _storeHeader(statusLine: string, headers: unknown): void {
-    super._storeHeader(statusLine + constantHeaders(headers), headers);
+    super._storeHeader(statusLine + constantHeaders(headers) + this.headerLines, headers);
   }
+}
+
+/** Adds headers that are known to be valid: `Name: value`, each with its line end. Answers of `inject` in tests get them one by one. */
+export function addHeaderLines(reply: FastifyReply, lines: string): void {
+  const { raw } = reply;
+  if (raw instanceof SecuredResponse) raw.headerLines += lines;
+  else for (const [, name = '', value] of lines.matchAll(/^([\w-]+): (.*)\r$/gmu)) reply.header(name, value);
 }
 
 /** Headers are an object with lower-case names, or a list from `EarlyAnswers`, which sends JSON. */
