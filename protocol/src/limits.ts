@@ -41,3 +41,6 @@ export const reactionKindsMax = 50;
 /** In groups of at most this many people, every member may mention everybody, and readers of a message are listed in larger ones not. */
 export const mentionAllMax = 20;
 export const readersMax = 100;
+
+/** Valid invites of a conversation. */
+export const invitesMax = 100;

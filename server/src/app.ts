@@ -21,6 +21,7 @@ import { createConversations } from './conversations/create-conversations.ts';
 import { conversationRoutes } from './conversations/conversation-routes.ts';
 import { MembershipReader } from './conversations/membership-reader.ts';
 import { Memberships } from './conversations/memberships.ts';
+import { sweepConversations } from './conversations/sweep-conversations.ts';
 import type { Caller } from './db/caller.ts';
 import type { Endpoint, Endpoints } from './db/endpoint.ts';
 import { openDatabases, type Databases, type DatabasesOptions } from './db/databases.ts';
@@ -150,7 +151,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     newRequestId: createRequestIds(settings.worker, services.random),
   });
   const readyLog = new RepeatLog(services.log);
-  const sweeps = [sweepKeys, sweepThrottles, sweepSessions, sweepAudit(config.accounts.auditDays)];
+  const sweeps = [sweepKeys, sweepThrottles, sweepSessions, sweepAudit(config.accounts.auditDays), sweepConversations];
   const sweeper = new Sweeper(writePool, sweeps, services);
   const accounts = createAccounts(settings, services, databases);
   enforceAccess(http, { ...accounts, limits: createRateLimits(config.rateLimits, services.clock) });

@@ -22,7 +22,7 @@ export interface Client {
 type Sends = Pick<App, 'http'>;
 
 export function outcomeOf({ statusCode, body }: LightMyRequestResponse): string {
-  const code = /"code":"(\w+)"/u.exec(body)?.[1];
+  const code = statusCode < 400 ? undefined : /"code":"(\w+)"/u.exec(body)?.[1];
   return code === undefined ? String(statusCode) : `${statusCode} ${code}`;
 }
 

@@ -1,8 +1,9 @@
-import { conversationsLimitDefault } from '@messenger/protocol/conversations';
 import type { FastifyReply } from 'fastify';
 
 import { accountOf } from '../http/access.ts';
+import { linkNext } from '../http/page-link.ts';
 import type { HttpServer } from '../http/server.ts';
+import { blockRoutes, type BlockRoutes } from './block-routes.ts';
 import {
   configureConversation,
   createConversation,
@@ -13,19 +14,23 @@ import {
   updateConversation,
 } from './conversation-schemas.ts';
 import type { Conversations, Opened } from './conversations.ts';
-import { memberRoutes } from './member-routes.ts';
-import type { Members } from './members.ts';
+import { inviteRoutes, type InviteRoutes } from './invite-routes.ts';
+import { memberRoutes, type MemberRoutes } from './member-routes.ts';
 
-export interface ConversationRoutes {
-  readonly conversations: Pick<Conversations, keyof Conversations>;
-  readonly members: Pick<Members, keyof Members>;
-}
+export type ConversationRoutes = MemberRoutes &
+  InviteRoutes &
+  BlockRoutes & {
+    readonly conversations: Pick<Conversations, keyof Conversations>;
+  };
 
 const prefix = '/api/v1/conversations';
 
-/** Conversations of the caller: direct ones, groups and channels, and their members. */
-export function conversationRoutes(app: HttpServer, { conversations, members }: ConversationRoutes): void {
-  memberRoutes(app, members);
+/** Conversations of the caller: direct ones, groups and channels, their members and invites, and whom the caller blocks. */
+export function conversationRoutes(app: HttpServer, services: ConversationRoutes): void {
+  const { conversations } = services;
+  memberRoutes(app, services);
+  inviteRoutes(app, services);
+  blockRoutes(app, services);
   app.put(`${prefix}/direct/:user_id`, openDirect, async (request, reply) => {
     const { params, caller } = request;
     return opened(reply, await conversations.openDirect(params.user_id, accountOf(request).userId, caller));
@@ -38,9 +43,7 @@ export function conversationRoutes(app: HttpServer, { conversations, members }: 
   app.get(prefix, listConversations, async (request, reply) => {
     const { query, caller } = request;
     const { conversations: rows, next } = await conversations.list(query, accountOf(request).userId, caller);
-    const { limit = conversationsLimitDefault, archived } = query;
-    const filter = archived === undefined ? '' : `archived=${archived}&`;
-    if (next !== undefined) reply.header('link', `<${prefix}?${filter}limit=${limit}&after=${next}>; rel="next"`);
+    if (next !== undefined) linkNext(request, reply, { after: next });
     return rows;
   });
 

@@ -5,7 +5,8 @@ import { isDone, judge, listedAt, reach, takeSeq, type Outcome, type OutcomeRow 
 
 type Text = string | undefined;
 
-const memberOf = 'join members as m on m.conversation_id = c.id and m.left_at is null and m.user_id';
+/** SQL: to be followed by `= ` and the caller. */
+export const memberOf = 'join members as m on m.conversation_id = c.id and m.left_at is null and m.user_id';
 
 /** At the end of a change: the conversation as the caller sees it then. */
 export const view = statement<ConversationRow, [id: string, me: string]>(

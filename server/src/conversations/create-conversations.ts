@@ -1,7 +1,13 @@
 import type { Databases } from '../db/databases.ts';
+import { BlockReader } from './block-reader.ts';
+import { BlockWriter } from './block-writer.ts';
+import { Blocks } from './blocks.ts';
 import { ConversationReader } from './conversation-reader.ts';
 import { ConversationWriter } from './conversation-writer.ts';
 import { Conversations } from './conversations.ts';
+import { InviteReader } from './invite-reader.ts';
+import { InviteWriter } from './invite-writer.ts';
+import { Invites } from './invites.ts';
 import { MemberReader } from './member-reader.ts';
 import { MemberWriter } from './member-writer.ts';
 import { Members } from './members.ts';
@@ -9,6 +15,8 @@ import { Members } from './members.ts';
 export interface ConversationServices {
   readonly conversations: Conversations;
   readonly members: Members;
+  readonly invites: Invites;
+  readonly blocks: Blocks;
 }
 
 /** The use cases of conversations on the databases of a worker. */
@@ -19,5 +27,7 @@ export function createConversations({
   return {
     conversations: new Conversations(new ConversationReader(reads), new ConversationWriter(writes)),
     members: new Members(new MemberReader(reads), new MemberWriter(writes)),
+    invites: new Invites(new InviteReader(reads), new InviteWriter(writes)),
+    blocks: new Blocks(new BlockReader(reads), new BlockWriter(writes)),
   };
 }

@@ -1,7 +1,7 @@
-import { pageLimitDefault } from '@messenger/protocol/limits';
 import type { FastifyReply } from 'fastify';
 
 import { accountOf } from '../http/access.ts';
+import { linkNext } from '../http/page-link.ts';
 import type { HttpServer } from '../http/server.ts';
 import {
   addMembers,
@@ -15,23 +15,28 @@ import {
   unbanMember,
   updateMember,
 } from './member-schemas.ts';
-import type { Members, PeoplePage } from './members.ts';
+import type { Members } from './members.ts';
 
 const prefix = '/api/v1';
 const one = `${prefix}/conversations/:conversation_id`;
 
+export interface MemberRoutes {
+  readonly members: Pick<Members, keyof Members>;
+}
+
 /** The members of conversations, and public channels. */
-export function memberRoutes(app: HttpServer, members: Pick<Members, keyof Members>): void {
+export function memberRoutes(app: HttpServer, { members }: MemberRoutes): void {
   peopleRoutes(app, members);
   ownRoutes(app, members);
   banRoutes(app, members);
 }
 
-function peopleRoutes(app: HttpServer, members: Pick<Members, keyof Members>): void {
+function peopleRoutes(app: HttpServer, members: MemberRoutes['members']): void {
   app.get(`${one}/members`, listMembers, async (request, reply) => {
-    const { conversation_id: id } = request.params;
-    const page = await members.list(id, request.query, accountOf(request).userId, request.caller);
-    return paged(reply, `${prefix}/conversations/${id}/members`, page, request.query.limit);
+    const { params, query, caller } = request;
+    const { people, next } = await members.list(params.conversation_id, query, accountOf(request).userId, caller);
+    if (next !== undefined) linkNext(request, reply, { after: next });
+    return people;
   });
 
   app.post(`${one}/members`, addMembers, async (request) => {
@@ -51,7 +56,7 @@ function peopleRoutes(app: HttpServer, members: Pick<Members, keyof Members>): v
   });
 }
 
-function ownRoutes(app: HttpServer, members: Pick<Members, keyof Members>): void {
+function ownRoutes(app: HttpServer, members: MemberRoutes['members']): void {
   app.put(`${one}/members/me`, joinChannel, async (request, reply) => {
     const { params, caller } = request;
     const { conversation, isNew } = await members.join(params.conversation_id, accountOf(request).userId, caller);
@@ -67,19 +72,17 @@ function ownRoutes(app: HttpServer, members: Pick<Members, keyof Members>): void
   app.get(`${prefix}/channels`, listChannels, async (request, reply) => {
     const { query, caller } = request;
     const { channels, next } = await members.listChannels(query, accountOf(request).userId, caller);
-    const { limit = pageLimitDefault, query: text } = query;
-    const filter = text === undefined ? '' : `query=${encodeURIComponent(text)}&`;
-    if (next !== undefined)
-      reply.header('link', `<${prefix}/channels?${filter}limit=${limit}&after=${next}>; rel="next"`);
+    if (next !== undefined) linkNext(request, reply, { after: next });
     return channels;
   });
 }
 
-function banRoutes(app: HttpServer, members: Pick<Members, keyof Members>): void {
+function banRoutes(app: HttpServer, members: MemberRoutes['members']): void {
   app.get(`${one}/bans`, listBans, async (request, reply) => {
-    const { conversation_id: id } = request.params;
-    const page = await members.listBans(id, request.query, accountOf(request).userId, request.caller);
-    return paged(reply, `${prefix}/conversations/${id}/bans`, page, request.query.limit);
+    const { params, query, caller } = request;
+    const { people, next } = await members.listBans(params.conversation_id, query, accountOf(request).userId, caller);
+    if (next !== undefined) linkNext(request, reply, { after: next });
+    return people;
   });
 
   app.put(`${one}/bans/:user_id`, banMember, async (request, reply) => {
@@ -93,16 +96,6 @@ function banRoutes(app: HttpServer, members: Pick<Members, keyof Members>): void
     await members.unban(id, userId, accountOf(request).userId, request.caller);
     return done(reply);
   });
-}
-
-function paged(
-  reply: FastifyReply,
-  path: string,
-  { people, next }: PeoplePage,
-  limit = pageLimitDefault,
-): PeoplePage['people'] {
-  if (next !== undefined) reply.header('link', `<${path}?limit=${limit}&after=${next}>; rel="next"`);
-  return people;
 }
 
 function done(reply: FastifyReply): null {

@@ -1,25 +1,16 @@
 import type { AdditionResult } from '@messenger/protocol/members';
-import { conversationKinds, isAbove, memberRoles, rankOf, rolesOf, type MemberRole } from '@messenger/protocol/rights';
+import { isAbove } from '@messenger/protocol/rights';
 
 import { statement } from '../db/statement.ts';
 import { capacity, enrol, enter, enterable, roleOfNewcomer } from './enrolment.ts';
+import { hasNoSuchRole, isBeyond, rolePairs } from './given-roles.ts';
 import { memberSql, type MemberRow } from './member-rows.ts';
 import { isDone, judge, listedAt, reach, takeSeq, type Outcome, type OutcomeRow } from './verdicts.ts';
 
 type Values = [id: string, me: string, userId: string];
 
-const pairs = (holds: (one: MemberRole, other: MemberRole) => boolean): string =>
-  memberRoles
-    .flatMap((one) => memberRoles.filter((other) => holds(one, other)).map((other) => `('${one}', '${other}')`))
-    .join(', ');
-
-/** SQL: members act on people below their own role, owners also on owners; and they give at most their own role. */
-const isOutranked = `(role, target_role) not in (${pairs(isAbove)})`;
-const isBeyond = `(role, $4) not in (${pairs((one, other) => rankOf(one) <= rankOf(other))})`;
-
-const hasNoSuchRole = `(kind, $4) not in (${conversationKinds
-  .flatMap((kind) => rolesOf[kind].map((role) => `('${kind}', '${role}')`))
-  .join(', ')})`;
+/** SQL: members act on people below their own role, owners also on owners. */
+const isOutranked = `(role, target_role) not in (${rolePairs(isAbove)})`;
 
 const isLastOwner = (userId: string): string =>
   `not exists (select from members where conversation_id = $1 and role = 'owner' and left_at is null and user_id <> ${userId})`;
@@ -77,8 +68,8 @@ export const changeRole = statement<OutcomeRow, [...Values, role: string]>(
   `with ${target}, ${judge(
     'change_roles',
     `when target_role is null then 'member_not_found'
-     when ${hasNoSuchRole} then 'invalid_request'
-     when ${isOutranked} or ${isBeyond} then 'not_permitted'
+     when ${hasNoSuchRole('$4')} then 'invalid_request'
+     when ${isOutranked} or ${isBeyond('$4')} then 'not_permitted'
      when target_role = 'owner' and $4 <> 'owner' and ${isLastOwner('$3')} then 'last_owner'`,
     'left join target on true',
   )}, ${changeOne('role = $4', 'members.role <> $4')}

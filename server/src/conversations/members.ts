@@ -109,7 +109,7 @@ function toChannel({ id, kind, title, about, member_count, is_member }: ChannelR
 }
 
 /** Throws the refusal of an entry. */
-function openedBy({ outcome, conversation }: Entry): Opened {
+export function openedBy({ outcome, conversation }: Entry): Opened {
   const isNew = outcome !== 'already_member';
   if (isNew) demand(outcome);
   if (conversation === undefined) throw new AppError('conversation_not_found');

@@ -32,6 +32,8 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
         { name: 'sessions', description: 'Signing in and out' },
         { name: 'conversations', description: 'Direct conversations, groups and channels' },
         { name: 'members', description: 'People in conversations, and public channels' },
+        { name: 'invites', description: 'Codes by which people join' },
+        { name: 'blocks', description: 'People whom the caller blocks' },
         { name: 'messages', description: 'Messages of conversations, reactions and threads' },
         { name: 'reading', description: 'What is read, what is not, and what has changed' },
         { name: 'health', description: 'For load balancers and monitoring' },
