@@ -10,6 +10,7 @@ import { benchStress } from './cost/stress.ts';
 import { runInterruptibly } from './interruptible.ts';
 import { lines, type Line, type Source } from './lines.ts';
 import { describeRun } from './machine.ts';
+import { benchMessages } from './messages.ts';
 import { readOptions, type BenchOptions } from './options.ts';
 import { findPgbench } from './pgbench.ts';
 import { keyOf, measureRounds } from './rounds.ts';
@@ -41,6 +42,7 @@ await runInterruptibly(async (signal) => {
   const options = readOptions(process.argv.slice(2));
   if (options.only === 'cost') await benchCost(options, signal);
   else if (options.only === 'budget') await benchBudget(options, signal);
+  else if (options.only === 'messages') await benchMessages(options, signal);
   else if (options.only === 'stress') await benchStress(options, signal);
   else await bench(options, signal);
 });

@@ -3,6 +3,10 @@ import { createHash } from 'node:crypto';
 export const callNames = ['get', 'list', 'post', 'put', 'delete'] as const;
 export type CallName = (typeof callNames)[number];
 
+export function isCall(name: string): name is CallName {
+  return callNames.some((call) => call === name);
+}
+
 /** Users that exist in all rounds. */
 export const settledUsers = 100_000;
 
@@ -40,8 +44,10 @@ export function anySettledId(users = settledUsers): string {
   return idOf(`settled ${1 + Math.floor(Math.random() * users)}`);
 }
 
-function request(method: string, path: string, body = ''): string {
-  const head = `${method} /api/v1/users${path} HTTP/1.1\r\nhost: bench\r\n`;
+/** `path` is that below `/api/v1`. */
+export function request(method: string, path: string, body = '', token?: string): string {
+  const session = token === undefined ? '' : `authorization: Bearer ${token}\r\n`;
+  const head = `${method} /api/v1${path} HTTP/1.1\r\nhost: bench\r\n${session}`;
   const entity = body === '' ? '' : `content-type: application/json\r\ncontent-length: ${body.length}\r\n`;
   return `${head}${entity}\r\n${body}`;
 }
@@ -54,15 +60,15 @@ function names(): string {
 function question(call: CallName, number: number, { users }: Spread): Question {
   switch (call) {
     case 'get':
-      return { status: 200, text: request('GET', `/${anySettledId(users)}`) };
+      return { status: 200, text: request('GET', `/users/${anySettledId(users)}`) };
     case 'list':
-      return { status: 200, text: request('GET', '?limit=20') };
+      return { status: 200, text: request('GET', '/users?limit=20') };
     case 'post':
-      return { status: 201, text: request('POST', '', names()) };
+      return { status: 201, text: request('POST', '/users', names()) };
     case 'put':
-      return { status: 200, text: request('PUT', `/${anySettledId(users)}`, names()) };
+      return { status: 200, text: request('PUT', `/users/${anySettledId(users)}`, names()) };
     case 'delete':
-      return { status: 204, text: request('DELETE', `/${idOf(`doomed ${number}`)}`) };
+      return { status: 204, text: request('DELETE', `/users/${idOf(`doomed ${number}`)}`) };
   }
 }
 

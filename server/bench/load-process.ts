@@ -2,7 +2,8 @@
 import { connect, type Socket } from 'node:net';
 
 import { AnswerReader } from './answer-reader.ts';
-import { makeQuestions, settledUsers, type Question } from './calls.ts';
+import { isCall, makeQuestions, settledUsers, type Question } from './calls.ts';
+import { chatCallNames, chatQuestions } from './chat-load.ts';
 import type { Load, LoadReport } from './load.ts';
 import { quantileOf } from './statistics.ts';
 
@@ -24,7 +25,9 @@ class Progress {
   until = Number.POSITIVE_INFINITY;
 
   constructor({ calls, users = settledUsers, doomed = 0, tokens }: Load) {
-    this.#questions = makeQuestions(calls, { users, doomed, tokens });
+    const chat = chatCallNames.find((name) => name === calls[0]);
+    this.#questions =
+      chat === undefined ? makeQuestions(calls.filter(isCall), { users, doomed, tokens }) : chatQuestions(chat);
   }
 
   next(now: number): Question | undefined {

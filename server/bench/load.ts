@@ -1,12 +1,13 @@
 import { fork, type ChildProcess } from 'node:child_process';
 
 import type { CallName } from './calls.ts';
+import type { ChatCall } from './chat-load.ts';
 
 export interface Load {
   readonly port: number;
   readonly seconds: number;
-  /** Sent in rotation. */
-  readonly calls: readonly CallName[];
+  /** Sent in rotation; or one call about messages. */
+  readonly calls: readonly (CallName | ChatCall)[];
   /**
    * A closed loop: this many connections, each sends again as soon as it is answered. Or an open one: this many new
    * ones per second, however long answers take.

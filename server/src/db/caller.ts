@@ -1,5 +1,5 @@
 import type { Lifetime } from '../lib/lifetime.ts';
-import type { Position } from './position.ts';
+import { covers, onlyOnPrimary, type Position } from './position.ts';
 
 /** Who waits for a statement, for the log. */
 export interface Requester {
@@ -17,4 +17,14 @@ export interface Caller extends Requester {
   readonly token: Position | undefined;
   /** What the client will have seen with the answer; undefined when there is no new token. */
   seen: Position | undefined;
+}
+
+/**
+ * Tells the caller what a call of its own has read or written. The calls of one request end in any order, on any server: the latest position
+ * counts, and the primary alone when one of them is unknown.
+ */
+export function see(caller: Pick<Caller, 'seen'>, position: Position): void {
+  const { seen } = caller;
+  if (seen === onlyOnPrimary || (seen !== undefined && covers(seen, position))) return;
+  if (seen === undefined || position === onlyOnPrimary || position.timeline >= seen.timeline) caller.seen = position;
 }

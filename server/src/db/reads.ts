@@ -2,7 +2,7 @@ import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { BatchableRead } from './batchable.ts';
 import type { BatchedPool, Positioned, Send } from './batched-pool.ts';
-import type { Caller } from './caller.ts';
+import { see, type Caller } from './caller.ts';
 import { isFaultOfStandby } from './errors.ts';
 import { latest, onlyOnPrimary, toPosition, type Position } from './position.ts';
 import type { Standby } from './standby.ts';
@@ -142,7 +142,7 @@ export class Reads {
     if (isFresh && reader.isDoubtful(answer.result)) this.outcomes.primaryForDoubt += 1;
     else if (isFresh) {
       this.outcomes[isThere ? 'standby' : 'waited'] += 1;
-      caller.seen = latest(token, toPosition(answer.position) ?? token);
+      see(caller, latest(token, toPosition(answer.position) ?? token));
       return answer.result;
     } else this.outcomes[isBehind ? 'primaryForToken' : 'primaryForAbsence'] += 1;
     return await this.#readFromPrimary(reader, wanted, token);
@@ -161,7 +161,7 @@ export class Reads {
       const { result, position } = await reader.onPrimary.positioned(call, caller.lifetime, caller, deadline);
       const reached = toPosition(position) ?? onlyOnPrimary;
       if (reached === onlyOnPrimary || reached.timeline >= token.timeline) {
-        caller.seen = reached;
+        see(caller, reached);
         return result;
       }
       if (answers === maxOldAnswers) throw new AppError('database_unavailable');

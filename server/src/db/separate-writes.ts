@@ -4,7 +4,7 @@ import type { Caller } from './caller.ts';
 import type { Pool } from './pool.ts';
 import { primaryPosition } from './position.ts';
 import type { Queryable } from './statement.ts';
-import { see, type Write } from './writes.ts';
+import { seeWritten, type Write } from './writes.ts';
 
 export interface SeparateWriteLimits {
   /** Each takes a connection, also while it waits for a lock. */
@@ -35,7 +35,7 @@ export class SeparateWrites {
       try {
         const options = { behind: primaryPosition, isTransaction: true, signal: caller.lifetime, requester: caller };
         const { result, after } = await this.#pool.queryThen(async (db) => send(db, call), options);
-        see(caller, after?.[0]);
+        seeWritten(caller, after?.[0]);
         return result;
       } finally {
         this.#gate.leave();

@@ -1,5 +1,5 @@
 import type { BatchableWrite } from './batchable.ts';
-import type { Caller } from './caller.ts';
+import { see, type Caller } from './caller.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { onlyOnPrimary, toPosition, type PositionRow } from './position.ts';
 
@@ -18,13 +18,13 @@ export class Writes {
     const send = this.#commits.open(kind);
     return async (call, caller) => {
       const { result, position } = await send(call, caller.lifetime, caller);
-      see(caller, position);
+      seeWritten(caller, position);
       return result;
     };
   }
 }
 
-/** Tells the caller what a write of its own has done. Committed even if its position is unknown; then only the primary is known to have it. */
-export function see(caller: Caller, position: PositionRow | undefined): void {
-  caller.seen = toPosition(position) ?? onlyOnPrimary;
+/** Committed even if its position is unknown; then only the primary is known to have it. */
+export function seeWritten(caller: Caller, position: PositionRow | undefined): void {
+  see(caller, toPosition(position) ?? onlyOnPrimary);
 }

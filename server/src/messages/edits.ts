@@ -9,7 +9,7 @@ import { mentionNamesOf } from './mention-names.ts';
 import { messageColumns, toMessage, type MessageRow } from './message-rows.ts';
 import { byPlace, onlyOf, type Placed } from './placed-rows.ts';
 import { searchVectorOf } from './search-words.ts';
-import { directRefusal, mentionedPeople, mentionsEveryone, previewLength } from './sends.ts';
+import { directRefusal, mentionedPeople, mentionsEveryone, previewLength } from './send-statements.ts';
 
 export interface Edit {
   readonly conversationId: string;

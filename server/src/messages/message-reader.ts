@@ -6,21 +6,27 @@ import { statement } from '../db/statement.ts';
 import type { MessageTarget } from './message-target.ts';
 import { messageColumns, toMessage, type MessageRow } from './message-rows.ts';
 
-/** Messages from one number to another, both included. Numbers have no gaps, so a page is a range. */
+/** Messages from one number to another, both included, or the newest ones. Numbers have no gaps, so a page is a range. */
 export interface Range {
   readonly conversationId: string;
   readonly from: number;
   readonly to: number;
+  /** How many of the newest, in place of `from` and `to`; 0 for none. */
+  readonly newest: number;
 }
 
 const findRanges = statement<
   MessageRow & { readonly page: number },
-  [conversationIds: readonly string[], from: readonly number[], to: readonly number[]]
+  [conversationIds: readonly string[], from: readonly number[], to: readonly number[], newest: readonly number[]]
 >(
   'messages.range',
   `select wanted.page::int, ${messageColumns('m')}
-     from unnest($1::uuid[], $2::bigint[], $3::bigint[]) with ordinality as wanted (conversation_id, first, last, page)
-     join messages m on m.conversation_id = wanted.conversation_id and m.number between wanted.first and wanted.last
+     from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[]) with ordinality
+            as wanted (conversation_id, first, last, newest, page)
+     join conversations c on c.id = wanted.conversation_id
+     join messages m on m.conversation_id = c.id
+                    and m.number >= case when wanted.newest = 0 then wanted.first else c.last_number - wanted.newest + 1 end
+                    and m.number <= case when wanted.newest = 0 then wanted.last else c.last_number end
     order by wanted.page, m.number`,
 );
 
@@ -30,7 +36,7 @@ const maxRanges = 64;
 const range: BatchableRead<Range, Message[]> = {
   name: 'messages.range',
   maxSize: maxRanges,
-  keyOf: ({ conversationId, from, to }) => `${conversationId},${from},${to}`,
+  keyOf: ({ conversationId, from, to, newest }) => `${conversationId},${from},${to},${newest}`,
   one: async (db, call) => (await findAll([call], db))[0] ?? [],
   many: async (db, calls) => findAll(calls, db),
 };
@@ -45,7 +51,7 @@ const find: BatchableRead<MessageTarget, Message | undefined> = {
 };
 
 function rangeOf({ conversationId, number }: MessageTarget): Range {
-  return { conversationId, from: number, to: number };
+  return { conversationId, from: number, to: number, newest: 0 };
 }
 
 async function findAll(calls: readonly Range[], db: Parameters<typeof range.one>[0]): Promise<Message[][]> {
@@ -53,6 +59,7 @@ async function findAll(calls: readonly Range[], db: Parameters<typeof range.one>
     calls.map(({ conversationId }) => conversationId),
     calls.map(({ from }) => from),
     calls.map(({ to }) => to),
+    calls.map(({ newest }) => newest),
   ]);
   const pages = calls.map((): Message[] => []);
   for (const row of rows) pages[row.page - 1]?.push(toMessage(row));

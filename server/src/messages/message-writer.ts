@@ -5,7 +5,8 @@ import { remove, type Deletion, type DeletionOutcome } from './deletions.ts';
 import { edit, type Edit, type EditRefusal } from './edits.ts';
 import { pin, type Pin, type PinOutcome } from './pins.ts';
 import { react, unreact, type ReactionChange, type ReactionOutcome } from './reaction-changes.ts';
-import { send, type Send, type Sent, type SendRefusal } from './sends.ts';
+import type { SendRefusal } from './send-statements.ts';
+import { send, type Send, type Sent } from './sends.ts';
 
 /** Writes messages, on the primary, under the lock of their conversation. Rejects as `Writes` does. */
 export class MessageWriter {

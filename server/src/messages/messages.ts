@@ -49,28 +49,24 @@ export class Messages {
   async page(conversationId: string, query: MessagePageQuery, account: SignedIn, caller: Caller): Promise<Message[]> {
     const { memberships, reader } = this.#services;
     const id = conversationId.toLowerCase();
-    const known = rangeOf(id, query);
     // Without rights, the messages are read for nothing; with them, both reads take one round trip.
-    const reading = known && reader.range(known, caller);
-    reading?.catch(() => undefined);
-    const { last_number: last } = await memberships.get(id, account.userId, caller);
-    return await (reading ?? reader.range(newest(id, last, query), caller));
+    const [page] = await Promise.all([
+      reader.range(rangeOf(id, query), caller),
+      memberships.get(id, account.userId, caller),
+    ]);
+    return page;
   }
 }
 
-function newest(conversationId: string, last: number, { limit = messagesLimitDefault }: MessagePageQuery): Range {
-  return { conversationId, from: Math.max(1, last - limit + 1), to: last };
-}
-
-/** Undefined for the newest messages, whose numbers only the conversation knows. */
-function rangeOf(conversationId: string, query: MessagePageQuery): Range | undefined {
+function rangeOf(conversationId: string, query: MessagePageQuery): Range {
   const { before, after, around, limit = messagesLimitDefault } = query;
   const given = Object.entries({ before, after, around }).filter(([, place]) => place !== undefined);
   const second = given[1]?.[0];
   if (second !== undefined) throw invalidQuery(second, 'cannot be combined with another place');
-  if (before !== undefined) return { conversationId, from: Math.max(1, before - limit), to: before - 1 };
-  if (after !== undefined) return { conversationId, from: after + 1, to: after + limit };
-  if (around === undefined) return undefined;
+  const range = (from: number, to: number): Range => ({ conversationId, from, to, newest: 0 });
+  if (before !== undefined) return range(Math.max(1, before - limit), before - 1);
+  if (after !== undefined) return range(after + 1, after + limit);
+  if (around === undefined) return { conversationId, from: 0, to: 0, newest: limit };
   const from = Math.max(1, around - Math.floor(limit / 2));
-  return { conversationId, from, to: from + limit - 1 };
+  return range(from, from + limit - 1);
 }

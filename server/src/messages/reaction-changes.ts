@@ -5,7 +5,7 @@ import type { BatchableWrite } from '../db/batchable.ts';
 import { statement, type Queryable } from '../db/statement.ts';
 import { countChanges, isThere, joinMessages, nextSeq } from './changes-sql.ts';
 import { byPlace, onlyOf, type Placed } from './placed-rows.ts';
-import { directRefusal } from './sends.ts';
+import { directRefusal } from './send-statements.ts';
 
 export interface ReactionChange {
   readonly conversationId: string;

@@ -1,14 +1,14 @@
-import { mentionAllMax } from '@messenger/protocol/limits';
 import type { Message } from '@messenger/protocol/messages';
 import { hash } from 'node:crypto';
 
-import { everyone, hourOf, lockedConversations, permits } from '../conversations/conversations-sql.ts';
 import { deferred } from '../db/batch.ts';
 import type { BatchableWrite } from '../db/batchable.ts';
-import { statement, type Queryable } from '../db/statement.ts';
+import type { Queryable } from '../db/statement.ts';
 import { mentionNamesOf } from './mention-names.ts';
-import { messageColumns, toMessage, type MessageRow } from './message-rows.ts';
+import { toMessage } from './message-rows.ts';
+import { byPlace } from './placed-rows.ts';
 import { searchVectorOf } from './search-words.ts';
+import { sendFull, sendPlain, type SendRefusal, type SendRow } from './send-statements.ts';
 
 export interface Send {
   readonly conversationId: string;
@@ -26,165 +26,38 @@ export interface Sent {
   readonly isRepeat: boolean;
 }
 
-export type SendRefusal =
-  | 'conversation_not_found'
-  | 'not_permitted'
-  | 'message_not_found'
-  | 'message_id_taken'
-  | 'recipient_unavailable'
-  | 'recipient_blocked';
-
-/** In code points, of the last message in lists of conversations. */
-export const previewLength = 200;
-
-/** SQL: why a direct message cannot reach the other person; null when it can. */
-export const directRefusal = `
-  select case
-           when exists (select from blocks where user_id = j.sender_id and blocked_id = o.user_id) then 'recipient_blocked'
-           when a.user_id is null or a.disabled_at is not null
-             or exists (select from blocks where user_id = o.user_id and blocked_id = j.sender_id) then 'recipient_unavailable'
-         end
-    from members o left join accounts a on a.user_id = o.user_id
-   where o.conversation_id = j.conversation_id and o.user_id <> j.sender_id`;
-
-const isThread = `exists (select from messages r
-  where r.conversation_id = j.conversation_id and r.number = j.thread_of and r.thread_of is null and r.deleted_at is null)`;
-
-export const mentionsEveryone = `wants_all and (${permits('mention_all', 'kind', 'role')} or kind = 'group' and member_count <= ${mentionAllMax})`;
-
-/** SQL: the members whose names the bodies of messages have. */
-export function mentionedPeople(messages: string): string {
-  return `select s.place, a.user_id, s.conversation_id, s.number, s.sender_id, s.created_at,
-            a.user_id <> s.sender_id
-              and not exists (select from blocks b where b.user_id = a.user_id and b.blocked_id = s.sender_id) as notifies
-       from ${messages} s cross join lateral string_to_table(s.names, ' ') as n (username)
-       join accounts a on a.username = n.username
-       join members m on m.conversation_id = s.conversation_id and m.user_id = a.user_id and m.left_at is null
-      where s.names <> ''`;
-}
-
-/** The columns of a message are those of `repeated`, and null otherwise. */
-interface SendRow extends MessageRow {
-  readonly place: number;
-  readonly outcome: SendRefusal | 'sent' | 'repeated';
-  readonly new_number: number;
-  readonly new_seq: number;
-  readonly sent_at: string;
-  readonly mentioned_all: boolean;
-  /** Null for a message without names. */
-  readonly mentioned: string[] | null;
-}
-
-/**
- * Absent numbers are 0, because nulls in arrays become text with `array_nulls = off`. A conversation counts as absent unless this transaction
- * has locked it. `sent` numbers the new messages of each conversation; each CTE behind it writes one table.
- */
-const sendMany = statement<
-  SendRow,
-  [
-    conversationIds: readonly string[],
-    senderIds: readonly string[],
-    ids: readonly string[],
-    bodies: readonly string[],
-    hashes: readonly string[],
-    repliesTo: readonly number[],
-    threadsOf: readonly number[],
-    names: readonly string[],
-    wantsAll: readonly boolean[],
-    searches: readonly string[],
-  ]
->(
-  'messages.send',
-  `with joined as materialized (
-     select g.place::int, g.conversation_id, g.sender_id, g.id, g.body, decode(g.hash, 'hex') as hash, g.reply_to, g.thread_of,
-            g.names, g.wants_all, g.search, c.kind, c.seq, c.last_number, c.member_count, c.active_at, m.role,
-            greatest(now(), c.active_at) as created_at,
-            e.number as old_number, e.sender_id as old_sender, e.sent_hash as old_hash
-       from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::bool[], $10::text[])
-            with ordinality as g (conversation_id, sender_id, id, body, hash, reply_to, thread_of, names, wants_all, search, place)
-       left join conversations c on c.id = g.conversation_id and c.deleted_at is null and c.id = any (${lockedConversations})
-       left join members m on m.conversation_id = c.id and m.user_id = g.sender_id and m.left_at is null
-       left join messages e on e.conversation_id = c.id and e.id = g.id
-   ), judged as materialized (
-     select *, case
-              when role is null then 'conversation_not_found'
-              when old_number is not null
-                then case when old_sender = sender_id and old_hash = hash then 'repeated' else 'message_id_taken' end
-              when not ${permits('send', 'kind', 'role')} then 'not_permitted'
-              when reply_to > last_number or thread_of > 0 and not ${isThread} then 'message_not_found'
-              when kind = 'direct' then (${directRefusal})
-            end as refusal
-       from joined j
-   ), sent as materialized (
-     select *, ${mentionsEveryone} as mentions_all,
-            last_number + row_number() over (partition by conversation_id order by place) as number,
-            seq + row_number() over (partition by conversation_id order by place) as new_seq
-       from judged where refusal is null
-   ), mentioned as materialized (
-     ${mentionedPeople('sent')}
-   ), stored as (
-     insert into messages (conversation_id, number, id, sender_id, body, sent_hash, reply_to, thread_of, mentions, mentions_all,
-                           created_at, changed_seq, search)
-     select conversation_id, number, id, sender_id, body, hash, nullif(reply_to, 0), nullif(thread_of, 0),
-            case when names = '' then '{}' else array(select m.user_id from mentioned m where m.place = s.place order by m.user_id) end,
-            mentions_all, created_at, new_seq, search::tsvector
-       from sent s
-   ), counted as (
-     update conversations c
-        set seq = n.new_seq, last_number = n.number, changed_at = now(), active_at = l.created_at,
-            last_sender_id = l.sender_id, last_preview = left(l.body, ${previewLength})
-       from (select conversation_id, max(number) as number, max(new_seq) as new_seq from sent group by conversation_id) n
-       join sent l on l.conversation_id = n.conversation_id and l.number = n.number
-      where c.id = n.conversation_id
-   ), touched as (
-     update members m
-        set read_number = greatest(m.read_number, t.number), listed_at = coalesce(t.hour, m.listed_at)
-       from (
-         select conversation_id, user_id, max(number) as number, max(hour) as hour
-           from (
-             select conversation_id, sender_id as user_id, number, null::timestamptz as hour from sent
-              union all
-             select o.conversation_id, o.user_id, 0, x.hour
-               from (
-                 select distinct conversation_id, ${hourOf('created_at')} as hour from sent
-                  where kind <> 'channel' and ${hourOf('created_at')} > ${hourOf('active_at')}
-               ) x
-               join members o on o.conversation_id = x.conversation_id and o.left_at is null
-           ) as each
-          group by conversation_id, user_id
-       ) t
-      where m.conversation_id = t.conversation_id and m.user_id = t.user_id
-   ), threaded as (
-     update messages r
-        set thread_count = r.thread_count + t.count, thread_last = t.number, changed_seq = t.new_seq
-       from (
-         select conversation_id, thread_of, count(*), max(number) as number, max(new_seq) as new_seq
-           from sent where thread_of > 0 group by conversation_id, thread_of
-       ) t
-      where r.conversation_id = t.conversation_id and r.number = t.thread_of
-   ), noted as (
-     insert into mentions (user_id, conversation_id, number, sender_id, created_at)
-     select user_id, conversation_id, number, sender_id, created_at from mentioned where notifies
-      union all
-     select '${everyone}', conversation_id, number, sender_id, created_at from sent where mentions_all
-   )
-   select j.place, coalesce(j.refusal, 'sent') as outcome, s.number::float8 as new_number, s.new_seq::float8, s.created_at as sent_at,
-          s.mentions_all as mentioned_all,
-          case when s.names <> '' then array(select m.user_id from mentioned m where m.place = s.place order by m.user_id) end::text[]
-            as mentioned,
-          ${messageColumns('e')}
-     from judged j
-     left join sent s on s.place = j.place
-     left join messages e on j.refusal = 'repeated' and e.conversation_id = j.conversation_id and e.number = j.old_number`,
-);
-
 function hashOf({ body, replyTo = 0, threadOf = 0 }: Send): string {
   return hash('sha256', JSON.stringify([body, replyTo, threadOf]), 'hex');
 }
 
-async function sendAll(db: Queryable, calls: readonly Send[]): Promise<SendRow[]> {
+type Outcome = Sent | SendRefusal | typeof deferred;
+
+/** Sends that only the full statement executes. */
+const again = new WeakSet<Send>();
+
+async function sendPlainly(db: Queryable, calls: readonly Send[]): Promise<Outcome[]> {
+  const rows = await db.query(sendPlain, [
+    calls.map(({ conversationId }) => conversationId),
+    calls.map(({ senderId }) => senderId),
+    calls.map(({ id }) => id),
+    calls.map(({ body }) => body),
+    calls.map(hashOf),
+    calls.map(({ replyTo = 0 }) => replyTo),
+    calls.map(({ conversationId, body }) => searchVectorOf(conversationId, body)),
+  ]);
+  const placed = byPlace(rows, calls.length);
+  return calls.map((call, index) => {
+    const row = placed[index];
+    if (row?.outcome === 'sent') return { message: newMessage(row, call), isRepeat: false };
+    if (row !== undefined && row.outcome !== 'again') return row.outcome;
+    again.add(call);
+    return deferred;
+  });
+}
+
+async function sendFully(db: Queryable, calls: readonly Send[]): Promise<Outcome[]> {
   const mentions = calls.map(({ body }) => mentionNamesOf(body));
-  const rows = await db.query(sendMany, [
+  const rows = await db.query(sendFull, [
     calls.map(({ conversationId }) => conversationId),
     calls.map(({ senderId }) => senderId),
     calls.map(({ id }) => id),
@@ -196,18 +69,22 @@ async function sendAll(db: Queryable, calls: readonly Send[]): Promise<SendRow[]
     mentions.map(({ all }) => all),
     calls.map(({ conversationId, body }) => searchVectorOf(conversationId, body)),
   ]);
-  const placed: SendRow[] = [];
-  for (const row of rows) placed[row.place - 1] = row;
-  return placed;
+  const placed = byPlace(rows, calls.length);
+  return calls.map((call, index) => {
+    const row = placed[index];
+    if (row?.outcome === 'sent') return { message: newMessage(row, call), isRepeat: false };
+    return row?.outcome === 'repeated' ? { message: toMessage(row), isRepeat: true } : (row?.outcome ?? deferred);
+  });
 }
 
-function resultOf(row: SendRow | undefined, call: Send): Sent | SendRefusal {
-  if (row === undefined) throw new Error('a send has no outcome');
-  if (row.outcome === 'sent') return { message: newMessage(row, call), isRepeat: false };
-  return row.outcome === 'repeated' ? { message: toMessage(row), isRepeat: true } : row.outcome;
+function isPlain(call: Send): boolean {
+  return call.threadOf === undefined && !call.body.includes('@') && !again.has(call);
 }
 
-function newMessage(row: SendRow, { conversationId, senderId, id, body, replyTo, threadOf }: Send): Message {
+type NewRow = Pick<SendRow, 'new_number' | 'new_seq' | 'sent_at'> &
+  Partial<Pick<SendRow, 'mentioned' | 'mentioned_all'>>;
+
+function newMessage(row: NewRow, { conversationId, senderId, id, body, replyTo, threadOf }: Send): Message {
   return toMessage({
     conversation_id: conversationId,
     number: row.new_number,
@@ -220,7 +97,7 @@ function newMessage(row: SendRow, { conversationId, senderId, id, body, replyTo,
     thread_count: 0,
     thread_last: null,
     mentions: row.mentioned ?? [],
-    mentions_all: row.mentioned_all,
+    mentions_all: row.mentioned_all ?? false,
     reactions: null,
     pinned_at: null,
     pinned_by: null,
@@ -231,17 +108,33 @@ function newMessage(row: SendRow, { conversationId, senderId, id, body, replyTo,
 }
 
 /** Of several sends with one id in a batch, the first is executed; then the others are its repeats. */
+async function sendAll(db: Queryable, calls: readonly Send[]): Promise<Outcome[]> {
+  const firsts = new Map(calls.toReversed().map((call) => [keyOf(call), call]));
+  const sent = [...firsts.values()];
+  const results = new Map<Send, Outcome>();
+  const run = async (execute: typeof sendFully, mine: readonly Send[]): Promise<void> => {
+    if (mine.length === 0) return;
+    const outcomes = await execute(db, mine);
+    for (const [index, call] of mine.entries()) results.set(call, outcomes[index] ?? deferred);
+  };
+  await Promise.all([
+    run(sendPlainly, sent.filter(isPlain)),
+    run(
+      sendFully,
+      sent.filter((call) => !isPlain(call)),
+    ),
+  ]);
+  return calls.map((call) => results.get(call) ?? deferred);
+}
+
+/** Under the lock of the conversation. */
 export const send: BatchableWrite<Send, Sent | SendRefusal> = {
   name: 'messages.send',
   keyOf: ({ conversationId }) => conversationId,
-  one: async (db, call) => resultOf((await sendAll(db, [call]))[0], call),
-  many: async (db, calls) => {
-    const first = new Map(calls.map((call, place) => [keyOf(call), place] as const).toReversed());
-    const sent = calls.filter((call, place) => first.get(keyOf(call)) === place);
-    const rows = await sendAll(db, sent);
-    const results = new Map(sent.map((call, place) => [call, resultOf(rows[place], call)]));
-    return calls.map((call) => results.get(call) ?? deferred);
+  one: async () => {
+    throw new Error('a send is executed by `many`, behind its lock');
   },
+  many: sendAll,
 };
 
 function keyOf({ conversationId, id }: Send): string {
