@@ -35,6 +35,12 @@ export const messageMaxLength = 8_000;
 export const messagesLimitDefault = 50;
 export const messagesLimitMax = 200;
 
+/** A search: its text in Unicode code points, its words, and messages per page: default and maximum. */
+export const searchMaxLength = 200;
+export const searchWordsMax = 32;
+export const searchLimitDefault = 20;
+export const searchLimitMax = 100;
+
 /** Kinds of reactions per message. */
 export const reactionKindsMax = 50;
 

@@ -298,6 +298,8 @@ describe('the document describes the answer to', () => {
       ['sum_unread', member, 'GET', '/unread'],
       ['list_mentions', member, 'GET', '/mentions?limit=1'],
       ['list_mentions', member, 'GET', '/mentions?after=x'],
+      ['search_messages', member, 'GET', '/search?q=x&limit=1'],
+      ['search_messages', member, 'GET', '/search?q=!'],
       ['read_changes', member, 'GET', `${where}/changes?after=0`],
       ['read_changes', member, 'GET', `${where}/changes?after=1000`],
       ['read_changes', member, 'GET', `${where}/changes`],

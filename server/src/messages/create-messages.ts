@@ -7,6 +7,7 @@ import { ChangeLog } from './changes.ts';
 import { MessageHistory } from './message-history.ts';
 import { MessageListsReader } from './message-lists-reader.ts';
 import { MessageReader } from './message-reader.ts';
+import { MessageSearch } from './message-search.ts';
 import type { Memberships } from './message-target.ts';
 import { MessageWriter } from './message-writer.ts';
 import { Messages } from './messages.ts';
@@ -16,6 +17,7 @@ import { ReadMarkWriter } from './read-mark-writer.ts';
 import { ReadingReader } from './reading-reader.ts';
 import { Reading } from './reading.ts';
 import { RevisionReader } from './revision-reader.ts';
+import { SearchReader } from './search-reader.ts';
 
 /** The use cases of messages. */
 export interface MessageServices {
@@ -24,6 +26,7 @@ export interface MessageServices {
   readonly reactions: Reactions;
   readonly reading: Reading;
   readonly changes: ChangeLog;
+  readonly search: MessageSearch;
   readonly newId: () => string;
 }
 
@@ -39,6 +42,7 @@ export function createMessages({ reads, writes, lockedWrites }: Databases, membe
     reactions: new Reactions({ ...shared, reader: new ReactionReader(reads) }),
     reading: new Reading({ ...shared, reader: new ReadingReader(reads), writer: new ReadMarkWriter(writes) }),
     changes: new ChangeLog(new ChangesReader(reads)),
+    search: new MessageSearch(new SearchReader(reads)),
     newId: randomUUIDv7,
   };
 }

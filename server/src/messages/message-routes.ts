@@ -12,6 +12,8 @@ import type { Messages, Sent } from './messages.ts';
 import { reactionRoutes } from './reaction-routes.ts';
 import type { Reactions } from './reactions.ts';
 import { readingRoutes, type ReadingRoutes } from './reading-routes.ts';
+import type { MessageSearch } from './message-search.ts';
+import { searchRoutes } from './search-routes.ts';
 
 const prefix = '/api/v1/conversations/:conversation_id/messages';
 
@@ -23,6 +25,7 @@ interface SendingRoutes {
 export interface MessageRoutes extends SendingRoutes, ReadingRoutes {
   readonly history: MessageHistory;
   readonly reactions: Reactions;
+  readonly search: MessageSearch;
 }
 
 /** All of messages. */
@@ -31,6 +34,7 @@ export function messageRoutes(app: HttpServer, services: MessageRoutes): void {
   historyRoutes(app, services.history);
   reactionRoutes(app, services.reactions);
   readingRoutes(app, services);
+  searchRoutes(app, services.search);
 }
 
 /** Sending and reading messages. */
