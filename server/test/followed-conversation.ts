@@ -82,10 +82,3 @@ async function loadMembers(id: string, database: TestDatabase): Promise<Membersh
 
 const iso = (column: string): string =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.USZ') as ${column}`;
-
-/** For comparisons: without the order in which changes came. */
-export function sorted({ messages, members, ...rest }: Followed) {
-  const byNumber = [...messages.values()].toSorted((one, other) => one.number - other.number);
-  const byUser = [...members.values()].toSorted((one, other) => one.user_id.localeCompare(other.user_id));
-  return { ...rest, messages: byNumber, members: byUser };
-}
