@@ -72,6 +72,7 @@ describe('reading', () => {
     assert.deepEqual(await mark(bob, where, 'read', 2), at(3, 2));
     assert.deepEqual(await mark(bob, where, 'read', 0), at(3, 2));
     assert.deepEqual(await mark(bob, where, 'read', 1_000_000), at(5, 0));
+    assert.deepEqual(await mark(bob, where, 'read', 0), at(5, 0), 'as it is stored');
     assert.deepEqual(await mark(bob, where, 'unread', 4), at(3, 2));
     assert.deepEqual(await mark(bob, where, 'unread', 5), at(3, 2), 'unread stays unread');
     assert.deepEqual(await mark(bob, where, 'unread', 1), at(0, 5));

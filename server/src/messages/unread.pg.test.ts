@@ -19,7 +19,7 @@ let people: readonly Client[];
 const step = record({
   kind: constantFrom('send', 'send', 'send', 'read', 'read', 'unread', 'delete', 'leave', 'join'),
   who: nat(2),
-  number: nat(12),
+  number: constantFrom(0, 1, 2, 3, 4, 5, 6, 8, 1_000),
 });
 type Step = typeof step extends { generate: (...args: never[]) => { value: infer Value } } ? Value : never;
 
