@@ -43,8 +43,9 @@ const send = async (by: Client, where: string, body: object): Promise<unknown> =
 
 /** Each kind of change, by the statement that makes it. What is refused, for example because a member has left, changes nothing. */
 const changes: Readonly<Record<string, Action>> = {
-  'messages.send': async (where, { number, text }) => {
-    await send(people.member, where, { body: `${text} @admin` });
+  'messages.send': async (where, { text }) => send(people.member, where, { body: text }),
+  'messages.send_full': async (where, { number, text }) => {
+    await send(people.member, where, { body: `${text} @admin @all` });
     return send(people.admin, where, { body: text, thread_of: number, reply_to: number });
   },
   'messages.edit': async (where, { number, text }) =>
@@ -75,6 +76,10 @@ const changes: Readonly<Record<string, Action>> = {
   'members.remove': async (where) => people.owner.call('DELETE', `${where}/members/${people.member.userId}`),
   'members.leave': async (where) => people.other.call('DELETE', `${where}/members/me`),
   'members.join': async (where) => people.other.call('PUT', `${where}/members/me`),
+  'invites.accept': async (where) => {
+    const { code } = (await people.owner.call('POST', `${where}/invites`, {})).json<{ code: string }>();
+    return people.other.call('POST', `/invites/${code}/accept`);
+  },
   'members.ban': async (where) => people.owner.call('PUT', `${where}/bans/${people.other.userId}`),
   'members.unban': async (where) => people.owner.call('DELETE', `${where}/bans/${people.other.userId}`),
 };
@@ -82,12 +87,13 @@ const changes: Readonly<Record<string, Action>> = {
 /** Statements that write nothing that other members see, begin or end a conversation, lock, or read what was written. */
 const others = `conversations.insert conversations.insert_direct conversations.delete conversations.update_settings
   conversations.lock conversations.lock_free conversations.lock_one conversations.view conversations.view_direct members.view
-  messages.mark_read messages.mark_read_free`.split(/\s+/u);
+  conversations.sweep invites.create invites.lock_conversation invites.revoke invites.view_conversation
+  blocks.delete blocks.insert messages.mark_read messages.mark_read_free`.split(/\s+/u);
 
 /** An order in which each of them changes something. */
 const tour: readonly (readonly [kind: string, choice: Choice])[] = [
   ['messages.send', { number: 1, text: 'x' }],
-  ['messages.send', { number: 1, text: 'xy' }],
+  ['messages.send_full', { number: 1, text: 'xy' }],
   ['messages.edit', { number: 1, text: 'x' }],
   ['messages.react', { number: 2, text: 'x' }],
   ['messages.unreact', { number: 2, text: 'x' }],
@@ -100,6 +106,8 @@ const tour: readonly (readonly [kind: string, choice: Choice])[] = [
   ['members.add', { number: 1, text: 'x' }],
   ['members.leave', { number: 1, text: 'x' }],
   ['members.join', { number: 1, text: 'x' }],
+  ['members.leave', { number: 1, text: 'x' }],
+  ['invites.accept', { number: 1, text: 'x' }],
   ['members.ban', { number: 1, text: 'x' }],
   ['members.unban', { number: 1, text: 'x' }],
 ];
