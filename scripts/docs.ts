@@ -5,6 +5,7 @@ import { runProgram } from '../server/src/commands/program.ts';
 import { optionTable } from '../server/src/config.ts';
 import { flagOf, listOptions, showValue, variablesOf, type OptionTable } from '../server/src/lib/options.ts';
 import { metricTable, type MetricDeclaration } from '../server/src/telemetry/metric-table.ts';
+import { renderRightsPage } from './rights-page.ts';
 
 function renderConfigurationPage(table: OptionTable): string {
   const sections = Object.keys(table).map((section) => {
@@ -97,6 +98,7 @@ export async function renderGeneratedFiles(): Promise<Readonly<Record<string, st
   return {
     'docs/configuration.md': renderConfigurationPage(optionTable),
     'docs/metrics.md': renderMetricsPage(metricTable),
+    'docs/rights.md': renderRightsPage(),
     'deploy/tuned.yaml': await renderTuned(),
   };
 }

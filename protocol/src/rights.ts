@@ -52,6 +52,9 @@ export const rights = {
 } as const satisfies Record<string, Readonly<Record<ConversationKind, Least>>>;
 export type Action = keyof typeof rights;
 
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The table has no other keys.
+export const actions = Object.keys(rights) as readonly Action[];
+
 export function rankOf(role: MemberRole): number {
   return memberRoles.indexOf(role);
 }
