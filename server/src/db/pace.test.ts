@@ -22,10 +22,11 @@ test('under full pressure the interval is sixteen times the fastest batch', () =
   assert.equal(pace.waitMs, 0);
 });
 
-test('without pressure there is no interval, and between the limits it is proportional', () => {
+test('a worker that is idle for 70 % of its time does not delay calls, and above that the interval is proportional', () => {
   assert.equal(paced(0, 0.5).pace.waitMs, 0);
-  assert.equal(paced(0.15, 0.5).pace.waitMs, 0);
-  assert.ok(Math.abs(paced(0.3, 0.5).pace.waitMs - 3.5) < 1e-9);
+  assert.equal(paced(0.3, 0.5).pace.waitMs, 0);
+  assert.ok(Math.abs(paced(0.425, 0.5).pace.waitMs - 3.5) < 1e-9);
+  assert.equal(paced(0.55, 0.5).pace.waitMs, 7.5);
 });
 
 test('a slow database does not make calls wait longer than 12 ms', () => {
