@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -11,6 +12,7 @@ import { initCluster, makeUnfinished, markStandby, writeConfiguration } from './
 import { type PostgresProcess, startPostgres } from './postgres-process.ts';
 import { backUp } from './rebuild.ts';
 import { databaseName, renderPostgresConf, roles, settingsFor, type Role } from './settings.ts';
+import { removeSlot } from './slot.ts';
 import { withSession } from './sql.ts';
 import { makeTestFolder } from './test-folder.ts';
 import { poll } from './wait.ts';
@@ -18,7 +20,6 @@ import { findPort } from '../process/port.ts';
 
 const log = pino({ level: 'silent' });
 const startMs = 20_000;
-const slot = 'test_standby';
 const session = { applicationName: 'test', connectTimeoutMs: 2_000, statementTimeoutMs: 15_000 };
 
 /** A PostgreSQL server as operators have them: on a port of the loopback; tests start, stop and promote it. */
@@ -26,13 +27,14 @@ export class TestServer {
   readonly endpoint: Endpoint;
   readonly #binaries: Binaries;
   readonly #folder: string;
+  readonly #slot = `test_${randomBytes(6).toString('hex')}`;
   #dir = '';
   #process: PostgresProcess | undefined;
 
-  private constructor(binaries: Binaries, folder: string, port: number) {
+  private constructor(binaries: Binaries, folder: string, endpoint: Endpoint) {
     this.#binaries = binaries;
     this.#folder = folder;
-    this.endpoint = { host: '127.0.0.1', port, user: roles.superuser, database: databaseName };
+    this.endpoint = endpoint;
   }
 
   /** A new primary with an empty database. The caller must call `remove`. */
@@ -46,10 +48,10 @@ export class TestServer {
     return server;
   }
 
-  /** A new standby. The caller must call `remove`. */
-  static async createStandby(primary: TestServer): Promise<TestServer> {
-    const server = await TestServer.#create();
-    await server.follow(primary);
+  /** A new standby of any primary on this machine. The caller must call `remove`. */
+  static async createStandby({ endpoint }: Pick<TestServer, 'endpoint'>): Promise<TestServer> {
+    const server = await TestServer.#create(endpoint.user, endpoint.database);
+    await server.follow({ endpoint });
     return server;
   }
 
@@ -63,8 +65,15 @@ export class TestServer {
     return server;
   }
 
-  static async #create(): Promise<TestServer> {
-    return new TestServer(await findBinaries(undefined), await makeTestFolder(), await findPort('127.0.0.1', 0));
+  /** As this user, on this database. */
+  static async #create(user: string = roles.superuser, database = databaseName): Promise<TestServer> {
+    const port = await findPort('127.0.0.1', 0);
+    return new TestServer(await findBinaries(undefined), await makeTestFolder(), {
+      host: '127.0.0.1',
+      port,
+      user,
+      database,
+    });
   }
 
   /** Of the postmaster; undefined while it does not run. */
@@ -91,18 +100,19 @@ export class TestServer {
   }
 
   /** Replaces its files with a copy of this primary, and starts it as its standby. */
-  async follow(primary: TestServer): Promise<void> {
+  async follow({ endpoint: primary }: Pick<TestServer, 'endpoint'>): Promise<void> {
     await this.kill();
     if (this.#dir !== '') await rm(this.#dir, { recursive: true, force: true });
     this.#dir = await makeUnfinished(join(this.#folder, 'standby'));
-    await withSession(primary.endpoint, async (client) => {
-      await backUp(primary.#dir, this.#dir, client, AbortSignal.timeout(startMs), slot);
+    await withSession(primary, async (client) => {
+      const { rows } = await client.query<{ data_directory: string }>('show data_directory');
+      await backUp(rows[0]?.data_directory ?? '', this.#dir, client, AbortSignal.timeout(startMs), this.#slot);
     });
     await rm(join(this.#dir, 'postgresql.auto.conf'), { force: true }); // Settings made on the primary stay there.
     await markStandby(this.#dir);
     await this.#configure('standby', {
-      primary_conninfo: `host=127.0.0.1 port=${primary.endpoint.port} user=${roles.superuser}`,
-      primary_slot_name: slot,
+      primary_conninfo: `host='${primary.host}' port=${primary.port} user=${roles.superuser}`,
+      primary_slot_name: this.#slot,
     });
     await this.start();
   }
@@ -110,7 +120,7 @@ export class TestServer {
   /** Runs one statement in its own session. */
   async sql<Row extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return await withClient(
-      this.endpoint,
+      { ...this.endpoint, user: roles.superuser },
       session,
       async (client) => (await client.query<Row>(text, [...values])).rows,
     );
@@ -124,6 +134,12 @@ export class TestServer {
   async remove(): Promise<void> {
     await this.kill();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** The same for a standby whose primary stays. */
+  async removeFrom(primary: Endpoint): Promise<void> {
+    await this.remove();
+    await withSession(primary, async (client) => removeSlot(client, AbortSignal.timeout(startMs), this.#slot));
   }
 
   async #configure(role: Role, overrides: Readonly<Record<string, string>>): Promise<void> {

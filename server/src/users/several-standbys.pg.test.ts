@@ -2,22 +2,16 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
-import type { QueryResult, QueryResultRow } from 'pg';
-
 import { createTestApp } from '../../test/app.ts';
 import { useDatabase } from '../../test/database.ts';
 import { someone, usersOf } from '../../test/users.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import type { App } from '../app.ts';
-import { withClient } from '../db/session.ts';
 import type { Standby, StandbyState } from '../db/standby.ts';
-import { roles } from '../embedded/settings.ts';
-import { TestStandby } from '../embedded/test-standby.ts';
-
-const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+import { TestServer } from '../embedded/test-server.ts';
 
 const database = useDatabase();
-let second: TestStandby;
+let second: TestServer;
 let app: App;
 /** Their states in the app. */
 let one: Standby;
@@ -25,8 +19,8 @@ let other: Standby;
 
 before(async () => {
   const { endpoints } = await database.created;
-  second = await TestStandby.create(endpoints.write);
-  database.beforeDrop(async () => second.remove());
+  second = await TestServer.createStandby({ endpoint: endpoints.write });
+  database.beforeDrop(async () => second.removeFrom(endpoints.write));
 });
 
 /** A separate app for each test, with its context. */
@@ -43,11 +37,6 @@ async function serve(env: Readonly<Record<string, string>> = {}): Promise<void> 
 async function close(): Promise<void> {
   await app.http.close();
   await app.close();
-}
-
-async function sqlOnSecond<Row extends QueryResultRow>(text: string): Promise<QueryResult<Row>> {
-  const endpoint = { ...second.endpoint, user: roles.superuser };
-  return await withClient(endpoint, session, async (client) => client.query<Row>(text));
 }
 
 async function becomes(standby: Standby, state: StandbyState): Promise<void> {
@@ -82,10 +71,10 @@ test('reads are spread over both; a lagging one gets none until it has caught up
   const id = await createUser();
   const end = new AbortController();
   const reading = readUntil(end.signal, id);
-  t.after(async () => sqlOnSecond('select pg_wal_replay_resume()'));
+  t.after(async () => second.sql('select pg_wal_replay_resume()'));
   try {
     await Promise.all([answeredBy(one, 500), answeredBy(other, 500)]);
-    await sqlOnSecond('select pg_wal_replay_pause()');
+    await second.sql('select pg_wal_replay_pause()');
     await database().sql('create table written_meanwhile ()');
     await becomes(other, 'late');
     const [late, onPrimary] = [other.load.answered, app.databases.reads.outcomes.primaryForAbsence];
@@ -96,7 +85,7 @@ test('reads are spread over both; a lagging one gets none until it has caught up
     await answeredBy(one, 500);
     assert.equal(other.load.answered, last);
     assert.equal(app.databases.reads.outcomes.primaryForAbsence, onPrimary);
-    await sqlOnSecond('select pg_wal_replay_resume()');
+    await second.sql('select pg_wal_replay_resume()');
     await becomes(other, 'fit');
     await answeredBy(other, 500);
   } finally {
@@ -127,11 +116,11 @@ test('a killed standby fails no read, and gets reads again when it is back', asy
 });
 
 test('a new worker does not read from a standby that lagged before it started', async (t) => {
-  await sqlOnSecond('select pg_wal_replay_pause()');
-  t.after(async () => sqlOnSecond('select pg_wal_replay_resume()'));
+  await second.sql('select pg_wal_replay_pause()');
+  t.after(async () => second.sql('select pg_wal_replay_resume()'));
   await waitFor('replay to pause', async () => {
-    const { rows } = await sqlOnSecond<{ state: string }>('select pg_get_wal_replay_pause_state() as state');
-    return rows[0]?.state === 'paused';
+    const [row] = await second.sql<{ state: string }>('select pg_get_wal_replay_pause_state() as state');
+    return row?.state === 'paused';
   });
   await database().sql("insert into users (first_name, last_name) values ('Ada', 'written before')");
   app = await createTestApp({ write: database().endpoints.write, reads: [second.endpoint] });
@@ -140,7 +129,7 @@ test('a new worker does not read from a standby that lagged before it started', 
     (await usersOf(app).list({ limit: 1 }, someone())).users[0]?.last_name === 'written before';
   assert.ok(await isComplete());
   assert.equal(app.databases.reads.outcomes.standby, 0);
-  await sqlOnSecond('select pg_wal_replay_resume()');
+  await second.sql('select pg_wal_replay_resume()');
   const { outcomes } = app.databases.reads;
   await waitFor('the standby to be read from', async () => (await isComplete()) && outcomes.standby > 0);
 });
@@ -149,7 +138,7 @@ test('a promoted standby gets no reads', async (t) => {
   await serve();
   t.after(close);
   const id = await createUser();
-  await sqlOnSecond('select pg_promote()');
+  await second.sql('select pg_promote()');
   await becomes(other, 'foreign');
   const known = other.load.answered;
   for (let read = 0; read < 20; read += 1) await usersOf(app).get(id, someone());

@@ -1,22 +1,19 @@
 import type { QueryResultRow } from 'pg';
 
 import type { Endpoint } from '../../src/db/endpoint.ts';
-import { withClient } from '../../src/db/session.ts';
-import { roles } from '../../src/embedded/settings.ts';
-import { TestStandby } from '../../src/embedded/test-standby.ts';
+import { TestServer } from '../../src/embedded/test-server.ts';
 import { run, type Run } from '../start-server.ts';
 import { waitFor } from '../wait-for.ts';
 import type { System } from './system.ts';
 
 const startMs = 60_000;
-const session = { applicationName: 'chaos', connectTimeoutMs: 5_000, statementTimeoutMs: 60_000 };
 
 /** An additional standby for a system's databases, and a server that reads from both standbys. */
 export class TwoStandbys {
-  readonly #second: TestStandby;
+  readonly #second: TestServer;
   readonly #server: Run;
 
-  private constructor(second: TestStandby, server: Run) {
+  private constructor(second: TestServer, server: Run) {
     this.#second = second;
     this.#server = server;
   }
@@ -24,7 +21,7 @@ export class TwoStandbys {
   /** Resolves when it serves. The caller must call `destroy`, before the system's. */
   static async add(system: System): Promise<TwoStandbys> {
     const [write, read] = await Promise.all([system.endpoint('write'), system.endpoint('read')]);
-    const second = await TestStandby.create(write);
+    const second = await TestServer.createStandby({ endpoint: write });
     const env = environmentOf(write, [read, second.endpoint]);
     const server = await run({ args: ['start', '--port', '0', '--workers', '2'], env });
     const both = new TwoStandbys(second, server);
@@ -44,11 +41,7 @@ export class TwoStandbys {
 
   /** Runs one statement on the second standby. */
   async sql<Row extends QueryResultRow>(text: string): Promise<Row[]> {
-    return await withClient(
-      { ...this.#second.endpoint, user: roles.superuser },
-      session,
-      async (client) => (await client.query<Row>(text)).rows,
-    );
+    return await this.#second.sql<Row>(text);
   }
 
   async destroy(): Promise<void> {
