@@ -31,7 +31,7 @@ after(async () => system?.destroy());
 async function assertAnswers(cause: Cause): Promise<void> {
   assert(system);
   const { run, seed } = runInTest();
-  const options = { causes: [cause], clients: 9, promisedMs, isShort: true };
+  const options = { causes: [cause], clients: 6, promisedMs, isShort: true };
   const { figures, violations } = await proveAnswers(system, options, run);
   assert.deepEqual(violations, [], `seed ${seed}: ${figures}`);
 }

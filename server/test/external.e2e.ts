@@ -7,7 +7,7 @@ import { before, test } from 'node:test';
 import { withClient } from '../src/db/session.ts';
 import { roles } from '../src/embedded/settings.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
-import { createUser, isAlive, run, useServers, workersOf, type Run } from './start-server.ts';
+import { createUser, isAlive, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
@@ -121,60 +121,13 @@ test('a primary without a standby serves reads, too', async () => {
   assert(Array.isArray(users) && users.length === 1, 'a read right after the write sees it');
 });
 
-test('a standby as the only write server is refused', async () => {
-  assert.match(
-    await refused(role('WRITE', 5433, 'messenger')),
-    /:5433 is a standby, which takes no writes; DB_WRITE_HOST must name the primary/u,
-  );
-});
-
 test('swapped server names, as after a failover, are corrected by roles', async () => {
   const server = await serve({ ...external(), DB_WRITE_PORT: '5433', DB_READ_PORT: '5432' });
   assert.match(server.stderr, /"primary":"[^"]*:5432".*the primary is not the first of the write hosts/u);
   assert.equal((await createUser(server)).status, 201);
 });
 
-test('a read server of another cluster is refused', async () => {
-  const other = join(await servers.folder(), 'data');
-  await servers.start(other);
-  const elsewhere = (await embeddedEndpoints(other)).write.host;
-  assert.match(await refused({ ...external(), DB_READ_HOST: elsewhere }), /is not a standby of the write server/u);
-});
-
-test('an unknown database and an unknown user are refused at once', async () => {
-  assert.match(await refused(external('nowhere')), /The database refuses: database "nowhere" does not exist/u);
-  assert.match(
-    await refused({ ...external(), DB_WRITE_USER: 'nobody_at_all' }),
-    /role "nobody_at_all" does not exist/u,
-  );
-});
-
-test('explicit pool sizes that do not fit are refused with the calculation; defaults shrink', async () => {
-  const asked = { ...external(), DB_WRITE_MAX_OPEN_CONNS: '100' };
-  const told = await refused(asked, ['--workers', '8']);
-  assert.match(told, /max_connections = 500, less 3 .*less a reserve of 100: 397 remain for 8 workers/u);
-  assert.match(told, /write 100 \(DB_WRITE_MAX_OPEN_CONNS\) × 8 = 800 do not fit/u);
-  const server = await serve(external(), ['--workers', '2']);
-  const [, size] = /the read pool shrinks from 100 to (\d\d) connections a worker/u.exec(server.stderr) ?? [];
-  assert.ok(server.stdout.includes(`up to ${size} connections a worker`), server.stderr);
-});
-
-test('a start waits for databases that are not up yet, and logs each attempt', async () => {
-  const late = await servers.data();
-  const { write } = await embeddedEndpoints(late);
-  const env = { ...external(), DB_WRITE_HOST: write.host, DB_READ_HOST: write.host };
-  const waiting = await run({ args: ['start', '--port', '0', '--workers', '1'], env });
-  await waitFor('two attempts', () => waiting.stderr.split('waiting for the databases').length > 2);
-  assert.match(waiting.stderr, new RegExp(`"write":"${write.host}:5432, .*ENOENT`, 'u'));
-  await servers.start(late);
-  await waitFor('it to start', () => waiting.isServing || waiting.hasEnded);
-  assert.equal(waiting.hasEnded, false, waiting.stderr);
-  assert.equal((await createUser(waiting)).status, 201);
-  waiting.kill('SIGTERM');
-  assert.equal(await waiting.ended(), 0);
-});
-
-test('a start without databases fails at its time-out, with the reason', async () => {
+test('a start without databases fails at its time-out, with the reason; wait-for-servers.pg.test.ts has the other refusals', async () => {
   const env = { DB_WRITE_HOST: '127.0.0.1', DB_WRITE_PORT: '1', START_TIMEOUT_MS: '1500' };
   assert.match(await refused(env), /^The databases did not answer: .*ECONNREFUSED.*\n$/mu);
 });

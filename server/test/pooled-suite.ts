@@ -11,6 +11,5 @@ export async function importPooledSuite(options: PoolerOptions): Promise<void> {
   process.env['DB_PREPARED_STATEMENTS'] = options.names ? 'on' : 'off';
   await import('../src/users/users.pg.test.ts');
   await import('../src/users/tokens.pg.test.ts');
-  await import('../src/http/requests.pg.test.ts');
   await import('./pooled-sessions.ts');
 }

@@ -5,7 +5,5 @@
 process.env['DB_BATCHING'] = 'off';
 
 await import('../src/users/users.pg.test.ts');
-await import('../src/http/requests.pg.test.ts');
-await import('../src/http/outage.pg.test.ts');
 await import('../src/users/tokens.pg.test.ts');
 await import('../src/users/freshness-traps.pg.test.ts');

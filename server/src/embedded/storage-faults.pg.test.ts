@@ -1,4 +1,4 @@
-/** Folders of one server that fill up, vanish, or become unwritable, while the other server is healthy. */
+/** Folders of one server that fill up, vanish, or become unwritable, while the other is healthy. A full primary: test/late-primary.e2e.ts. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmod, readlink, rename, rm, symlink } from 'node:fs/promises';
@@ -99,16 +99,6 @@ test('a standby with a full disk at the start is not rebuilt, and comes up once 
   await started;
   await replicates(pair, 'kept');
   assert.ok(!site.lines.some((line) => line.includes('rebuilding the standby')));
-});
-
-test('while the disk of the primary is full at the start, the standby serves reads', noMounts, async () => {
-  const small = await moveToSmallDisk('primary');
-  await small.leave(0);
-  await pair.start(soon());
-  assert.ok((await ask(pair, 'read', 'select count(*)::int from kept')).every((count) => Number(count) > 0));
-  assert.equal(faultOf('primary'), 'disk_full');
-  await small.free();
-  await isBack();
 });
 
 /**

@@ -110,9 +110,7 @@ class Trial {
       const beganAt = performance.now();
       const aftermath = await this.#cause.happen(this.#system, this.#run.random);
       const endedAt = performance.now();
-      await (this.#isShort ? this.#becomeCalm(endedAt) : sleep(this.#wholeMs));
-      this.#violations.push(...(await this.#findUnready()));
-      if (!this.#isShort) await sleep(watchedMs);
+      await (this.#isShort ? this.#becomeCalm(endedAt) : this.#stayWhole());
       this.#over.abort();
       await living;
       return this.#judge(beganAt, endedAt, aftermath ?? {});
@@ -122,7 +120,14 @@ class Trial {
     }
   }
 
-  /** Resolves when everything works again; reports what still fails after that. */
+  /** Waits for the promised time, then watches; reports a worker that is not ready. */
+  async #stayWhole(): Promise<void> {
+    await sleep(this.#wholeMs);
+    this.#violations.push(...(await this.#findUnready()));
+    await sleep(watchedMs);
+  }
+
+  /** Resolves when everything works again; reports a violation when it does not. */
   async #becomeCalm(endedAt: number): Promise<void> {
     const isCalm = async (): Promise<boolean> => {
       const since = Math.max(endedAt, performance.now() - calmMs);
