@@ -25,16 +25,10 @@ const servers = ['primary', 'standby'] as const;
 type Server = (typeof servers)[number];
 type PerServer = Readonly<Record<Server, number>>;
 let apps: Readonly<Record<Server, App>> | undefined;
-/** The table's options, as set by the migrations. */
-let tableOptions = '';
 
 before(async () => {
   const own = await database.created;
   await own.sql('create extension pg_stat_statements');
-  await own.sql('create table canary () with (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0)');
-  const [table] = await own.sql<{ reloptions: string[] }>("select reloptions from pg_class where relname = 'users'");
-  assert(table);
-  tableOptions = table.reloptions.join(', ');
   const options = { env: { DB_BATCHING: 'on' } };
   apps = {
     primary: await createTestApp({ write: own.endpoints.write, read: own.endpoints.write }, options),
@@ -49,11 +43,9 @@ database.beforeDrop(async () => {
   }
 });
 
-/** Restores the options that a test removed, and vacuums the table. */
 beforeEach(async () => {
   const own = database();
   await own.sql('truncate users');
-  await own.sql(`alter table users set (${tableOptions})`);
   await own.sql(`insert into users (first_name, last_name, created_at)
     select 'settled', n::text, now() - n * interval '1 second' from generate_series(1, ${settledUsers}) n`);
   await own.sql('vacuum analyze users');
@@ -130,25 +122,6 @@ async function churn(count: number): Promise<string> {
   return next;
 }
 
-async function vacuumsOf(table: string): Promise<{ readonly vacuums: number; readonly dead: number }> {
-  const [row] = await database().sql<{ vacuums: number; dead: number }>(
-    'select autovacuum_count::int as vacuums, n_dead_tup::int as dead from pg_stat_user_tables where relname = $1',
-    [table],
-  );
-  assert(row);
-  return row;
-}
-
-/** Resolves when autovacuum has processed every table of the database again, and the standby has replayed it. */
-async function autovacuumHasCome(): Promise<void> {
-  const own = database();
-  const { vacuums } = await vacuumsOf('canary');
-  await own.sql('insert into canary default values');
-  await own.sql('delete from canary');
-  await waitFor('autovacuum', async () => (await vacuumsOf('canary')).vacuums > vacuums, vacuumMs);
-  await own.replicated();
-}
-
 describe('after many created and deleted users, pages', () => {
   for (const count of [manyUsers, fewUsers]) {
     test(`cost as much as before, on both servers (${count} users)`, async () => {
@@ -173,36 +146,6 @@ describe('after many created and deleted users, pages', () => {
         await waitFor(`ten pages on the ${server} to touch ${fresh[server]} buffers`, isFlat, vacuumMs);
       }
     }
-  });
-
-  test("stay many times as expensive on the standby without the table's settings", async () => {
-    const fresh = await firstPageOnBoth();
-    await database().sql('alter table users reset (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)');
-    const next = await churn(manyUsers);
-    await autovacuumHasCome();
-    assert.ok((await buffersOfBatch('standby')) > 5 * fresh.standby * batchSize);
-    for (const url of [firstPage, next]) {
-      const after = await buffersOf('standby', url);
-      assert.ok(after > 5 * fresh.standby, `${after} buffers, ${fresh.standby} when fresh`);
-    }
-  });
-
-  test('stay more expensive on the standby if vacuum may skip the indexes', async () => {
-    const fresh = await firstPageOnBoth();
-    await database().sql('alter table users reset (vacuum_index_cleanup)');
-    const { vacuums } = await vacuumsOf('users');
-    await churn(fewUsers);
-    await waitFor(
-      'vacuum to have seen all that died',
-      async () => {
-        const now = await vacuumsOf('users');
-        return now.vacuums > vacuums && now.dead === 0;
-      },
-      vacuumMs,
-    );
-    await database().replicated();
-    const after = await buffersOf('standby', firstPage);
-    assert.ok(after > 2 * fresh.standby, `${after} buffers, ${fresh.standby} when fresh`);
   });
 });
 
