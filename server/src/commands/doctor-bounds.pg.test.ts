@@ -37,7 +37,7 @@ test('a server that accepts connections and never answers costs one deadline, an
   assert.match(line.found, /timeout/u);
   assert.match(line.advice ?? '', /does not answer/u);
   assert.equal(worstLine(findings, 'answers', 'standby').status, 'ok');
-  assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
+  assert.ok(findings.some(({ check, where }) => check === 'cache hit ratio' && where === 'standby'));
 });
 
 test('a frozen server costs one deadline, and the standby is checked', async () => {
@@ -48,7 +48,7 @@ test('a frozen server costs one deadline, and the standby is checked', async () 
   process.kill(primary, 'SIGSTOP');
   const findings = await readReport({ ...environment(), DB_CONNECT_TIMEOUT_MS: '200' });
   assert.match(worstLine(findings, 'answers', 'primary').found, /timeout/u);
-  assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
+  assert.ok(findings.some(({ check, where }) => check === 'cache hit ratio' && where === 'standby'));
 });
 
 /** The primary behind a proxy that drops data for which `isKept` returns true. */
@@ -87,7 +87,7 @@ test('a server that freezes during the checks is reported once, with the missing
   );
   assert.match(ofPrimary[0]?.found ?? '', /^cannot be checked: Query read timeout/u);
   assert.match(ofPrimary[0]?.advice ?? '', /stopped answering, and its other checks are missing/u);
-  assert.ok(findings.some(({ check, where }) => check === 'cancelled reads' && where === 'standby'));
+  assert.ok(findings.some(({ check, where }) => check === 'cache hit ratio' && where === 'standby'));
 });
 
 test('a low limit of open files is a failure on the command line, with only the report on stdout', async () => {

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { cp } from 'node:fs/promises';
-import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
 
 import type { Endpoint } from '../db/endpoint.ts';
 import type { Finding } from '../doctor/finding.ts';
@@ -154,29 +152,4 @@ test("a replay paused by a lower setting than the primary's must not be resumed,
   const { status, found, advice } = worstLine(await examineReading(slotless), 'settings of both', 'standby');
   assert.deepEqual([status, found], ['fail', 'max_locks_per_transaction is 64 on the standby, 80 on the primary']);
   assert.match(advice ?? '', /On the standby: alter system set max_locks_per_transaction = '80', and restart it/u);
-});
-
-test('a primary without room for standbys and without checksums is reported', async () => {
-  const dir = await makeUnfinished(join(dirname(site.options.dataDir), 'careless'));
-  const binaries = await findBinaries(undefined);
-  const { host } = pair.endpoints.write;
-  await promisify(execFile)(binaries.initdb, [
-    '-D',
-    dir,
-    '--no-data-checksums',
-    '--no-sync',
-    `--username=${roles.superuser}`,
-  ]);
-  const careless = { wal_level: 'minimal', max_wal_senders: '0', archive_mode: 'off', port: '5437' };
-  const overrides = { ...site.options.overrides?.primary, ...careless };
-  const settings = settingsFor('primary', { synchronousCommit: 'on', tuning: 'on', socketDir: host, overrides });
-  await writeConfiguration(dir, renderPostgresConf(settings));
-  extras.push(await startPostgres({ role: 'primary', dir, binaries, log: site.options.log }, soon()));
-  const own = { DB_WRITE_PORT: '5437', DB_WRITE_USER: roles.superuser, DB_WRITE_NAME: 'postgres' };
-  const withoutStandby = Object.entries(environmentOf(pair.endpoints)).filter(([name]) => !name.startsWith('DB_READ_'));
-  const findings = await readReport({ ...Object.fromEntries(withoutStandby), ...own });
-  const senders = worstLine(findings, 'room for standbys', 'primary');
-  assert.deepEqual([senders.status, senders.found], ['fail', 'wal_level is minimal']);
-  const checksums = worstLine(findings, 'checksums', 'primary');
-  assert.deepEqual([checksums.status, checksums.found], ['warn', 'off']);
 });

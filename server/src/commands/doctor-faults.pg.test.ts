@@ -7,20 +7,17 @@ import { test } from 'node:test';
 
 import { roles } from '../embedded/settings.ts';
 import { eventually } from '../embedded/test-pair.ts';
-import type { DoctorLimits } from '../doctor/limits.ts';
 import { readReport, usePatient, worstLine, type Environment } from './test-doctor.ts';
 
 /** Settings that need a restart and do not affect the other tests here. */
 const patient = usePatient({
   max_connections: '30',
-  max_replication_slots: '2',
   superuser_reserved_connections: '0',
   wal_level: 'logical',
   work_mem: '4MB',
 });
 
 const asSuperuser: Environment = { DB_WRITE_USER: roles.superuser };
-const always: DoctorLimits['heldTransactions'] = { warn: 0, fail: Number.POSITIVE_INFINITY };
 
 test('settings that make our statements slow or read damaged pages are reported with their source', async () => {
   const { lineOf, repair, run, sees } = patient();
@@ -67,26 +64,11 @@ test('a server without reserved connections for superusers is reported', async (
   await patient().sees('connections in use', 'warn', /^none is kept for superusers$/u, 'primary');
 });
 
-test('a primary without a free slot is reported; a logical slot is not a standby, and holds rows', async () => {
-  const { examineWith, lineOf, repair, run, sees } = patient();
-  await sees('room for standbys', 'ok', /^1 of 10 senders, 1 of 2 slots in use$/u);
+test('a logical slot is not a standby', async () => {
+  const { lineOf, repair, run } = patient();
   repair(async () => run('write', "select pg_drop_replication_slot('subscriber')"));
   await run('write', "select pg_create_logical_replication_slot('subscriber', 'pgoutput')");
-  await sees('room for standbys', 'warn', /2 of 2 slots in use$/u);
-  assert.match((await lineOf('room for standbys')).advice ?? '', /max_replication_slots = '12', and restart it/u);
   assert.match((await lineOf('replication slots')).advice ?? '', /^Start its subscriber, or drop it/u);
-  await run('write', 'select pg_current_xact_id()');
-  const held = worstLine(await examineWith({ heldTransactions: always }), 'rows held for others');
-  assert.match(held.found, /^the slot subscriber holds those of the last \d+ transactions$/u);
-});
-
-test('a read on the standby that holds rows of the primary is reported for the standby', async () => {
-  const { examineWith, hold, run } = patient();
-  await hold('read', 'begin isolation level repeatable read; select 1 from users');
-  await run('write', 'select pg_current_xact_id()');
-  const held = async () => worstLine(await examineWith({ heldTransactions: always }), 'rows held for others');
-  await eventually(async () => (await held()).status === 'warn');
-  assert.match((await held()).found, /^a read on the standby of the slot messenger_standby holds/u);
 });
 
 test('a damaged page is a failure', async () => {

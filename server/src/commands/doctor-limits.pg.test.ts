@@ -7,7 +7,7 @@ import type { DoctorLimits } from '../doctor/limits.ts';
 import { eventually } from '../embedded/test-pair.ts';
 import { usePatient, worstLine } from './test-doctor.ts';
 
-const patient = usePatient({ max_standby_streaming_delay: '0' });
+const patient = usePatient({});
 
 const never = { warn: Infinity, fail: Infinity };
 const warnAtOnce = { warn: 0, fail: Infinity };
@@ -102,21 +102,6 @@ test('a lagging standby is reported with the cause: paused, delayed by configura
     await write();
     return (await late()).found.endsWith(': nothing is received');
   });
-});
-
-test('reads cancelled by replay are reported', async () => {
-  const { ask, repair, run } = patient();
-  repair(async () => run('write', 'drop table fleeting'));
-  await run('write', 'create table fleeting (n int)');
-  await eventually(async () => (await ask('read', "select to_regclass('fleeting') is not null"))[0] === true);
-  const reading = ask('read', 'begin; select * from fleeting; select pg_sleep(30)');
-  const cancelled = assert.rejects(reading, /conflict with recovery/u);
-  await eventually(
-    async () => (await ask('read', "select 1 from pg_locks where relation = 'fleeting'::regclass")).length > 0,
-  );
-  await run('write', 'alter table fleeting add more int');
-  await cancelled;
-  await eventually(async () => (await statusWith({}, 'cancelled reads', 'standby')) === 'warn');
 });
 
 test('standbys of a list are numbered, and a duplicate is reported', async () => {

@@ -1,5 +1,4 @@
 import { opennessOf } from '../account-options.ts';
-import { lookup } from 'node:dns/promises';
 import { styleText } from 'node:util';
 
 import type { Command } from 'commander';
@@ -9,7 +8,6 @@ import { listOf, placeOf, type Endpoint, type Endpoints } from '../db/endpoint.t
 import { locatePrimary } from '../db/locate-primary.ts';
 import type { SessionOptions } from '../db/session.ts';
 import type { Configured } from '../doctor/about.ts';
-import { checkAddresses } from '../doctor/addresses.ts';
 import { checkBackup } from '../doctor/backup.ts';
 import { checkDisk } from '../doctor/disk.ts';
 import { examine, type Examined } from '../doctor/examine.ts';
@@ -72,8 +70,7 @@ async function examineServers(
   const session = { applicationName: 'messenger doctor', connectTimeoutMs, statementTimeoutMs, answerTimeoutMs };
   const servers = await findServers(loaded, running, session);
   if ('check' in servers) return [servers];
-  const names = checkAddresses([servers.primary, ...servers.standbys], async (host) => lookup(host, { all: true }));
-  return [...(await examine(servers, session, await describe(loaded, servers, flags))), await names];
+  return await examine(servers, session, await describe(loaded, servers, flags));
 }
 
 /** The external servers, or the embedded ones of the server that runs on the data folder; or why there are none. */

@@ -1,6 +1,6 @@
 import { describeFailure } from '../db/errors.ts';
 import type { ServerFacts } from '../db/server-facts.ts';
-import type { About, PairCheck, Role, Server, ServerCheck } from './about.ts';
+import type { About, PairCheck, Server, ServerCheck } from './about.ts';
 import { checkAccess } from './access.ts';
 import { checkAlike } from './alike.ts';
 import { checkArchive } from './archive.ts';
@@ -8,12 +8,10 @@ import { checkCache } from './cache.ts';
 import type { CheckName } from './check-names.ts';
 import { checkChecksums } from './checksums.ts';
 import { checkClocks } from './clock.ts';
-import { checkConflicts } from './conflicts.ts';
 import { checkConnections } from './connections.ts';
 import { checkDurability } from './durability.ts';
 import { checkEncryption } from './encryption.ts';
 import { fail, type Finding } from './finding.ts';
-import { checkHeldRows } from './held-rows.ts';
 import { checkIndexes } from './indexes.ts';
 import { checkKeptWal } from './kept-wal.ts';
 import { checkLag } from './lag.ts';
@@ -24,7 +22,6 @@ import { checkReplication } from './replication.ts';
 import { checkRights } from './rights.ts';
 import { checkRole } from './role.ts';
 import { checkSchema } from './schema.ts';
-import { checkSenders } from './senders.ts';
 import { checkSessionSettings } from './session-settings.ts';
 import { checkSettings } from './settings.ts';
 import { checkSlots } from './slots.ts';
@@ -54,22 +51,12 @@ const ofAll: Named<ServerCheck> = [
   ['encoding', checkText],
 ];
 
-const ofRole: Readonly<Record<Role, Named<ServerCheck>>> = {
-  primary: [
-    ['durability', checkDurability],
-    ['archiving', checkArchive],
-    ['autovacuum', checkVacuum],
-    ['schema', checkSchema],
-    ['unlogged tables', checkUnlogged],
-  ],
-  standby: [['cancelled reads', checkConflicts]],
-};
-
-/** Checks that a standby cannot answer, even when it is configured as the primary. */
-const ofWriter: Named<ServerCheck> = [
-  ['replication slots', checkSlots],
-  ['room for standbys', checkSenders],
-  ['rows held for others', checkHeldRows],
+const ofPrimary: Named<ServerCheck> = [
+  ['durability', checkDurability],
+  ['archiving', checkArchive],
+  ['autovacuum', checkVacuum],
+  ['schema', checkSchema],
+  ['unlogged tables', checkUnlogged],
 ];
 
 const ofPair: Named<PairCheck> = [
@@ -81,10 +68,17 @@ const ofPair: Named<PairCheck> = [
   ['clock skew', checkClocks],
 ];
 
+const slots: Named<ServerCheck> = [['replication slots', checkSlots]];
+
 /** The checks of a single server. */
 export async function lookAtServer(server: Server, facts: ServerFacts, about: About): Promise<Finding[]> {
-  const isWriter = server.role === 'primary' && !facts.inRecovery;
-  const checks = [...ofAll, ...ofRole[server.role], ...(isWriter ? ofWriter : [])];
+  const isPrimary = server.role === 'primary';
+  const checks = [
+    ...ofAll,
+    ...(isPrimary ? ofPrimary : []),
+    // A standby cannot answer it, even when it is configured as the primary.
+    ...(isPrimary && !facts.inRecovery ? slots : []),
+  ];
   return await runAll(checks, server.where, [server], async (check) => check(server, about));
 }
 

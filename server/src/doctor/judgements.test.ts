@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { guideMemoryBytes } from '../tuning/memory.ts';
 import type { About, Server } from './about.ts';
+import { checkChecksums } from './checksums.ts';
 import { checkClocks } from './clock.ts';
 import { checkEncryption } from './encryption.ts';
 import { checkOpenFiles } from './open-files.ts';
@@ -121,4 +122,9 @@ test('open files are compared with the configured connections, and the default c
   assert.equal(checkOpenFiles(10_000, { pools: 200, clients: 10_000 }).status, 'warn');
   assert.equal(checkOpenFiles(10_000, { pools: 200, clients: undefined }).status, 'ok');
   assert.equal(checkOpenFiles(512, { pools: 20, clients: undefined }).status, 'fail');
+});
+
+test('a server without page checksums is reported', async () => {
+  const [line] = await checkChecksums(serverThatSays({ damaged: 0, checksums: 'off' }), about);
+  assert.deepEqual([line?.status, line?.found], ['warn', 'off']);
 });

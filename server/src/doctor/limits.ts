@@ -14,8 +14,6 @@ export interface DoctorLimits {
   readonly warnLagMs: number;
   /** With fewer page requests, first reads of each page dominate. */
   readonly leastPages: number;
-  /** In transactions started since; vacuum keeps all rows deleted by them. */
-  readonly heldTransactions: Limits;
   /** An index without a scan in this time counts as unused. */
   readonly unusedAfterHours: number;
 }
@@ -27,6 +25,5 @@ export const doctorLimits: DoctorLimits = {
   clockSkewMs: { warn: 500, fail: 5_000 },
   warnLagMs: 1_000,
   leastPages: 100_000,
-  heldTransactions: { warn: 1_000_000, fail: 100_000_000 },
   unusedAfterHours: 24,
 };
