@@ -22,7 +22,7 @@ const session = { applicationName: 'test', connectTimeoutMs: 5_000, statementTim
 const settings: Readonly<Record<string, readonly string[]>> = {
   'another search path': ["search_path = ''"],
   'a search path with other tables of these names': ['search_path = decoy, pg_catalog, public'],
-  'other forms of dates, numbers and texts': [
+  'other forms of dates, numbers, texts and nulls': [
     "timezone = 'Asia/Kathmandu'",
     "datestyle = 'SQL, DMY'",
     'intervalstyle = sql_standard',
@@ -31,14 +31,19 @@ const settings: Readonly<Record<string, readonly string[]>> = {
     'client_encoding = LATIN1',
     'standard_conforming_strings = off',
     'quote_all_identifiers = on',
+    'array_nulls = off',
+    'transform_null_equals = on',
   ],
-  'another meaning of nulls': ['array_nulls = off', 'transform_null_equals = on'],
   'serializable transactions': ['default_transaction_isolation = serializable', 'default_transaction_deferrable = on'],
   'repeatable reads': ["default_transaction_isolation = 'repeatable read'"],
-  'short deadlines for statements': ['statement_timeout = 1', 'lock_timeout = 1'],
-  'short deadlines for transactions': ['transaction_timeout = 1', 'idle_in_transaction_session_timeout = 1'],
-  'a short deadline for idle sessions': ['idle_session_timeout = 1'],
-  'a planner without its cheap plans': [
+  'short deadlines': [
+    'statement_timeout = 1',
+    'lock_timeout = 1',
+    'transaction_timeout = 1',
+    'idle_in_transaction_session_timeout = 1',
+    'idle_session_timeout = 1',
+  ],
+  'little memory, and a planner without its cheap plans': [
     'enable_seqscan = off',
     'enable_indexscan = off',
     'enable_bitmapscan = off',
@@ -47,8 +52,9 @@ const settings: Readonly<Record<string, readonly string[]>> = {
     'debug_parallel_query = on',
     'plan_cache_mode = force_generic_plan',
     'jit_above_cost = 0',
+    "work_mem = '64kB'",
+    'temp_file_limit = 0',
   ],
-  'little memory and no temporary files': ["work_mem = '64kB'", 'temp_file_limit = 0'],
   'another word on replication, visibility and notices': [
     'row_security = off',
     'session_replication_role = replica',
