@@ -120,19 +120,23 @@ test('a role with excess rights or an expiring password is reported', async () =
   await sees('role', 'warn', /^new passwords are stored as md5$/u, 'primary', env);
 });
 
-test('an index under construction is not reported as invalid', async () => {
-  const { ask, lineOf, repair, run } = patient();
-  repair(async () => run('write', 'drop index if exists slow_idx'));
+test('an index whose build failed is reported, also while another one is under construction, which is not', async () => {
+  const { ask, repair, run, sees } = patient();
+  repair(async () => run('write', 'drop table doubled; drop index if exists slow_idx'));
+  await run('write', 'create table doubled (id int primary key, n int)');
+  await run('write', 'insert into doubled values (1, 1), (2, 1)');
+  await assert.rejects(run('write', 'create unique index concurrently doubled_n on doubled (n)'));
+  await sees('invalid indexes', 'fail', /^doubled_n$/u, 'primary');
   await patient().hold('write', "begin; insert into users (first_name, last_name) values ('Ada', 'Lovelace')");
   const building = ask('write', 'create index concurrently slow_idx on users (updated_at)');
   building.catch(() => undefined);
   await eventually(
     async () => (await ask('write', "select 1 from pg_index where indexrelid = to_regclass('slow_idx')")).length === 1,
   );
-  assert.equal((await lineOf('invalid indexes', 'primary')).status, 'ok');
+  await sees('invalid indexes', 'fail', /^doubled_n$/u, 'primary');
   await run('write', 'select pg_cancel_backend(pid) from pg_stat_progress_create_index');
   await building.catch(() => undefined);
-  assert.equal((await lineOf('invalid indexes', 'primary')).status, 'fail', 'it broke off');
+  await sees('invalid indexes', 'fail', /^doubled_n, slow_idx$/u, 'primary');
 });
 
 test('a refusal that does not depend on password or pg_hba.conf is reported with its remedy', async () => {

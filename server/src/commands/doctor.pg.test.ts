@@ -88,15 +88,6 @@ test('a dropped index is reported', async () => {
   await sees('missing indexes', 'fail', /^users_newest_idx$/u);
 });
 
-test('an index with a failed build is reported', async () => {
-  const { repair, run, sees } = patient();
-  repair(async () => run('write', 'drop table doubled'));
-  await run('write', 'create table doubled (id int primary key, n int)');
-  await run('write', 'insert into doubled values (1, 1), (2, 1)');
-  await assert.rejects(run('write', 'create unique index concurrently doubled_n on doubled (n)'));
-  await sees('invalid indexes', 'fail', /doubled_n/u);
-});
-
 test('a table with many sequential scans is reported', async () => {
   const { lineOf, repair, run } = patient();
   repair(async () => run('write', 'drop table heap'));
