@@ -21,7 +21,8 @@ const serverLanes = 2;
 const otherLanes = Math.min(3, availableParallelism());
 
 /** Started first, so that no long file runs last, without others beside it. */
-const longFiles = ['answers.e2e', 'backup.e2e', 'ops.e2e', 'unbatched.pg', 'checks.test', 'doctor.pg'];
+const longFiles =
+  /\/(?:(?:answers|backup|ops|reload|root)\.e2e|(?:doctor|doctor-limits|schemathesis|unbatched)\.pg|(?:checks|lies)\.test)\./u;
 
 /** Exports globalSetup and globalTeardown, like node's --test-global-setup, which would call them for each file. */
 const globalSetupFile = join(root, 'server/test/global-setup.ts');
@@ -42,11 +43,7 @@ function findTests(patterns: readonly string[]): string[] {
   return globSync(testFiles, { cwd: root, exclude: ['**/node_modules/**'] })
     .filter((file) => wanted.length === 0 || wanted.some((pattern) => file.includes(pattern)))
     .filter((file) => !unwanted.some((pattern) => file.includes(pattern)))
-    .toSorted((one, other) => Number(isLong(other)) - Number(isLong(one)) || (one < other ? -1 : 1));
-}
-
-function isLong(file: string): boolean {
-  return longFiles.some((name) => file.includes(`/${name}.`));
+    .toSorted((one, other) => Number(longFiles.test(other)) - Number(longFiles.test(one)) || (one < other ? -1 : 1));
 }
 
 /** Runs the files of one queue after the other. Lanes share queues. */
