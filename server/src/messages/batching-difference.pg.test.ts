@@ -17,7 +17,11 @@ const people = ['owner', 'ada', 'bob', 'nobody'] as const;
 const made = 6;
 
 const by = nat(people.length - 1);
-const number = nat(made).map((n) => n + 1);
+/** Most calls are for few messages. */
+const number = oneof(
+  constantFrom(1, 2),
+  nat(made).map((n) => n + 1),
+);
 const emoji = constantFrom('👍', '❤', '❤️', '🎉', 'x');
 const call = oneof(
   record({ kind: constantFrom('edit' as const), by, number, text: constantFrom('a', 'b', 'c @ada @all', '') }),
@@ -50,6 +54,11 @@ function claimsOf(one: Call): readonly (readonly [key: string, action: string])[
     default:
       return [[`reader ${who}`, `${kind} ${n}`]];
   }
+}
+
+/** Each call is made up to three times at the same moment. */
+function repeated(calls: readonly Call[]): Call[] {
+  return calls.flatMap((one, place) => Array.from({ length: 1 + (place % 3) }, () => one));
 }
 
 function withoutConflicts(calls: readonly Call[]): Call[] {
@@ -113,7 +122,7 @@ class Side {
     const played: unknown[] = [];
     for (const round of rounds) {
       const answers = await Promise.all(
-        withoutConflicts(round).map(async (one) => {
+        repeated(withoutConflicts(round)).map(async (one) => {
           const client = this.#clients[one.by] ?? assert.fail();
           const answer = await client.call(...requestOf(one, `/conversations/${where}`));
           const isRead = one.kind === 'read' || one.kind === 'unread';
