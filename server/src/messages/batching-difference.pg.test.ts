@@ -183,7 +183,7 @@ describe('batching', () => {
         const [together, singly] = await Promise.all([batched.play(history), unbatched.play(history)]);
         assert.deepEqual(together, singly);
       }),
-      { numRuns: 15 },
+      { numRuns: 10 },
     );
   });
 });
