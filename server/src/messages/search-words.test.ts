@@ -83,3 +83,8 @@ test('highlights are whole words, and the part that is searched of a text withou
   assert.deepEqual(highlightsOf('👍 á', ['a']), [{ start: 3, end: 4 }]);
   assert.deepEqual(marked('x', 'nothing'), []);
 });
+
+test('text of ASCII alone has the same words as text with further characters', () => {
+  const text = `It's 2 o'clock: C3PO_x, e-mail a.b@c.d! ${'Long'.repeat(20)} \0\x7f'"\\`;
+  assert.equal(searchVectorOf('', text), searchVectorOf('', `${text} …`));
+});
