@@ -17,11 +17,11 @@ const app = useApp(database);
 
 let ada: Client;
 
-/** Of each ten conversations, five are direct, and five are groups of eight; one in twenty-five is a channel of fifty. About four share an hour. */
+/** Of each ten conversations, five are direct, and five are groups of eight; one in twenty-five is a channel of fifty. Three or four of Ada's share an hour. */
 const insertConversations = `insert into conversations
     (kind, title, member_count, seq, last_number, active_at, last_sender_id, last_preview, search_title, created_by)
   select case when n / 10 % 25 = 24 then 'channel' when n / 10 % 2 = 0 then 'direct' else 'group' end, n::text, 2, 3, 30,
-         '2026-01-01'::timestamptz + n * interval '17 minutes', uuidv7(), repeat('Hello ', 20), null, uuidv7()
+         '2026-01-01'::timestamptz + n / 10 * interval '17 minutes' + n % 10 * interval '1 second', uuidv7(), repeat('Hello ', 20), null, uuidv7()
     from generate_series(0, 2999) as n`;
 
 /** Ada is in every tenth, reads two thirds of them to the end, and archives one in seven. */
