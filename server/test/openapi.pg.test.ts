@@ -329,7 +329,7 @@ describe('the document describes the answer to', () => {
       ['read_conversation', member, 'GET', one],
       ['read_conversation', member, 'GET', `/conversations/${member.userId}`],
       ['update_conversation', owner, 'PATCH', one, { about: 'two\nlines', edit_window_seconds: 60 }],
-      ['update_conversation', owner, 'PATCH', one, { is_public: false }],
+      ['update_conversation', owner, 'PATCH', one, { is_public: true }],
       ['update_conversation', member, 'PATCH', one, { title: 'x' }],
       ['configure_conversation', member, 'PUT', `${one}/settings`, { muted_until: '2100-01-01T00:00:00Z' }],
       ['configure_conversation', member, 'PUT', `${one}/settings`, { muted_until: 'x' }],

@@ -86,7 +86,7 @@ export const insertConversation = statement<
    select (select id from c) as made, outcome as refused, place from (values (1)) as one left join refused on true`,
 );
 
-/** `is_public` of groups and direct conversations is refused. The same values change nothing. */
+/** Only channels can be public. The same values change nothing. */
 export const updateConversation = statement<
   OutcomeRow & { readonly kind: string | null },
   [
@@ -100,7 +100,7 @@ export const updateConversation = statement<
   ]
 >(
   'conversations.update',
-  `with ${judge('edit_conversation', "when $5::bool is not null and kind <> 'channel' then 'invalid_request'")},
+  `with ${judge('edit_conversation', "when $5::bool and kind <> 'channel' then 'invalid_request'")},
    wanted as (
      select id, coalesce($3, title) as title, coalesce($4, about) as about, coalesce($5, is_public) as is_public,
             case when $6 then $7::int else edit_window_seconds end as edit_window_seconds
