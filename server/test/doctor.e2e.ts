@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { before, test } from 'node:test';
 
 import { parseReport, worstLine } from '../src/commands/test-doctor.ts';
@@ -29,12 +28,4 @@ test('doctor reports the limit of open files of the running server, not of the s
   const doctor = await run({ args: ['doctor', '--json', '--data-dir', dataDir], openFiles: 512 });
   const { found } = worstLine(parseReport(Number(await doctor.ended()), doctor.stdout), 'open files');
   assert.doesNotMatch(found, /allows 512 /u);
-});
-
-test('doctor without a running server reports the remedy, with exit code 1', async () => {
-  const nothing = join(await servers.folder(), 'data');
-  const doctor = await run({ args: ['doctor', '--data-dir', nothing] });
-  assert.equal(await doctor.ended(), 1);
-  assert.match(doctor.stdout, /no server runs on/u);
-  assert.match(doctor.stdout, /→ Start the server/u);
 });

@@ -241,11 +241,13 @@ test('for a role without pg_monitor, invisible values are no failures, and the m
 });
 
 test('a role without pg_monitor can detect missing standbys', async () => {
-  const { hold, set, sees } = patient();
+  const { hold, lineOf, set, sees } = patient();
   const env = await becomeBlind();
   await set('write', 'synchronous_standby_names', 'somebody');
   await set('read', 'primary_conninfo', '');
   await sees('replication', 'fail', /^not streaming \(no receiver\)$/u, 'standby', env);
+  const { advice } = await lineOf('replication', 'standby', env);
+  assert.match(advice ?? '', /^The standby's log says why/u, 'primary_conninfo is hidden from it');
   await sees('synchronous standbys', 'fail', /none is there$/u, 'primary', env);
   for (let open = 0; open < 5; open += 1) await hold('write', 'select 1');
   await sees('connections by state', 'ok', /\bhidden [5-9]/u, 'primary', env);

@@ -56,6 +56,7 @@ test('stopped embedded databases are a failure, not a crash', async () => {
   const { code, out } = await runDoctor({}, '--data-dir', '/nonexistent');
   assert.equal(code, exitCodes.failed);
   assert.match(out, /^ {2}fail {2}answers +no server runs on \/nonexistent/mu);
+  assert.match(out, /→ Start the server/u);
 });
 
 test('a single primary is checked without a standby', async () => {
@@ -129,6 +130,10 @@ test('a statement that runs for more than five seconds is reported without its t
 test('synchronous_commit = off is reported with its source', async () => {
   const { lineOf, repair, run, sees, set } = patient();
   await set('write', 'synchronous_commit', 'off');
+  repair(async () => run('write', 'drop role stranger'));
+  repair(async () => run('write', 'alter database postgres reset synchronous_commit'));
+  await run('write', 'create role stranger; alter role stranger set synchronous_commit = off');
+  await run('write', 'alter database postgres set synchronous_commit = off');
   await sees('durability', 'ok', /^synchronous_commit on/u);
   for (const carrier of ['role messenger_app', 'database messenger', 'role messenger_app in database messenger']) {
     repair(async () => run('write', `alter ${carrier} reset synchronous_commit`));

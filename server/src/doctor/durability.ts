@@ -31,8 +31,7 @@ const carriedSql = `
          split_part(setting, '=', 2) as value
   from pg_db_role_setting, unnest(setconfig) setting
   where split_part(setting, '=', 1) = 'synchronous_commit'
-    and setrole in (0, current_user::regrole) and setdatabase in (0, (select oid from pg_database where datname = current_database()))
-  order by 1`;
+    and setrole in (0, current_user::regrole) and setdatabase in (0, (select oid from pg_database where datname = current_database()))`;
 
 interface Carried {
   /** The beginning of the statement that changes it; names are quoted. */
