@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 
 import { Count, Message, PositiveCount } from './messages.ts';
-import { pageLimitDefault, pageLimitMax } from './limits.ts';
+import { messagesLimitDefault, messagesLimitMax } from './limits.ts';
 import { User } from './users.ts';
 
 export const ReadMark = Type.Object(
@@ -59,7 +59,7 @@ export const MentionPage = Type.Array(Message, {
 
 export const MentionPageQuery = Type.Object(
   {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: pageLimitMax, default: pageLimitDefault })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: messagesLimitMax, default: messagesLimitDefault })),
     after: Type.Optional(Type.String({ description: 'The cursor of a `next` link' })),
   },
   { additionalProperties: false },

@@ -16,7 +16,7 @@ export interface PinsCall {
 const pinsPage = statement<MessageRow, [conversationId: string, before: number, limit: number]>(
   'messages.pins',
   `select ${messageColumns('e')} from messages e
-    where conversation_id = $1 and number < $2 and pinned_at is not null order by number desc limit $3`,
+    where conversation_id = $1 and number < $2 and pinned_at is not null order by e.number desc limit $3`,
 );
 
 const pins = unbatched<PinsCall, Message[]>({
@@ -36,7 +36,7 @@ export interface ThreadCall extends PinsCall {
 
 const threadPage = (direction: string): string =>
   `select ${messageColumns('e')} from messages e
-    where conversation_id = $1 and thread_of = $2 and number > $3 and number < $4 order by number ${direction} limit $5`;
+    where conversation_id = $1 and thread_of = $2 and number > $3 and number < $4 order by e.number ${direction} limit $5`;
 
 type ThreadValues = [conversationId: string, threadOf: number, after: number, before: number, limit: number];
 const threadForwards = statement<MessageRow, ThreadValues>('messages.thread_after', threadPage('asc'));
@@ -67,8 +67,10 @@ export interface MentionsCall {
 
 const olderThan = '(x.created_at, x.conversation_id, x.number) < ($2, $3, $4)';
 
+const isNotBlocked = 'not exists (select from blocks b where b.user_id = $1 and b.blocked_id = x.sender_id)';
+
 /**
- * Mentions of the caller are read in their order. Those of everyone are read for each membership, because most of them are of other
+ * Mentions of the caller are read in their order, until the page is full (`offset 0` keeps the planner from a sort of all). Those of everyone are read for each membership, because most of them are of other
  * conversations; ones from before the caller joined do not count.
  */
 const mentionsPage = statement<
@@ -76,26 +78,27 @@ const mentionsPage = statement<
   [userId: string, createdAt: string, conversationId: string, number: number, limit: number]
 >(
   'messages.mentions',
-  `with found as (
-     (select x.conversation_id, x.number, x.created_at, x.sender_id
-        from mentions x
-        join members m on m.conversation_id = x.conversation_id and m.user_id = $1 and m.left_at is null
-        join conversations c on c.id = x.conversation_id and c.deleted_at is null
-       where x.user_id = $1 and ${olderThan}
-         and not exists (select from blocks b where b.user_id = $1 and b.blocked_id = x.sender_id)
-       order by x.created_at desc, x.conversation_id desc, x.number desc limit $5)
+  `with mine as materialized (
+     select m.conversation_id, m.joined_at
+       from members m join conversations c on c.id = m.conversation_id and c.deleted_at is null
+      where m.user_id = $1 and m.left_at is null
+   ), found as (
+     (select x.conversation_id, x.number, x.created_at
+        from (
+          select * from mentions x where x.user_id = $1 and ${olderThan}
+           order by x.created_at desc, x.conversation_id desc, x.number desc offset 0
+        ) x
+       where x.conversation_id in (select conversation_id from mine) and ${isNotBlocked}
+       limit $5)
       union
-     select x.conversation_id, x.number, x.created_at, x.sender_id
-       from members m
-       join conversations c on c.id = m.conversation_id and c.deleted_at is null
+     select x.conversation_id, x.number, x.created_at
+       from mine m
       cross join lateral (
         select * from mentions x
          where x.user_id = '${everyone}' and x.conversation_id = m.conversation_id and ${olderThan}
-           and x.created_at >= m.joined_at and x.sender_id <> $1
-           and not exists (select from blocks b where b.user_id = $1 and b.blocked_id = x.sender_id)
+           and x.created_at >= m.joined_at and x.sender_id <> $1 and ${isNotBlocked}
          order by x.number desc limit $5
       ) x
-      where m.user_id = $1 and m.left_at is null
    ), page as materialized (
      select * from found order by created_at desc, conversation_id desc, number desc limit $5
    )

@@ -32,14 +32,25 @@ interface ReactionRow {
 
 const selectPage = statement<
   ReactionRow,
-  [conversationId: string, number: number, emoji: string, afterEmoji: string, afterUser: string, limit: number]
+  [
+    conversationId: string,
+    number: number,
+    first: string,
+    last: string,
+    afterEmoji: string,
+    afterUser: string,
+    limit: number,
+  ]
 >(
   'reactions.page',
   `select r.emoji, r.user_id, r.created_at, u.first_name, u.last_name, u.created_at as user_created_at, u.updated_at as user_updated_at
      from reactions r left join users u on u.id = r.user_id
-    where r.conversation_id = $1 and r.number = $2 and ($3 = '' or r.emoji = $3) and (r.emoji, r.user_id) > ($4, $5)
-    order by r.emoji, r.user_id limit $6`,
+    where r.conversation_id = $1 and r.number = $2 and r.emoji between $3 and $4 and (r.emoji, r.user_id) > ($5, $6)
+    order by r.emoji, r.user_id limit $7`,
 );
+
+/** Between them are all emoji, in the order of code points. */
+const allKinds = ['', '\u{10FFFF}'] as const;
 
 function toReaction({ emoji, user_id, created_at, first_name, last_name, ...user }: ReactionRow): GivenReaction {
   const { user_created_at, user_updated_at } = user;
@@ -51,7 +62,8 @@ const page = unbatched<ReactionsCall, GivenReaction[]>({
   name: 'reactions.page',
   keyOf: (call) => JSON.stringify(call),
   one: async (db, { conversationId, number, emoji, after, limit }) => {
-    const rows = await db.query(selectPage, [conversationId, number, emoji, after.emoji, after.userId, limit]);
+    const kinds = emoji === '' ? allKinds : ([emoji, emoji] as const);
+    const rows = await db.query(selectPage, [conversationId, number, ...kinds, after.emoji, after.userId, limit]);
     return rows.map(toReaction);
   },
 });

@@ -1,4 +1,4 @@
-import { pageLimitDefault, readersMax } from '@messenger/protocol/limits';
+import { messagesLimitDefault, readersMax } from '@messenger/protocol/limits';
 import type { Message } from '@messenger/protocol/messages';
 import type { MentionPageQuery, ReadPosition, Unread } from '@messenger/protocol/reading';
 import type { User } from '@messenger/protocol/users';
@@ -64,7 +64,7 @@ export class Reading {
 
   /** Messages that mention the caller, newest first. */
   async mentions(query: MentionPageQuery, { userId }: SignedIn, caller: Caller): Promise<MentionPage> {
-    const { limit = pageLimitDefault } = query;
+    const { limit = messagesLimitDefault } = query;
     const messages = await this.#services.lists.mentions({ userId, limit, after: placeOf(query.after) }, caller);
     const last = messages.length === limit ? messages.at(-1) : undefined;
     return { messages, next: last && encodeParts([last.created_at, last.conversation_id, String(last.number)]) };
