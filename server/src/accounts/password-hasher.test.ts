@@ -58,6 +58,15 @@ test('concurrent and waiting hashes are bounded; a further one is refused early'
   assert.equal((await narrow.verify(password, await narrow.hash(password))).ok, true, 'the places are free again');
 });
 
+test('many hashes in a row are paused, and a burst is not', async () => {
+  const share = 0.02; // A pause of more than a second.
+  const paused = createHasher({ share, burstMs: 0, maxWaitMs: 100 });
+  await paused.hash(password);
+  await assert.rejects(paused.hash(password), { code: 'overloaded' });
+  const patient = createHasher({ share, burstMs: 60_000, maxWaitMs: 60_000 });
+  for (let n = 0; n < 3; n += 1) await patient.hash(password);
+});
+
 test('a hash that waits too long is refused', async () => {
   const impatient = createHasher({ maxWaitMs: 0 });
   const first = impatient.hash(password);

@@ -1,6 +1,8 @@
 import { AppError } from '../lib/app-error.ts';
+import { monotonicClock } from '../lib/clock.ts';
 import { Gate, GateRefusal } from '../lib/gate.ts';
 import type { Lifetime } from '../lib/lifetime.ts';
+import { TimeBudget } from '../lib/time-budget.ts';
 import { dummyHash, hashNormalised, isCurrent, matches, parseHash } from './password-hash.ts';
 import { normalisePassword } from './passwords.ts';
 
@@ -9,10 +11,19 @@ export interface HasherOptions {
   readonly atOnce: number;
   readonly maxWaiting: number;
   readonly maxWaitMs: number;
+  /** The fraction of the time that is for hashing, from 0 to 1, and how much may be hashed at once without pauses. */
+  readonly share: number;
+  readonly burstMs: number;
 }
 
-/** One hash at a time takes at most one core per worker, and leaves libuv's three other threads to files and names. */
-const defaults: HasherOptions = { atOnce: 1, maxWaiting: 32, maxWaitMs: 3_000 };
+/**
+ * One hash at a time leaves libuv's three other threads to files and names. 120 sign-ins in a row are served without pauses; an attack gets a fifth
+ * of a core per worker, 8 hashes per second. Figures: docs/decisions/0055-passwords.md.
+ */
+const defaults: HasherOptions = { atOnce: 1, maxWaiting: 32, maxWaitMs: 3_000, share: 0.2, burstMs: 3_000 };
+
+/** A hash that takes longer has waited for a core: the time that counts, so that pauses stay short. */
+const longestHashMs = 40;
 
 interface Verified {
   readonly ok: boolean;
@@ -30,14 +41,18 @@ export interface Hasher {
 }
 
 export function createHasher(options: Partial<HasherOptions> = {}): Hasher {
-  const { atOnce, maxWaiting, maxWaitMs } = { ...defaults, ...options };
+  const { atOnce, maxWaiting, maxWaitMs, share, burstMs } = { ...defaults, ...options };
+  const budget = new TimeBudget(share, burstMs, monotonicClock);
   const gate = new Gate(atOnce, maxWaiting);
   const inTurn = async <T>(run: () => Promise<T>, lifetime: Lifetime | undefined): Promise<T> => {
     await enter(gate, maxWaitMs, lifetime);
+    const beganMs = monotonicClock.now();
     try {
       return await run();
     } finally {
-      gate.leave();
+      const pauseMs = budget.spend(Math.min(longestHashMs, monotonicClock.now() - beganMs));
+      if (pauseMs === 0) gate.leave();
+      else setTimeout(() => gate.leave(), pauseMs);
     }
   };
   return {
