@@ -1,5 +1,6 @@
 /** Sends requests when they are due, regardless of earlier answers: this creates overload. */
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface LoadOptions {
   readonly port: number;
@@ -11,6 +12,11 @@ export interface LoadOptions {
   readonly seconds: number;
   /** Each user sends once a second, and waits for `Retry-After` after a 503; else users ignore it. */
   readonly honourRetryAfter: boolean;
+  /**
+   * Default true: requests are sent when they are due, and latency counts from then; it takes a whole core. False: a timer sends them up to a
+   * millisecond late, and latency counts from sending.
+   */
+  readonly spins?: boolean;
 }
 
 export interface Outcome {
@@ -55,7 +61,7 @@ export class OpenLoop {
   }
 
   async run(): Promise<Outcome> {
-    const { onsetSeconds, seconds, perSecond } = this.#options;
+    const { onsetSeconds, seconds, perSecond, spins = true } = this.#options;
     const all = await this.#openAll(Math.max(fewestConnections, Math.ceil((perSecond * connectionsForMs) / 1_000)));
     this.#free.push(...all);
     const total = (onsetSeconds + seconds) * perSecond;
@@ -66,19 +72,20 @@ export class OpenLoop {
       for (; next < total && began + (next / perSecond) * 1_000 <= now; next += 1) {
         this.#send(began + (next / perSecond) * 1_000, next % perSecond, now);
       }
-      await nextTurn();
+      await (spins ? nextTurn() : sleep(1));
     }
     const patience = performance.now() + answersWithinMs;
-    while (this.#answered < this.#sent && performance.now() < patience) await nextTurn();
+    while (this.#answered < this.#sent && performance.now() < patience) await sleep(1);
     for (const { socket } of all) socket.destroy();
     const sent = this.#sent - [...this.#onset.values()].flat().length;
     return { latencies: this.#latencies, onset: this.#onset, sent, latestMs: this.#latestMs };
   }
 
-  #send(due: number, user: number, now: number): void {
+  #send(wantedMs: number, user: number, now: number): void {
+    const due = this.#options.spins === false ? now : wantedMs;
     if (this.#options.honourRetryAfter && (this.#notBefore[user] ?? 0) > due) return;
     this.#sent += 1;
-    this.#latestMs = Math.max(this.#latestMs, now - due);
+    this.#latestMs = Math.max(this.#latestMs, now - wantedMs);
     const connection = this.#free.pop();
     if (connection === undefined) this.#waiting.push({ due, user });
     else this.#ask(connection, due, user);

@@ -3,7 +3,8 @@
  * `node server/bench/session-cost.ts`: three minutes, both cores; `--rounds`, `--seconds`, `--connections 1,8,64`.
  *
  * One server answers both sides alternately: without a token a guest is let in, with one its session is found, and its rate limit
- * counted. There are 50 sessions, so each worker looks each of them up once a second. The result is the median of the ratios of pairs.
+ * counted. There are 50 sessions, so each worker looks each of them up once a second. The result is the median of the ratios of pairs; pairs are
+ * short, because other load on the machine changes within seconds.
  */
 import { parseArgs } from 'node:util';
 
@@ -11,14 +12,14 @@ import { SignInAnswer } from '@messenger/protocol/accounts';
 import { Value } from 'typebox/value';
 
 import { BenchServer } from './bench-server.ts';
-import { runLoad } from './load.ts';
+import { LoadGenerator } from './load.ts';
 import { describeRun } from './machine.ts';
 import { median, medianRatio } from './statistics.ts';
 
 const { values: flags } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '11' },
-    seconds: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '41' },
+    seconds: { type: 'string', default: '0.5' },
     connections: { type: 'string', default: '1,8,64' },
   },
 });
@@ -52,9 +53,10 @@ async function measure(
   connections: number,
   tokens: readonly string[] | undefined,
 ): Promise<Sample> {
-  const before = server.cpuUs();
   const load = { port: server.port, connections, seconds, calls: ['get'] as const, tokens };
-  const { requests, failures, perSecond } = await runLoad(load, new AbortController().signal);
+  const { go } = await generator.open(load);
+  const before = server.cpuUs();
+  const { requests, failures, perSecond } = await go();
   if (failures > 0) throw new Error(`${failures} requests failed`);
   const after = server.cpuUs();
   const workersUs = (after.workers - before.workers) / requests;
@@ -84,6 +86,7 @@ async function compare(server: BenchServer, connections: number, tokens: readonl
   }
 }
 
+const generator = LoadGenerator.start(new AbortController().signal);
 const server = await BenchServer.start({ RATE_LIMIT_READS: '1000000' });
 try {
   await server.settle();
@@ -91,5 +94,6 @@ try {
   console.log(`${describeRun(new Date())}; ${rounds} pairs of ${seconds} s, ${sessions} sessions`);
   for (const connections of flags.connections.split(',')) await compare(server, Number(connections), tokens);
 } finally {
+  generator.stop();
   await server.stop();
 }
