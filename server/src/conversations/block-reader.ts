@@ -18,15 +18,15 @@ export interface BlockPageCall {
   readonly me: string;
   readonly limit: number;
   /** The last person of the previous page. */
-  readonly after: string | undefined;
+  readonly after: string;
 }
 
 const columns = `blocked_id as user_id, b.created_at as blocked_at, u.id as found_id, first_name, last_name, u.created_at, u.updated_at
      from blocks as b left join users as u on u.id = blocked_id where user_id = $1`;
 
-const selectPage = statement<BlockRow, [me: string, limit: number, after: string | undefined]>(
+const selectPage = statement<BlockRow, [me: string, limit: number, after: string]>(
   'blocks.page',
-  `select ${columns} and ($3::uuid is null or blocked_id > $3) order by blocked_id limit $2`,
+  `select ${columns} and blocked_id > $3 order by blocked_id limit $2`,
 );
 
 const selectOne = statement<BlockRow, [me: string, other: string]>(

@@ -6,6 +6,7 @@ import type { Caller } from '../db/caller.ts';
 import { AppError } from '../lib/app-error.ts';
 import type { BlockReader } from './block-reader.ts';
 import type { BlockWriter } from './block-writer.ts';
+import { beforeAll } from './conversations-sql.ts';
 
 export interface BlockPage {
   readonly blocks: Block[];
@@ -28,7 +29,11 @@ export class Blocks {
   }
 
   /** In the order of user ids. */
-  async list({ limit = pageLimitDefault, after }: PeoplePageQuery, me: string, caller: Caller): Promise<BlockPage> {
+  async list(
+    { limit = pageLimitDefault, after = beforeAll }: PeoplePageQuery,
+    me: string,
+    caller: Caller,
+  ): Promise<BlockPage> {
     const blocks = await this.#reader.page({ me, limit, after }, caller);
     return { blocks, next: blocks.length === limit ? blocks.at(-1)?.user_id : undefined };
   }

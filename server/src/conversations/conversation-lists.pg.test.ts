@@ -10,7 +10,8 @@ import { signUp, type Client } from '../../test/clients.ts';
 import { useDatabase } from '../../test/database.ts';
 import { withClient } from '../db/session.ts';
 import { selectPage } from './conversation-reader.ts';
-import { everyone } from './conversations-sql.ts';
+import { beforeAll, everyone } from './conversations-sql.ts';
+import { selectMembers } from './member-reader.ts';
 
 const database = useDatabase();
 const app = useApp(database);
@@ -113,15 +114,15 @@ interface Plan {
   readonly 'QUERY PLAN': readonly { readonly Plan: Record<string, number> }[];
 }
 
-/** Pages of the cache that the first page reads, by custom and generic plan. */
-async function countBuffers(): Promise<number[]> {
+/** Pages of the cache that a prepared statement reads, by custom and generic plan. */
+async function countBuffers({ text: statement }: { readonly text: string }, values: string): Promise<number[]> {
   const settings = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
   return await withClient(database().direct.write, settings, async (client) => {
-    await client.query(`prepare page as ${selectPage.text}`);
+    await client.query(`prepare page as ${statement}`);
     const counts: number[] = [];
     for (const mode of ['force_custom_plan', 'force_generic_plan']) {
       await client.query(`set plan_cache_mode = ${mode}`);
-      const text = `explain (analyze, buffers, format json) execute page('${ada.userId}', 30, null, null, null)`;
+      const text = `explain (analyze, buffers, format json) execute page(${values})`;
       await client.query(text);
       const [row] = (await client.query<Plan>(text)).rows;
       const { 'Shared Hit Blocks': hit = 0, 'Shared Read Blocks': read = 0 } = row?.['QUERY PLAN'][0]?.Plan ?? {};
@@ -132,10 +133,30 @@ async function countBuffers(): Promise<number[]> {
 }
 
 test('the first page is one statement and reads at most 200 pages of the cache, with any number of messages', async () => {
-  const before = await countBuffers();
+  const firstPage = `'${ada.userId}', 30, null, null, null`;
+  const before = await countBuffers(selectPage, firstPage);
   for (const count of before) assert.ok(count > 30 && count <= 200, `${count} pages`);
   await database().sql('drop index messages_search_idx');
   await database().sql(insertMessages);
   await database().sql('vacuum analyze messages');
-  assert.deepEqual(await countBuffers(), before);
+  assert.deepEqual(await countBuffers(selectPage, firstPage), before);
+});
+
+test('the last page of many members costs as much as the first', async () => {
+  const body = { kind: 'channel', title: 'Many' };
+  const { id } = (await ada.call('POST', '/conversations', body)).json<Conversation>();
+  const ids = await database().sql<{ user_id: string }>(
+    `insert into members (conversation_id, user_id, role, listed_at, changed_seq)
+     select $1, gen_random_uuid(), 'reader', 'infinity', 3 from generate_series(1, 20000) returning user_id`,
+    [id],
+  );
+  await database().sql('vacuum analyze members');
+  const last =
+    ids
+      .map(({ user_id: one }) => one)
+      .toSorted()
+      .at(-20) ?? assert.fail();
+  const first = await countBuffers(selectMembers, `'${id}', '${ada.userId}', 20, '${beforeAll}'`);
+  const deep = await countBuffers(selectMembers, `'${id}', '${ada.userId}', 20, '${last}'`);
+  for (const count of [...first, ...deep]) assert.ok(count > 20 && count < 120, `${count} pages`);
 });

@@ -52,6 +52,9 @@ export function permits(action: Action, kind: string, role: string): string {
 /** In `mentions`, the user that stands for all members: `@all`. */
 export const everyone = '00000000-0000-0000-0000-000000000000';
 
+/** Precedes every id: the cursor of a first page. A null instead would keep a generic plan from starting at the cursor. */
+export const beforeAll = '00000000-0000-0000-0000-000000000000';
+
 /** SQL: the hour of a time, independent of the time zone of the session. `members.listed_at` has it. */
 export function hourOf(time: string): string {
   return `date_bin('1 hour', ${time}, 'epoch')`;

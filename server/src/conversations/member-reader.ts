@@ -15,7 +15,7 @@ export interface PeopleCall {
   readonly me: string;
   readonly limit: number;
   /** The last user of the previous page. */
-  readonly after: string | undefined;
+  readonly after: string;
 }
 
 /** A list, or why the caller may not read it. */
@@ -28,7 +28,7 @@ export interface Listed<Row> {
 type PeopleRow = MemberRow & { readonly is_permitted: boolean };
 
 const people = (name: string, action: Action, which: string) =>
-  statement<PeopleRow, [id: string, me: string, limit: number, after: string | undefined]>(
+  statement<PeopleRow, [id: string, me: string, limit: number, after: string]>(
     name,
     `select is_permitted, listed.*
        from (
@@ -38,15 +38,15 @@ const people = (name: string, action: Action, which: string) =>
        ) as me
        left join lateral (
          select ${memberSql} from members as m left join users as u on u.id = m.user_id
-          where m.conversation_id = $1 and ${which} and ($4::uuid is null or m.user_id > $4)
+          where m.conversation_id = $1 and ${which} and m.user_id > $4
           order by m.user_id limit $3
        ) as listed on is_permitted
       order by user_id`,
   );
 
 /** In the order of user ids. */
-function pageOf(name: string, action: Action, which: string) {
-  const selectPeople = people(name, action, which);
+function pageOf(selectPeople: ReturnType<typeof people>) {
+  const { name } = selectPeople;
   return unbatched<PeopleCall, Listed<MemberWithUser>>({
     name,
     keyOf: ({ id, me, limit, after }) => `${id},${me},${limit},${after}`,
@@ -60,11 +60,15 @@ function pageOf(name: string, action: Action, which: string) {
   });
 }
 
+/** All members, in the order of their ids. */
+export const selectMembers = people('members.page', 'read', 'm.left_at is null');
+const selectBans = people('members.page_of_bans', 'ban_members', 'm.banned_at is not null');
+
 export interface ChannelCall {
   readonly me: string;
   readonly query: string;
   readonly limit: number;
-  readonly after: TextCursor | undefined;
+  readonly after: TextCursor;
 }
 
 export interface ChannelRow extends Channel {
@@ -73,10 +77,7 @@ export interface ChannelRow extends Channel {
 }
 
 /** U+10FFFF sorts behind every text with the prefix. Who is banned from a channel does not find it. */
-const searchChannels = statement<
-  ChannelRow,
-  [me: string, query: string, limit: number, text: string | undefined, id: string | undefined]
->(
+const searchChannels = statement<ChannelRow, [me: string, query: string, limit: number, text: string, id: string]>(
   'channels.page',
   `with wanted as materialized (
      select ${folded('$2::text')} as prefix
@@ -84,15 +85,15 @@ const searchChannels = statement<
    select c.id, kind, title, about, member_count, search_title, user_id is not null as is_member
      from wanted cross join conversations as c
      left join members on conversation_id = c.id and user_id = $1 and (left_at is null or banned_at is not null)
-    where search_title >= prefix and search_title < prefix || chr(1114111) and banned_at is null
-      and ($4::text is null or (search_title, c.id) > ($4 collate "C", $5::uuid))
+    where (search_title, c.id) > (greatest($4::text collate "C", prefix), $5::uuid) and search_title < prefix || chr(1114111)
+      and banned_at is null
     order by search_title, c.id limit $3`,
 );
 
 const channels = unbatched<ChannelCall, ChannelRow[]>({
   name: 'channels.page',
-  keyOf: ({ me, query, limit, after }) => `${me},${limit},${after?.id},${query}\n${after?.text}`,
-  one: async (db, { me, query, limit, after }) => db.query(searchChannels, [me, query, limit, after?.text, after?.id]),
+  keyOf: ({ me, query, limit, after }) => `${me},${limit},${after.id},${query}\n${after.text}`,
+  one: async (db, { me, query, limit, after }) => db.query(searchChannels, [me, query, limit, after.text, after.id]),
 });
 
 /** Reads the people of conversations, and public channels. Rejects as `Reads` does. */
@@ -103,8 +104,8 @@ export class MemberReader {
   readonly channels: Read<ChannelCall, ChannelRow[]>;
 
   constructor(reads: Reads) {
-    this.members = reads.prepare(pageOf('members.page', 'read', 'm.left_at is null'));
-    this.bans = reads.prepare(pageOf('members.page_of_bans', 'ban_members', 'm.banned_at is not null'));
+    this.members = reads.prepare(pageOf(selectMembers));
+    this.bans = reads.prepare(pageOf(selectBans));
     this.channels = reads.prepare(channels);
   }
 }

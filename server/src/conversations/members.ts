@@ -11,6 +11,7 @@ import type { MemberRole } from '@messenger/protocol/rights';
 import type { Caller } from '../db/caller.ts';
 import { AppError, invalidBody, invalidQuery } from '../lib/app-error.ts';
 import { decodeTextCursor, encodeTextCursor } from '../lib/text-cursor.ts';
+import { beforeAll } from './conversations-sql.ts';
 import type { Opened } from './conversations.ts';
 import type { ChannelRow, Listed, MemberReader, PeopleCall } from './member-reader.ts';
 import type { Entry, MemberWriter } from './member-writer.ts';
@@ -96,8 +97,8 @@ export class Members {
   /** Public channels in the order of their titles. */
   async listChannels(search: ChannelPageQuery, me: string, caller: Caller): Promise<ChannelPage> {
     const { limit = pageLimitDefault, query = '' } = search;
-    const after = search.after === undefined ? undefined : decodeTextCursor(search.after);
-    if (search.after !== undefined && after === undefined) throw invalidQuery('after', 'is not a cursor of this list');
+    const after = search.after === undefined ? { text: '', id: beforeAll } : decodeTextCursor(search.after);
+    if (after === undefined) throw invalidQuery('after', 'is not a cursor of this list');
     const rows = await this.#reader.channels({ me, query, limit, after }, caller);
     const last = rows.length === limit ? rows.at(-1) : undefined;
     return { channels: rows.map(toChannel), next: last && encodeTextCursor({ text: last.search_title, id: last.id }) };
@@ -116,7 +117,7 @@ export function openedBy({ outcome, conversation }: Entry): Opened {
   return { conversation, isNew };
 }
 
-function callOf(id: string, { limit = pageLimitDefault, after }: PeoplePageQuery, me: string): PeopleCall {
+function callOf(id: string, { limit = pageLimitDefault, after = beforeAll }: PeoplePageQuery, me: string): PeopleCall {
   return { id, me, limit, after };
 }
 
