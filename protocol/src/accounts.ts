@@ -7,7 +7,8 @@ import { Id, Name, Timestamp, User } from './users.ts';
 export const Role = Type.Enum(['member', 'moderator', 'admin']);
 export type Role = Static<typeof Role>;
 
-export const usernamePattern = '^[a-z0-9]+(?:[._-][a-z0-9]+)*$';
+/** `@all` mentions everybody; `@deleted` replaces the mentions of deleted accounts. */
+export const usernamePattern = '^(?!(?:all|deleted)$)[a-z0-9]+(?:[._-][a-z0-9]+)*$';
 
 /** `x-fold` applies NFKC and lower case first: what two people type for one name is one text. */
 const Username = Type.String({
@@ -122,7 +123,13 @@ export const PasswordChanged = Type.Object(
   { title: 'PasswordChanged', description: 'The password is changed, and the session has a new token' },
 );
 
-export const AccountDeletion = body('AccountDeletion', { password: Password });
+export const AccountDeletion = body('AccountDeletion', {
+  password: Password,
+  messages: Type.Optional(
+    Type.Enum(['keep', 'erase'], { default: 'keep', description: 'What happens to the texts of the own messages' }),
+  ),
+});
+export type AccountDeletion = Static<typeof AccountDeletion>;
 
 export const AccountPatch = Type.Partial(Type.Object({ role: Role, disabled: Type.Boolean() }), {
   additionalProperties: false,

@@ -70,6 +70,8 @@ create table members (
 ) with (fillfactor = 70);
 
 create index members_user_idx on members (user_id, listed_at) where left_at is null;
+-- For erasures.
+create index members_former_idx on members (user_id, conversation_id) where left_at is not null;
 create index members_changed_idx on members (conversation_id, changed_seq);
 create index members_banned_idx on members (conversation_id, user_id) where banned_at is not null;
 create index members_owners_idx on members (conversation_id) where role = 'owner' and left_at is null;
@@ -134,7 +136,7 @@ create table reactions (
   created_at timestamptz not null default now(),
   constraint reactions_pkey primary key (conversation_id, number, emoji, user_id)
 );
-create index reactions_user_idx on reactions (user_id);
+create index reactions_user_idx on reactions (user_id, conversation_id, number);
 
 -- Messages that mention a person. The user with only zeros stands for all members.
 create table mentions (
@@ -173,7 +175,10 @@ create table erasures (
   user_id uuid primary key,
   username text collate "C" not null,
   messages text not null constraint erasures_messages_known check (messages in ('keep', 'erase')),
-  requested_at timestamptz not null default now()
+  requested_at timestamptz not null default now(),
+  -- Progress: conversations in the order of their ids, and the last message done in this one; a null number when all of it is done.
+  conversation_id uuid,
+  number bigint default 0
 );
 
 -- Down Migration

@@ -46,6 +46,7 @@ import { isLoopback } from './lib/loopback.ts';
 import { LoopLoad } from './lib/loop-load.ts';
 import { Turn } from './lib/turn.ts';
 import { createMessages } from './messages/create-messages.ts';
+import { eraseTraces } from './messages/erasures.ts';
 import { messageRoutes } from './messages/message-routes.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
@@ -153,7 +154,8 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   const readyLog = new RepeatLog(services.log);
   const sweeps = [sweepKeys, sweepThrottles, sweepSessions, sweepAudit(config.accounts.auditDays), sweepConversations];
   const sweeper = new Sweeper(writePool, sweeps, services);
-  const accounts = createAccounts(settings, services, databases);
+  const eraser = new Sweeper(writePool, [eraseTraces], { ...services, work: 'erasures' });
+  const accounts = createAccounts(settings, services, databases, eraser);
   enforceAccess(http, { ...accounts, limits: createRateLimits(config.rateLimits, services.clock) });
   const methods = collectMethods(http);
   const drain = new Drain(connections);
@@ -177,6 +179,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     metrics?.stop();
     for (const one of [requestLog, shedLog, readyLog, accounts.failures]) one.close();
     await sweeper.close();
+    await eraser.close();
     await databases.close();
     slowStatements.close();
   };
@@ -216,7 +219,7 @@ function createUsers({ config }: AppSettings, { reads, writes }: Databases, hold
 }
 
 /** The accounts of a worker, and what finds their sessions in requests. */
-function createAccounts({ config }: AppSettings, services: AppServices, databases: Databases) {
+function createAccounts({ config }: AppSettings, services: AppServices, databases: Databases, eraser: Sweeper) {
   const { reads, writes, separateWrites, writePool } = databases;
   const { sessionIdleDays: idleDays, sessionMaxDays: maxDays } = config.accounts;
   const reader = new AccountReader(reads);
@@ -229,7 +232,7 @@ function createAccounts({ config }: AppSettings, services: AppServices, database
   const isRegistrationOpen = opennessOf(config).registration === 'open';
   const isSecure = !isLoopback(config.server.host);
   return {
-    accounts: new Accounts({ reader, writer, sessions, hasher, throttle, failures }),
+    accounts: new Accounts({ reader, writer, sessions, hasher, throttle, failures, erase: () => eraser.wake() }),
     signIns: new SignIns({ reader, writer, sessionWriter, sessions, hasher, throttle, failures, isRegistrationOpen }),
     sessions,
     failures,

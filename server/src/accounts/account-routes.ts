@@ -92,7 +92,7 @@ function ownRoutes(app: HttpServer, { accounts, cookies }: AccountRoutes): void 
   });
 
   app.delete(`${prefix}/me`, deleteMe, async (request, reply) => {
-    await accounts.deleteOwn(request.body.password, byOf(request), request.caller);
+    await accounts.deleteOwn(request.body, byOf(request), request.caller);
     cookies.clear(request, reply);
     return done(reply);
   });

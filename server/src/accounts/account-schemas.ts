@@ -127,7 +127,9 @@ export const deleteMe = {
     ...accounts,
     operationId: 'delete_me',
     summary: 'Delete the own account',
-    description: 'Deletes the account, its sessions and its user.',
+    description:
+      'Deletes the account, its sessions and its user. Afterwards its memberships, reactions and settings are removed, and its username in the ' +
+      'messages of others; the texts of its own messages only with `messages: erase`.',
     body: AccountDeletion,
     response: { 204: withHeaders(Type.Null({ description: 'The account is deleted' })) },
   },

@@ -152,10 +152,10 @@ export const storeHash = statement<never, [id: string, oldHash: string, newHash:
   'update accounts set password_hash = $3 where user_id = $1 and password_hash = $2',
 );
 
-/** Sessions go with the account. */
+/** Sessions go with the account. `erasures` begins the removal of all other traces. */
 export const deleteAccount = statement<
   { readonly is_last_admin: boolean; readonly is_current: boolean },
-  [id: string, versions: Text, actor: Text, address: Text]
+  [id: string, versions: Text, actor: Text, address: Text, messages: 'keep' | 'erase']
 >(
   'accounts.delete',
   `with found as (
@@ -164,7 +164,9 @@ export const deleteAccount = statement<
    ), u as (
      delete from users where id = (select user_id from found where is_current and not is_last_admin) returning id
    ), a as (
-     delete from accounts using u where user_id = id returning user_id
+     delete from accounts using u where user_id = id returning user_id, username
+   ), begun as (
+     insert into erasures (user_id, username, messages) select user_id, username, $5 from a
    ), noted as (
      ${auditEvent('account_deleted', { userId: 'user_id', actor: '$3::uuid', address: '$4' })} from a
    )

@@ -55,6 +55,8 @@ export interface PasswordChange extends Actor {
 export interface AccountDeletion extends Actor {
   readonly id: string;
   readonly versions?: readonly string[] | undefined;
+  /** What happens to the texts of its messages. */
+  readonly messages: 'keep' | 'erase';
 }
 
 /** Inserts an account. Undefined when its username is taken. */
@@ -107,10 +109,10 @@ async function replacePassword(db: Queryable, call: PasswordChange): Promise<boo
 }
 
 async function remove(db: Queryable, call: AccountDeletion): Promise<'deleted' | 'changed' | Refused> {
-  const { id, versions, actorId, address } = call;
+  const { id, versions, messages, actorId, address } = call;
   const [, [row]] = await Promise.all([
     db.query(lockWithAdmins, [id]),
-    db.query(deleteAccount, [id, versions?.join(' '), actorId, address]),
+    db.query(deleteAccount, [id, versions?.join(' '), actorId, address, messages]),
   ]);
   if (row === undefined) return 'absent';
   if (!row.is_current) return 'changed';

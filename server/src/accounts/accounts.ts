@@ -1,5 +1,12 @@
 import { pageLimitDefault } from '@messenger/protocol/limits';
-import type { AccountPageQuery, AccountPatch, Member, MemberPatch, PasswordChange } from '@messenger/protocol/accounts';
+import type {
+  AccountDeletion,
+  AccountPageQuery,
+  AccountPatch,
+  Member,
+  MemberPatch,
+  PasswordChange,
+} from '@messenger/protocol/accounts';
 import type { User, UserNamesPatch } from '@messenger/protocol/users';
 
 import type { Caller } from '../db/caller.ts';
@@ -8,7 +15,7 @@ import type { SignedIn } from '../lib/signed-in.ts';
 import { decodeTextCursor, encodeTextCursor, type TextCursor } from '../lib/text-cursor.ts';
 import type { UserPage } from '../users/users.ts';
 import type { AccountReader, Credentials } from './account-reader.ts';
-import type { AccountRename, AccountWriter } from './account-writer.ts';
+import type { AccountDeletion as Deletion, AccountRename, AccountWriter } from './account-writer.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
 import type { Hasher } from './password-hasher.ts';
 import { refuseBadPassword } from './password-refusal.ts';
@@ -23,6 +30,8 @@ export interface AccountServices {
   readonly hasher: Hasher;
   readonly throttle: SignInThrottle;
   readonly failures: FailedSignIns;
+  /** Begins to remove the traces of deleted accounts. */
+  readonly erase: () => void;
 }
 
 /** The account that makes a change, undefined for an anonymous client, and its address. */
@@ -84,10 +93,10 @@ export class Accounts {
     return token;
   }
 
-  /** Deletes the account, its sessions and its user. */
-  async deleteOwn(password: string, by: ByAccount, caller: Caller): Promise<void> {
+  /** Deletes the account, its sessions and its user. Its other traces are removed afterwards, in steps. */
+  async deleteOwn({ password, messages = 'keep' }: AccountDeletion, by: ByAccount, caller: Caller): Promise<void> {
     await this.#checkPassword(by, password, caller);
-    await this.#delete(by.account.userId, by, caller);
+    await this.#delete({ id: by.account.userId, messages, ...actorOf(by) }, caller);
   }
 
   async list({ limit = pageLimitDefault, after }: AccountPageQuery, caller: Caller): Promise<MemberPage> {
@@ -134,7 +143,7 @@ export class Accounts {
     const id = await this.#admit(userId, by, caller);
     if (by.account?.role !== 'admin')
       throw new AppError('forbidden', { detail: 'An account is deleted by DELETE /api/v1/me, or by an administrator' });
-    await this.#delete(id, by, caller, versions);
+    await this.#delete({ id, messages: 'keep', versions, ...actorOf(by) }, caller);
   }
 
   /** Resolves with the id of a user who has an account, if the client has a session. */
@@ -153,13 +162,14 @@ export class Accounts {
     return outcome;
   }
 
-  async #delete(id: string, by: By, caller: Caller, versions?: readonly string[]): Promise<void> {
-    const { writer, sessions } = this.#services;
-    const outcome = await writer.delete({ id, versions, ...actorOf(by) }, caller);
+  async #delete(deletion: Deletion, caller: Caller): Promise<void> {
+    const { writer, sessions, erase } = this.#services;
+    const outcome = await writer.delete(deletion, caller);
     if (outcome === 'absent') throw new AppError('account_not_found');
     if (outcome === 'changed') throw new AppError('precondition_failed');
     if (outcome === 'last_administrator') throw new AppError('last_administrator');
-    await sessions.revoke(id);
+    await sessions.revoke(deletion.id);
+    erase();
   }
 
   /** Counts like a sign-in, so that a stolen session cannot be used to guess the password. */

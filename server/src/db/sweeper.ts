@@ -13,28 +13,30 @@ export const sweepSize = 1_000;
 
 const everyMs = 60_000;
 
-/** All workers of all nodes try to get the lock; the number has no meaning. */
-const lockKey = 7_219_034;
+/** All workers of all nodes try to get the lock; the numbers have no meaning. */
+const lockKeys = { expired: 7_219_034, erasures: 7_219_035 } as const;
 
-const tryLock = statement<{ readonly locked: boolean }>(
+const tryLock = statement<{ readonly locked: boolean }, [key: number]>(
   'sweep.lock',
-  `select pg_try_advisory_xact_lock(${lockKey}) as locked`,
+  'select pg_try_advisory_xact_lock($1) as locked',
 );
 
 const line = {
   level: 'error',
   key: 'sweep',
-  one: 'expired rows were not removed',
-  many: 'expired rows were not removed',
+  one: 'expired or erased rows were not removed',
+  many: 'expired or erased rows were not removed',
 } as const;
 
 interface SweeperServices {
   readonly random: () => number;
   readonly log: Log;
+  /** Sweepers of different work run at the same time. */
+  readonly work?: keyof typeof lockKeys;
 }
 
 /**
- * Removes what has expired, once a minute: sessions, keys, events. Each step is a transaction under an advisory lock, so one worker sweeps
+ * Removes what has expired or was erased, once a minute: sessions, keys, events. Each step is a transaction under an advisory lock, so one worker sweeps
  * at a time; the others try again a minute later. An unavailable primary is left to the next round.
  */
 export class Sweeper {
@@ -43,13 +45,16 @@ export class Sweeper {
   readonly #random: () => number;
   readonly #failures: RepeatLog;
   #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
+  readonly #lockKey: number;
+  #running: Promise<void> | undefined;
+  #wakes = 0;
   #isClosed = false;
 
-  constructor(pool: Pool<'write'>, steps: readonly SweepStep[], { random, log }: SweeperServices) {
+  constructor(pool: Pool<'write'>, steps: readonly SweepStep[], { random, log, work = 'expired' }: SweeperServices) {
     this.#pool = pool;
     this.#steps = steps;
     this.#random = random;
+    this.#lockKey = lockKeys[work];
     this.#failures = new RepeatLog(log);
     this.#schedule(random() * everyMs);
   }
@@ -62,6 +67,12 @@ export class Sweeper {
     }
   }
 
+  /** Begins a round now, or another one after that which runs. */
+  wake(): void {
+    this.#wakes += 1;
+    if (this.#running === undefined) this.#schedule(0);
+  }
+
   /** Resolves when the current step has ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -71,13 +82,18 @@ export class Sweeper {
   }
 
   #schedule(inMs: number): void {
-    const sweep = async (): Promise<void> => {
-      await this.sweep();
-      if (!this.#isClosed) this.#schedule(everyMs * (0.9 + this.#random() / 5));
-    };
+    clearTimeout(this.#timer);
+    if (this.#isClosed) return;
     this.#timer = setTimeout(() => {
-      this.#running = sweep();
+      this.#running = this.#round();
     }, inMs).unref();
+  }
+
+  async #round(): Promise<void> {
+    const wakes = this.#wakes;
+    await this.sweep();
+    this.#running = undefined;
+    this.#schedule(this.#wakes > wakes ? 0 : everyMs * (0.9 + this.#random() / 5));
   }
 
   /** Resolves with whether there may be more to remove. */
@@ -85,7 +101,7 @@ export class Sweeper {
     if (this.#isClosed) return false;
     try {
       const removed = await this.#pool.transaction(async (tx) => {
-        const [lock] = await tx.query(tryLock, []);
+        const [lock] = await tx.query(tryLock, [this.#lockKey]);
         return lock?.locked === true ? await step(tx) : 0;
       });
       return removed > 0;

@@ -40,6 +40,11 @@ export function mentionNamesOf(body: string): MentionNames {
   return { names: [...found].slice(0, mostNames), all };
 }
 
+/** The body with another name in place of a username, also in code. */
+export function renameMentions(body: string, username: string, other: string): string {
+  return body.replaceAll(mention, (all, name: string) => (name.toLowerCase() === username ? `@${other}` : all));
+}
+
 function withoutCode(body: string): string {
   return body.includes('`') || body.includes('~~~') ? body.replaceAll(fenced, '').replaceAll(span, '') : body;
 }

@@ -33,7 +33,7 @@ type Values = readonly [
 type OutcomeRow = Placed & { readonly outcome: ReactionOutcome };
 
 /** People in the aggregate of a reaction: those with the smallest ids. */
-const peopleShown = 10;
+export const peopleShown = 10;
 
 const joined = `
      select g.place::int, g.conversation_id, g.number, g.user_id, g.user_id as sender_id, g.emoji, c.kind, c.seq, m.role,
