@@ -176,7 +176,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
   test('commands run by root use the data folder as its owner', async () => {
     const report = await run({ args: ['doctor', '--json', '--data-dir', dataDir] });
     await report.ended();
-    assert.match(report.stdout, /"check": "answers",\s+"where": "standby",\s+"status": "ok"/u);
+    assert.match(report.stdout, /"check": "reachable",\s+"where": "standby",\s+"status": "ok"/u);
     const url = await run({ args: ['db', 'url', '--data-dir', dataDir] });
     assert.equal(await url.ended(), 0);
     assert.match(url.stdout, /^postgresql:\/\/messenger_app@/u);

@@ -76,12 +76,12 @@ async function examineReading(read: Endpoint): Promise<readonly Finding[]> {
 
 test('a standby of another cluster is a failure', async () => {
   const findings = await examineReading(otherPair.endpoints.read);
-  assert.match(worstLine(findings, 'fit for Messenger', 'standby').found, /it is another database cluster/u);
+  assert.match(worstLine(findings, 'compatible', 'standby').found, /it is another database cluster/u);
   assert.ok(!findings.some(({ check }) => check === 'lag'), 'there is nothing to compare');
 });
 
 test('another primary in place of the standby is a failure', async () => {
-  const line = worstLine(await examineReading(otherPair.endpoints.write), 'fit for Messenger', 'standby');
+  const line = worstLine(await examineReading(otherPair.endpoints.write), 'compatible', 'standby');
   assert.equal(line.status, 'fail');
 });
 
@@ -92,7 +92,7 @@ test('a standby with a missing, lost or occupied slot is reported with the remed
     worstLine(await examineReading(slotless), 'replication', 'standby').found,
     /^streaming from the primary/u,
   );
-  const unkept = worstLine(await examineReading(slotless), 'WAL for the standby', 'standby');
+  const unkept = worstLine(await examineReading(slotless), 'retained WAL', 'standby');
   assert.deepEqual([unkept.status, unkept.found], ['warn', 'none is kept: it has no slot, and wal_keep_size is 0']);
   const adviceWith = async (slot: string): Promise<string> => {
     await askAt(slotless, `alter system set primary_slot_name = '${slot}'`);
@@ -111,8 +111,8 @@ test('a standby with a missing, lost or occupied slot is reported with the remed
 test('a cascading standby is ok; after its promotion the advice is to stop the old primary, and its followers are reported', async () => {
   const second = await follow(copies[0], 5434, pair.endpoints.read);
   const behind = await examineReading(second);
-  assert.equal(worstLine(behind, 'releases of both', 'standby').found, 'the same');
-  assert.match(worstLine(behind, 'WAL for the standby', 'standby').found, /^kept by another standby/u);
+  assert.equal(worstLine(behind, 'standby release', 'standby').found, 'the same');
+  assert.match(worstLine(behind, 'retained WAL', 'standby').found, /^kept by another standby/u);
   const { status, found } = worstLine(behind, 'replication', 'standby');
   assert.equal(status, 'ok');
   assert.match(found, /^streaming through another standby \(.*:5433\)$/u);
@@ -122,11 +122,11 @@ test('a cascading standby is ok; after its promotion the advice is to stop the o
 
   const both = await examineReading(second);
   assert.match(
-    worstLine(both, 'answers', 'primary').found,
+    worstLine(both, 'reachable', 'primary').found,
     /:5434$/u,
     'the newest timeline is the primary, as for the start',
   );
-  const old = worstLine(both, 'fit for Messenger', 'standby');
+  const old = worstLine(both, 'compatible', 'standby');
   assert.equal(old.status, 'fail');
   assert.match(old.found, /^accepts writes, in addition to the primary .*:5434$/u);
   assert.match(old.advice ?? '', /Stop it at once/u);
@@ -149,7 +149,7 @@ test("a replay paused by a lower setting than the primary's must not be resumed,
     (await line()).advice ?? '',
     /less max_locks_per_transaction than the primary, and would shut down when resumed/u,
   );
-  const { status, found, advice } = worstLine(await examineReading(slotless), 'settings of both', 'standby');
+  const { status, found, advice } = worstLine(await examineReading(slotless), 'standby settings', 'standby');
   assert.deepEqual([status, found], ['fail', 'max_locks_per_transaction is 64 on the standby, 80 on the primary']);
   assert.match(advice ?? '', /On the standby: alter system set max_locks_per_transaction = '80', and restart it/u);
 });

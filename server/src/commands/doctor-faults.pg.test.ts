@@ -43,21 +43,21 @@ test('a log with statement parameters is reported, and one without them is ok', 
   const { sees, set } = patient();
   await set('write', 'log_statement', 'all');
   await sees(
-    'values in the log',
+    'logged parameters',
     'warn',
     /^log_statement is all: a statement is logged, with its parameters$/u,
     'primary',
   );
   await set('write', 'log_parameter_max_length', '0');
-  await sees('values in the log', 'ok', /./u, 'primary');
+  await sees('logged parameters', 'ok', /./u, 'primary');
   await set('write', 'log_parameter_max_length_on_error', '100B');
-  await sees('values in the log', 'warn', /^a statement that fails is logged, with its parameters$/u, 'primary');
+  await sees('logged parameters', 'warn', /^a statement that fails is logged, with its parameters$/u, 'primary');
 });
 
 test('track_activities = off is reported, because other checks need it', async () => {
   const { set, sees } = patient();
   await set('write', 'track_activities', 'off');
-  await sees('what we may see', 'warn', /^track_activities is off$/u, 'primary');
+  await sees('visibility', 'warn', /^track_activities is off$/u, 'primary');
 });
 
 test('a server without reserved connections for superusers is reported', async () => {
@@ -93,7 +93,7 @@ test('a database that is not UTF8 is a failure', async () => {
   repair(async () => run('write', 'drop database ascii with (force)'));
   await run('write', "create database ascii encoding 'SQL_ASCII' locale_provider libc locale 'C' template template0");
   const env = { DB_WRITE_NAME: 'ascii', DB_READ_NAME: 'ascii' };
-  await eventually(async () => (await lineOf('answers', 'standby', env)).status === 'ok');
+  await eventually(async () => (await lineOf('reachable', 'standby', env)).status === 'ok');
   await sees('encoding', 'fail', /^SQL_ASCII$/u, 'primary', env);
 });
 
@@ -163,16 +163,19 @@ test('a refusal that does not depend on password or pg_hba.conf is reported with
     [{ DB_WRITE_USER: 'single' }, /alter role single connection limit -1/u],
     [{ DB_WRITE_HOST: '127.0.0.1', DB_WRITE_PORT: String(address.port) }, /no PostgreSQL listens there/u],
   ];
-  for (const [env, advice] of cases) assert.match((await lineOf('answers', 'primary', env)).advice ?? '', advice);
+  for (const [env, advice] of cases) assert.match((await lineOf('reachable', 'primary', env)).advice ?? '', advice);
   await run('write', 'alter database closed allow_connections false');
   const env = { DB_WRITE_NAME: 'closed' };
-  assert.match((await lineOf('answers', 'primary', env)).advice ?? '', /alter database closed allow_connections true/u);
+  assert.match(
+    (await lineOf('reachable', 'primary', env)).advice ?? '',
+    /alter database closed allow_connections true/u,
+  );
   await run('write', 'alter database closed allow_connections true');
   repair(async () => run('write', 'grant execute on function pg_control_system to public'));
   await run('write', 'revoke execute on function pg_control_system from public');
   const findings = await readReport({ ...environment(), DB_WRITE_USER: 'outside' });
   assert.match(
-    worstLine(findings, 'answers', 'primary').advice ?? '',
+    worstLine(findings, 'reachable', 'primary').advice ?? '',
     /grant execute on function pg_control_system to outside/u,
   );
 });

@@ -39,8 +39,8 @@ test('an old open transaction is a warning, then a failure', async () => {
 });
 
 test('old unfrozen rows are a warning, then a failure', async () => {
-  assert.equal(await statusWith({ rowAge: warnAtOnce }, 'age of the oldest row'), 'warn');
-  assert.equal(await statusWith({ rowAge: failAtOnce }, 'age of the oldest row'), 'fail');
+  assert.equal(await statusWith({ rowAge: warnAtOnce }, 'transaction age'), 'warn');
+  assert.equal(await statusWith({ rowAge: failAtOnce }, 'transaction age'), 'fail');
 });
 
 test('a low cache hit ratio is reported', async () => {
@@ -113,7 +113,7 @@ test('a lagging standby is reported with the cause: paused, delayed by configura
 test('standbys of a list are numbered, and a duplicate is reported', async () => {
   const findings = await examineWith({}, 5_000, true);
   assert.equal(worstLine(findings, 'replication', 'standby 1').status, 'ok');
-  const again = worstLine(findings, 'fit for Messenger', 'standby 2');
+  const again = worstLine(findings, 'compatible', 'standby 2');
   assert.deepEqual([again.status, again.found], ['warn', 'the standby 1 under another name']);
 });
 
@@ -140,10 +140,10 @@ async function listen(onSocket: (socket: Socket) => void): Promise<Environment> 
 test('a server that accepts connections and never answers costs one deadline, and the standby is checked', async () => {
   const env = await listen(() => undefined);
   const findings = await readReport({ ...patient().environment(), ...env, DB_CONNECT_TIMEOUT_MS: '200' });
-  const line = worstLine(findings, 'answers', 'primary');
+  const line = worstLine(findings, 'reachable', 'primary');
   assert.match(line.found, /timeout/u);
   assert.match(line.advice ?? '', /does not answer/u);
-  assert.equal(worstLine(findings, 'answers', 'standby').status, 'ok');
+  assert.equal(worstLine(findings, 'reachable', 'standby').status, 'ok');
   assert.ok(findings.some(({ check, where }) => check === 'cache hit ratio' && where === 'standby'));
 });
 
@@ -154,7 +154,7 @@ test('a frozen server costs one deadline, and the standby is checked', async () 
   repair(async () => process.kill(primary, 'SIGCONT'));
   process.kill(primary, 'SIGSTOP');
   const findings = await readReport({ ...environment(), DB_CONNECT_TIMEOUT_MS: '200' });
-  assert.match(worstLine(findings, 'answers', 'primary').found, /timeout/u);
+  assert.match(worstLine(findings, 'reachable', 'primary').found, /timeout/u);
   assert.ok(findings.some(({ check, where }) => check === 'cache hit ratio' && where === 'standby'));
 });
 
@@ -180,7 +180,7 @@ test('a server that never closes its session does not block the report', async (
     return isGoodBye;
   });
   const findings = await readReport({ ...patient().environment(), ...env });
-  assert.equal(worstLine(findings, 'answers').status, 'ok');
+  assert.equal(worstLine(findings, 'reachable').status, 'ok');
   assert.equal(kept, 2, 'of the session that asked who is the primary, and of the one that looked at it');
 });
 

@@ -40,7 +40,7 @@ test('a terminal gets a table with the advice below each problem, and a summary'
 test('an unreachable server is a failure with the reason, and the other one is checked', async () => {
   const { environment, sees } = patient();
   const findings = await readReport({ ...environment(), DB_WRITE_HOST: '/nonexistent' });
-  const lines = findings.filter((one) => one.check === 'answers');
+  const lines = findings.filter((one) => one.check === 'reachable');
   assert.deepEqual(
     lines.map((one) => [one.where, one.status]),
     [
@@ -49,13 +49,13 @@ test('an unreachable server is a failure with the reason, and the other one is c
     ],
   );
   assert.match(lines[0]?.found ?? '', /^\/nonexistent:\d+: .*ENOENT/u);
-  await sees('answers', 'fail', /ECONNREFUSED/u, 'standby', { DB_READ_HOST: '127.0.0.1', DB_READ_PORT: '1' });
+  await sees('reachable', 'fail', /ECONNREFUSED/u, 'standby', { DB_READ_HOST: '127.0.0.1', DB_READ_PORT: '1' });
 });
 
 test('stopped embedded databases are a failure, not a crash', async () => {
   const { code, out } = await runDoctor({}, '--data-dir', '/nonexistent');
   assert.equal(code, exitCodes.failed);
-  assert.match(out, /^ {2}fail {2}answers +no server runs on \/nonexistent/mu);
+  assert.match(out, /^ {2}fail {2}reachable +no server runs on \/nonexistent/mu);
   assert.match(out, /→ Start the server/u);
 });
 
@@ -77,7 +77,7 @@ test('a single primary is checked without a standby', async () => {
 test('a standby as the write server is refused with the message of the start', async () => {
   const { pair, sees } = patient();
   const { read } = pair.endpoints;
-  await sees('fit for Messenger', 'fail', /is a standby, which takes no writes/u, 'primary', {
+  await sees('compatible', 'fail', /is a standby, which takes no writes/u, 'primary', {
     DB_WRITE_PORT: String(read.port),
   });
 });
@@ -94,7 +94,7 @@ test('a table with many sequential scans is reported', async () => {
   repair(async () => run('write', 'drop table heap'));
   await run('write', 'create table heap as select n from generate_series(1, 20000) n');
   await run('write', 'do $$ begin for i in 1..150 loop perform from heap where n = 0; end loop; end $$');
-  await eventually(async () => (await lineOf('tables read without an index', 'primary')).status === 'warn');
+  await eventually(async () => (await lineOf('sequential scans', 'primary')).status === 'warn');
 });
 
 test('an idle transaction is reported with its locks, and with the sessions that wait for them', async () => {
@@ -103,9 +103,9 @@ test('an idle transaction is reported with its locks, and with the sessions that
   repair(async () => Promise.all(waiting));
   await hold('write', 'begin; lock table users');
   waiting.push(ask('write', 'select count(*) from users'));
-  await eventually(async () => (await lineOf('waiting for locks', 'primary')).status === 'warn');
+  await eventually(async () => (await lineOf('lock waits', 'primary')).status === 'warn');
   assert.match(
-    (await lineOf('waiting for locks', 'primary')).advice ?? '',
+    (await lineOf('lock waits', 'primary')).advice ?? '',
     /^Held by held by a test \(pid \d+\) \d+\.\d s: select pg_terminate_backend\(\d+\) ends it\.$/u,
   );
   await eventually(async () => (await lineOf('idle in transaction', 'primary')).status === 'warn');
@@ -122,7 +122,7 @@ test('a statement that runs for more than five seconds is reported without its t
       "select pg_cancel_backend(pid) from pg_stat_activity where query like '%pg_sleep(30)%' and pid <> pg_backend_pid()",
     ),
   );
-  await eventually(async () => (await lineOf('statements over 5 s', 'primary')).status === 'warn');
+  await eventually(async () => (await lineOf('long statements', 'primary')).status === 'warn');
   const { out } = await runDoctor(environment());
   assert.doesNotMatch(out, /secret/u);
 });
@@ -151,7 +151,7 @@ test('synchronous_commit = off is reported with its source', async () => {
 test('full_page_writes = off is a failure', async () => {
   const { sees, set } = patient();
   await set('write', 'full_page_writes', 'off');
-  await sees('files survive a crash', 'fail', /full_page_writes off/u);
+  await sees('crash safety', 'fail', /full_page_writes off/u);
 });
 
 test('autovacuum disabled for all or for one table is a failure', async () => {
@@ -230,7 +230,7 @@ test('a connection limit of the role below the pools is a failure, and a role wi
   await run('write', 'create role limited login connection limit 5');
   const env = { DB_WRITE_USER: 'limited' };
   await sees('connection limits', 'fail', /allow 5, the workers may open 20$/u, 'primary', env);
-  await sees('what we may see', 'warn', /^only our own sessions$/u, 'primary', env);
+  await sees('visibility', 'warn', /^only our own sessions$/u, 'primary', env);
 });
 
 test('a database without the newest schema is a failure', async () => {
@@ -238,7 +238,7 @@ test('a database without the newest schema is a failure', async () => {
   repair(async () => run('write', 'drop database bare with (force)'));
   await run('write', 'create database bare');
   const env = { DB_WRITE_NAME: 'bare', DB_READ_NAME: 'bare' };
-  await eventually(async () => (await lineOf('answers', 'standby', env)).status === 'ok');
+  await eventually(async () => (await lineOf('reachable', 'standby', env)).status === 'ok');
   await sees('schema', 'fail', /^pending: 0001_users/u, 'primary', env);
 });
 
@@ -265,9 +265,9 @@ test('a wrong password, an unknown user, database or host, and a missing certifi
     [{ DB_WRITE_TLS: 'require' }, /does not support SSL/u, /DB_WRITE_TLS=disable/u],
     [{ DB_WRITE_TLS: 'verify-full', DB_WRITE_TLS_CA: '/nonexistent' }, /ENOENT.*\/nonexistent/u, /DB_WRITE_TLS_CA/u],
   ] as const;
-  await eventually(async () => (await lineOf('answers', 'primary', cases[0][0])).status === 'fail');
+  await eventually(async () => (await lineOf('reachable', 'primary', cases[0][0])).status === 'fail');
   for (const [env, found, advice] of cases) {
-    const line = await lineOf('answers', 'primary', env);
+    const line = await lineOf('reachable', 'primary', env);
     assert.equal(line.status, 'fail', line.found);
     assert.match(line.found, found);
     assert.match(line.advice ?? '', advice);
@@ -283,8 +283,8 @@ test('the primary under a second name is not a standby', async () => {
   assert.deepEqual(
     ofStandby.map(({ check, status, found }) => [check, status, found]),
     [
-      ['answers', 'ok', `${host}/.:${port}`],
-      ['fit for Messenger', 'warn', 'the primary under another name'],
+      ['reachable', 'ok', `${host}/.:${port}`],
+      ['compatible', 'warn', 'the primary under another name'],
     ],
   );
   assert.match(worstLine(findings, 'pool budget').found, /write|read/u);
@@ -313,7 +313,7 @@ test('commits that wait for an absent standby are a failure', async () => {
 test('fsync = off is a failure', async () => {
   const { sees, set } = patient();
   await set('write', 'fsync', 'off');
-  await sees('files survive a crash', 'fail', /^fsync off, full_page_writes on$/u);
+  await sees('crash safety', 'fail', /^fsync off, full_page_writes on$/u);
 });
 
 test('a setting that waits for a restart is reported', async () => {
@@ -322,8 +322,8 @@ test('a setting that waits for a restart is reported', async () => {
   repair(async () => run('write', 'alter system reset max_connections').then(reload));
   await run('write', "alter system set max_connections = '40'");
   await reload();
-  await eventually(async () => (await lineOf('waiting for a restart', 'primary')).status === 'warn');
-  await sees('waiting for a restart', 'warn', /^max_connections$/u, 'primary');
+  await eventually(async () => (await lineOf('pending restart', 'primary')).status === 'warn');
+  await sees('pending restart', 'warn', /^max_connections$/u, 'primary');
 });
 
 test('a connection limit of the database below the pools is a failure', async () => {
@@ -350,7 +350,7 @@ test('a full server is a failure with that reason, and the standby is checked', 
   await run('write', 'create role ordinary login');
   for (let open = 0; open < maxConnections - 4; open += 1) await hold('write', 'select 1');
   const findings = await readReport({ ...environment(), DB_WRITE_USER: 'ordinary' });
-  const line = worstLine(findings, 'answers', 'primary');
+  const line = worstLine(findings, 'reachable', 'primary');
   assert.equal(line.status, 'fail', line.found);
   assert.match(line.found, /53300/u);
   assert.match(line.advice ?? '', /pg_stat_activity/u);

@@ -79,7 +79,7 @@ async function findServers(
   running: ServerRecord | undefined,
   session: SessionOptions,
 ): Promise<Examined | Finding> {
-  const subject = { check: 'answers', where: 'primary' } as const;
+  const subject = { check: 'reachable', where: 'primary' } as const;
   try {
     const external = externalEndpoints(config);
     if (external !== undefined) return toExamined(await locate(external, session));

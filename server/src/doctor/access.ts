@@ -30,7 +30,7 @@ export const checkAccess: ServerCheck = async (server, { plannedConnections }) =
   const { where, role } = server;
   const access = await askOne<Access>(server, accessSql);
   const advice = `${grantSight(access.role)} Without it the other sessions are hidden, and this report is incomplete.`;
-  const subject = { check: 'what we may see', where } as const;
+  const subject = { check: 'visibility', where } as const;
   const untracked = access.tracks ? [] : [await explainUntracked(server)];
   return [
     ...untracked,
@@ -42,7 +42,7 @@ export const checkAccess: ServerCheck = async (server, { plannedConnections }) =
 async function explainUntracked(server: Server): Promise<Finding> {
   const change = await changeSetting(server, 'track_activities', 'on');
   const advice = `The activity of sessions is unknown, and this report is incomplete: ${change}.`;
-  return warn({ check: 'what we may see', where: server.where }, 'track_activities is off', advice);
+  return warn({ check: 'visibility', where: server.where }, 'track_activities is off', advice);
 }
 
 function gradeLimit(

@@ -42,7 +42,7 @@ export async function findShort(primary: Server, standby: Server): Promise<strin
 
 /** Checks that the standby can follow this primary, and could replace it. */
 export const checkAlike: PairCheck = async (primary, standby) => {
-  const subject = { check: 'settings of both', where: standby.where } as const;
+  const subject = { check: 'standby settings', where: standby.where } as const;
   const [ofPrimary, ofStandby] = [await read(primary), await read(standby)];
   const findings: Finding[] = [];
   for (const name of least) {

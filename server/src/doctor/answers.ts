@@ -92,5 +92,5 @@ export function explainNoAnswer(where: ServerPlace, { host, port, user, database
     .replaceAll('{user}', user)
     .replaceAll('{database}', database)
     .replaceAll('{name}', signs?.exec(said)?.groups?.['name'] ?? '');
-  return fail({ check: 'answers', where }, `${host}:${port}: ${failure}`, advice);
+  return fail({ check: 'reachable', where }, `${host}:${port}: ${failure}`, advice);
 }

@@ -36,17 +36,17 @@ type Named<Check> = readonly (readonly [CheckName, Check])[];
 const ofAll: Named<ServerCheck> = [
   ['release', checkRelease],
   ['encryption', checkEncryption],
-  ['what we may see', checkAccess],
+  ['visibility', checkAccess],
   ['search path', checkSearchPath],
   ['rights', checkRights],
   ['role', checkRole],
   ['connections by state', checkConnections],
-  ['statements over 5 s', checkStatements],
+  ['long statements', checkStatements],
   ['cache hit ratio', checkCache],
   ['missing indexes', checkIndexes],
   ['settings', checkSettings],
   ['session settings', checkSessionSettings],
-  ['values in the log', checkLogContent],
+  ['logged parameters', checkLogContent],
   ['checksums', checkChecksums],
   ['encoding', checkText],
 ];
@@ -61,9 +61,9 @@ const ofPrimary: Named<ServerCheck> = [
 
 const ofPair: Named<PairCheck> = [
   ['replication', checkReplication],
-  ['WAL for the standby', checkKeptWal],
-  ['releases of both', checkReleases],
-  ['settings of both', checkAlike],
+  ['retained WAL', checkKeptWal],
+  ['standby release', checkReleases],
+  ['standby settings', checkAlike],
   ['lag', checkLag],
   ['clock skew', checkClocks],
 ];

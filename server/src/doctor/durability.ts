@@ -52,7 +52,7 @@ export const checkDurability: ServerCheck = async (server, { durability }) => {
 };
 
 async function gradeFiles(server: Server, { fsync, pages }: Durability): Promise<Finding> {
-  const subject = { check: 'files survive a crash', where: server.where } as const;
+  const subject = { check: 'crash safety', where: server.where } as const;
   const off = [...(fsync === 'on' ? [] : ['fsync']), ...(pages === 'on' ? [] : ['full_page_writes'])];
   if (off.length === 0) return ok(subject, 'fsync on, full_page_writes on');
   const changes = await Promise.all(off.map(async (name) => changeSetting(server, name, 'on')));

@@ -63,7 +63,7 @@ async function visit(where: ServerPlace, role: Role, endpoint: Endpoint, session
 async function identify(server: Server): Promise<Visit> {
   const { where, endpoint } = server;
   const facts = await server.facts();
-  const answers = ok({ check: 'answers', where }, `${endpoint.host}:${endpoint.port}`);
+  const answers = ok({ check: 'reachable', where }, `${endpoint.host}:${endpoint.port}`);
   if ('database' in facts) return { findings: [answers], present: { where, endpoint, facts, server } };
   await server.close();
   return { findings: [answers, judgeUnfit(where, endpoint, facts)], present: undefined };
@@ -110,7 +110,7 @@ function judgeFit(present: readonly Present[], primary: Present | undefined): Fi
 
 function againNamed(where: ServerPlace, first: ServerPlace): Finding {
   return warn(
-    { check: 'fit for Messenger', where },
+    { check: 'compatible', where },
     `the ${first} under another name`,
     first === 'primary'
       ? 'Reads go to the primary. Name a standby in DB_READ_HOST, or unset it.'

@@ -13,7 +13,7 @@ export interface Listening {
   };
 }
 
-const subject = { check: 'access from other machines', where: 'here' } as const;
+const subject = { check: 'exposure', where: 'here' } as const;
 
 /** What other machines can do without a password, one sentence each. */
 export function findExposure({ server: { host }, usersApi, metrics }: Listening): string[] {

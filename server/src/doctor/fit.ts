@@ -13,7 +13,7 @@ export interface Known {
 /** Checks that a primary can take writes. */
 export function judgePrimary({ where, endpoint, facts }: Known): Finding {
   const problems = findServerProblems({ write: endpoint, read: endpoint }, facts, facts);
-  if (facts.inRecovery) return fail({ check: 'fit for Messenger', where }, problems.join(' '), noPrimary);
+  if (facts.inRecovery) return fail({ check: 'compatible', where }, problems.join(' '), noPrimary);
   return judge(where, problems, `accepts writes, database ${facts.database}, PostgreSQL ${showVersion(facts.version)}`);
 }
 
@@ -21,7 +21,7 @@ export function judgePrimary({ where, endpoint, facts }: Known): Finding {
 export function judgeStandby(primary: Known, { where, endpoint, facts }: Known): Finding {
   if (takesOwnWrites(primary.facts, facts)) {
     const found = `accepts writes, in addition to the primary ${placeOf(primary.endpoint)}`;
-    return fail({ check: 'fit for Messenger', where }, found, stopIt);
+    return fail({ check: 'compatible', where }, found, stopIt);
   }
   const ofPrimary = findServerProblems(
     { write: primary.endpoint, read: primary.endpoint },
@@ -55,7 +55,7 @@ export function judgeUnfit(where: Finding['where'], endpoint: Endpoint, unfit: U
 }
 
 function judge(where: Finding['where'], problems: readonly string[], otherwise: string): Finding {
-  const subject = { check: 'fit for Messenger', where } as const;
+  const subject = { check: 'compatible', where } as const;
   if (problems.length === 0) return ok(subject, otherwise);
   const advice =
     'The server refuses to start with this. `messenger config` prints which servers are configured, and where from.';

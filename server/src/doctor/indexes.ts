@@ -30,7 +30,7 @@ export const checkIndexes: ServerCheck = async (server, about) => {
   const line = (check: CheckName, names: readonly string[], otherwise: typeof fail, advice: string): Finding =>
     names.length === 0 ? ok({ check, where }, 'none') : otherwise({ check, where }, names.join(', '), advice);
   const scanned = line(
-    'tables read without an index',
+    'sequential scans',
     await askNames(server, scannedSql),
     warn,
     'Most reads scan the whole table. Find the statement (pg_stat_statements, auto_explain), and add an index.',

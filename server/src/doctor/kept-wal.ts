@@ -28,7 +28,7 @@ interface Kept {
 export const checkKeptWal: PairCheck = async (primary, standby) => {
   const source = await askOne<Source>(standby, standbySql);
   const sender = await askOne<Kept>(primary, primarySql);
-  const subject = { check: 'WAL for the standby', where: standby.where } as const;
+  const subject = { check: 'retained WAL', where: standby.where } as const;
   if (source.slot !== '') return [ok(subject, `kept by the slot ${source.slot}`)];
   if (source.restores) return [ok(subject, 'from an archive (restore_command)')];
   if (!sender.keepsNone) return [ok(subject, `the last ${sender.kept} (wal_keep_size)`)];

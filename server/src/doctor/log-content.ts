@@ -14,7 +14,7 @@ function logs({ name, value }: Setting): boolean {
 
 /** Checks whether PostgreSQL's log gets user data: our parameters are names of people. */
 export const checkLogContent: ServerCheck = async (server) => {
-  const subject = { check: 'values in the log', where: server.where } as const;
+  const subject = { check: 'logged parameters', where: server.where } as const;
   const names = [...Object.keys(lengthOf), ...Object.values(lengthOf).flat(), 'log_parameter_max_length_on_error'];
   const settings = new Map((await readSettings(server, names)).map((one) => [one.name, one]));
   const complain = (length: Setting, cause: string): Finding =>

@@ -45,7 +45,7 @@ export const checkReleases: PairCheck = async (primary, standby) => [
 ];
 
 export function judgeReleases(where: Finding['where'], ofPrimary: number, ofStandby: number): Finding {
-  const subject = { check: 'releases of both', where } as const;
+  const subject = { check: 'standby release', where } as const;
   if (ofPrimary === ofStandby) return ok(subject, 'the same');
   const found = `${showVersion(ofStandby)} on the standby, ${showVersion(ofPrimary)} on the primary`;
   const older = ofStandby < ofPrimary ? 'standby' : 'primary';

@@ -77,5 +77,5 @@ function gradeReceiver(where: Server['where'], receiver: Receiver, { timeline, f
 async function explainPause(primary: Server, standby: Server): Promise<string> {
   const short = await findShort(primary, standby);
   if (short === undefined) return 'On the standby: select pg_wal_replay_resume().';
-  return `It has less ${short} than the primary, and would shut down when resumed. See \`settings of both\`, then restart it.`;
+  return `It has less ${short} than the primary, and would shut down when resumed. See \`standby settings\`, then restart it.`;
 }

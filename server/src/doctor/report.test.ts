@@ -7,8 +7,8 @@ import { makeReport, renderReport } from './report.ts';
 const plain = (text: string): string => text;
 const long = 'words that go on and on and on '.repeat(8).trim();
 const findings = [
-  ok({ check: 'answers', where: 'primary' }, 'db:5432'),
-  warn({ check: 'tables read without an index', where: 'primary' }, long, long),
+  ok({ check: 'reachable', where: 'primary' }, 'db:5432'),
+  warn({ check: 'sequential scans', where: 'primary' }, long, long),
   fail({ check: 'lag', where: 'standby 2' }, 'much', 'select 1'),
 ];
 

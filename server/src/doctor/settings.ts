@@ -101,7 +101,7 @@ function fits(where: Server['where'], { memoryBytes, cpus, storage }: KnownMachi
 const pendingSql = `select name from pg_settings where pending_restart order by 1`;
 
 async function findPending(server: Server): Promise<Finding> {
-  const subject = { check: 'waiting for a restart', where: server.where } as const;
+  const subject = { check: 'pending restart', where: server.where } as const;
   const pending = await askNames(server, pendingSql);
   if (pending.length === 0) return ok(subject, 'no setting');
   return warn(

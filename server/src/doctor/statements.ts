@@ -61,7 +61,7 @@ export const checkStatements: ServerCheck = async ({ where, ask }, { limits }) =
 };
 
 function gradeLong(where: Server['where'], long: readonly Session[]): Finding {
-  const subject = { check: `statements over ${longSeconds} s`, where } as const;
+  const subject = { check: 'long statements', where } as const;
   if (long.length === 0) return ok(subject, 'none');
   const pids = long.map(({ pid }) => pid).join(', ');
   const advice =
@@ -71,7 +71,7 @@ function gradeLong(where: Server['where'], long: readonly Session[]): Finding {
 }
 
 function gradeWaiting(where: Server['where'], waiting: readonly Session[], holders: readonly Session[]): Finding {
-  const subject = { check: 'waiting for locks', where } as const;
+  const subject = { check: 'lock waits', where } as const;
   if (waiting.length === 0) return ok(subject, 'none');
   const advice =
     holders.length === 0

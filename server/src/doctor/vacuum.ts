@@ -75,7 +75,7 @@ function gradeAge({ name, age, isMulti, mayConnect, isOurs }: Age, { rowAge }: D
   const found = `${(age / 1_000_000).toFixed(1)} million ${counted}${isOurs ? '' : `, in the database ${name}`}`;
   const open = mayConnect ? '' : `alter database ${name} allow_connections true; `;
   const advice = `${open}\`vacuum (freeze)\` in ${isOurs ? 'this database' : name}; at 2100 million PostgreSQL accepts no more writes.`;
-  return grade(subjectOf('age of the oldest row'), age, rowAge, found, advice);
+  return grade(subjectOf('transaction age'), age, rowAge, found, advice);
 }
 
 function gradeDead(tables: readonly Dead[]): Finding {
