@@ -67,38 +67,42 @@ export interface MentionsCall {
 
 const olderThan = '(x.created_at, x.conversation_id, x.number) < ($2, $3, $4)';
 
-const isNotBlocked = 'not exists (select from blocks b where b.user_id = $1 and b.blocked_id = x.sender_id)';
+const isNotBlocked = '(select true from blocks b where b.user_id = $1 and b.blocked_id = x.sender_id) is null';
+
+/** SQL: mentions of everyone in a conversation `m` since the caller joined, newest first. */
+const ofEveryone = (limit: string): string => `(
+        select * from mentions x
+         where x.user_id = '${everyone}' and x.conversation_id = m.conversation_id and ${olderThan}
+           and x.created_at >= m.joined_at and x.sender_id <> $1 and ${isNotBlocked}
+         order by x.number desc limit ${limit}
+      )`;
 
 /**
- * Mentions of the caller are read in their order, until the page is full (`offset 0` keeps the planner from a sort of all). Those of everyone are read for each membership, because most of them are of other
- * conversations; ones from before the caller joined do not count.
+ * Mentions of the caller are read in their order, until the page is full: subqueries, because a join may need a sort of all. Those of
+ * everyone are read by conversation, because most of them are of other people's; and only of the conversations with the newest ones.
  */
 const mentionsPage = statement<
   MessageRow,
   [userId: string, createdAt: string, conversationId: string, number: number, limit: number]
 >(
   'messages.mentions',
-  `with mine as materialized (
+  `with newest as materialized (
      select m.conversation_id, m.joined_at
        from members m join conversations c on c.id = m.conversation_id and c.deleted_at is null
+      cross join lateral ${ofEveryone('1')} x
       where m.user_id = $1 and m.left_at is null
+      order by x.created_at desc, x.conversation_id desc limit $5
    ), found as (
      (select x.conversation_id, x.number, x.created_at
-        from (
-          select * from mentions x where x.user_id = $1 and ${olderThan}
-           order by x.created_at desc, x.conversation_id desc, x.number desc offset 0
-        ) x
-       where x.conversation_id in (select conversation_id from mine) and ${isNotBlocked}
-       limit $5)
+        from mentions x
+       where x.user_id = $1 and ${olderThan} and ${isNotBlocked}
+         and (
+           select c.deleted_at is null from members m join conversations c on c.id = m.conversation_id
+            where m.conversation_id = x.conversation_id and m.user_id = $1 and m.left_at is null
+         )
+       order by x.created_at desc, x.conversation_id desc, x.number desc limit $5)
       union
-     select x.conversation_id, x.number, x.created_at
-       from mine m
-      cross join lateral (
-        select * from mentions x
-         where x.user_id = '${everyone}' and x.conversation_id = m.conversation_id and ${olderThan}
-           and x.created_at >= m.joined_at and x.sender_id <> $1 and ${isNotBlocked}
-         order by x.number desc limit $5
-      ) x
+     select x.conversation_id, x.number, x.created_at from newest m cross join lateral ${ofEveryone('$5')} x
    ), page as materialized (
      select * from found order by created_at desc, conversation_id desc, number desc limit $5
    )
