@@ -1,4 +1,6 @@
 /** `npm run bench -- --only messages`: sends and pages of messages, beside the same without batches and beside bare inserts. */
+import { main, run, type Run as Server } from '../test/start-server.ts';
+import { waitFor } from '../test/wait-for.ts';
 import { BenchServer } from './bench-server.ts';
 import { conversations, floorRows, floorScript, settleChat, type ChatCall } from './chat-load.ts';
 import { runLoad } from './load.ts';
@@ -18,12 +20,13 @@ interface Sample {
   readonly databasesUs: number;
 }
 
-type Source = ChatCall | 'send, unbatched' | 'floor';
-
-const sources: readonly Source[] = ['send', 'send, unbatched', 'floor', 'sendToOne', 'messages', 'users'];
+const sources = ['send', 'send, unbatched', 'floor', 'send, two', 'sendToOne, two', 'messages', 'users'] as const;
+type Source = (typeof sources)[number];
 
 interface Sides {
   readonly batched: BenchServer;
+  /** A second server on the databases of `batched`. */
+  readonly second: Server;
   readonly unbatched: BenchServer;
   readonly pgbench: string;
 }
@@ -33,18 +36,42 @@ export async function benchMessages({ rounds, seconds }: BenchOptions, signal: A
   const pgbench = findPgbench();
   if (pgbench === undefined) throw new Error('pgbench is not installed: apt-get install postgresql-contrib has it');
   const batched = await BenchServer.start(limits);
+  let second: Server | undefined;
   try {
+    second = await startBeside(batched);
     const unbatched = await BenchServer.start({ ...limits, DB_BATCHING: 'off' });
     try {
-      const sides = { batched, unbatched, pgbench };
+      const sides = { batched, second, unbatched, pgbench };
       for (const server of [batched, unbatched]) await server.prepare(...settleChat);
       report(await measureAll(sides, { rounds, seconds, signal }), { rounds, seconds });
     } finally {
       await unbatched.stop();
     }
   } finally {
+    second?.kill('SIGTERM');
+    await second?.ended();
     await batched.stop();
   }
+}
+
+/** On the databases of another server, as a second node would be. */
+async function startBeside({ endpoints: { write, read } }: BenchServer): Promise<Server> {
+  const env = Object.fromEntries(
+    Object.entries({ WRITE: write, READ: read }).flatMap(([role, { host, port, user, database }]) => [
+      [`DB_${role}_HOST`, host],
+      [`DB_${role}_PORT`, String(port)],
+      [`DB_${role}_USER`, user],
+      [`DB_${role}_NAME`, database],
+    ]),
+  );
+  const server = await run({
+    program: main,
+    args: ['start', '--port', '0', '--workers', '1'],
+    env: { LOG_LEVEL: 'warn', ...limits, ...env },
+  });
+  await waitFor('the second server to start', () => server.hasEnded || server.isServing, 60_000);
+  if (server.hasEnded) throw new Error(`the second server ended with the output:\n${server.stderr}`);
+  return server;
 }
 
 interface Run {
@@ -53,44 +80,54 @@ interface Run {
   readonly signal: AbortSignal;
 }
 
-async function measureAll(sides: Sides, run: Run): Promise<ReadonlyMap<Source, readonly Sample[]>> {
+async function measureAll(sides: Sides, options: Run): Promise<ReadonlyMap<Source, readonly Sample[]>> {
   const samples = new Map<Source, Sample[]>(sources.map((source) => [source, []]));
   // Round 0 warms up code, connections and plans.
-  for (let round = 0; round <= run.rounds; round += 1) {
+  for (let round = 0; round <= options.rounds; round += 1) {
     for (const source of round % 2 === 1 ? sources : sources.toReversed()) {
-      run.signal.throwIfAborted();
-      console.error(`round ${round} of ${run.rounds}: ${source}`);
-      const sample = await measure(source, sides, run);
+      options.signal.throwIfAborted();
+      console.error(`round ${round} of ${options.rounds}: ${source}`);
+      const sample = await measure(source, sides, options);
       if (round > 0) samples.get(source)?.push(sample);
     }
   }
   return samples;
 }
 
-async function measure(
-  source: Source,
-  { batched, unbatched, pgbench }: Sides,
-  { seconds, signal }: Run,
-): Promise<Sample> {
+async function measure(source: Source, sides: Sides, { seconds, signal }: Run): Promise<Sample> {
+  const { batched, second, unbatched, pgbench } = sides;
   const server = source === 'send, unbatched' ? unbatched : batched;
+  const ports = source.endsWith('two') ? [batched.port, Number(new URL(second.url).port)] : [server.port];
   const before = server.cpuUs();
   const { requests, perSecond, p99Ms } =
     source === 'floor'
       ? await runFloor(server, pgbench, seconds, signal)
-      : await runCalls(server, source === 'send, unbatched' ? 'send' : source, seconds, signal);
+      : await runCalls(ports, callOf(source), seconds, signal);
   const after = server.cpuUs();
   return {
     perSecond,
     p99Ms,
-    workersUs: (after.workers - before.workers) / requests,
+    workersUs: source.endsWith('two') ? Number.NaN : (after.workers - before.workers) / requests,
     databasesUs: (after.databases - before.databases) / requests,
   };
 }
 
-async function runCalls({ port }: BenchServer, call: ChatCall, seconds: number, signal: AbortSignal) {
-  const loaded = await runLoad({ port, connections, seconds, calls: [call] }, signal);
-  if (loaded.failures > 0) throw new Error(`${call}: ${loaded.failures} requests failed`);
-  return loaded;
+function callOf(source: Exclude<Source, 'floor'>): ChatCall {
+  if (source === 'messages' || source === 'users') return source;
+  return source === 'sendToOne, two' ? 'sendToOne' : 'send';
+}
+
+/** The connections are shared equally by the servers. */
+async function runCalls(ports: readonly number[], call: ChatCall, seconds: number, signal: AbortSignal) {
+  const load = { connections: connections / ports.length, seconds, calls: [call] };
+  const loaded = await Promise.all(ports.map(async (port) => runLoad({ ...load, port }, signal)));
+  const failures = loaded.reduce((sum, each) => sum + each.failures, 0);
+  if (failures > 0) throw new Error(`${call}: ${failures} requests failed`);
+  return {
+    requests: loaded.reduce((sum, each) => sum + each.requests, 0),
+    perSecond: loaded.reduce((sum, each) => sum + each.perSecond, 0),
+    p99Ms: Math.max(...loaded.map((each) => each.p99Ms)),
+  };
 }
 
 async function runFloor({ endpoints }: BenchServer, pgbench: string, seconds: number, signal: AbortSignal) {
@@ -121,7 +158,7 @@ function report(
     `| sends ÷ bare inserts of sixteen, CPU of the databases | ${ratio('send', 'floor', 'databasesUs')} | ≤ 2.5 |`,
   );
   console.log(
-    `| sends to one conversation ÷ to ${conversations}, requests/s | ${ratio('sendToOne', 'send', 'perSecond')} | ≥ 0.5 |`,
+    `| sends to one conversation ÷ to ${conversations}, from two servers, requests/s | ${ratio('sendToOne, two', 'send, two', 'perSecond')} | ≥ 0.5 |`,
   );
   console.log(
     `| messages?limit=50 ÷ users?limit=50, requests/s | ${ratio('messages', 'users', 'perSecond')} | ≥ 0.8 |`,
