@@ -87,6 +87,46 @@ describe('a message that was sent', () => {
       assert.deepEqual(await read(ada, `${path}/revisions?before=1`), revisions.slice(1));
     });
 
+    test('mentions whom its new body names, and nobody else', async () => {
+      const everybody = '00000000-0000-0000-0000-000000000000';
+      const people = [
+        [ada, 'owner'],
+        [bob, 'member'],
+        [eve, 'member'],
+      ] as const;
+      const [where, beside] = [
+        await insertConversation(database(), 'group', people),
+        await insertConversation(database(), 'group', people),
+      ];
+      const noted = async (id: string): Promise<string[]> => {
+        const rows = await database().sql<{ line: string }>(
+          `select number || ' ' || case user_id when $2 then 'all' else username end as line
+             from mentions left join accounts using (user_id) where conversation_id = $1 order by 1`,
+          [id, everybody],
+        );
+        return rows.map(({ line }) => line);
+      };
+      for (const id of [where, beside]) for (const body of ['@ada @eve', '@ada @all']) await sendMessage(bob, id, body);
+      const edit = async (number: number, body: string): Promise<Message> =>
+        (await bob.call('PATCH', `/conversations/${where}/messages/${number}`, { body })).json<Message>();
+      const edited = await Promise.all([edit(1, '@eve @bob stays'), edit(2, '@ada stays')]);
+      assert.deepEqual(
+        edited.map(({ mentions, mentions_all }) => [mentions, mentions_all]),
+        [
+          [[bob.userId, eve.userId].toSorted(), false],
+          [[ada.userId], false],
+        ],
+      );
+      assert.deepEqual(await noted(where), ['1 eve', '2 ada']);
+      assert.deepEqual(await noted(beside), ['1 ada', '1 eve', '2 ada', '2 all']);
+      await edit(1, '@all');
+      assert.deepEqual(await noted(where), ['1 all', '2 ada']);
+      await database().sql('insert into blocks (user_id, blocked_id) values ($1, $2)', [eve.userId, bob.userId]);
+      assert.deepEqual((await edit(2, '@eve')).mentions, [eve.userId]);
+      assert.deepEqual(await noted(where), ['1 all']);
+      await database().sql('delete from blocks where user_id = $1', [eve.userId]);
+    });
+
     test('to the same body changes nothing', async () => {
       const where = await group();
       const sent = await sendMessage(bob, where, 'same');
