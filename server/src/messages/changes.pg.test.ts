@@ -8,11 +8,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 
+import type { Changes } from '@messenger/protocol/changes';
 import type { Conversation } from '@messenger/protocol/conversations';
+import type { Message } from '@messenger/protocol/messages';
 import { array, assert as property, asyncProperty, constantFrom, nat, record } from 'fast-check';
 
 import { useApp } from '../../test/app.ts';
-import { password, signUp, type Client } from '../../test/clients.ts';
+import { send as sendRequest, password, signUp, type Client } from '../../test/clients.ts';
 import { useDatabase } from '../../test/database.ts';
 import { follow, load, nothing, type Followed } from '../../test/followed-conversation.ts';
 import { waitFor } from '../../test/wait-for.ts';
@@ -239,4 +241,23 @@ test('a position that the conversation has not reached is refused, and so are ot
   await people.owner.call('DELETE', `/conversations/${id}`);
   await database().replicated();
   assert.equal(await people.owner.outcome('GET', `${path}?after=0`), '404 conversation_not_found');
+});
+
+test('with the token of a change, the change is in the answer, which comes from the standby', async () => {
+  const id = await create();
+  const authorization = `Bearer ${people.owner.token}`;
+  const { standby, waited } = app().databases.reads.outcomes;
+  for (let n = 1; n <= 20; n += 1) {
+    const sent = await people.owner.call('POST', `/conversations/${id}/messages`, { body: `${n}` });
+    const token = String(sent.headers['consistency-token']);
+    const headers = { authorization, 'consistency-token': token };
+    const path = `/conversations/${id}/changes?after=${sent.json<Message>().seq - 1}`;
+    const page = (await sendRequest(app(), 'GET', path, { headers })).json<Changes>();
+    assert.deepEqual(
+      page.messages.map(({ body }) => body),
+      [`${n}`],
+    );
+  }
+  const after = app().databases.reads.outcomes;
+  assert.ok(after.standby + after.waited > standby + waited);
 });
