@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
  * The interval between two batches under full pressure, as a multiple of the fastest recent batch. The limit bounds the wait when the
  * database is slow. Figures: docs/decisions/0045-spacing-of-batches.md.
  */
-const spacing = { factor: 16, maxMs: 12 };
+const spacing = { factor: 40, maxMs: 12 };
 
 /**
  * The interval grows from zero at the first pressure to its full length at the second. One worker that serves 830 requests/s in the
