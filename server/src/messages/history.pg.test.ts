@@ -419,6 +419,40 @@ describe('a message that was sent', () => {
     assert.equal(await eve.outcome('GET', thread), '404 conversation_not_found');
   });
 
+  test('is changed without a change of any other message', async () => {
+    const [where, beside] = [await group(), await group()];
+    const like = encodeURIComponent('👍');
+    for (const id of [where, beside])
+      for (const number of [1, 2]) {
+        await sendMessage(bob, id, '@ada @all 0');
+        const path = `/conversations/${id}/messages/${number}`;
+        await bob.call('PATCH', path, { body: '@ada @all 1' });
+        await bob.call('PUT', `${path}/reactions/${like}`);
+        await ada.call('PUT', `${path}/pin`);
+      }
+    const others = async (): Promise<unknown> => {
+      const rows = ['messages', 'message_revisions', 'reactions', 'mentions'].map(async (table) =>
+        database().sql(`select * from ${table} t where (conversation_id, number) <> ($1, 1) order by t::text`, [where]),
+      );
+      const heads = 'select * from conversations where id <> $1 order by id';
+      return [await Promise.all(rows), await database().sql(heads, [where])];
+    };
+    const before = await others();
+    const path = `/conversations/${where}/messages/1`;
+    const calls: readonly (readonly [by: Client, ...Parameters<Client['call']>])[] = [
+      [bob, 'PATCH', path, { body: 'nobody' }],
+      [bob, 'PUT', `${path}/reactions/${encodeURIComponent('🎉')}`],
+      [bob, 'DELETE', `${path}/reactions/${like}`],
+      [ada, 'DELETE', `${path}/pin`],
+      [ada, 'PUT', `${path}/pin`],
+      [ada, 'DELETE', path],
+    ];
+    for (const [by, ...call] of calls) {
+      assert.match(await by.outcome(...call), /^20[04]$/u, call[1]);
+      assert.deepEqual(await others(), before, `${call[0]} ${call[1]}`);
+    }
+  });
+
   test('is named by a number that exists', async () => {
     const where = await group();
     await sendMessage(ada, where, 'x');
