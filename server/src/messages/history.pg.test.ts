@@ -437,7 +437,7 @@ describe('a message that was sent', () => {
       const heads = 'select * from conversations where id <> $1 order by id';
       return [await Promise.all(rows), await database().sql(heads, [where])];
     };
-    const before = await others();
+    const untouched = await others();
     const path = `/conversations/${where}/messages/1`;
     const calls: readonly (readonly [by: Client, ...Parameters<Client['call']>])[] = [
       [bob, 'PATCH', path, { body: 'nobody' }],
@@ -449,7 +449,7 @@ describe('a message that was sent', () => {
     ];
     for (const [by, ...call] of calls) {
       assert.match(await by.outcome(...call), /^20[04]$/u, call[1]);
-      assert.deepEqual(await others(), before, `${call[0]} ${call[1]}`);
+      assert.deepEqual(await others(), untouched, `${call[0]} ${call[1]}`);
     }
   });
 
