@@ -16,7 +16,19 @@ interface Fence {
 }
 
 /** Folders of server/src that know no domain. */
-const engines = ['http', 'db', 'process', 'embedded', 'backup', 'tuning', 'doctor', 'telemetry', 'ops-page', 'lib'];
+const engines = [
+  'http',
+  'db',
+  'process',
+  'embedded',
+  'backup',
+  'tuning',
+  'doctor',
+  'telemetry',
+  'ops-page',
+  'lib',
+  'feed',
+];
 
 /** Folders of server/src with domains, from the lowest up. Add a new one here; until then, the layers above cannot import it. */
 const domains = ['users', 'accounts', 'conversations', 'messages'];
@@ -45,7 +57,7 @@ const everywhere: readonly Refusal[] = [
 
 const noPg: Refusal = {
   regex: '^pg(-|/|$)',
-  message: 'Only db/, embedded/ and backup/ use PostgreSQL: pools, deadlines and result types are there.',
+  message: 'Only db/, embedded/, backup/ and feed/ use PostgreSQL: pools, deadlines and result types are there.',
 };
 
 const noFastify: Refusal = {
@@ -144,7 +156,7 @@ const boundaries = [
   ...domainBoundaries,
   { files: ['server/src/{process,tuning,doctor,telemetry}/**'], rules: imports([noPg, noFastify], engineFence) },
   { files: ['server/src/http/**'], rules: imports([noPg], engineFence) },
-  { files: ['server/src/{db,embedded,backup}/**'], rules: imports([noFastify], engineFence) },
+  { files: ['server/src/{db,embedded,backup,feed}/**'], rules: imports([noFastify], engineFence) },
   { files: ['server/src/lib/**', 'server/src/telemetry/log.ts'], rules: imports([noPg, noFastify], groundFence) },
   { files: ['protocol/**'], rules: imports([], contractFence) },
   { files: ['loadtest/**'], rules: imports([noServer]) },

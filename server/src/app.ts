@@ -77,6 +77,8 @@ export interface AppSettings {
   /** Client connections of this worker. */
   readonly connectionLimits: ConnectionLimits;
   readonly worker: number;
+  /** The Unix socket of the feed; undefined without realtime. */
+  readonly feedPath?: string | undefined;
   readonly url: string;
   readonly version: string;
 }

@@ -16,6 +16,7 @@ const fixed: ReadonlySet<string> = new Set([
   'START_TIMEOUT_MS',
   'SHUTDOWN_TIMEOUT_MS',
   'DRAIN_DELAY_MS',
+  'REALTIME',
   'METRICS_ENABLED',
   'METRICS_PORT',
   'METRICS_HOST',

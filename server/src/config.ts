@@ -178,6 +178,12 @@ export const optionTable = {
       defaultText: 'none',
       help: 'Addresses and subnets of reverse proxies whose `X-Forwarded-For` names the client; for the limits of sign-ins, sessions and security events',
     }),
+    realtime: choice({
+      env: 'REALTIME',
+      default: 'off',
+      of: ['auto', 'on', 'off'],
+      help: 'Follow the log of the primary, for realtime events. `auto`: if the primary can be followed; `on`: refuse to start if it cannot',
+    }),
     corsOrigins: list({
       env: 'CORS_ORIGINS',
       default: [],

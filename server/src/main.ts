@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 import { exitCodes, type Io } from './commands/io.ts';
+import { feedArgument } from './process/child-messages.ts';
 import { drained } from './telemetry/log-output.ts';
 
 /** Time for a slow reader of the log to catch up. */
@@ -13,7 +14,8 @@ const lastWordsMs = 500;
  * The program `messenger`: only this file reads arguments, environment and signals, and ends the process. Worker
  * processes run it, too, without loading the command line.
  */
-const run = cluster.isWorker ? runWorker : runCommand;
+const isFeed = process.argv[2] === feedArgument && process.channel !== undefined;
+const run = cluster.isWorker ? runWorker : isFeed ? runFeed : runCommand;
 await run();
 
 async function runCommand(): Promise<void> {
@@ -85,16 +87,33 @@ function listenToDisconnect(listener: () => void): void {
 
 async function runWorker(): Promise<void> {
   const { startWorkerProcess } = await import('./commands/worker.ts');
-  const worker = startWorkerProcess({
+  const worker = startWorkerProcess(channelToSupervisor());
+  endWith(() => worker.drain());
+}
+
+async function runFeed(): Promise<void> {
+  const { startFeedProcess } = await import('./commands/feed.ts');
+  const feed = startFeedProcess(channelToSupervisor());
+  endWith(() => feed.stop());
+}
+
+/** The supervisor, as a process that it has forked sees it. */
+function channelToSupervisor() {
+  return {
     // Without the callback, a send after the supervisor is gone would end the process.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node sends bare handles, as node:cluster does; its types lack them.
-    send: (message, handle) => process.send?.(message, handle as SendHandle, undefined, () => undefined),
-    onMessage: (listener) => process.on('message', listener),
+    send: (message: object, handle?: unknown) =>
+      void process.send?.(message, handle as SendHandle, undefined, () => undefined),
+    // oxlint-disable-next-line typescript/no-explicit-any -- Node's type: both ends run the same code.
+    onMessage: (listener: (message: any, handle?: unknown) => void) => void process.on('message', listener),
     onDisconnect: listenToDisconnect,
-    exit: (code) => void end(code),
+    exit: (code: number) => void end(code),
     errIsTerminal: process.stderr.isTTY,
-  });
-  process.on('SIGTERM', () => worker.drain());
+  };
+}
+
+function endWith(stop: () => void): void {
+  process.on('SIGTERM', stop);
   // Ctrl-C reaches every process of the terminal's group; only the supervisor acts on it.
   for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
 }

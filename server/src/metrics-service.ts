@@ -9,6 +9,7 @@ import { mergeSnapshots } from './telemetry/merge-snapshots.ts';
 import type { Events } from './telemetry/events.ts';
 import type { Watch } from './telemetry/live.ts';
 import { LiveWatch } from './telemetry/live-watch.ts';
+import type { Snapshot } from './telemetry/metrics.ts';
 import { PostgresMetrics, type PostgresMetricsOptions } from './telemetry/postgres-metrics.ts';
 import { measureSupervisor } from './telemetry/supervisor-metrics.ts';
 import { WrongTokenEvents } from './telemetry/wrong-token-events.ts';
@@ -21,6 +22,7 @@ export interface MetricsServiceOptions extends PostgresMetricsOptions {
   readonly wallMs: () => number;
   /** The databases that this program runs, read at each collection. */
   readonly embedded: { readonly servers: readonly EmbeddedServer[] } | undefined;
+  readonly feed: { measure(): Promise<Snapshot> };
   readonly workers: () => { readonly counts: WorkerCounts; measure(): Promise<readonly MeasuredWorker[]> };
 }
 
@@ -37,7 +39,7 @@ export class MetricsService implements Service {
 
   constructor(options: MetricsServiceOptions) {
     this.#options = options;
-    const { version, config, clock, wallMs, workers, embedded, events } = options;
+    const { version, config, clock, wallMs, workers, embedded, events, feed } = options;
     const facts = {
       version,
       startedAtMs: wallMs(),
@@ -50,7 +52,12 @@ export class MetricsService implements Service {
       measureSupervisor: (silent) => measureSupervisor(facts, silent),
       measurePostgres: async () =>
         mergeSnapshots(
-          await Promise.all([this.#postgres?.read() ?? {}, measureEmbedded(embedded?.servers ?? []), measureBackup()]),
+          await Promise.all([
+            this.#postgres?.read() ?? {},
+            measureEmbedded(embedded?.servers ?? []),
+            measureBackup(),
+            feed.measure(),
+          ]),
         ),
       clock,
       wallMs,

@@ -6,6 +6,7 @@ import { DatabasesInUse, haveSamePools } from './databases-in-use.ts';
 import type { EmbeddedOptions } from './embedded/open-data.ts';
 import { EmbeddedPair } from './embedded/pair.ts';
 import { externalEndpoints } from './endpoints.ts';
+import { FeedService } from './feed-service.ts';
 import type { ConnectionLimits } from './http/connections.ts';
 import type { Clock } from './lib/clock.ts';
 import { OperatorError } from './lib/operator-error.ts';
@@ -27,6 +28,7 @@ export interface SupervisorServices {
   readonly log: Log;
   /** A worker's log; its lines name the worker. */
   readonly workerLog: (worker: number) => Log;
+  readonly feedLog: Log;
   readonly clock: Clock;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
@@ -68,7 +70,7 @@ export interface Summary {
   readonly isPrimaryReady: boolean;
 }
 
-/** The whole server as services: port → databases → schema → workers. */
+/** The whole server as services: port → databases → schema → feed → workers. */
 export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices): Supervisor {
   const { config } = loaded;
   const events = new Events(about.wallMs);
@@ -90,13 +92,20 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
       ...databases,
       worker,
       url: url(),
+      feedPath: feed.path,
       version: about.version,
       listen: { host, port, reusePort: systemHasReusePort },
     });
   const settings = (worker: number): WorkerSettings => settingsOf(inUse.loaded, inUse.found)(worker);
   const roles = new ServerRoles({ ...about, watched: inUse.watched, record, durability: config.db.durability });
   const { servers } = roles;
-  const metrics = new MetricsService({ ...about, config, events, servers, embedded, workers: () => serving });
+  const feed = new FeedService({
+    ...about,
+    record,
+    isEmbedded: embedded !== undefined,
+    inUse: () => ({ config: inUse.loaded.config, found: inUse.found }),
+  });
+  const metrics = new MetricsService({ ...about, config, events, servers, embedded, feed, workers: () => serving });
   const { watch } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
     ? new Workers({ ...about, count: workers, settings, watch, record, startTimeoutMs, stopTimeoutMs })
@@ -122,7 +131,7 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
     try {
       await replaced.reload(settingsOf(next, found), () => inUse.adopt(next, found));
     } finally {
-      if (inUse.loaded === next) await Promise.all([metrics.follow(next.config), roles.restart()]);
+      if (inUse.loaded === next) await Promise.all([metrics.follow(next.config), roles.restart(), feed.follow()]);
       await latePrimary.start();
     }
     return changed;
@@ -137,6 +146,7 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
       oneOff('schema', async (signal) => inUse.start(signal)),
       roles,
       metrics,
+      feed,
       // Checked again: another server may have taken the port meanwhile, and with SO_REUSEPORT both would listen
       // without an error.
       oneOff('port, again', async () => void (await findPort(host, port))),

@@ -41,6 +41,7 @@ export async function start(load: () => LoadedConfig, io: Io): Promise<number> {
   const { services, summary, reload, record } = createSupervisor(loaded, {
     log,
     workerLog: (worker) => createLog({ level, name: `worker ${worker}`, pretty }),
+    feedLog: createLog({ level, name: 'feed', pretty }),
     clock: monotonicClock,
     wallMs: Date.now,
     random: Math.random,

@@ -21,10 +21,12 @@ export async function ensureRoles(client: pg.Client): Promise<void> {
   await client.query(`grant pg_monitor to ${roles.application}`);
 }
 
-/** Creates the endpoint's database if it is missing. */
+/** Creates the endpoint's database if it is missing. In it, the application may create publications. */
 export async function ensureDatabase(client: pg.Client, endpoint: Endpoint): Promise<void> {
   const { rowCount } = await client.query(findDatabase, [endpoint.database]);
-  if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(endpoint.database)}`);
+  const name = pg.escapeIdentifier(endpoint.database);
+  if (rowCount === 0) await client.query(`create database ${name}`);
+  await client.query(`grant create on database ${name} to ${roles.application}`);
 }
 
 /** Makes the application the owner of the schema `public`, and of nothing else. */

@@ -32,7 +32,8 @@ export const postgresSettings = {
     standby: { random_page_cost: '1.1' },
   },
   replication: {
-    wal_level: 'replica',
+    // A streaming standby needs `replica`; the feed reads rows from the log.
+    wal_level: 'logical',
     // Not below initdb's: a copy made before the primary's first start would refuse to be its standby.
     max_wal_senders: '10',
     max_replication_slots: '10',

@@ -182,6 +182,44 @@ export const metricTable = {
     labels: [],
     help: 'Maximum age of the newest backup: BACKUP_MAX_AGE_HOURS',
   },
+  messenger_feed_live: {
+    kind: 'gauge',
+    labels: [],
+    help: 'Whether the feed follows the log of the primary: 1 or 0. Missing with `REALTIME=off`, and while the feed restarts',
+  },
+  messenger_feed_lag_bytes: {
+    kind: 'gauge',
+    labels: [],
+    help: 'WAL of the primary that the feed has not handed on yet, or skipped',
+  },
+  messenger_feed_lag_seconds: {
+    kind: 'gauge',
+    labels: [],
+    help: 'Time of the last commit from the primary to the workers',
+  },
+  messenger_feed_commits_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Transactions with published rows that the feed has decoded',
+  },
+  messenger_feed_rows_total: { kind: 'counter', labels: [], help: 'Rows in those transactions' },
+  messenger_feed_messages_total: { kind: 'counter', labels: [], help: 'Ephemeral messages in the log' },
+  messenger_feed_gaps_total: {
+    kind: 'counter',
+    labels: ['cause'],
+    help: 'How often workers had to read what they follow from the database: `log` the feed connected anew, `worker` a worker read too slowly, `size` a transaction was too large',
+  },
+  messenger_feed_workers: { kind: 'gauge', labels: [], help: 'Workers that are connected to the feed' },
+  messenger_feed_keys: {
+    kind: 'gauge',
+    labels: [],
+    help: 'Conversations, users and other keys that workers follow',
+  },
+  messenger_feed_restarts_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Feed processes that ended while the server was serving, and were replaced',
+  },
   messenger_postgres_up: {
     kind: 'gauge',
     labels: ['server'],

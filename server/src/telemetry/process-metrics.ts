@@ -5,7 +5,7 @@ import type { MetricName } from './metric-table.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Its label. */
-type ProcessKind = 'worker' | 'supervisor';
+type ProcessKind = 'worker' | 'supervisor' | 'feed';
 
 /** Sampling interval of the event-loop delay. */
 const resolutionMs = 20;

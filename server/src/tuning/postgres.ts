@@ -43,9 +43,9 @@ const rules: Readonly<Record<string, Rule>> = {
   jit: keep('our statements are short: compilation takes longer than execution'),
   autovacuum_naptime: keep('vacuum finds dead rows within a second, so list pages stay cheap under deletes'),
   wal_receiver_status_interval: keep('reports to the primary every second which rows the standby still reads'),
-  wal_level: keep('required by a streaming standby'),
-  max_wal_senders: keep('concurrent standbys and backups'),
-  max_replication_slots: keep('standbys for which the primary retains WAL'),
+  wal_level: keep('realtime events are read from the log; a streaming standby needs `replica`'),
+  max_wal_senders: keep('concurrent standbys, backups and feeds, one per node'),
+  max_replication_slots: keep('standbys and feeds for which the primary retains WAL'),
   max_slot_wal_keep_size: (_value, profile) => ({
     value: showMemorySize(walBytes(profile)),
     reason:
