@@ -16,19 +16,7 @@ interface Fence {
 }
 
 /** Folders of server/src that know no domain. */
-const engines = [
-  'http',
-  'db',
-  'process',
-  'embedded',
-  'backup',
-  'tuning',
-  'doctor',
-  'telemetry',
-  'ops-page',
-  'lib',
-  'feed',
-];
+const engines = 'http db feed process embedded backup tuning doctor telemetry ops-page lib'.split(' ');
 
 /** Folders of server/src with domains, from the lowest up. Add a new one here; until then, the layers above cannot import it. */
 const domains = ['users', 'accounts', 'conversations', 'messages'];

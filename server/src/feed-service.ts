@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
-import type { Config } from './config.ts';
+import type { Config, LoadedConfig } from './config.ts';
 import { openAskedServer } from './db/asked-server.ts';
 import { placeOf, type Endpoint } from './db/endpoint.ts';
 import { roles } from './embedded/settings.ts';
@@ -23,7 +23,7 @@ import type { Snapshot } from './telemetry/metrics.ts';
 
 export interface FeedServiceOptions {
   /** The present configuration and databases, read at each start. */
-  readonly inUse: () => { readonly config: Config; readonly found: PreparedDatabases };
+  readonly inUse: { readonly loaded: LoadedConfig; readonly found: PreparedDatabases };
   readonly isEmbedded: boolean;
   readonly exec: string;
   readonly clock: Clock;
@@ -58,7 +58,8 @@ export class FeedService implements Service {
 
   /** Rejects with `REALTIME=on` when the primary cannot be followed; with `auto`, the server then runs without realtime. */
   async start(signal: AbortSignal): Promise<void> {
-    const { config, found } = this.#options.inUse();
+    const { loaded, found } = this.#options.inUse;
+    const { config } = loaded;
     const { realtime } = config.server;
     if (realtime === 'off' || (found.isPrimaryReady && !(await this.#isCapable(realtime, found)))) return;
     this.#path = join(await this.#makeFolder(found.endpoints.write), 'feed.sock');
@@ -75,7 +76,7 @@ export class FeedService implements Service {
   }
 
   /** Applies other databases: its followers notice a gap. */
-  follow(): void {
+  async follow(): Promise<void> {
     if (this.#child === undefined || isDeepStrictEqual(this.#settings, this.#makeSettings())) return;
     this.#child.restart();
   }
@@ -108,7 +109,8 @@ export class FeedService implements Service {
   }
 
   #makeSettings(): FeedSettings {
-    const { config, found } = this.#options.inUse();
+    const { loaded, found } = this.#options.inUse;
+    const { config } = loaded;
     const { write, otherWrites } = found.endpoints;
     return {
       servers: {
@@ -131,7 +133,12 @@ export class FeedService implements Service {
     const session = { connectTimeoutMs: checkMs, statementTimeoutMs: checkMs, answerTimeoutMs: checkMs };
     const server = await openAskedServer(write, { applicationName: 'messenger start', ...session });
     const user = feedUser(write, this.#options.isEmbedded);
-    const problems = await findFeedProblems(server, user, feedTables).finally(async () => server.close());
+    let problems: readonly FeedProblem[];
+    try {
+      problems = await findFeedProblems(server, user, feedTables);
+    } finally {
+      await server.close();
+    }
     if (problems.length === 0) return true;
     const text = explain(write, problems);
     if (realtime === 'on') throw new OperatorError(`REALTIME=on: ${text}`);

@@ -4,8 +4,11 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 import { exitCodes, type Io } from './commands/io.ts';
-import { feedArgument } from './process/child-messages.ts';
+import type { FeedLaunch } from './feed-service.ts';
+import { feedArgument, type ParentMessage } from './process/child-messages.ts';
+import type { SupervisorMessage } from './process/messages.ts';
 import { drained } from './telemetry/log-output.ts';
+import type { WorkerSettings } from './worker.ts';
 
 /** Time for a slow reader of the log to catch up. */
 const lastWordsMs = 500;
@@ -87,27 +90,27 @@ function listenToDisconnect(listener: () => void): void {
 
 async function runWorker(): Promise<void> {
   const { startWorkerProcess } = await import('./commands/worker.ts');
-  const worker = startWorkerProcess(channelToSupervisor());
+  const worker = startWorkerProcess(channelToSupervisor<SupervisorMessage<WorkerSettings>>());
   endWith(() => worker.drain());
 }
 
 async function runFeed(): Promise<void> {
   const { startFeedProcess } = await import('./commands/feed.ts');
-  const feed = startFeedProcess(channelToSupervisor());
+  const feed = startFeedProcess(channelToSupervisor<ParentMessage<FeedLaunch>>());
   endWith(() => feed.stop());
 }
 
 /** The supervisor, as a process that it has forked sees it. */
-function channelToSupervisor() {
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- Of the messages that the supervisor sends to this kind of process.
+function channelToSupervisor<Message extends object>() {
   return {
     // Without the callback, a send after the supervisor is gone would end the process.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node sends bare handles, as node:cluster does; its types lack them.
-    send: (message: object, handle?: unknown) =>
+    send: (message: object, handle?: unknown): void =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Node sends bare handles, as node:cluster does; its types lack them.
       void process.send?.(message, handle as SendHandle, undefined, () => undefined),
-    // oxlint-disable-next-line typescript/no-explicit-any -- Node's type: both ends run the same code.
-    onMessage: (listener: (message: any, handle?: unknown) => void) => void process.on('message', listener),
+    onMessage: (listener: (message: Message, handle?: unknown) => void): void => void process.on('message', listener),
     onDisconnect: listenToDisconnect,
-    exit: (code: number) => void end(code),
+    exit: (code: number): void => void end(code),
     errIsTerminal: process.stderr.isTTY,
   };
 }

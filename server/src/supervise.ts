@@ -98,14 +98,16 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
     });
   const settings = (worker: number): WorkerSettings => settingsOf(inUse.loaded, inUse.found)(worker);
   const roles = new ServerRoles({ ...about, watched: inUse.watched, record, durability: config.db.durability });
-  const { servers } = roles;
-  const feed = new FeedService({
+  const feed = new FeedService({ ...about, record, inUse, isEmbedded: embedded !== undefined });
+  const metrics = new MetricsService({
     ...about,
-    record,
-    isEmbedded: embedded !== undefined,
-    inUse: () => ({ config: inUse.loaded.config, found: inUse.found }),
+    config,
+    events,
+    servers: roles.servers,
+    embedded,
+    feed,
+    workers: () => serving,
   });
-  const metrics = new MetricsService({ ...about, config, events, servers, embedded, feed, workers: () => serving });
   const { watch } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
     ? new Workers({ ...about, count: workers, settings, watch, record, startTimeoutMs, stopTimeoutMs })

@@ -40,6 +40,7 @@ export function sample(changes: Partial<LiveSample> = {}, http: Partial<LiveSamp
     servers: [primary, standby],
     workers: { serving: 2, silent: 0, missing: 0, restarts: 0, each: [] },
     clients: { open: 10, most: 1_000, shed: 0 },
+    feed: undefined,
     machine,
     slowStatements: [],
     ...changes,

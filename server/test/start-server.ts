@@ -190,8 +190,14 @@ export function childrenOf(pid: number): number[] {
 /** The worker processes of a supervisor. */
 export function workersOf(supervisor: number): number[] {
   return processes()
-    .filter(({ parent, command }) => parent === supervisor && command.includes('main.ts'))
+    .filter(({ parent, command }) => parent === supervisor && command.endsWith('main.ts'))
     .map(({ pid }) => pid);
+}
+
+/** The process of the feed of a supervisor. */
+export function feedOf(supervisor: number): number | undefined {
+  return processes().find(({ parent, command }) => parent === supervisor && command.includes('main.ts feed-process'))
+    ?.pid;
 }
 
 export function isAlive(pid: number): boolean {

@@ -5,7 +5,7 @@ declare
   secrets constant text := '/run/secrets/';
 begin
   set local log_statement = 'none';
-  execute format('create role messenger login password %L', rtrim(pg_read_file(secrets || 'db_password'), E'\r\n'));
+  execute format('create role messenger login replication password %L', rtrim(pg_read_file(secrets || 'db_password'), E'\r\n'));
   execute format('create role replicator login replication password %L',
                  rtrim(pg_read_file(secrets || 'replication_password'), E'\r\n'));
 end

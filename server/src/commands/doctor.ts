@@ -22,6 +22,8 @@ import { layoutOf } from '../embedded/data-folder.ts';
 import { findRunningServer, type ServerRecord } from '../embedded/server-record.ts';
 import { endpointsIn } from '../embedded/socket-folder.ts';
 import { externalEndpoints } from '../endpoints.ts';
+import { feedUser } from '../feed-service.ts';
+import { feedTables } from '../feed-tables.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { openFilesLimit, openFilesLimitOf } from '../process/open-files-limit.ts';
 import { planPools } from '../plan-pools.ts';
@@ -152,6 +154,11 @@ async function describe(
     nowMs: Date.now(),
     durability: db.durability,
     isEmbedded,
+    feed: {
+      realtime: server.realtime,
+      userOf: (endpoint) => feedUser(endpoint, isEmbedded),
+      tables: feedTables,
+    },
     migrationsDir,
     expected: await listExpectedObjects(migrationsDir),
     planPools: (write, reads) => planPools(loaded, workers, { write, reads }),

@@ -192,6 +192,7 @@ const unconfigured: Omit<Configured, 'maxLagMs' | 'limits'> = {
   nowMs: 0,
   durability: 'disk',
   isEmbedded: true,
+  feed: { realtime: 'off', userOf: ({ user }) => user, tables: [] },
   migrationsDir,
   expected: { tables: [], unlogged: [], indexes: new Map() },
   planPools: () => [],

@@ -2,6 +2,7 @@ import type { AskedServer } from '../db/asked-server.ts';
 import type { ConnectionBudget } from '../db/connection-budget.ts';
 import type { Endpoint } from '../db/endpoint.ts';
 import type { InspectedRead, ServerFacts } from '../db/server-facts.ts';
+import type { FeedTable } from '../feed/feed.ts';
 import type { ExpectedObjects } from './expected-objects.ts';
 import type { Finding, ServerPlace } from './finding.ts';
 import type { DoctorLimits } from './limits.ts';
@@ -25,6 +26,12 @@ export interface About {
    * without a primary, or when the start would refuse the pools.
    */
   readonly plannedConnections: Readonly<Record<Role, number | undefined>>;
+  /** `REALTIME`; the role that follows the log on a primary, and the tables. */
+  readonly feed: {
+    readonly realtime: 'auto' | 'on' | 'off';
+    readonly userOf: (endpoint: Endpoint) => string;
+    readonly tables: readonly FeedTable[];
+  };
   /** The folder of this version's migrations. */
   readonly migrationsDir: string;
   /** The objects that the migrations create. */

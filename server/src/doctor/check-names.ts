@@ -41,6 +41,7 @@ export const checkNames = [
   'unlogged tables',
   'replication slots',
   'retained WAL',
+  'realtime',
   'replication',
   'standby release',
   'standby settings',

@@ -18,6 +18,7 @@ import { checkLag } from './lag.ts';
 import { checkLogContent } from './log-content.ts';
 import { checkSearchPath } from './own-tables.ts';
 import { checkRelease, checkReleases } from './releases.ts';
+import { checkRealtime } from './realtime.ts';
 import { checkReplication } from './replication.ts';
 import { checkRights } from './rights.ts';
 import { checkRole } from './role.ts';
@@ -68,7 +69,11 @@ const ofPair: Named<PairCheck> = [
   ['clock skew', checkClocks],
 ];
 
-const slots: Named<ServerCheck> = [['replication slots', checkSlots]];
+/** A standby cannot answer them, even when it is configured as the primary. */
+const ofWriter: Named<ServerCheck> = [
+  ['replication slots', checkSlots],
+  ['realtime', checkRealtime],
+];
 
 /** The checks of a single server. */
 export async function lookAtServer(server: Server, facts: ServerFacts, about: About): Promise<Finding[]> {
@@ -76,8 +81,7 @@ export async function lookAtServer(server: Server, facts: ServerFacts, about: Ab
   const checks = [
     ...ofAll,
     ...(isPrimary ? ofPrimary : []),
-    // A standby cannot answer it, even when it is configured as the primary.
-    ...(isPrimary && !facts.inRecovery ? slots : []),
+    ...(isPrimary && !facts.inRecovery ? ofWriter : []),
   ];
   return await runAll(checks, server.where, [server], async (check) => check(server, about));
 }

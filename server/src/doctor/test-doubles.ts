@@ -28,6 +28,7 @@ export const about: About = {
   nowMs: 0,
   durability: 'disk',
   isEmbedded: false,
+  feed: { realtime: 'off', userOf: ({ user }) => user, tables: [] },
   plannedConnections: { primary: 1, standby: 1 },
   migrationsDir: '',
   expected: { tables: [], unlogged: [], indexes: new Map() },

@@ -4,11 +4,11 @@ import { after, before, test } from 'node:test';
 
 import { pino } from 'pino';
 
+import { startTestFeed, type TestFeed, type TestWorker } from '../../test/feed.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { migrateUp } from '../db/migrations.ts';
 import { TestServer } from '../embedded/test-server.ts';
 import { migrationsDir } from '../prepare-databases.ts';
-import { startTestFeed, type TestFeed, type TestWorker } from './test-feed.ts';
 
 let primary: TestServer;
 let standby: TestServer;
@@ -54,7 +54,7 @@ test('a commit that waits for a standby is not delivered before statements see i
     await primary.sql('select pg_reload_conf()');
   };
   await set('nobody');
-  const before = told().length;
+  const known = told().length;
   const waiting = send(primary);
   await waitFor('the commit to wait', async () => {
     const sql = `select 1 from pg_stat_activity where wait_event = 'SyncRep'`;
@@ -66,7 +66,7 @@ test('a commit that waits for a standby is not delivered before statements see i
     return (await primary.sql(sql)).length === 1;
   });
   const [row] = await primary.sql('select 1 from messages where number = $1', [sent]);
-  assert.deepEqual([row, told().length], [undefined, before]);
+  assert.deepEqual([row, told().length], [undefined, known]);
   await set('');
   const number = await waiting;
   await waitFor('the message', () => told().includes(number));

@@ -6,6 +6,7 @@ import { before, test } from 'node:test';
 import { Client } from 'pg';
 
 import { useDatabase } from '../../test/database.ts';
+import { startTestFeed, type TestFeed, type TestWorker } from '../../test/feed.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { covers } from '../db/position.ts';
 import { roles } from '../embedded/settings.ts';
@@ -13,7 +14,6 @@ import { feedTables } from '../feed-tables.ts';
 import { findFeedProblems } from './capability.ts';
 import type { FeedCommit } from './feed.ts';
 import { encodeFrame } from './frames.ts';
-import { startTestFeed, type TestFeed, type TestWorker } from './test-feed.ts';
 
 const database = useDatabase();
 let feed: TestFeed;

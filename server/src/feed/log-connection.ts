@@ -201,7 +201,7 @@ interface Slot {
 
 /** A slot that ends with the session. Rejects when the two sessions are on different servers. */
 async function createSlot({ client }: Session, questions: Session): Promise<Slot> {
-  const { rows: servers } = await client.query<{ timeline: number }>('IDENTIFY_SYSTEM');
+  const { rows: servers } = await client.query<{ timeline: string }>('IDENTIFY_SYSTEM');
   const { rows: positions } = await questions.client.query<PositionRow>(primaryPosition.text);
   const [[server], [position]] = [servers, positions];
   if (server === undefined || position === undefined || Number(server.timeline) !== position.timeline)

@@ -72,6 +72,10 @@ export class LogFollower {
     this.#failures = new RepeatLog(options.log);
   }
 
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   get state(): LogState {
     return { isLive: this.#isLive, lagBytes: this.#connection?.lagBytes ?? 0, lagMs: this.#lagMs };
   }
@@ -96,12 +100,12 @@ export class LogFollower {
   async #run(): Promise<void> {
     const { clock, random, sink } = this.#options;
     let attempts = 0;
-    while (!this.#stopping.signal.aborted) {
+    for (;;) {
       const beganMs = clock.now();
       const reason = await this.#followOnce().catch((error: unknown) => error);
       if (this.#isLive) sink.down();
       this.#isLive = false;
-      if (this.#stopping.signal.aborted) return;
+      if (this.#isStopping) return;
       this.#report(reason);
       attempts = clock.now() - beganMs > forgiveMs ? 1 : attempts + 1;
       await sleep(backOffMs({ ...retry, random }, attempts), undefined, this.#stopping).catch(() => undefined);
@@ -112,7 +116,7 @@ export class LogFollower {
   async #followOnce(): Promise<unknown> {
     const endpoint = await this.#options.findPrimary();
     this.#ended = Promise.withResolvers<unknown>();
-    if (this.#stopping.signal.aborted) return undefined;
+    if (this.#isStopping) return undefined;
     const { connectTimeoutMs, sink, log } = this.#options;
     this.#place = placeOf(endpoint);
     this.#forgetTransaction();

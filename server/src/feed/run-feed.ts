@@ -40,7 +40,8 @@ export async function runFeed(settings: FeedSettings, services: FeedServices): P
   const { servers, tables, path, connectTimeoutMs } = settings;
   const hub = new Hub(tables);
   const server = new FeedServer(hub, path);
-  const primary = servers.otherWrites?.length ? watchPrimary(settings, services) : fixedPrimary(servers.write);
+  const isAlone = (servers.otherWrites ?? []).length === 0;
+  const primary = isAlone ? fixedPrimary(servers.write) : watchPrimary(settings, services);
   const follower = new LogFollower({ ...services, sink: hub, findPrimary: primary.find, connectTimeoutMs });
   await server.start();
   await primary.start((endpoint) => follower.primaryIs(endpoint));

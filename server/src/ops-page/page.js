@@ -85,7 +85,7 @@ function setText(place, text) {
 }
 
 /** @param {Figures} figures @param {LiveSample} sample */
-function showFigures(figures, { machine, servers, clients }) {
+function showFigures(figures, { machine, servers, clients, feed }) {
   const disks = servers.flatMap(({ diskFreeBytes }) => diskFreeBytes ?? []);
   const files = machine.openFiles.toSorted((a, b) => b.open - a.open)[0];
   const texts = {
@@ -98,6 +98,7 @@ function showFigures(figures, { machine, servers, clients }) {
     'Refused/s': formatCount(figures.refusedPerSecond),
     'Read from standbys': orDash(figures.byStandby, formatPercent),
     'Client connections': formatCount(clients.open),
+    'Delay of the feed': feed === undefined ? '–' : feed.isLive ? formatDuration(feed.lagSeconds) : 'not live',
     'CPU of the machine': orDash(figures.machineCpu, formatPercent),
     'Memory available': machine.totalMemoryBytes === 0 ? '–' : formatBytes(machine.availableMemoryBytes),
     'Memory of Messenger': orDash(figures.memoryBytes, formatBytes),

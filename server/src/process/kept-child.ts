@@ -90,6 +90,13 @@ export class KeptChild<Settings> {
     return mergeSnapshots([this.#retired, snapshot ?? onlyCounted(this.#last)]);
   }
 
+  /** False when it was stopped meanwhile. */
+  async #wait(delayMs: number): Promise<boolean> {
+    const { signal } = this.#stopping;
+    await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+    return !signal.aborted;
+  }
+
   #launch(): Child<Settings> {
     const child = new Child(this.#options);
     this.#child = child;
@@ -115,8 +122,7 @@ export class KeptChild<Settings> {
       log.warn({ ...end, restartInMs }, `the ${name} ended`);
       onEnded(`The ${name} ended ${end.signal === null ? `with exit code ${end.code}` : `by ${end.signal}`}`);
       this.#restarts += 1;
-      await sleep(restartInMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-      if (this.#stopping.signal.aborted) return;
+      if (!(await this.#wait(restartInMs))) return;
       child = this.#launch();
     }
   }
@@ -139,6 +145,7 @@ class Child<Settings> {
   readonly #measurement: Question<Snapshot>;
   readonly #ready = Promise.withResolvers<void>();
   #reason: string | undefined;
+  #isReady = false;
 
   constructor({ exec, argument, settings, name, heartbeat }: KeptChildOptions<Settings>) {
     this.#settings = settings;
@@ -177,8 +184,9 @@ class Child<Settings> {
     return this.#process.pid;
   }
 
+  /** Undefined until it is ready, and when it does not answer within a second. */
   async measure(): Promise<Snapshot | undefined> {
-    return await this.#measurement.ask(measureMs);
+    return this.#isReady ? await this.#measurement.ask(measureMs) : undefined;
   }
 
   stop(): void {
@@ -196,13 +204,13 @@ class Child<Settings> {
     if (message.type === 'failed') this.#reason = message.reason;
     if (message.type === 'ready') {
       this.#heartbeat.serves();
+      this.#isReady = true;
       this.#ready.resolve();
     }
   }
 
   /** The channel may close during a write; the exit that follows is handled. */
   #send(message: ParentMessage<Settings>): void {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Settings are plain data.
-    this.#process.send(message as object, () => undefined);
+    this.#process.send(message, () => undefined);
   }
 }

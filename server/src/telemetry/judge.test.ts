@@ -17,6 +17,15 @@ test('a healthy server has no conditions', () => {
   assert.deepEqual(textsOf({ servers: [primary] }), [], 'no standby is wanted');
 });
 
+test('a feed that does not follow the log, or is far behind, is reported', () => {
+  const feed = { isLive: true, lagBytes: 1_000, lagSeconds: 0.002 };
+  assert.deepEqual(textsOf({ feed }), []);
+  const away = 'The feed does not follow the log of the primary: realtime events are delayed';
+  assert.deepEqual(textsOf({ feed: { ...feed, isLive: false } }), [away]);
+  const late = 'The feed is 100 MiB behind the primary: realtime events are late';
+  assert.deepEqual(textsOf({ feed: { ...feed, lagBytes: 104_857_600 } }), [late]);
+});
+
 const noStandby = 'No standby follows the primary: losing the primary would be an outage';
 
 test('unavailable, lagging and blocked databases are reported', () => {

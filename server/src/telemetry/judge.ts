@@ -20,12 +20,26 @@ export function conditionsOf(recent: readonly LiveSample[]): readonly Condition[
     ...sample.servers.flatMap(conditionsOfServer),
     ...conditionsOfStandbys(sample.servers),
     ...conditionsOfWorkers(sample.workers),
+    ...conditionsOfFeed(sample.feed),
     ...conditionsOfMachine(sample.machine),
   ];
   if (oldest === sample) return ofNow;
   const figures = figuresOf(oldest, sample);
   const ofClients = conditionsOfClients(oldest.clients.shed, sample.clients);
   return [...ofNow, ...ofClients, ...conditionsOfRequests(figures), ...conditionsOfPools(recent, figures.perSecond)];
+}
+
+/** A feed that follows is within a few milliseconds of the primary. */
+const maxFeedLagBytes = 64 * 1_048_576;
+
+function conditionsOfFeed(feed: LiveSample['feed']): readonly Condition[] {
+  if (feed === undefined) return [];
+  const { isLive, lagBytes } = feed;
+  const notLive = 'The feed does not follow the log of the primary: realtime events are delayed';
+  if (!isLive) return [condition('database', 'warn', 'feed', notLive)];
+  if (lagBytes < maxFeedLagBytes) return [];
+  const text = `The feed is ${formatBytes(lagBytes)} behind the primary: realtime events are late`;
+  return [condition('database', 'warn', 'feed lag', text, lagBytes)];
 }
 
 function conditionsOfServer(server: LiveServer): readonly Condition[] {

@@ -31,8 +31,18 @@ export interface LiveSample {
   };
   /** Client connections: open, the limit (0 when unknown), and in total those closed at the limit. */
   readonly clients: { readonly open: number; readonly most: number; readonly shed: number };
+  /** Undefined without realtime, and while the feed restarts. */
+  readonly feed: LiveFeed | undefined;
   readonly machine: LiveMachine;
   readonly slowStatements: readonly SlowStatement[];
+}
+
+interface LiveFeed {
+  /** Whether it follows the log of the primary. */
+  readonly isLive: boolean;
+  readonly lagBytes: number;
+  /** Of the last commit. */
+  readonly lagSeconds: number;
 }
 
 /** Of the machine, or of the container if it has limits. Counters in total; 0 when not available. */
@@ -152,6 +162,11 @@ export function sampleOf({ atMs, metrics, workers, slowStatements }: Collection)
       open: sum('messenger_http_connections'),
       most: sum('messenger_http_max_connections'),
       shed: sum('messenger_http_connections_shed_total'),
+    },
+    feed: metrics.messenger_feed_live && {
+      isLive: sum('messenger_feed_live') === 1,
+      lagBytes: sum('messenger_feed_lag_bytes'),
+      lagSeconds: sum('messenger_feed_lag_seconds'),
     },
     machine: machineOf(metrics),
     slowStatements,

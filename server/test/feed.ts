@@ -4,14 +4,14 @@ import { join } from 'node:path';
 
 import { pino } from 'pino';
 
-import type { Endpoints } from '../db/endpoint.ts';
-import type { Position } from '../db/position.ts';
-import { roles } from '../embedded/settings.ts';
-import { feedTables } from '../feed-tables.ts';
-import { monotonicClock } from '../lib/clock.ts';
-import type { FeedCommit, FeedListener } from './feed.ts';
-import { SocketFeedLink } from './feed-link.ts';
-import { runFeed, type Feed } from './run-feed.ts';
+import type { Endpoints } from '../src/db/endpoint.ts';
+import type { Position } from '../src/db/position.ts';
+import { roles } from '../src/embedded/settings.ts';
+import { feedTables } from '../src/feed-tables.ts';
+import { monotonicClock } from '../src/lib/clock.ts';
+import type { FeedCommit, FeedListener } from '../src/feed/feed.ts';
+import { SocketFeedLink } from '../src/feed/feed-link.ts';
+import { runFeed, type Feed } from '../src/feed/run-feed.ts';
 
 /** A worker of a test: records what it is told. */
 export class TestWorker implements FeedListener {
