@@ -99,15 +99,8 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
   const settings = (worker: number): WorkerSettings => settingsOf(inUse.loaded, inUse.found)(worker);
   const roles = new ServerRoles({ ...about, watched: inUse.watched, record, durability: config.db.durability });
   const feed = new FeedService({ ...about, record, inUse, isEmbedded: embedded !== undefined });
-  const metrics = new MetricsService({
-    ...about,
-    config,
-    events,
-    servers: roles.servers,
-    embedded,
-    feed,
-    workers: () => serving,
-  });
+  const { servers } = roles;
+  const metrics = new MetricsService({ ...about, config, events, servers, embedded, feed, workers: () => serving });
   const { watch } = metrics;
   const serving: Workers<WorkerSettings> | InProcessWorker = enablePrefork
     ? new Workers({ ...about, count: workers, settings, watch, record, startTimeoutMs, stopTimeoutMs })
@@ -157,14 +150,8 @@ export function createSupervisor(loaded: LoadedConfig, about: SupervisorServices
       oneOff('announcement', async () => embedded?.announce(url())),
       ...(config.server.runDir === undefined ? [] : [holdRunFolder(config.server.runDir, url)]),
     ],
-    summary: () => ({
-      urls: servedUrls(host, port),
-      opsUrls: opsUrls(config, port),
-      workers,
-      routes: serving.report.routes,
-      ...inUse.found,
-      embedded: embedded !== undefined,
-    }),
+    summary: () =>
+      summarise(config, port, { ...inUse.found, ...serving.report, workers, embedded: embedded !== undefined }),
   };
 }
 
@@ -188,6 +175,10 @@ function assertReplaceable(serving: Workers<WorkerSettings> | InProcessWorker): 
 
 function createPair({ embedded, db }: Config, services: Pick<EmbeddedOptions, 'log' | 'clock'>): EmbeddedPair {
   return new EmbeddedPair({ ...embedded, durability: db.durability, ...services });
+}
+
+function summarise(config: Config, port: number, about: Omit<Summary, 'urls' | 'opsUrls'>): Summary {
+  return { ...about, urls: servedUrls(config.server.host, port), opsUrls: opsUrls(config, port) };
 }
 
 /** With its own port, only that serves it. */
