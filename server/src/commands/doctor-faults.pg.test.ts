@@ -179,3 +179,17 @@ test('a refusal that does not depend on password or pg_hba.conf is reported with
     /grant execute on function pg_control_system to outside/u,
   );
 });
+
+test('a primary that the feed cannot follow is reported, and one that no feed follows', async () => {
+  const { lineOf, run, sees } = patient();
+  const env = { REALTIME: 'auto' };
+  await sees('realtime', 'ok', /^REALTIME=off$/u);
+  await sees('realtime', 'warn', /^the role messenger_app may not replicate$/u, 'primary', env);
+  await run('write', 'alter role messenger_app replication');
+  await sees('realtime', 'warn', /^no feed follows the log$/u, 'primary', env);
+  await run('write', 'drop publication messenger');
+  await sees('realtime', 'fail', /^there is no publication messenger$/u, 'primary', { REALTIME: 'on' });
+  const { advice = '' } = await lineOf('realtime', 'primary', env);
+  await run('write', advice.replace(/^.*?: /u, '').replace(/\.$/u, ''));
+  await sees('realtime', 'warn', /^no feed follows the log$/u, 'primary', env);
+});

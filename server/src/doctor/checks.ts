@@ -78,11 +78,7 @@ const ofWriter: Named<ServerCheck> = [
 /** The checks of a single server. */
 export async function lookAtServer(server: Server, facts: ServerFacts, about: About): Promise<Finding[]> {
   const isPrimary = server.role === 'primary';
-  const checks = [
-    ...ofAll,
-    ...(isPrimary ? ofPrimary : []),
-    ...(isPrimary && !facts.inRecovery ? ofWriter : []),
-  ];
+  const checks = [...ofAll, ...(isPrimary ? ofPrimary : []), ...(isPrimary && !facts.inRecovery ? ofWriter : [])];
   return await runAll(checks, server.where, [server], async (check) => check(server, about));
 }
 
