@@ -430,6 +430,7 @@ describe('a message that was sent', () => {
         await bob.call('PUT', `${path}/reactions/${like}`);
         await ada.call('PUT', `${path}/pin`);
       }
+    for (const id of [where, beside]) assert.equal(await count('reactions', id), 2);
     const others = async (): Promise<unknown> => {
       const rows = ['messages', 'message_revisions', 'reactions', 'mentions'].map(async (table) =>
         database().sql(`select * from ${table} t where (conversation_id, number) <> ($1, 1) order by t::text`, [where]),

@@ -127,10 +127,10 @@ describe('messages', () => {
         ['201', '403 not_permitted', '404 message_not_found', '404 conversation_not_found', '201'],
       );
       assert.deepEqual(
-        (await list(bob, where)).map(({ number, seq, body }) => [number, seq, body]),
+        (await list(bob, where)).map(({ number, seq }) => [number, seq]),
         [
-          [1, 1, 'one'],
-          [2, 2, 'two'],
+          [1, 1],
+          [2, 2],
         ],
       );
     });
