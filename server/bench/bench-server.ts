@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import type { EndpointPair } from '../src/db/endpoint.ts';
 import { embeddedEndpoints } from '../src/embedded/socket-folder.ts';
-import { main, postmaster, run, workersOf, type Run } from '../test/start-server.ts';
+import { feedOf, main, postmaster, run, workersOf, type Run } from '../test/start-server.ts';
 import { waitFor } from '../test/wait-for.ts';
 import { prepare, settle } from './prepare.ts';
 import { cpuUsOf } from './process-cpu.ts';
@@ -65,6 +65,13 @@ export class BenchServer {
       workers: cpuUsOf(workersOf(this.#run.pid)),
       databases: cpuUsOf(postmasters.filter((pid) => pid !== undefined)),
     };
+  }
+
+  /** Of the process of the feed. */
+  get feedPid(): number {
+    const pid = feedOf(this.#run.pid);
+    if (pid === undefined) throw new Error('the server has no feed');
+    return pid;
   }
 
   async stop(): Promise<void> {

@@ -41,7 +41,7 @@ async function makeConversation(): Promise<string> {
 }
 
 /** Like a send: takes the next number under the lock of the conversation. */
-async function insertMessage(client: Pick<Client, 'query'>, conversation: string, body = 'hello'): Promise<void> {
+async function insertMessage(client: Pick<Client, 'query'>, conversation: string, body = 'grüß 👋'): Promise<void> {
   await client.query('select from conversations where id = $1 for update', [conversation]);
   await client.query(
     `with moved as (update conversations set seq = seq + 1, last_number = last_number + 1 where id = $1 returning seq, last_number)

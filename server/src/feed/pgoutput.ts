@@ -13,8 +13,18 @@ export type Decoded =
 
 interface Relation {
   readonly table: string;
-  readonly columns: readonly { readonly name: string; readonly isKey: boolean }[];
+  readonly columns: readonly Column[];
 }
+
+interface Column {
+  readonly name: string;
+  readonly isKey: boolean;
+  /** Whether its values are ASCII: these are cut from one text per row, at a fifth of the cost. */
+  readonly isAscii: boolean;
+}
+
+/** In `pg_type`: boolean, integers, timestamptz, uuid, uuid[]. */
+const asciiTypes: ReadonlySet<number> = new Set([16, 20, 21, 23, 1184, 2950, 2951]);
 
 /** PostgreSQL counts microseconds since 2000. */
 const epochMs = Date.UTC(2000, 0, 1);
@@ -68,8 +78,9 @@ export class PgoutputDecoder {
     const columns = Array.from({ length: reader.int16() }, () => {
       const isKey = reader.int8() === 1;
       const name = reader.text();
-      reader.skip(8);
-      return { name, isKey };
+      const isAscii = asciiTypes.has(reader.int32());
+      reader.skip(4);
+      return { name, isKey, isAscii };
     });
     this.#relations.set(oid, { table, columns });
   }
@@ -94,6 +105,9 @@ function readMessage(reader: Reader): Decoded {
   return { type: 'message', isTransactional, prefix, content: reader.sized() };
 }
 
+/** `t`, and `u` for a large value that did not change; others are nulls. */
+const kinds = { text: 0x74, unchanged: 0x75 };
+
 /** `onlyKey`: the other columns of an old key are sent as nulls. */
 function readTuple(reader: Reader, { columns }: Relation, onlyKey = false): Record<string, string | null> {
   const values: Record<string, string | null> = {};
@@ -101,10 +115,9 @@ function readTuple(reader: Reader, { columns }: Relation, onlyKey = false): Reco
   for (let n = 0; n < count; n += 1) {
     const column = columns[n];
     if (column === undefined) throw new Error('the log has a row with more columns than its table');
-    const kind = reader.char();
-    const value = kind === 't' ? reader.sized() : null;
-    // `u` is a large value that did not change.
-    if (kind !== 'u' && (!onlyKey || column.isKey)) values[column.name] = value;
+    const kind = reader.int8();
+    const value = kind === kinds.text ? (column.isAscii ? reader.ascii() : reader.sized()) : null;
+    if (kind !== kinds.unchanged && (!onlyKey || column.isKey)) values[column.name] = value;
   }
   return values;
 }
@@ -112,6 +125,7 @@ function readTuple(reader: Reader, { columns }: Relation, onlyKey = false): Reco
 /** Reads numbers and texts one after the other. */
 class Reader {
   readonly #bytes: Buffer;
+  #latin1: string | undefined;
   #at = 0;
 
   constructor(bytes: Buffer) {
@@ -161,6 +175,15 @@ class Reader {
     const start = this.#move(length);
     if (this.#at > this.#bytes.length) throw new RangeError('the log has a truncated value');
     return this.#bytes.toString('utf8', start, this.#at);
+  }
+
+  /** The same, of a value that is ASCII. */
+  ascii(): string {
+    const length = this.int32();
+    const start = this.#move(length);
+    if (this.#at > this.#bytes.length) throw new RangeError('the log has a truncated value');
+    this.#latin1 ??= this.#bytes.toString('latin1');
+    return this.#latin1.slice(start, this.#at);
   }
 
   #move(count: number): number {
