@@ -133,7 +133,8 @@ export class Flight<Call, Result> {
     const seats = new Map(places.map((place, seat) => [place, seat]));
     part.calls.push(...this.calls.filter((_, place) => seats.has(place)));
     for (const waiter of this.waiters) {
-      const seat = waiter.isOver ? undefined : seats.get(waiter.place);
+      // Those that an earlier part has taken have a place in that one.
+      const seat = waiter.isOver || waiter.flight !== this ? undefined : seats.get(waiter.place);
       if (seat !== undefined) part.#seat(waiter, seat);
     }
     if (part.#wanted === 0) part.interrupt.abort(new Error('no caller of these calls is left'));
