@@ -13,6 +13,7 @@ import { inspectable } from './inspector.ts';
 import type { Finding, Run } from './part.ts';
 import { proveReload } from './reload.ts';
 import { Random } from './random.ts';
+import { proveSends } from './sends.ts';
 import { withSystem } from './system.ts';
 
 /** The server's defaults. */
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     reads: { type: 'string', default: '5000000' },
     kills: { type: 'string', default: '20' },
     minutes: { type: 'string', default: '30' },
+    'message-reads': { type: 'string', default: '1000000' },
   },
 });
 
@@ -38,6 +40,17 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
     proveFreshness({ reads: Number(values.reads) / 5, clients: 128, countsShare: false, standbys: 2 }, run),
   durability: async (run) =>
     proveDurability({ victims: pickVictims(Number(values.kills), run.random), clients: 48 }, run),
+  sends: async (run) =>
+    proveSends(
+      {
+        senders: 50,
+        conversations: 20,
+        victims: Array.from({ length: Number(values.kills) }, (_, n) => (n % 4 === 3 ? 'primary' : 'worker')),
+        reads: Number(values['message-reads']),
+        seconds: 3_600,
+      },
+      run,
+    ),
   failover: async (run) => proveFailover(drills, run),
   answers: async (run) =>
     withSystem(async (system) => proveAnswers(system, { causes, clients: 24, promisedMs, isShort: false }, run)),

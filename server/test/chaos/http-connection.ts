@@ -13,6 +13,8 @@ export interface HttpRequest {
   /** ASCII only. */
   readonly body?: string;
   readonly token?: string | undefined;
+  /** The token of a session. */
+  readonly session?: string | undefined;
 }
 
 /** The server closed or reset the connection. */
@@ -97,9 +99,10 @@ function parse(head: string, body: string): Answer {
   };
 }
 
-function render({ method, path, body, token }: HttpRequest): string {
+function render({ method, path, body, token, session }: HttpRequest): string {
+  const authorization = session === undefined ? '' : `authorization: Bearer ${session}\r\n`;
   const consistency = token === undefined ? '' : `consistency-token: ${token}\r\n`;
   const content =
     body === undefined ? '\r\n' : `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-  return `${method} ${path} HTTP/1.1\r\nhost: chaos\r\n${consistency}${content}`;
+  return `${method} ${path} HTTP/1.1\r\nhost: chaos\r\n${authorization}${consistency}${content}`;
 }
