@@ -14,6 +14,7 @@ import { benchMessages } from './messages.ts';
 import { readOptions, type BenchOptions } from './options.ts';
 import { findPgbench } from './pgbench.ts';
 import { keyOf, measureRounds } from './rounds.ts';
+import { benchSearch } from './search.ts';
 import { judge, putIntoPage, renderResults, renderSamples } from './table.ts';
 
 const page = new URL('../../docs/performance.md', import.meta.url);
@@ -44,5 +45,6 @@ await runInterruptibly(async (signal) => {
   else if (options.only === 'budget') await benchBudget(options, signal);
   else if (options.only === 'messages') await benchMessages(options, signal);
   else if (options.only === 'stress') await benchStress(options, signal);
+  else if (options.only === 'search') await benchSearch(options, signal);
   else await bench(options, signal);
 });

@@ -38,14 +38,17 @@ type Values = [
   limit: number,
 ];
 
-/**
- * The newest messages that are compared with the words one by one, in 3 ms. Words that are in one of a hundred messages fill a page from
- * them. Without the index, because that would read every message with the word, and sort them.
- */
-const window = 5_000;
+/** The newest messages of the server that are compared with the words one by one, in 5 ms, before the index is read. */
+const walkWindow = 8_000;
 
-/** More conversations in one query of the index cost more than the messages of others that it then finds, too: 300 take seconds, 8 take 2 ms. */
-const mostConversationWords = 8;
+/** The same in few conversations: of all of them together. */
+const directWindow = 1_600;
+
+/**
+ * More conversations are too many to be read one by one, and too many words in one query of the index: 300 take seconds, 8 take 2 ms. Then the
+ * index finds the messages of others, too.
+ */
+const few = 8;
 
 const place = '(e.created_at, e.conversation_id, e.number)';
 const newestFirst = 'order by e.created_at desc, e.conversation_id desc, e.number desc';
@@ -57,10 +60,10 @@ const hasWords = 'e.search @@ (select $2::tsquery)';
 const isMine = '(e.conversation_id in (select id from mine)) is true';
 
 /**
- * Three ways; the first two read a window of the newest messages and are complete only when they fill the page. `direct` reads conversation
- * by conversation, for one of them, or for all when they have few messages. `walked` reads the newest messages of the server. `indexed` reads
- * the index of words; it runs when the others have found too few. CTEs, because the planner knows neither the words nor the memberships.
- * Measured by `npm run bench -- --only search`; docs/decisions/0071-search.md.
+ * Two ways that read the newest messages without the index, and are complete only for words that are in many of them: `direct` reads few
+ * conversations one by one; it is complete when it finds a page in each of them, or has read all of it. `walked` reads the newest messages of
+ * the server; it is complete when it fills the page. Else `indexed` reads the index of words, and with it every message that has them. CTEs,
+ * because the planner knows neither the words nor the memberships. docs/decisions/0071-search.md has the figures.
  */
 const searchMessages = statement<MessageRow, Values>(
   'messages.search',
@@ -69,25 +72,36 @@ const searchMessages = statement<MessageRow, Values>(
        from members m join conversations c on c.id = m.conversation_id and c.deleted_at is null
       where m.user_id = $1 and m.left_at is null and ($3::uuid is null or m.conversation_id = $3)
    ), scope as materialized (
-     select count(*) as conversations, coalesce(sum(last_number), 0) as messages from mine
+     select count(*) as conversations from mine
    ), direct as materialized (
      select e.created_at, e.conversation_id, e.number
        from mine cross join lateral (
-         select * from messages where conversation_id = mine.id order by number desc limit ${window}
+         select * from (
+           select * from messages where conversation_id = mine.id order by number desc
+            limit (select ${directWindow} / greatest(conversations, 1) from scope)
+         ) e
+          where ${hasWords} and ${isFrom} and ${isInRange} order by number desc limit $10
        ) e
-      where (select conversations = 1 or messages <= ${window} from scope) and ${hasWords} and ${isFrom} and ${isInRange}
-      ${newestFirst} limit $10
+      where (select conversations <= ${few} from scope)
    ), walked as materialized (
      select e.created_at, e.conversation_id, e.number
-       from (select * from messages e where ${isInRange} ${newestFirst} limit ${window}) e
-      where (select conversations > 1 and messages > ${window} from scope) and ${hasWords} and ${isFrom} and ${isMine}
+       from (select * from messages e where ${isInRange} ${newestFirst} limit ${walkWindow}) e
+      where (select conversations > ${few} from scope) and ${hasWords} and ${isFrom} and ${isMine}
       ${newestFirst} limit $10
+   ), gap as materialized (
+     select case when conversations > ${few} then (select count(*) from walked) < $10
+                 else exists (
+                   select from mine
+                    where last_number > ${directWindow} / conversations
+                      and (select count(*) from direct d where d.conversation_id = mine.id) < $10
+                 ) end as is_there
+       from scope
    ), indexed as materialized (
      select e.created_at, e.conversation_id, e.number, e.sender_id
        from messages e
-      where (select messages > ${window} from scope) and (select count(*) from direct) + (select count(*) from walked) < $10
+      where (select is_there from gap)
         and e.search @@ (
-          select (case when conversations <= ${mostConversationWords}
+          select (case when conversations <= ${few}
                        then (select '(' || string_agg('''#' || replace(id::text, '-', '') || '''', ' | ') || ') & ' from mine)
                        else '' end || $2)::tsquery
             from scope
