@@ -53,18 +53,23 @@ export class LogConnection {
   #isPaused = false;
   #isOver = false;
 
-  /** Rejects as `pg` does: without the right to replicate, the publication, or a free slot. */
-  static async open(options: LogConnectionOptions): Promise<LogConnection> {
+  /** Rejects as `pg` does: without the right to replicate, the publication, or a free slot; when the signal aborts, soon. */
+  static async open(options: LogConnectionOptions, signal: AbortSignal): Promise<LogConnection> {
     const { endpoint, connectTimeoutMs } = options;
     const session: SessionOptions = { applicationName: 'messenger feed', connectTimeoutMs, statementTimeoutMs: 0 };
     const questions = await openSession(endpoint, { ...session, answerTimeoutMs: answerMs });
     try {
       const log = await openSession(endpoint, { ...session, replication: 'database' });
+      const cut = (): void => cutConnection(log.client);
+      signal.addEventListener('abort', cut);
       try {
+        signal.throwIfAborted();
         return new LogConnection(options, log, questions, await createSlot(log, questions));
       } catch (error) {
-        cutConnection(log.client);
+        cut();
         throw error;
+      } finally {
+        signal.removeEventListener('abort', cut);
       }
     } catch (error) {
       await questions.close();

@@ -121,20 +121,25 @@ export class LogFollower {
     this.#place = placeOf(endpoint);
     this.#forgetTransaction();
     const end = this.#ended.resolve;
+    const opening = new AbortController();
+    void this.#ended.promise.then((reason) => opening.abort(reason ?? new Error('the feed stops')));
     const visible = new VisibleCommits({
       askSnapshot: async () => connection.askSnapshot(),
       deliver: (commits) => this.#deliver(commits, connection, visible),
       onFailed: end,
     });
-    const connection: LogConnection = await LogConnection.open({
-      endpoint,
-      connectTimeoutMs,
-      onDecoded: (...message) => this.#take(...message, connection, visible),
-      onIdle: () => {
-        if (visible.isEmpty && this.#xid === undefined) connection.confirmAll();
+    const connection: LogConnection = await LogConnection.open(
+      {
+        endpoint,
+        connectTimeoutMs,
+        onDecoded: (...message) => this.#take(...message, connection, visible),
+        onIdle: () => {
+          if (visible.isEmpty && this.#xid === undefined) connection.confirmAll();
+        },
+        onEnded: end,
       },
-      onEnded: end,
-    });
+      opening.signal,
+    );
     this.#connection = connection;
     try {
       const late = await settle(connection, this.#stopping.signal);
