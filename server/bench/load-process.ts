@@ -20,6 +20,8 @@ class Progress {
   readonly sockets = new Set<Socket>();
   readonly #questions: () => Question | undefined;
   failures = 0;
+  /** Of the last failure: its status, or `closed`. */
+  lastFailure = '';
   bytes = 0;
   latestMs = 0;
   until = Number.POSITIVE_INFINITY;
@@ -28,6 +30,11 @@ class Progress {
     const chat = chatCallNames.find((name) => name === calls[0]);
     this.#questions =
       chat === undefined ? makeQuestions(calls.filter(isCall), { users, doomed, tokens }) : chatQuestions(chat);
+  }
+
+  fail(how: string): void {
+    this.failures += 1;
+    this.lastFailure = how;
   }
 
   next(now: number): Question | undefined {
@@ -100,7 +107,7 @@ class Visitor {
     if (status === undefined) return true;
     const now = performance.now();
     if (status === this.#asked?.status) this.#progress.latencies.push(now - this.#askedAt);
-    else this.#progress.failures += 1;
+    else this.#progress.fail(String(status));
     if (this.#reader.closes && this.#left > 0) this.#socket = this.#connect();
     this.#ask(now);
     return true;
@@ -109,7 +116,7 @@ class Visitor {
   #close(socket: Socket): void {
     this.#progress.sockets.delete(socket);
     if (socket !== this.#socket) return;
-    if (this.#asked !== undefined) this.#progress.failures += 1;
+    if (this.#asked !== undefined) this.#progress.fail('closed');
     this.#opened.resolve();
     this.#done.resolve();
   }
@@ -177,6 +184,7 @@ async function drive(load: Load, ask: () => Promise<unknown>, progress: Progress
   return {
     requests: sorted.length,
     failures: progress.failures,
+    lastFailure: progress.lastFailure,
     perSecond: (sorted.length * 1_000) / elapsedMs,
     p50Ms: sorted.length === 0 ? Number.NaN : quantileOf(sorted, 0.5),
     p99Ms: sorted.length === 0 ? Number.NaN : quantileOf(sorted, 0.99),

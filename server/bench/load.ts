@@ -26,6 +26,8 @@ export interface LoadReport {
   readonly requests: number;
   /** Answers with another status, and requests without an answer. */
   readonly failures: number;
+  /** The status of the last one, or `closed`; empty without failures. */
+  readonly lastFailure: string;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;

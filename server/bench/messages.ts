@@ -122,7 +122,7 @@ async function runCalls(ports: readonly number[], call: ChatCall, seconds: numbe
   const load = { connections: connections / ports.length, seconds, calls: [call] };
   const loaded = await Promise.all(ports.map(async (port) => runLoad({ ...load, port }, signal)));
   const failures = loaded.reduce((sum, each) => sum + each.failures, 0);
-  if (failures > 0) throw new Error(`${call}: ${failures} requests failed`);
+  if (failures > 0) throw new Error(`${call}: ${failures} failed: ${loaded.map((each) => each.lastFailure).join(' ')}`);
   return {
     requests: loaded.reduce((sum, each) => sum + each.requests, 0),
     perSecond: loaded.reduce((sum, each) => sum + each.perSecond, 0),
