@@ -5,7 +5,11 @@
 -- Without the right to create publications the schema is complete all the same: the server then runs without realtime, and says so.
 do $$
 begin
-  create publication messenger for table
+  -- That of the embedded databases exists, because their role may not create one.
+  if not exists (select from pg_publication where pubname = 'messenger') then
+    create publication messenger;
+  end if;
+  alter publication messenger set table
     conversations (id, kind, title, about, is_public, created_by, created_at, edit_window_seconds, member_count, seq, info_seq,
       last_number, changed_at, active_at, last_sender_id, last_preview, deleted_at),
     members (conversation_id, user_id, role, joined_at, left_at, banned_at, read_number, muted_until, pinned, archived, other_id,
@@ -27,7 +31,7 @@ alter table sessions replica identity using index sessions_user_idx;
 
 -- Down Migration
 
-drop publication if exists messenger;
+drop publication if exists messenger; -- That of the embedded databases is created again at their next start.
 alter table sessions replica identity default;
 drop index sessions_user_idx;
 create index sessions_user_idx on sessions (user_id, id);

@@ -138,7 +138,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     }
   });
 
-  test("the application's role is no superuser, owns only its schema, and cannot access files or programs", async () => {
+  test("the application's role is no superuser, owns only its schema and publication, and cannot access files or programs", async () => {
     const { write } = await embeddedEndpoints(dataDir);
     const [may] = await query(
       write,
@@ -159,7 +159,7 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.ok(names.includes('schema public') && names.includes('table users'));
     assert.deepEqual(
       names.filter((name) => !/^(?:schema public|(?:table|sequence|function|view|type) [^.]+)$/u.test(name)),
-      [],
+      ['publication messenger'],
     );
     for (const sql of ["copy (select 1) to program 'id'", "copy users from '/etc/passwd'", 'alter system reset all'])
       await assert.rejects(query(write, sql), { code: '42501' });

@@ -1,6 +1,7 @@
 import pg from 'pg';
 
 import type { Endpoint } from '../db/endpoint.ts';
+import { publicationName } from '../feed/feed.ts';
 import { roles } from './settings.ts';
 
 const findRole = 'select 1 from pg_roles where rolname = $1';
@@ -21,15 +22,19 @@ export async function ensureRoles(client: pg.Client): Promise<void> {
   await client.query(`grant pg_monitor to ${roles.application}`);
 }
 
-/** Creates the endpoint's database if it is missing. In it, the application may create publications. */
+/** Creates the endpoint's database if it is missing. */
 export async function ensureDatabase(client: pg.Client, endpoint: Endpoint): Promise<void> {
   const { rowCount } = await client.query(findDatabase, [endpoint.database]);
-  const name = pg.escapeIdentifier(endpoint.database);
-  if (rowCount === 0) await client.query(`create database ${name}`);
-  await client.query(`grant create on database ${name} to ${roles.application}`);
+  if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(endpoint.database)}`);
 }
 
-/** Makes the application the owner of the schema `public`, and of nothing else. */
+const findPublication = 'select 1 from pg_publication where pubname = $1';
+
+/** Makes the application the owner of the schema `public` and of the publication, and of nothing else. */
 export async function giveSchema(client: pg.Client): Promise<void> {
   await client.query(`alter schema public owner to ${roles.application}`);
+  // The application may fill it, but not create one: that takes the right to create schemas.
+  const { rowCount } = await client.query(findPublication, [publicationName]);
+  if (rowCount === 0) await client.query(`create publication ${publicationName}`);
+  await client.query(`alter publication ${publicationName} owner to ${roles.application}`);
 }
