@@ -14,7 +14,7 @@ import { waitFor } from './wait-for.ts';
 const servers = useServers();
 const collecting = startCollector({ answers: true });
 /** Of a request: its connection may be closed before an answer. */
-const maxAttempts = 5;
+const maxAttempts = 10;
 const workers = new Set(['1', '2', '3', '4']);
 const username = 'ada-of-the-four-workers';
 const password = 'zq vkw jhg plm';
@@ -57,7 +57,7 @@ async function sendText(method: string, path: string, { body, token, headers = {
       }
       return answer;
     } catch (error) {
-      // A full worker closes the connection, and a frozen one does not answer.
+      // A full worker closes the connection, so does one that refuses a large body while it is sent, and a frozen one does not answer.
       if (attempts === maxAttempts) throw error;
     }
 }

@@ -12,11 +12,11 @@ import { sweepConversations } from './sweep-conversations.ts';
 const database = useDatabase();
 const app = useApp(database);
 
-/** The rows of each table of conversations, by table; `own` counts those of one conversation. */
+/** The rows of each table of conversations, by table; `own` counts those of one conversation. Erasures only have their progress there. */
 async function countRows(id: string): Promise<Record<string, { readonly all: number; readonly own: number }>> {
   const tables = await database().sql<{ name: string }>(
     `select table_name as name from information_schema.columns
-      where table_schema = 'public' and column_name = 'conversation_id' and table_name <> 'direct_conversations'
+      where table_schema = 'public' and column_name = 'conversation_id' and table_name not in ('direct_conversations', 'erasures')
      union all select 'conversations' order by 1`,
   );
   const counts: Record<string, { all: number; own: number }> = {};

@@ -25,7 +25,7 @@ test('the table fits into 80 columns, is complete, and ends with the count', () 
   const out = renderReport(makeReport(findings), plain);
   for (const line of out.split('\n')) assert.ok(line.length <= 80, line);
   assert.equal(out.match(/words/gu)?.length, 16);
-  assert.match(out, /^primary\n {2}ok {4}answers +db:5432\n {2}warn {2}tables read/mu);
+  assert.match(out, /^primary\n {2}ok {4}reachable +db:5432\n {2}warn {2}sequential scans/mu);
   assert.match(out, /\n\nstandby 2\n {2}fail {2}lag +much\n {8}→ select 1\n\n1 ok, 1 warn, 1 fail\n$/u);
 });
 
