@@ -15,18 +15,25 @@ export interface Range {
   readonly newest: number;
 }
 
-const findRanges = statement<
+/** The limit makes PostgreSQL read the key in its order; without, it also reads another index of the whole conversation. */
+export const findRanges = statement<
   MessageRow & { readonly page: number },
   [conversationIds: readonly string[], from: readonly number[], to: readonly number[], newest: readonly number[]]
 >(
   'messages.range',
   `select wanted.page::int, ${messageColumns('m')}
-     from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[]) with ordinality
-            as wanted (conversation_id, first, last, newest, page)
-     join conversations c on c.id = wanted.conversation_id
-     join messages m on m.conversation_id = c.id
-                    and m.number >= case when wanted.newest = 0 then wanted.first else c.last_number - wanted.newest + 1 end
-                    and m.number <= case when wanted.newest = 0 then wanted.last else c.last_number end
+     from (
+       select page, given.conversation_id, case when newest = 0 then first else last_number - newest + 1 end as first,
+              case when newest = 0 then last else last_number end as last
+         from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[]) with ordinality
+              as given (conversation_id, first, last, newest, page)
+         join conversations on id = given.conversation_id
+     ) as wanted
+    cross join lateral (
+      select * from messages
+       where messages.conversation_id = wanted.conversation_id and number between wanted.first and wanted.last
+       order by number limit greatest(wanted.last - wanted.first + 1, 0)
+    ) as m
     order by wanted.page, m.number`,
 );
 

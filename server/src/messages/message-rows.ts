@@ -12,7 +12,8 @@ export interface MessageRow {
   readonly thread_of: number | null;
   readonly thread_count: number;
   readonly thread_last: number | null;
-  readonly mentions: string[];
+  /** Null without mentions: an empty array takes pg as long to parse as all other columns. */
+  readonly mentions: string[] | null;
   readonly mentions_all: boolean;
   readonly reactions: Readonly<Record<string, Omit<Reaction, 'emoji'>>> | null;
   readonly pinned_at: string | null;
@@ -35,7 +36,6 @@ export function messageColumns(messages: string): string {
     'thread_of::float8',
     'thread_count',
     'thread_last::float8',
-    'mentions::text[]',
     'mentions_all',
     'reactions',
     'pinned_at',
@@ -44,7 +44,7 @@ export function messageColumns(messages: string): string {
     'edited_at',
     'deleted_at',
   ];
-  return columns.map((column) => `${messages}.${column}`).join(', ');
+  return `${columns.map((column) => `${messages}.${column}`).join(', ')}, nullif(${messages}.mentions, '{}')::text[] as mentions`;
 }
 
 /** The row, and what it has beside the columns of a message. */
@@ -61,7 +61,7 @@ export function toMessage(row: MessageRow): Message {
     reply_to: row.reply_to,
     thread_of: row.thread_of,
     thread: row.thread_last === null ? null : { count: row.thread_count, last_number: row.thread_last },
-    mentions,
+    mentions: mentions ?? [],
     mentions_all,
     reactions: reactionsOf(row.reactions),
     pinned_at: row.pinned_at,
