@@ -54,6 +54,8 @@ async function stop(server: Run): Promise<void> {
 async function startWithoutPrimary(folder: string, options?: RunOptions): Promise<Run> {
   const server = await servers.start(folder, options);
   assert.match(server.stdout, /writes +none while the primary does not answer/u);
+  // On a busy machine the first answer of the standby may come later than the start.
+  await waitFor('the standby to serve reads', async () => (await fetch(`${server.url}/api/v1/users`)).ok);
   assert.ok((await listed(server)).includes(known));
   assert.equal((await create(server)).status, 503);
   const ready = await fetch(`${server.url}/readyz`);
