@@ -35,14 +35,21 @@ type Outcome = Sent | SendRefusal | typeof deferred;
 /** Sends that only the full statement executes. */
 const again = new WeakSet<Send>();
 
-async function sendPlainly(db: Queryable, calls: readonly Send[]): Promise<Outcome[]> {
-  const rows = await db.query(sendPlain, [
+/** The first parameters of both statements. */
+function columnsOf(calls: readonly Send[]) {
+  return [
     calls.map(({ conversationId }) => conversationId),
     calls.map(({ senderId }) => senderId),
     calls.map(({ id }) => id),
     calls.map(({ body }) => body),
     calls.map(hashOf),
     calls.map(({ replyTo = 0 }) => replyTo),
+  ] as const;
+}
+
+async function sendPlainly(db: Queryable, calls: readonly Send[]): Promise<Outcome[]> {
+  const rows = await db.query(sendPlain, [
+    ...columnsOf(calls),
     calls.map(({ conversationId, body }) => searchVectorOf(conversationId, body)),
   ]);
   const placed = byPlace(rows, calls.length);
@@ -58,12 +65,7 @@ async function sendPlainly(db: Queryable, calls: readonly Send[]): Promise<Outco
 async function sendFully(db: Queryable, calls: readonly Send[]): Promise<Outcome[]> {
   const mentions = calls.map(({ body }) => mentionNamesOf(body));
   const rows = await db.query(sendFull, [
-    calls.map(({ conversationId }) => conversationId),
-    calls.map(({ senderId }) => senderId),
-    calls.map(({ id }) => id),
-    calls.map(({ body }) => body),
-    calls.map(hashOf),
-    calls.map(({ replyTo = 0 }) => replyTo),
+    ...columnsOf(calls),
     calls.map(({ threadOf = 0 }) => threadOf),
     mentions.map(({ names }) => names.join(' ')),
     mentions.map(({ all }) => all),
