@@ -96,6 +96,7 @@ test('a server without worker processes refuses to reload, and continues to serv
 });
 
 test('SIGHUP applies a new password of the same role; until then, workers share their open connections', async () => {
+  const logged = system.server.stderr.length;
   await system.alterPassword(secondRole, 'another');
   const { length } = load.answerTimesMs;
   await waitFor(
@@ -103,7 +104,7 @@ test('SIGHUP applies a new password of the same role; until then, workers share 
     () => load.answerTimesMs.length > length + 300,
   );
   assert.match(await metricsPage(), /^messenger_reads_total\{[^}]*"standby"/mu);
-  assert.doesNotMatch(system.server.stderr, /a standby gets no reads/u);
+  assert.doesNotMatch(system.server.stderr.slice(logged), /password authentication failed/u);
   await system.writePassword('another');
   system.server.kill('SIGHUP');
   const reloads = (): number => system.server.stderr.split('the configuration was reloaded').length - 1;
