@@ -50,3 +50,6 @@ export const readersMax = 100;
 
 /** Valid invites of a conversation. */
 export const invitesMax = 100;
+
+/** People whose presence one socket follows. */
+export const presenceUsersMax = 500;
