@@ -36,6 +36,7 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
         { name: 'blocks', description: 'People whom the caller blocks' },
         { name: 'messages', description: 'Messages of conversations, reactions and threads' },
         { name: 'reading', description: 'What is read, what is not, and what has changed' },
+        { name: 'realtime', description: 'The socket for changes as they happen' },
         { name: 'health', description: 'For load balancers and monitoring' },
       ],
     },

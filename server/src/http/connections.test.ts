@@ -152,7 +152,7 @@ describe('at the limit of connections', () => {
     await waitFor('the first answer', () => busy.told().includes('HTTP/1.1 200'));
     const late = open(port, get('/'));
     await waitFor('it to be closed', () => late.socket.destroyed);
-    assert.deepEqual(connections.counts, { active: 1, idle: 0, silent: 0 });
+    assert.deepEqual(connections.counts, { active: 1, idle: 0, silent: 0, upgraded: 0 });
     release();
     await waitFor('both answers', () => connections.counts.idle === 1);
   });

@@ -37,7 +37,7 @@ export interface ConnectionsOptions extends ConnectionLimits {
 /**
  * The client connections of one process, with eviction at the limit. A new connection replaces the longest silent one, in this order: no
  * request within a second, a body that takes longer than a second, newly connected, idle after an answer, any incomplete body. A connection
- * with a complete request in flight is never evicted; if all have one, the new connection is closed. Constant time, without timers.
+ * with a complete request in flight, or with another protocol, is never evicted; if all have, the new connection is closed. Constant time, without timers.
  */
 export class Connections {
   readonly limits: ConnectionLimits;
@@ -49,6 +49,8 @@ export class Connections {
   readonly #idle = new ConnectionList();
   /** Connections with a request in flight. */
   readonly #active = new ConnectionList();
+  /** Connections that have changed their protocol; never evicted. */
+  readonly #upgraded = new ConnectionList();
   readonly #perAddress = new Map<string, number>();
   /** Whether each connection closes with its next answer. */
   areClosing = false;
@@ -85,9 +87,9 @@ export class Connections {
     return this.#eagerShare;
   }
 
-  get counts(): { readonly active: number; readonly idle: number; readonly silent: number } {
-    const [idle, silent] = [this.#idle.length, this.#silent.length];
-    return { active: this.#open - idle - silent, idle, silent };
+  get counts(): Readonly<Record<'active' | 'idle' | 'silent' | 'upgraded', number>> {
+    const [idle, silent, upgraded] = [this.#idle.length, this.#silent.length, this.#upgraded.length];
+    return { active: this.#open - idle - silent - upgraded, idle, silent, upgraded };
   }
 
   get open(): number {
@@ -160,6 +162,16 @@ export class Connections {
     this.#idle.add(connection);
   }
 
+  /** Records that its connection now speaks another protocol. */
+  upgraded({ req: { socket } }: ServerResponse): void {
+    const { connection } = socket;
+    if (connection === undefined) return;
+    connection.inFlight = 0;
+    connection.newestAnswer = undefined;
+    connection.list?.remove(connection);
+    this.#upgraded.add(connection);
+  }
+
   /** Records that the system refused a connection. */
   acceptFailed(): void {
     this.#tell('accept_failed', undefined);
@@ -167,7 +179,7 @@ export class Connections {
 
   /** Ends every connection at once, including upgraded ones, which `http.Server.closeAllConnections` ignores. */
   cut(): void {
-    for (const list of [this.#silent, this.#idle, this.#active])
+    for (const list of [this.#silent, this.#idle, this.#active, this.#upgraded])
       for (let one = list.first; one !== undefined; one = one.next) one.socket.destroy();
   }
 

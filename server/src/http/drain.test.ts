@@ -9,6 +9,7 @@ import { Connections } from './connections.ts';
 import { Drain, type DrainOptions } from './drain.ts';
 import { Listeners } from './listeners.ts';
 import type { HttpServer } from './server.ts';
+import { acceptUpgrade } from './upgrade.ts';
 
 const never = new AbortController().signal;
 /** Longer than any test. */
@@ -37,6 +38,9 @@ beforeEach(async () => {
     isRunning = true;
     await promise;
     return { answer: 'slow' };
+  });
+  app.get('/upgraded', { config: { upgrades: true } }, (_request, reply) => {
+    acceptUpgrade(reply)?.socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
   });
   await app.ready();
   await listeners.listen({ host: '127.0.0.1', port: 0, reusePort: process.platform === 'linux' });
@@ -176,10 +180,10 @@ test('with a successor readiness stays, and connections close with their next an
 });
 
 test('an upgraded connection, which Node no longer tracks, is closed at the deadline', async () => {
-  app.server.on('upgrade', (_request, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'));
   const client = await open();
-  client.socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
+  client.socket.write('GET /upgraded HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
   await waitFor('the upgrade', () => client.text.includes('101'));
+  assert.equal(connections.counts.upgraded, 1);
   const operator = new AbortController();
   const draining = run({ delayMs: 0, settleMs: 0, lingerMs: 0 }, operator.signal);
   await untilRefused();

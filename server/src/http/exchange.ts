@@ -117,6 +117,15 @@ export class Exchange extends LightLifetime implements Caller, EndedRequest {
     else response.req.once('close', () => this.#release());
   }
 
+  /** The connection has changed its protocol: the exchange ends, the connection stays. */
+  upgraded(response: http.ServerResponse): void {
+    response.off('close', endExchange);
+    this.#services.connections.upgraded(response);
+    this.tell(101);
+    this.endWork();
+    this.#release();
+  }
+
   /**
    * Drops the references to request and answer. Objects that live longer, such as a statement with its caller, would move them to V8's old
    * generation: 5 µs more per GET (docs/decisions/0040-cost-of-a-request.md).

@@ -10,6 +10,7 @@ import { Exchange, type ExchangeServices } from './exchange.ts';
 import { probeHalfClosed } from './half-closed.ts';
 import { checkRequest, knownMethods } from './request-rules.ts';
 import { SecuredResponse } from './security-headers.ts';
+import { takeUpgrades, wantsUpgrade } from './upgrade.ts';
 
 export interface NodeServerOptions {
   /** Time limit for the headers of a request, and for the whole request. */
@@ -19,6 +20,8 @@ export interface NodeServerOptions {
   readonly maxHeaderBytes: number;
   readonly services: ExchangeServices;
   readonly early: EarlyAnswers;
+  /** The paths whose clients may ask for WebSocket. */
+  readonly upgrades: ReadonlySet<string>;
   readonly turn?: Turn | undefined;
 }
 
@@ -52,6 +55,7 @@ export function createNodeServer(handle: Handler, options: NodeServerOptions): S
     keepAliveTimeout: options.keepAliveSeconds * 1_000,
     requireHostHeader: false, // `checkRequest` requires it, with a better answer.
     joinDuplicateHeaders: true,
+    shouldUpgradeCallback: (request) => wantsUpgrade(request, options.upgrades),
   });
   // Undocumented option of Node: a client that has closed its side of the connection gets its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
@@ -96,6 +100,9 @@ function takeRequests(server: Server, handle: Handler, { early, services, turn }
     return false;
   };
   server.on('request', (request, response) => {
+    if (admit(request, response)) handle(request, response);
+  });
+  takeUpgrades(server, (request, response) => {
     if (admit(request, response)) handle(request, response);
   });
   // Without 100, the client does not send the body of a refused request.

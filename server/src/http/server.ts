@@ -32,6 +32,7 @@ import { createNodeServer, isAlwaysAnswered } from './node-server.ts';
 import { createErrorHandler } from './problem.ts';
 import { createValidatorCompiler } from './request-validation.ts';
 import { readTraceparent, traceRequests } from './trace-context.ts';
+import { collectUpgrades } from './upgrade.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -94,9 +95,10 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   const early = new EarlyAnswers({ ...options, failures });
   const answerError = createErrorHandler({ ...options, failures });
   const { trustedProxies = [] } = options;
+  const upgrades = new Set<string>();
   // No logger: Fastify would create one per request, and `answerError` logs all errors.
   const app = Fastify({
-    serverFactory: (handle) => createNodeServer(handle, { ...options, services, early }),
+    serverFactory: (handle) => createNodeServer(handle, { ...options, services, early, upgrades }),
     genReqId: options.newRequestId,
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     bodyLimit: options.maxBodyBytes,
@@ -113,6 +115,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   if (options.corsOrigins.length > 0) await app.register(cors, corsOptions(options.corsOrigins));
   if (options.traces !== undefined) traceRequests(app, options.traces);
   carryExchange(app, services);
+  collectUpgrades(app, upgrades);
   acceptJsonOnly(app);
   app.addHook('onClose', async () => failures.close());
   return app;
