@@ -111,7 +111,7 @@ export function worstLine(findings: readonly Finding[], check: CheckName, where?
   return worst[0];
 }
 
-export interface ExamineChanges {
+interface ExamineChanges {
   readonly maxLagMs?: number;
   readonly answerTimeoutMs?: number;
   /** Of the primary. */
