@@ -39,6 +39,7 @@ export const errorCodes = {
   last_administrator: { status: 409, title: 'The last administrator cannot be demoted, disabled or deleted' },
   unknown_position: { status: 409, title: 'The conversation has fewer changes than this position: load it again' },
   too_many_reactions: { status: 409, title: 'The message has as many kinds of reactions as it may' },
+  too_many_open: { status: 409, title: 'This socket has as many conversations open as it may: close one' },
   message_id_taken: { status: 409, title: 'Another message of this conversation has this id' },
   precondition_failed: { status: 412, title: 'The resource has changed: its ETag does not match If-Match' },
   body_too_large: { status: 413, title: 'The body is larger than the server accepts' },

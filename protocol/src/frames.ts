@@ -87,7 +87,17 @@ const OwnState = Conversation.properties.me;
 /** What all members of a conversation see of it in a list. */
 const Head = Type.Object(
   {
-    ...Type.Pick(Conversation, ['seq', 'last_number', 'active_at', 'last_message', 'member_count']).properties,
+    ...Type.Pick(Conversation, [
+      'title',
+      'about',
+      'is_public',
+      'edit_window_seconds',
+      'seq',
+      'last_number',
+      'active_at',
+      'last_message',
+      'member_count',
+    ]).properties,
     conversation_id: ConversationId,
   },
   { additionalProperties: false },

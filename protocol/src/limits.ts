@@ -51,5 +51,8 @@ export const readersMax = 100;
 /** Valid invites of a conversation. */
 export const invitesMax = 100;
 
+/** Conversations that one socket has open. */
+export const openConversationsMax = 100;
+
 /** People whose presence one socket follows. */
 export const presenceUsersMax = 500;

@@ -1,3 +1,5 @@
+import { clientFrames } from '@messenger/protocol/frames';
+
 import { AuditLog } from './accounts/audit-log.ts';
 import { AuditReader } from './accounts/audit-reader.ts';
 import { auditRoutes } from './accounts/audit-routes.ts';
@@ -28,6 +30,7 @@ import { openDatabases, type Databases, type DatabasesOptions } from './db/datab
 import { observeDbBy } from './db/observer.ts';
 import type { PoolOptions, Role } from './db/pool.ts';
 import { Sweeper } from './db/sweeper.ts';
+import { SocketFeedLink } from './feed/feed-link.ts';
 import { enforceAccess } from './http/access.ts';
 import { apiDocs } from './http/api-docs.ts';
 import { Connections, type ConnectionLimits } from './http/connections.ts';
@@ -37,8 +40,10 @@ import { WrongTokens } from './http/wrong-tokens.ts';
 import { homePage } from './http/home-page.ts';
 import { collectMethods } from './http/method-not-allowed.ts';
 import { observeHttpBy } from './http/observer.ts';
+import { createProblems } from './http/problem.ts';
 import { shareCheck } from './http/readiness.ts';
-import { createRateLimits } from './http/rate-limits.ts';
+import { createRateLimits, type RateLimits } from './http/rate-limits.ts';
+import { createCheck } from './http/request-validation.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { createSessionCookies } from './http/session-cookie.ts';
 import type { Clock } from './lib/clock.ts';
@@ -50,6 +55,11 @@ import { eraseTraces } from './messages/erasures.ts';
 import { messageRoutes } from './messages/message-routes.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
+import { socketRoute } from './sockets/socket-route.ts';
+import { Sockets } from './sockets/sockets.ts';
+import { HeadsReader } from './sync/heads-reader.ts';
+import type { Domains, Rules } from './sync/services.ts';
+import { Sync } from './sync/sync.ts';
 import type { Measurement } from './telemetry/collection.ts';
 import type { Watch } from './telemetry/live.ts';
 import type { Log } from './telemetry/log.ts';
@@ -111,6 +121,8 @@ export interface App {
   readonly routes: readonly string[];
   readonly databases: Databases;
   readonly slowStatements: SlowStatements;
+  /** Undefined without realtime. */
+  readonly sockets: Sockets | undefined;
   /** Drops what this worker cached under this key. */
   forget(key: string): void;
   /** This worker's metrics. */
@@ -143,7 +155,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     observer: observeDbBy([slowStatements, statements, metrics?.db].filter((one) => one !== undefined)),
     traces: statements,
   });
-  const { writePool } = databases;
+  const newRequestId = createRequestIds(settings.worker, services.random);
   const http = await createHttpServer({
     ...config.server,
     ...services,
@@ -151,14 +163,14 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     turn,
     observer: observeHttpBy([requestLog, metrics?.http].filter((one) => one !== undefined)),
     traces: requests,
-    newRequestId: createRequestIds(settings.worker, services.random),
+    newRequestId,
   });
   const readyLog = new RepeatLog(services.log);
   const sweeps = [sweepKeys, sweepThrottles, sweepSessions, sweepAudit(config.accounts.auditDays), sweepConversations];
-  const sweeper = new Sweeper(writePool, sweeps, services);
-  const eraser = new Sweeper(writePool, [eraseTraces], { ...services, work: 'erasures' });
+  const sweeper = new Sweeper(databases.writePool, sweeps, services);
+  const eraser = new Sweeper(databases.writePool, [eraseTraces], { ...services, work: 'erasures' });
   const accounts = createAccounts(settings, services, databases, eraser);
-  enforceAccess(http, { ...accounts, limits: createRateLimits(config.rateLimits, services.clock) });
+  enforceAccess(http, accounts);
   const methods = collectMethods(http);
   const drain = new Drain(connections);
   await apiDocs(http, { title: 'Messenger', version: settings.version, description });
@@ -166,19 +178,19 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   homePage(http, { ...settings, hasOps });
   healthRoutes(http, {
     isDraining: () => drain.turnsAway,
-    check: shareCheck(primaryCheck(writePool, readyLog), services.clock),
+    check: shareCheck(primaryCheck(databases.writePool, readyLog), services.clock),
   });
   if (hasOps) await operatorRoutes(http, settings, services, () => drain.draining);
   accountRoutes(http, accounts);
   userRoutes(http, createUsers(settings, databases, accounts.accounts));
-  messageRoutes(http, createMessages(databases, new Memberships(new MembershipReader(databases.reads))));
-  conversationRoutes(http, createConversations(databases));
   auditRoutes(http, new AuditLog(new AuditReader(databases.reads)));
+  const talk = createTalk(http, settings, services, { databases, accounts, newRequestId });
   methods.close();
   await http.ready();
 
   const close = async (): Promise<void> => {
     metrics?.stop();
+    await talk.close();
     for (const one of [requestLog, shedLog, readyLog, accounts.failures]) one.close();
     await sweeper.close();
     await eraser.close();
@@ -196,7 +208,8 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     routes: methods.routes(),
     databases,
     slowStatements,
-    forget: (userId) => accounts.sessions.forget(userId),
+    sockets: talk.sockets,
+    forget: talk.forget,
     measure,
     close,
   };
@@ -213,6 +226,80 @@ async function operatorRoutes(
   const forOperator = { ...watch, guard: { token: config.metrics.token, isOpen: false, wrongTokens } };
   metricsRoute(http, forOperator);
   await opsRoutes(http, { ...forOperator, isDraining });
+}
+
+/** What REST does for requests, for the frames of sockets. */
+function createRules(limits: RateLimits, failures: RepeatLog, newRequestId: () => string): Rules {
+  const checks = new Map(Object.entries(clientFrames).map(([op, schema]) => [op, createCheck(schema)]));
+  return {
+    check: (op, frame) => checks.get(op)?.(frame),
+    limit: (group, userId) => limits[group](userId),
+    problemOf: createProblems({ failures }),
+    newRequestId,
+  };
+}
+
+interface TalkServices {
+  readonly databases: Databases;
+  readonly accounts: ReturnType<typeof createAccounts>;
+  readonly newRequestId: () => string;
+}
+
+/** Conversations and messages, by requests and, with a feed, by sockets. */
+function createTalk(http: HttpServer, settings: AppSettings, services: AppServices, talk: TalkServices) {
+  const { databases, accounts, newRequestId } = talk;
+  const messages = createMessages(databases, new Memberships(new MembershipReader(databases.reads)));
+  const conversations = createConversations(databases);
+  messageRoutes(http, messages);
+  conversationRoutes(http, conversations);
+  const frameLog = new RepeatLog(services.log);
+  const rules = createRules(accounts.limits, frameLog, newRequestId);
+  const domains = { ...accounts, ...messages, ...conversations };
+  const forgetSessions = (userId: string): void => accounts.sessions.forget(userId);
+  const sync = createSync(settings, services, { domains, rules, forgetSessions, reads: databases.reads });
+  const sockets = sync && new Sockets({ perAccount: 20, perAddress: 0, random: services.random });
+  if (sync !== undefined && sockets !== undefined)
+    socketRoute(http, { sockets, cookies: accounts.cookies, open: sync.open });
+  return {
+    sockets,
+    forget: (userId: string): void => {
+      forgetSessions(userId);
+      sync?.forget(userId);
+    },
+    close: async (): Promise<void> => {
+      await sync?.close();
+      frameLog.close();
+    },
+  };
+}
+
+function createSync(
+  { config, feedPath }: AppSettings,
+  { log, clock, random }: AppServices,
+  {
+    domains,
+    rules,
+    reads,
+    forgetSessions,
+  }: Pick<Databases, 'reads'> & {
+    readonly domains: Domains;
+    readonly rules: Rules;
+    readonly forgetSessions: (userId: string) => void;
+  },
+): Sync | undefined {
+  if (feedPath === undefined) return undefined;
+  return new Sync({
+    ...domains,
+    rules,
+    clock,
+    forgetSessions,
+    heads: new HeadsReader(reads),
+    connect: (listener) => new SocketFeedLink(feedPath, listener, random),
+    // A write may wait for its lock and for a connection.
+    reachMs: 2 * config.writeDb.timeoutMs + 60_000,
+    lagMs: config.db.readMaxLagMs,
+    failed: (err) => log.error({ err }, 'a socket could not be told of a change'),
+  });
 }
 
 function createUsers({ config }: AppSettings, { reads, writes }: Databases, holders: Accounts): UserRoutes {
@@ -239,6 +326,7 @@ function createAccounts({ config }: AppSettings, services: AppServices, database
     sessions,
     failures,
     findSession: (token: string, caller: Caller) => sessions.find(token, caller),
+    limits: createRateLimits(config.rateLimits, services.clock),
     cookies: createSessionCookies({ isSecure, maxAgeDays: maxDays }),
   };
 }

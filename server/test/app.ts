@@ -16,6 +16,10 @@ export interface TestAppOptions {
   readonly maxOpen?: number;
   readonly log?: Log;
   readonly tracing?: Tracing;
+  readonly worker?: number;
+  /** With sockets. */
+  readonly feedPath?: string;
+  readonly forgetElsewhere?: (key: string) => Promise<void>;
 }
 
 /** `DB_BATCHING=off npm test` runs everything without batches, except the tests about them; so do other options. */
@@ -26,7 +30,7 @@ function testConfig(env: Readonly<Record<string, string>>): Config {
 
 export async function createTestApp(
   endpoints: Endpoints | EndpointPair,
-  { env = {}, maxOpen = 4, log, tracing }: TestAppOptions = {},
+  { env = {}, maxOpen = 4, log, tracing, worker = 1, feedPath, forgetElsewhere }: TestAppOptions = {},
 ): Promise<App> {
   return await createApp(
     {
@@ -34,7 +38,8 @@ export async function createTestApp(
       endpoints: 'reads' in endpoints ? endpoints : listOf(endpoints),
       maxOpen: { write: maxOpen, read: Math.max(leastOpen.read, maxOpen) },
       connectionLimits: { total: 1_000, perAddress: 0 },
-      worker: 1,
+      worker,
+      feedPath,
       url: 'http://127.0.0.1:8080',
       version: '0.0.0',
     },
@@ -43,6 +48,7 @@ export async function createTestApp(
       clock: monotonicClock,
       random: Math.random,
       tracing,
+      forgetElsewhere,
       watch: noWatch,
     },
   );

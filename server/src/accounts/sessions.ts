@@ -40,6 +40,11 @@ export class Sessions {
     return this.#cache.find(token) ?? this.#look(token, caller);
   }
 
+  /** As `find`, but never from memory. */
+  async verify(token: string, caller: Caller): Promise<SignedIn | undefined> {
+    return await this.#look(token, caller);
+  }
+
   async list({ userId, sessionId }: SignedIn, caller: Caller): Promise<Session[]> {
     const rows = await this.#reader.list(userId, caller);
     return rows.map((row) => toSession(row, sessionId));

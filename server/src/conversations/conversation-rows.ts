@@ -61,11 +61,13 @@ export function toConversation(row: ConversationRow): Conversation {
   const { id, kind, title, about, is_public, created_by, created_at, edit_window_seconds, member_count } = row;
   const { seq, last_number, active_at } = row;
   const info = { id, kind, title, about, is_public, created_by, created_at, edit_window_seconds, member_count };
-  const head = { seq, last_number, active_at, last_message: lastMessageOf(row) };
+  const head = { seq, last_number, active_at, last_message: toLastMessage(row) };
   return { ...info, ...head, other: otherOf(row), me: ownStateOf(row) };
 }
 
-function lastMessageOf(row: ConversationRow): Conversation['last_message'] {
+export function toLastMessage(
+  row: Pick<ConversationRow, 'last_number' | 'last_sender_id' | 'last_preview' | 'active_at'>,
+): Conversation['last_message'] {
   const { last_number: number, last_sender_id: sender, last_preview: preview, active_at: createdAt } = row;
   return sender === null ? null : { number, sender_id: sender, preview, created_at: createdAt };
 }

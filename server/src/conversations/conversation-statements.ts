@@ -148,6 +148,6 @@ export const updateSettings = statement<
   'conversations.update_settings',
   `update members
       set muted_until = case when $3 then $4::timestamptz else muted_until end,
-          pinned = coalesce($5, pinned), archived = coalesce($6, archived)
+          pinned = coalesce($5, pinned), archived = coalesce($6, archived), own_changed_at = now()
     where conversation_id = $1 and user_id = $2 and left_at is null`,
 );

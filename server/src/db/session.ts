@@ -29,7 +29,7 @@ const utc = '+00';
  * `timestamptz` as RFC 3339 with microseconds. A JavaScript Date has milliseconds, and a truncated cursor would skip rows. PostgreSQL omits
  * trailing zeros; with them, text sorts like time. Sessions use UTC with ISO dates: `2026-01-28 12:00:00.12+00`.
  */
-function parseTimestamp(text: string): string {
+export function parseTimestamp(text: string): string {
   // Nine in ten have all six digits: `2026-01-28 12:00:00.123456+00`.
   if (text.length === 29 && text[10] === ' ') return `${text.slice(0, 10)}T${text.slice(11, 26)}Z`;
   const [date = '', time = ''] = text.slice(0, -utc.length).split(' ');

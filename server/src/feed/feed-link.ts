@@ -36,18 +36,19 @@ export class SocketFeedLink implements FeedLink {
     return this.#isLive;
   }
 
-  async follow(key: string): Promise<Position | undefined> {
-    this.#keys.add(key);
+  async follow(...keys: readonly string[]): Promise<Position | undefined> {
+    for (const key of keys) this.#keys.add(key);
     if (this.#socket === undefined) return undefined;
     const { promise, resolve } = Promise.withResolvers<Position | undefined>();
     this.#lastRequest += 1;
     this.#requests.set(this.#lastRequest, resolve);
-    this.#send(['follow', this.#lastRequest, [key]]);
+    this.#send(['follow', this.#lastRequest, keys]);
     return await promise;
   }
 
-  unfollow(key: string): void {
-    if (this.#keys.delete(key)) this.#send(['unfollow', key]);
+  unfollow(...keys: readonly string[]): void {
+    const followed = keys.filter((key) => this.#keys.delete(key));
+    if (followed.length > 0) this.#send(['unfollow', followed]);
   }
 
   async close(): Promise<void> {

@@ -38,11 +38,11 @@ export interface FeedListener {
 /** What a worker is told by the feed. */
 export interface FeedLink {
   /**
-   * Follows the rows with this value in a key column: `conversation_id:…`. Resolves when later commits are delivered; read then, at the
+   * Follows the rows with these values in key columns: `conversation_id:…`. Resolves when later commits are delivered; read then, at the
    * resulting position or later. Undefined without a connection to the log: `onGap` follows. Never rejects.
    */
-  follow(key: string): Promise<Position | undefined>;
-  unfollow(key: string): void;
+  follow(...keys: readonly string[]): Promise<Position | undefined>;
+  unfollow(...keys: readonly string[]): void;
   /** Whether commits are delivered now. */
   readonly isLive: boolean;
   close(): Promise<void>;

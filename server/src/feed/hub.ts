@@ -72,8 +72,10 @@ export class Hub implements LogSink {
         break;
       }
       case 'unfollow':
-        follower.keys.delete(message[1]);
-        this.#unfollow(follower, message[1]);
+        for (const key of message[1]) {
+          follower.keys.delete(key);
+          this.#unfollow(follower, key);
+        }
         break;
       case 'join':
         follower.hasJoined = true;

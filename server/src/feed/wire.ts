@@ -5,7 +5,7 @@ import { encodeFrame } from './frames.ts';
 /** Sent by a worker. Keys in the order in which it follows them; `join` says that the first ones are complete. */
 export type FromWorker =
   | readonly ['follow', request: number, keys: readonly string[]]
-  | readonly ['unfollow', key: string]
+  | readonly ['unfollow', keys: readonly string[]]
   | readonly ['join'];
 
 type SentPosition = readonly [timeline: number, lsn: string];

@@ -10,7 +10,7 @@ export const tokenHeader = 'consistency-token';
 export const TokenHeaders = Type.Object({
   [tokenHeader]: Type.Optional(
     Type.String({
-      pattern: '^[A-Za-z0-9_-]{20}$',
+      pattern: '^[A-Za-z0-9_-]{20}([A-Za-z0-9_-]{8})?$',
       description: 'The newest token of the client: the answer is at least as new',
     }),
   ),
@@ -20,9 +20,15 @@ export const TokenHeaders = Type.Object({
 export const newToken = 'Send it with later requests. In answers to writes, and to requests with a token; opaque';
 
 /** The token of a request, undefined without one, or the refusal of an invalid one. */
+/** A position of the socket is a token, and eight more characters, which only `since` uses. */
+const pattern = /^(?<token>[\w-]{20})(?:[\w-]{8})?$/u;
+
 export function readToken(header: string | string[] | undefined): Position | undefined | AppError {
   if (header === undefined) return undefined;
-  return (typeof header === 'string' ? decodeToken(header) : undefined) ?? invalidToken();
+  return (
+    (typeof header === 'string' ? decodeToken(pattern.exec(header)?.groups?.['token'] ?? '') : undefined) ??
+    invalidToken()
+  );
 }
 
 function invalidToken(): AppError {

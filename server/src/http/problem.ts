@@ -48,12 +48,34 @@ function codeOfStatus(status: number | undefined): ErrorCode | undefined {
 
 /** The body of a refusal, as JSON. */
 export function renderProblem(code: ErrorCode, requestId: string, refusal?: AppError): string {
+  return JSON.stringify(problemOf(code, requestId, refusal));
+}
+
+function problemOf(code: ErrorCode, requestId: string, refusal: AppError | undefined): Problem {
   const { status, title } = errorCodes[code];
   const problem: Problem = { type: `urn:messenger:problem:${code}`, title, status, code, request_id: requestId };
   if (refusal?.detail !== undefined) problem.detail = refusal.detail;
   if (refusal?.reason !== undefined) problem.reason = refusal.reason;
   if (refusal?.errors !== undefined) problem.errors = [...refusal.errors];
-  return JSON.stringify(problem);
+  return problem;
+}
+
+/** Turns errors of frames into the problems that REST would answer with, and logs them as for requests. */
+export function createProblems({ failures, observer }: Omit<ErrorHandlerOptions, 'random'>) {
+  return (error: unknown, { op, requestId }: { readonly op: string; readonly requestId: string }): Problem => {
+    const refusal = error instanceof AppError ? error : undefined;
+    const code = refusal?.code ?? 'internal_error';
+    const about = () => ({ code, requestId, frame: op });
+    if (refusal === undefined)
+      failures.add({ level: 'error', key: `defect ${op}`, one: 'a frame failed', many: 'frames failed' }, () => ({
+        err: error,
+        ...about(),
+      }));
+    else if (errorCodes[code].status >= 500)
+      failures.add(refusalLine(code, op), () => ({ ...about(), cause: causeOf(refusal) }));
+    observer?.requestRefused(code);
+    return problemOf(code, requestId, refusal);
+  };
 }
 
 export interface ErrorHandlerOptions {

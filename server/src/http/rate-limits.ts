@@ -23,8 +23,8 @@ const windowSeconds = 60;
 /** https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-11 */
 export const rateLimitHeaders = ['ratelimit-policy', 'ratelimit'] as const;
 
-/** Counts one call of an account, and sets the headers of its answer. Throws `too_many_requests`. */
-export type RateLimit = (userId: string, reply: FastifyReply) => void;
+/** Counts one call of an account, and sets the headers of its answer, if it has any. Throws `too_many_requests`. */
+export type RateLimit = (userId: string, reply?: FastifyReply) => void;
 
 /** The limit of each group. */
 export type RateLimits = Readonly<Record<RateGroup, RateLimit>>;
@@ -49,7 +49,7 @@ function limitTo(quota: number, group: RateGroup, clock: Clock): RateLimit {
     const { isExceeded, remaining, resetMs } = quotas.take(userId);
     // The difference of two times can be a fraction of a microsecond too large.
     const seconds = Math.ceil(Math.round(resetMs) / 1_000);
-    addHeaderLines(reply, `${begin}${remaining};t=${seconds}\r\n`);
+    if (reply !== undefined) addHeaderLines(reply, `${begin}${remaining};t=${seconds}\r\n`);
     if (isExceeded) throw new AppError('too_many_requests', { retryAfterSeconds: seconds });
   };
 }

@@ -41,24 +41,22 @@ interface ChangeRow extends MessageRow {
 
 /**
  * All in one statement, so that a page is of one moment. `picked` has the states with the smallest `changed_seq`, and all of the last one: so
- * none up to there is missing. No row for everybody but members.
+ * none up to there is missing. `conversation` selects it, or no row. Parameters: the conversation, after, limit.
  */
-const selectChanges = statement<ChangeRow, [conversationId: string, userId: string, after: number, limit: number]>(
-  'messages.changes',
+const changesOf = (conversation: string): string =>
   `with c as materialized (
-     select c.* from members m join conversations c on c.id = m.conversation_id and c.deleted_at is null
-      where m.conversation_id = $1 and m.user_id = $2 and m.left_at is null
+     ${conversation}
    ), picked as materialized (
      select * from (
        (select 'message' as what, number, null::uuid as user_id, changed_seq
-          from messages where conversation_id = $1 and changed_seq > $3 order by changed_seq fetch first ($4) rows with ties)
+          from messages where conversation_id = $1 and changed_seq > $2 order by changed_seq fetch first ($3) rows with ties)
         union all
        (select 'member', null, user_id, changed_seq
-          from members where conversation_id = $1 and changed_seq > $3 order by changed_seq fetch first ($4) rows with ties)
+          from members where conversation_id = $1 and changed_seq > $2 order by changed_seq fetch first ($3) rows with ties)
         union all
-       select 'conversation', null, null, info_seq from c where info_seq > $3
+       select 'conversation', null, null, info_seq from c where info_seq > $2
      ) as every
-     order by changed_seq fetch first ($4) rows with ties
+     order by changed_seq fetch first ($3) rows with ties
    )
    select c.seq::float8 as newest_seq, c.last_number::float8, c.member_count, p.what, p.changed_seq::float8 as at_seq,
           m.user_id, m.role, m.joined_at, m.left_at, m.banned_at is not null as banned,
@@ -68,7 +66,18 @@ const selectChanges = statement<ChangeRow, [conversationId: string, userId: stri
      left join picked p on true
      left join messages e on p.what = 'message' and e.conversation_id = $1 and e.number = p.number
      left join members m on p.what = 'member' and m.conversation_id = $1 and m.user_id = p.user_id
-    order by p.changed_seq`,
+    order by p.changed_seq`;
+
+/** No row for everybody but members. */
+const selectChanges = statement<ChangeRow, [conversationId: string, after: number, limit: number, userId: string]>(
+  'messages.changes',
+  changesOf(`select c.* from members m join conversations c on c.id = m.conversation_id and c.deleted_at is null
+      where m.conversation_id = $1 and m.user_id = $4 and m.left_at is null`),
+);
+
+const selectChangesForAll = statement<ChangeRow, [conversationId: string, after: number, limit: number]>(
+  'messages.changes_for_all',
+  changesOf('select * from conversations where id = $1 and deleted_at is null'),
 );
 
 function toMembership({ user_id, role, joined_at, left_at, banned, at_seq: seq }: ChangeRow): Membership {
@@ -80,7 +89,10 @@ function toInfo(row: ChangeRow, id: string): NonNullable<Changes['conversation']
   return { id, kind, title, about, is_public, created_by, created_at, edit_window_seconds };
 }
 
-function pageOf(rows: readonly ChangeRow[], { conversationId, after, limit }: ChangesCall): Changes | ChangesRefusal {
+function pageOf(
+  rows: readonly ChangeRow[],
+  { conversationId, after, limit }: Omit<ChangesCall, 'userId'>,
+): Changes | ChangesRefusal {
   const [first] = rows;
   if (first === undefined) return 'conversation_not_found';
   const { newest_seq: newest, last_number, member_count } = first;
@@ -106,14 +118,25 @@ const changes = unbatched<ChangesCall, Changes | ChangesRefusal>({
   keyOf: ({ conversationId, userId, after, limit }) => `${conversationId},${userId},${after},${limit}`,
   isDoubtful: (result) => typeof result === 'string',
   one: async (db, call) =>
-    pageOf(await db.query(selectChanges, [call.conversationId, call.userId, call.after, call.limit]), call),
+    pageOf(await db.query(selectChanges, [call.conversationId, call.after, call.limit, call.userId]), call),
+});
+
+const changesForAll = unbatched<Omit<ChangesCall, 'userId'>, Changes | ChangesRefusal>({
+  name: 'messages.changes_for_all',
+  keyOf: ({ conversationId, after, limit }) => `${conversationId},${after},${limit}`,
+  isDoubtful: (result) => typeof result === 'string',
+  one: async (db, call) =>
+    pageOf(await db.query(selectChangesForAll, [call.conversationId, call.after, call.limit]), call),
 });
 
 /** Reads what has changed in a conversation, from a server that is fresh enough for the caller. Rejects as `Reads` does. */
 export class ChangesReader {
   readonly changes: Read<ChangesCall, Changes | ChangesRefusal>;
+  /** Knows no rights: for what is sent to those who follow the conversation. */
+  readonly changesForAll: Read<Omit<ChangesCall, 'userId'>, Changes | ChangesRefusal>;
 
   constructor(reads: Reads) {
     this.changes = reads.prepare(changes);
+    this.changesForAll = reads.prepare(changesForAll);
   }
 }

@@ -24,4 +24,11 @@ export class ChangeLog {
     if (typeof outcome === 'string') throw new AppError(outcome);
     return outcome;
   }
+
+  /** The same for all who follow the conversation, whose rights the caller knows. */
+  async readForAll(conversationId: string, after: number, caller: Caller): Promise<Changes> {
+    const outcome = await this.#reader.changesForAll({ conversationId, after, limit: messagesLimitMax }, caller);
+    if (typeof outcome === 'string') throw new AppError(outcome);
+    return outcome;
+  }
 }

@@ -42,7 +42,7 @@ const markSql = (lock: string): string =>
        join members m on m.conversation_id = g.conversation_id and m.user_id = g.user_id and m.left_at is null
         for no key update of m ${lock}
    ), written as (
-     update members m set read_number = l.new_number
+     update members m set read_number = l.new_number, own_changed_at = now()
        from locked l
       where m.conversation_id = l.conversation_id and m.user_id = l.user_id and l.new_number <> l.read_number
    )

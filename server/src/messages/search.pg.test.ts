@@ -45,10 +45,7 @@ async function readAll(client: Client, query: Readonly<Record<string, string | n
   return all;
 }
 
-async function bodies(
-  client: Client,
-  query: Readonly<Record<string, string | number>>,
-): Promise<(string | undefined)[]> {
+async function bodies(client: Client, query: Readonly<Record<string, string | number>>): Promise<(string | null)[]> {
   await database().replicated();
   return (await readAll(client, query)).map(({ message }) => message.body);
 }

@@ -96,10 +96,10 @@ function newMessage(row: NewRow, { conversationId, senderId, id, body, replyTo, 
     body,
     reply_to: replyTo ?? null,
     thread_of: threadOf ?? null,
-    thread_count: null,
+    thread_count: 0,
     thread_last: null,
-    mentions: row.mentioned ?? null,
-    mentions_all: row.mentioned_all ?? null,
+    mentions: row.mentioned ?? [],
+    mentions_all: row.mentioned_all ?? false,
     reactions: null,
     pinned_at: null,
     pinned_by: null,
@@ -112,18 +112,24 @@ function newMessage(row: NewRow, { conversationId, senderId, id, body, replyTo, 
 /** Of several sends with one id in a batch, the first is executed; then the others are its repeats. */
 async function sendAll(db: Queryable, calls: readonly Send[]): Promise<Outcome[]> {
   const firsts = new Map(calls.toReversed().map((call) => [keyOf(call), call]));
-  const sent = [...firsts.values()];
+  // In the order of the calls: numbers are given in it.
+  const sent = calls.filter((call) => firsts.get(keyOf(call)) === call);
   const results = new Map<Send, Outcome>();
   const run = async (execute: typeof sendFully, mine: readonly Send[]): Promise<void> => {
     if (mine.length === 0) return;
     const outcomes = await execute(db, mine);
     for (const [index, call] of mine.entries()) results.set(call, outcomes[index] ?? deferred);
   };
+  // All of a conversation in one statement, or the later one would give its messages the higher numbers.
+  const full = new Set(sent.filter((call) => !isPlain(call)).map(({ conversationId }) => conversationId));
   await Promise.all([
-    run(sendPlainly, sent.filter(isPlain)),
+    run(
+      sendPlainly,
+      sent.filter(({ conversationId }) => !full.has(conversationId)),
+    ),
     run(
       sendFully,
-      sent.filter((call) => !isPlain(call)),
+      sent.filter(({ conversationId }) => full.has(conversationId)),
     ),
   ]);
   return calls.map((call) => results.get(call) ?? deferred);
