@@ -12,7 +12,7 @@ export interface AnswersOptions {
   readonly clients: number;
   /** The promised time of a read and a write, including queueing. */
   readonly promisedMs: { readonly [role in Role]: number };
-  /** For tests: continues as soon as all works again, and tolerates a busy machine. */
+  /** For tests: a light load, continues as soon as all works again, and tolerates a busy machine. */
   readonly isShort: boolean;
 }
 
@@ -145,7 +145,7 @@ class Trial {
   async #live(): Promise<void> {
     const client = this.#system.client(2, this.#run.random);
     while (!this.#over.signal.aborted) {
-      await sleep(this.#run.random.between(0, 20));
+      await this.#pause();
       await this.#useOnce(client);
     }
     client.close();
@@ -156,11 +156,15 @@ class Trial {
     const client = this.#system.client(2, this.#run.random);
     const { id, token } = this.#steady;
     while (!this.#over.signal.aborted) {
-      await sleep(this.#run.random.between(0, 20));
+      await this.#pause();
       await this.#call(client, calls.get(id, this.#run.random.chance(0.3) ? undefined : token), 'reader');
       await this.#call(client, calls.list(5, token), 'reader');
     }
     client.close();
+  }
+
+  async #pause(): Promise<void> {
+    await sleep(this.#run.random.between(0, this.#isShort ? 100 : 20));
   }
 
   async #useOnce(client: Client): Promise<void> {
