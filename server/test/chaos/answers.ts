@@ -164,7 +164,7 @@ class Trial {
   }
 
   async #pause(): Promise<void> {
-    await sleep(this.#run.random.between(0, this.#isShort ? 100 : 20));
+    await sleep(this.#run.random.between(0, this.#isShort ? 60 : 20));
   }
 
   async #useOnce(client: Client): Promise<void> {
