@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const everyMs = 20;
+/** Between two polls: a tenth of the time waited so far, because conditions that start processes would take a whole CPU. */
+const pauseMs = { least: 10, most: 100 };
 
 /** Polls until the condition holds. The default limit is far above what a busy machine needs; a test that meets it has failed. */
 export async function waitFor(
@@ -8,9 +9,10 @@ export async function waitFor(
   isDone: () => Promise<boolean> | boolean,
   timeoutMs = 30_000,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+  const startedAt = performance.now();
   while (!(await isDone())) {
-    if (performance.now() > deadline) throw new Error(`no ${what} within ${timeoutMs} ms`);
-    await sleep(everyMs);
+    const waitedMs = performance.now() - startedAt;
+    if (waitedMs > timeoutMs) throw new Error(`no ${what} within ${timeoutMs} ms`);
+    await sleep(Math.min(Math.max(waitedMs / 10, pauseMs.least), pauseMs.most));
   }
 }
