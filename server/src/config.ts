@@ -180,9 +180,9 @@ export const optionTable = {
     }),
     realtime: choice({
       env: 'REALTIME',
-      default: 'off',
+      default: 'auto',
       of: ['auto', 'on', 'off'],
-      help: 'Follow the log of the primary, for realtime events. `auto`: if the primary can be followed; `on`: refuse to start if it cannot',
+      help: 'Sockets, and following the log of the primary for them. `auto`: if the primary can be followed; `on`: refuse to start if it cannot',
     }),
     corsOrigins: list({
       env: 'CORS_ORIGINS',

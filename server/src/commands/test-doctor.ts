@@ -46,7 +46,13 @@ function optionsOf(role: 'WRITE' | 'READ', { host, port, user, database }: Endpo
 
 /** An operator's configuration for these servers, with small pools. */
 export function environmentOf({ write, read }: EndpointPair): Environment {
-  return { ...optionsOf('WRITE', write), ...optionsOf('READ', read), WORKERS: '2', MAX_CONNECTIONS: '500' };
+  return {
+    ...optionsOf('WRITE', write),
+    ...optionsOf('READ', read),
+    WORKERS: '2',
+    MAX_CONNECTIONS: '500',
+    REALTIME: 'off',
+  };
 }
 
 export interface Said {
