@@ -53,6 +53,14 @@ const cases: readonly Case[] = [
     refused: refuse(contract, ...from('pg', 'fastify', 'node:fs', '@messenger/server', '../../server/src/app.ts')),
     allowed: from('typebox', 'typebox/value', './limits.ts'),
   },
+  {
+    file: 'client/src/rest.ts',
+    refused: refuse(
+      /The client has no dependencies/u,
+      ...from('node:fs', 'typebox', 'ws', '@messenger/protocol/users', '../../server/src/app.ts'),
+    ),
+    allowed: from('./api.ts'),
+  },
   ...['http', 'db', 'process', 'embedded', 'backup', 'tuning', 'doctor', 'telemetry'].map((name) => ({
     file: `server/src/${name}/thing.ts`,
     refused: {
