@@ -174,7 +174,7 @@ export class ConversationState {
   #applyLast({ number, sender_id, body, created_at, seq }: Message): void {
     const known = this.#head.last_message?.number ?? 0;
     if (number < known || (number === known && seq <= this.#lastSeq)) return;
-    const preview = body === null ? null : Array.from(body).slice(0, previewLength).join('');
+    const preview = body === undefined ? null : Array.from(body).slice(0, previewLength).join('');
     const last_message = { number, sender_id, preview, created_at };
     const last_number = Math.max(number, this.#head.last_number);
     this.#head = { ...this.#head, last_message, active_at: created_at, last_number };

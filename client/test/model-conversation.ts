@@ -29,23 +29,16 @@ export class ModelConversation {
   }
 
   /** Undefined for a repeat. */
-  insert(place: number, sender: string, id: string, { body, reply_to, thread_of }: NewMessage): Message {
+  insert(place: number, sender: string, id: string, { body }: NewMessage): Message {
     const number = this.messages.length + 1;
     this.#change(place);
-    const nothing = { edited_at: null, deleted_at: null, pinned_at: null, pinned_by: null, thread: null };
     const message: Message = {
-      ...nothing,
       conversation_id: this.id,
       number,
       id,
       seq: this.seq,
       sender_id: sender,
       body,
-      reply_to: reply_to ?? null,
-      thread_of: thread_of ?? null,
-      mentions: [],
-      mentions_all: false,
-      reactions: [],
       created_at: timeOf(place),
     };
     this.messages.push(message);
@@ -53,7 +46,8 @@ export class ModelConversation {
     return message;
   }
 
-  edit(place: number, number: number, body: string | null): void {
+  /** Without a body, it is deleted. */
+  edit(place: number, number: number, body: string | undefined): void {
     const before = this.messages[number - 1];
     if (typeof before?.body !== 'string') return;
     this.#change(place);
@@ -62,7 +56,7 @@ export class ModelConversation {
       ...before,
       body,
       seq: this.seq,
-      ...(body === null ? { deleted_at: at } : { edited_at: at }),
+      ...(body === undefined ? { deleted_at: at } : { edited_at: at }),
     };
   }
 
@@ -93,7 +87,7 @@ export class ModelConversation {
     const last_message = last && {
       number: last.number,
       sender_id: last.sender_id,
-      preview: last.body,
+      preview: last.body ?? null,
       created_at: last.created_at,
     };
     return {
