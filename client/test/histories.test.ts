@@ -228,7 +228,8 @@ async function checkEnd({ client, server, clock, written }: World): Promise<void
     })();
     await clock.pass(60_000);
     await older;
-    const stored: unknown = JSON.parse(JSON.stringify(server.conversations.get(id)?.messages ?? []));
+    const text = JSON.stringify(server.conversations.get(id)?.messages ?? []);
+    const stored: unknown = JSON.parse(text);
     assert.deepEqual(client.messages(id), stored, id);
   }
   for (const [id, bodies] of written) {
