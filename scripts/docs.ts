@@ -29,6 +29,7 @@ const configurationHeadings: Readonly<Record<string, string>> = {
   writeDb: 'Write database (primary)',
   readDb: 'Read database (standby)',
   db: 'Both databases',
+  sockets: 'Sockets',
   metrics: 'Metrics',
   embedded: 'Embedded databases',
   backup: 'Backups',

@@ -32,3 +32,9 @@ export const closeCodes = {
 } as const;
 
 export type CloseCode = keyof typeof closeCodes;
+
+function isCloseCode(name: string): name is CloseCode {
+  return Object.hasOwn(closeCodes, name);
+}
+
+export const closeCodeNames: readonly CloseCode[] = Object.keys(closeCodes).filter((name) => isCloseCode(name));

@@ -14,6 +14,7 @@ import { benchMessages } from './messages.ts';
 import { readOptions, type BenchOptions } from './options.ts';
 import { findPgbench } from './pgbench.ts';
 import { keyOf, measureRounds } from './rounds.ts';
+import { benchRealtime } from './realtime.ts';
 import { benchSearch } from './search.ts';
 import { judge, putIntoPage, renderResults, renderSamples } from './table.ts';
 
@@ -44,6 +45,7 @@ await runInterruptibly(async (signal) => {
   if (options.only === 'cost') await benchCost(options, signal);
   else if (options.only === 'budget') await benchBudget(options, signal);
   else if (options.only === 'messages') await benchMessages(options, signal);
+  else if (options.only === 'realtime') await benchRealtime(options, signal);
   else if (options.only === 'stress') await benchStress(options, signal);
   else if (options.only === 'search') await benchSearch(options, signal);
   else await bench(options, signal);

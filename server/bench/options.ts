@@ -47,8 +47,8 @@ export function readOptions(args: readonly string[]): BenchOptions {
     .addOption(
       new Option(
         '--only <name>',
-        'one group of lines, `cost`, `budget`, `messages`, `search` or `stress`; then nothing is written',
-      ).choices([...groups, 'cost', 'budget', 'messages', 'search', 'stress']),
+        'one group of lines, `cost`, `budget`, `messages`, `realtime`, `search` or `stress`; then nothing is written',
+      ).choices([...groups, 'cost', 'budget', 'messages', 'realtime', 'search', 'stress']),
     )
     .option('--seconds <number>', 'length of one measurement', whole(600), 5)
     .option('--rounds <number>', 'rounds per side; the result is their median', whole(100), 5)

@@ -55,6 +55,7 @@ import { eraseTraces } from './messages/erasures.ts';
 import { messageRoutes } from './messages/message-routes.ts';
 import { metricsRoute } from './http/metrics-route.ts';
 import { opsRoutes } from './http/ops-routes.ts';
+import { SocketFigures } from './sockets/socket-figures.ts';
 import { socketRoute } from './sockets/socket-route.ts';
 import { Sockets } from './sockets/sockets.ts';
 import { HeadsReader } from './sync/heads-reader.ts';
@@ -197,8 +198,9 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     await databases.close();
     slowStatements.close();
   };
+  const noSockets = new SocketFigures();
   const measure = (): Measurement => ({
-    metrics: metrics?.measure(databases, connections) ?? {},
+    metrics: metrics?.measure(databases, connections, talk.sockets?.figures ?? noSockets) ?? {},
     slowStatements: slowStatements.recent,
   });
   return {
@@ -257,7 +259,8 @@ function createTalk(http: HttpServer, settings: AppSettings, services: AppServic
   const domains = { ...accounts, ...messages, ...conversations };
   const forgetSessions = (userId: string): void => accounts.sessions.forget(userId);
   const sync = createSync(settings, services, { domains, rules, forgetSessions, reads: databases.reads });
-  const sockets = sync && new Sockets({ perAccount: 20, perAddress: 0, random: services.random });
+  const onDefect = (err: unknown): void => services.log.error({ err }, 'a defect ended a socket');
+  const sockets = sync && new Sockets({ ...settings.config.sockets, ...services, onDefect });
   if (sync !== undefined && sockets !== undefined)
     socketRoute(http, { sockets, cookies: accounts.cookies, open: sync.open });
   return {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 
 import { accountOptions, rateLimitOptions } from './account-options.ts';
+import { backupOptions } from './backup-options.ts';
 import {
   boolean,
   choice,
@@ -16,6 +17,7 @@ import {
 import { leastOpen } from './db/connection-budget.ts';
 import type { ValueSources } from './lib/read-options.ts';
 import { logFormats, logLevels } from './telemetry/log.ts';
+import { socketOptions } from './socket-options.ts';
 import { traceOptions } from './trace-options.ts';
 
 const maxMs = 3_600_000;
@@ -282,6 +284,7 @@ export const optionTable = {
   },
   accounts: accountOptions,
   rateLimits: rateLimitOptions,
+  sockets: socketOptions,
   metrics: {
     enabled: boolean({
       env: 'METRICS_ENABLED',
@@ -333,25 +336,7 @@ export const optionTable = {
       help: '`off`: writes are acknowledged before they are on disk; faster, but a crash loses up to 600 ms; for embedded databases and your own',
     }),
   },
-  backup: {
-    dir: optionalText({
-      env: 'BACKUP_DIR',
-      help: 'Folder of backups: the default of `messenger backup`; /metrics and `messenger doctor` report the age of the newest',
-    }),
-    maxAgeHours: integer({
-      env: 'BACKUP_MAX_AGE_HOURS',
-      default: 26,
-      min: 1,
-      max: 8_760,
-      help: 'Maximum age of the newest backup in hours, for `messenger doctor` and the alert',
-    }),
-    user: optionalText({
-      env: 'DB_BACKUP_USER',
-      defaultText: 'DB_WRITE_USER, or DB_READ_USER on a standby',
-      help: 'Role with REPLICATION, for `messenger backup` of your own servers',
-    }),
-    password: optionalText({ env: 'DB_BACKUP_PASSWORD', secret: true, help: 'Password of that role' }),
-  },
+  backup: backupOptions,
   log: {
     level: choice({
       env: 'LOG_LEVEL',

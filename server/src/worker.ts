@@ -46,17 +46,25 @@ export async function serve(settings: WorkerSettings, services: WorkerServices):
       connections.areClosing = true;
       listeners.close();
     },
-    shed: (count) => connections.move(count),
+    shed: (count) => shed(app, count),
     load: () => ({ connections: connections.open, maxConnections: connections.limits.total }),
     admitWrites: () => app.databases.topology.openForWrites(),
     stop: async (signal, isReplaced) => {
       const times = { delayMs: drainDelayMs, settleMs, lingerMs: isReplaced ? replacedLingerMs : lingerMs };
       const othersClosed = services.listenersClosed ?? (async () => undefined);
-      await app.drain.run(app.http, listeners, { ...times, othersClosed, isReplaced }, signal);
+      const endUpgraded = (): void => app.sockets?.drain();
+      await app.drain.run(app.http, listeners, { ...times, othersClosed, isReplaced, endUpgraded }, signal);
       await app.close();
       await tracing?.close();
     },
   };
+}
+
+/** Moves so many connections to other workers: of sockets and others, the same share. */
+function shed({ connections, sockets }: App, count: number): void {
+  const ofSockets = Math.round((count * connections.counts.upgraded) / Math.max(1, connections.open));
+  sockets?.move(ofSockets);
+  connections.move(count - ofSockets);
 }
 
 /** A defect in the metrics must not end the worker. */

@@ -19,6 +19,8 @@ export interface DrainOptions {
   readonly lingerMs: number;
   /** Whether a successor has our listeners: then clients can stay, and no queue is lost. */
   readonly isReplaced: boolean;
+  /** Begins to close the upgraded connections, which have no next answer. */
+  readonly endUpgraded?: (() => void) | undefined;
 }
 
 /** The graceful stop of a server. */
@@ -43,9 +45,9 @@ export class Drain {
 
   /**
    * Stops without failing a request: readiness becomes false, then the listeners close, then (when those of the other workers are closed)
-   * each connection closes with its next answer, and silent ones after a delay. With a successor, readiness stays true, and connections
-   * close with their next answer from the start. Resolves when every request is answered, or when the signal aborts, which closes the other
-   * connections.
+   * each connection closes with its next answer, silent ones after a delay, and upgraded ones by `endUpgraded`. With a successor, readiness
+   * stays true, and connections close with their next answer from the start. Resolves when every request is answered and every upgraded
+   * connection closed, or when the signal aborts, which closes the other connections.
    */
   async run(app: HttpServer, listeners: Listeners, options: DrainOptions, signal: AbortSignal): Promise<void> {
     this.#draining = true;
@@ -58,6 +60,7 @@ export class Drain {
     if (!options.isReplaced)
       await withDeadline(options.othersClosed(), options.settleMs, signal).catch(() => undefined);
     this.#connections.areClosing = true;
+    options.endUpgraded?.();
     const cut = (): void => this.#connections.cut();
     signal.addEventListener('abort', cut, { once: true });
     if (signal.aborted) cut();

@@ -10,6 +10,8 @@ export const socketLimits = {
   firstFrameMs: 10_000,
   pingMs: 25_000,
   silentMs: 60_000,
+  /** Flooding clients stay away at least so long. */
+  floodMs: 10_000,
   /** How long a client may take to answer a close frame. */
   closeMs: 5_000,
 } as const;

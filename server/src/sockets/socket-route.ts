@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 import { socketPath, subprotocol } from '@messenger/protocol/close-codes';
 
 import { AppError, invalidHeader } from '../lib/app-error.ts';
@@ -43,24 +45,27 @@ export interface SocketRouteOptions {
 /** The route of sockets. A refused upgrade has an ordinary answer, with a problem. */
 export function socketRoute(app: HttpServer, { sockets, cookies, open }: SocketRouteOptions): void {
   app.get(socketPath, { schema, config }, (request, reply) => {
-    const { headers, ip: address } = request;
-    if (headers.upgrade?.toLowerCase() !== 'websocket' || headers['sec-websocket-version'] !== '13') {
+    const { headers, ip: address, raw } = request;
+    if (raw.upgradeHead === undefined || headers['sec-websocket-version'] !== '13') {
       reply.headers({ upgrade: 'websocket', 'sec-websocket-version': '13' });
       throw new AppError('upgrade_required');
     }
-    if (!/^[+/0-9A-Za-z]{22}==$/u.test(headers['sec-websocket-key'] ?? ''))
-      throw invalidHeader('Sec-WebSocket-Key', 'must be 16 bytes in Base64');
-    if (!protocolsIn(headers['sec-websocket-protocol']).includes(subprotocol))
-      throw invalidHeader('Sec-WebSocket-Protocol', `must contain ${subprotocol}`);
-    // Pages of other sites may open sockets, unlike requests, and the browser sends the cookie with them.
+    checkHandshake(headers);
+    // Pages of other sites may open sockets, and browsers send the cookie with them: as for a change, the page counts.
     const sessionToken = bearerOf(headers.authorization) ?? cookies.read({ method: 'POST', headers });
     sockets.admit(address);
     const upgraded = acceptUpgrade(reply);
-    if (upgraded === undefined) return;
-    sockets.add(request.raw, upgraded, { address, sessionToken, userAgent: headers['user-agent'] }, open);
+    if (upgraded !== undefined)
+      sockets.add(raw, upgraded, { address, sessionToken, userAgent: headers['user-agent'] }, open);
   });
 }
 
-function protocolsIn(header = ''): string[] {
-  return header.split(',').map((one) => one.trim());
+/** What `ws` would refuse with an answer of its own. */
+function checkHandshake(headers: IncomingHttpHeaders): void {
+  if (!/^[\w+/]{22}==$/u.test(headers['sec-websocket-key'] ?? ''))
+    throw invalidHeader('Sec-WebSocket-Key', 'must be 16 bytes in Base64');
+  const wanted = headers['sec-websocket-protocol'] ?? '';
+  if (!wanted.split(',').some((one) => one.trim() === subprotocol))
+    throw invalidHeader('Sec-WebSocket-Protocol', `must contain ${subprotocol}`);
+  headers['sec-websocket-protocol'] = subprotocol;
 }

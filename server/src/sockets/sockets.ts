@@ -6,60 +6,63 @@ import { WebSocketServer } from 'ws';
 import { clientNetwork } from '../http/client-address.ts';
 import type { Upgraded } from '../http/upgrade.ts';
 import { AppError } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { OpenedSocket, Wire, type EndReason, type Opening } from './opened-socket.ts';
+import { OpenedSocket, Wire, type Opening, type SocketServices } from './opened-socket.ts';
 import { Outbox } from './outbox.ts';
+import { Pulse } from './pulse.ts';
+import { sendAway } from './send-away.ts';
+import { SocketFigures } from './socket-figures.ts';
+import { SocketGroups } from './socket-groups.ts';
 import { socketLimits } from './socket-limits.ts';
 import type { OpenSocket } from './socket.ts';
 
 export interface SocketsOptions {
-  /** Maximum per account and per client network address, in this process; 0 is no limit. Loopback has none. */
+  /** Maximum per account and per network address of clients, in this process; 0 is no limit. Loopback has none. */
   readonly perAccount: number;
   readonly perAddress: number;
+  readonly clock: Clock;
   readonly random: () => number;
+  /** Called with what a socket's owner has thrown. */
+  readonly onDefect: (error: unknown) => void;
 }
 
 /** Clients come back within this time, at random. */
 const comeBackMs = 2_000;
 
-/** The sockets of one process: it knows their limits and the wire, nothing of what they are for. */
+/** The sockets of one process: their limits and the wire. Their owner gives frames a meaning. */
 export class Sockets {
+  readonly figures = new SocketFigures();
   readonly #options: SocketsOptions;
   readonly #server: WebSocketServer;
   readonly #open = new Set<OpenedSocket>();
-  readonly #perAddress = new Map<string, number>();
-  readonly #perAccount = new Map<string, Set<OpenedSocket>>();
-  readonly #outbox = new Outbox();
+  readonly #byNetwork = new SocketGroups<OpenedSocket>();
+  readonly #byAccount = new SocketGroups<OpenedSocket>();
+  readonly #pulse: Pulse;
+  readonly #services: SocketServices;
   #isDraining = false;
   #count = 0;
 
   constructor(options: SocketsOptions) {
     this.#options = options;
-    const bounds = {
-      maxPayload: socketLimits.frameBytes,
-      maxFragments: socketLimits.fragments,
-      closeTimeout: socketLimits.closeMs,
+    this.#pulse = new Pulse(options.clock);
+    this.#server = createWebSocketServer();
+    this.#services = {
+      clock: options.clock,
+      outbox: new Outbox(),
+      figures: this.figures,
+      afterMs: () => options.random() * comeBackMs,
+      belongsTo: (socket, userId) => this.#belongsTo(socket, userId),
+      ended: (socket) => this.#ended(socket),
+      failed: options.onDefect,
     };
-    this.#server = new WebSocketServer({
-      ...bounds,
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      autoPong: false,
-      WebSocket: Wire,
-      handleProtocols: () => subprotocol,
-    });
   }
 
-  get size(): number {
-    return this.#open.size;
-  }
-
-  /** Throws `not_ready` or `too_many_sockets`. */
+  /** Throws `not_ready` or `too_many_sockets` if a client of this address cannot have another one. */
   admit(address: string): void {
     if (this.#isDraining) throw new AppError('not_ready', { reason: 'draining' });
     const { perAddress } = this.#options;
-    if (perAddress > 0 && !isLoopback(address) && (this.#perAddress.get(clientNetwork(address)) ?? 0) >= perAddress)
+    if (perAddress > 0 && !isLoopback(address) && this.#byNetwork.sizeOf(clientNetwork(address)) >= perAddress)
       throw new AppError('too_many_sockets');
   }
 
@@ -70,45 +73,58 @@ export class Sockets {
       const id = String((this.#count += 1));
       const socket = new OpenedSocket({ ...opening, id }, wire, net, this.#services);
       this.#open.add(socket);
-      const network = clientNetwork(opening.address);
-      this.#perAddress.set(network, (this.#perAddress.get(network) ?? 0) + 1);
-      socket.handler = open(socket);
+      this.#byNetwork.add(clientNetwork(socket.address), socket);
+      this.figures.open += 1;
+      this.#pulse.add(socket);
+      socket.openBy(open);
     });
   }
 
-  readonly #services = {
-    outbox: this.#outbox,
-    afterMs: (): number => this.#options.random() * comeBackMs,
-    belongsTo: (socket: OpenedSocket, userId: string): void => this.#belongsTo(socket, userId),
-    received: (): void => undefined,
-    fellBehind: (): void => undefined,
-    ended: (socket: OpenedSocket, reason: EndReason): void => this.#ended(socket, reason),
-  };
+  /** Asks so many clients to connect again, to reach another process. */
+  move(count: number): void {
+    sendAway([...this.#open].slice(0, count), 'moved');
+  }
 
-  /** Sends all sockets away. Resolves when they are closed. */
-  async drain(): Promise<void> {
+  /** Sends all sockets away, spread over time, and opens no more. The connections close within `closeMs` after that. */
+  drain(): void {
     this.#isDraining = true;
-    for (const socket of this.#open) socket.end('draining');
+    sendAway([...this.#open], 'draining');
   }
 
   #belongsTo(socket: OpenedSocket, userId: string): void {
-    socket.userId = userId;
-    const others = this.#perAccount.get(userId) ?? new Set();
-    this.#perAccount.set(userId, others.add(socket));
     const { perAccount } = this.#options;
-    const [oldest] = others;
-    if (perAccount > 0 && others.size > perAccount) oldest?.end('too_many_sockets');
+    socket.userId = userId;
+    const group = this.#byAccount.add(userId, socket);
+    if (perAccount > 0 && group.size > perAccount) longestSilent(group)?.end('too_many_sockets');
   }
 
-  #ended(socket: OpenedSocket, _reason: EndReason): void {
+  #ended(socket: OpenedSocket): void {
     this.#open.delete(socket);
-    const network = clientNetwork(socket.address);
-    const left = (this.#perAddress.get(network) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(network);
-    else this.#perAddress.set(network, left);
-    if (socket.userId === undefined) return;
-    const others = this.#perAccount.get(socket.userId);
-    others?.delete(socket);
-    if (others?.size === 0) this.#perAccount.delete(socket.userId);
+    this.figures.open -= 1;
+    this.#pulse.remove(socket);
+    this.#byNetwork.remove(clientNetwork(socket.address), socket);
+    if (socket.userId !== undefined) this.#byAccount.remove(socket.userId, socket);
   }
+}
+
+/** The first of those that were heard of at the earliest time: groups are in the order of opening. */
+function longestSilent(group: ReadonlySet<OpenedSocket>): OpenedSocket | undefined {
+  let found: OpenedSocket | undefined;
+  for (const one of group) if (found === undefined || one.heardMs < found.heardMs) found = one;
+  return found;
+}
+
+function createWebSocketServer(): WebSocketServer {
+  const { frameBytes, fragments, closeMs } = socketLimits;
+  // The types lack `maxFragments` and `closeTimeout`.
+  const bounds = { maxPayload: frameBytes, maxFragments: fragments, closeTimeout: closeMs };
+  return new WebSocketServer({
+    ...bounds,
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    autoPong: false,
+    WebSocket: Wire,
+    handleProtocols: () => subprotocol,
+  });
 }

@@ -62,7 +62,7 @@ export const metricTable = {
   messenger_http_connections: {
     kind: 'gauge',
     labels: ['state'],
-    help: 'Client connections: `active` have a request in flight, `idle` wait for the next, `silent` have not sent a complete request yet',
+    help: 'Client connections: `active` have a request in flight, `idle` wait for the next, `silent` have not sent a complete request yet, `upgraded` are sockets',
   },
   messenger_http_max_connections: {
     kind: 'gauge',
@@ -181,6 +181,36 @@ export const metricTable = {
     kind: 'gauge',
     labels: [],
     help: 'Maximum age of the newest backup: BACKUP_MAX_AGE_HOURS',
+  },
+  messenger_sockets: {
+    kind: 'gauge',
+    labels: ['state'],
+    help: 'Open sockets: `open` (all), and `behind`, whose clients have 256 KiB unread and get no changes until they have read them',
+  },
+  messenger_socket_frames_total: {
+    kind: 'counter',
+    labels: ['direction'],
+    help: 'Frames of sockets: `in` from clients, pings included, and `out` to them',
+  },
+  messenger_socket_bytes_total: {
+    kind: 'counter',
+    labels: ['direction'],
+    help: 'Their bytes: `in` without frame headers, `out` with them',
+  },
+  messenger_socket_behind_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'How often a client fell behind with reading (a slow reader)',
+  },
+  messenger_socket_slow_downs_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'How often a client that sent too many frames was asked to slow down',
+  },
+  messenger_sockets_closed_total: {
+    kind: 'counter',
+    labels: ['reason'],
+    help: 'Closed sockets: by the server, with the name of the close code; by the client (`client`); without a close frame (`lost`); after a violation of the WebSocket protocol or of the limits of a frame (`protocol`)',
   },
   messenger_feed_live: {
     kind: 'gauge',

@@ -2,6 +2,7 @@ import type { Databases } from '../db/databases.ts';
 import type { DbObserver } from '../db/observer.ts';
 import { shedReasons, type Connections } from '../http/connections.ts';
 import type { HttpObserver } from '../http/observer.ts';
+import { endReasons, type SocketFigures } from '../sockets/socket-figures.ts';
 import { countStatements, readDatabases } from './database-metrics.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
 import { readProcess, watchProcess } from './process-metrics.ts';
@@ -13,7 +14,7 @@ type WatchedConnections = Pick<Connections, 'counts' | 'limits' | 'shed'>;
 export interface WorkerMetrics {
   readonly http: HttpObserver;
   readonly db: DbObserver;
-  measure(databases: Databases, connections: WatchedConnections): Snapshot;
+  measure(databases: Databases, connections: WatchedConnections, sockets: SocketFigures): Snapshot;
   stop(): void;
 }
 
@@ -23,9 +24,10 @@ export function createWorkerMetrics(): WorkerMetrics {
   return {
     http: countRequests(metrics),
     db: countStatements(metrics),
-    measure: (databases, connections) => {
+    measure: (databases, connections, sockets) => {
       readDatabases(metrics, databases);
       readConnections(metrics, connections);
+      readSockets(metrics, sockets);
       readProcess(metrics, 'worker');
       watch.read();
       return metrics.snapshot();
@@ -36,8 +38,20 @@ export function createWorkerMetrics(): WorkerMetrics {
 
 /** Sets the open client connections, and the total of those closed at a limit. */
 function readConnections(metrics: Metrics, { counts, limits, shed }: WatchedConnections): void {
-  for (const state of ['active', 'idle', 'silent'] as const)
+  for (const state of ['active', 'idle', 'silent', 'upgraded'] as const)
     metrics.set('messenger_http_connections', counts[state], state);
   metrics.set('messenger_http_max_connections', limits.total);
   for (const reason of shedReasons) metrics.set('messenger_http_connections_shed_total', shed[reason], reason);
+}
+
+function readSockets(metrics: Metrics, figures: SocketFigures): void {
+  metrics.set('messenger_sockets', figures.open, 'open');
+  metrics.set('messenger_sockets', figures.behind, 'behind');
+  metrics.set('messenger_socket_frames_total', figures.framesIn, 'in');
+  metrics.set('messenger_socket_frames_total', figures.framesOut, 'out');
+  metrics.set('messenger_socket_bytes_total', figures.bytesIn, 'in');
+  metrics.set('messenger_socket_bytes_total', figures.bytesOut, 'out');
+  metrics.set('messenger_socket_behind_total', figures.fellBehind);
+  metrics.set('messenger_socket_slow_downs_total', figures.slowDowns);
+  for (const reason of endReasons) metrics.set('messenger_sockets_closed_total', figures.endedBy(reason), reason);
 }
