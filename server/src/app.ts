@@ -198,9 +198,8 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     await databases.close();
     slowStatements.close();
   };
-  const noSockets = new SocketFigures();
   const measure = (): Measurement => ({
-    metrics: metrics?.measure(databases, connections, talk.sockets?.figures ?? noSockets) ?? {},
+    metrics: metrics?.measure(databases, connections, talk.figures) ?? {},
     slowStatements: slowStatements.recent,
   });
   return {
@@ -265,6 +264,7 @@ function createTalk(http: HttpServer, settings: AppSettings, services: AppServic
     socketRoute(http, { sockets, cookies: accounts.cookies, open: sync.open });
   return {
     sockets,
+    figures: sockets?.figures ?? new SocketFigures(),
     forget: (userId: string): void => {
       forgetSessions(userId);
       sync?.forget(userId);

@@ -34,7 +34,7 @@ export function useRealtime(
   });
   database.beforeDrop(async () => {
     for (const worker of workers) {
-      await worker.sockets?.drain();
+      worker.sockets?.drain();
       worker.http.server.closeAllConnections();
       await worker.http.close();
       await worker.close();
