@@ -85,13 +85,14 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
   let dataDir = '';
   let server: Run;
   const daemon = 1;
+  const compiled = (): string => join(parent, 'compiled');
 
   before(async () => {
     parent = await servers.folder();
     // As made by `mktemp -d`: existing, empty, and only root's.
     dataDir = await mkdtemp(join(parent, 'data-'));
     await writeFile(join(parent, 'token'), 'a-secret-of-root', { mode: 0o600 });
-    const env = { ...asDaemon, METRICS_TOKEN_FILE: join(parent, 'token') };
+    const env = { ...asDaemon, METRICS_TOKEN_FILE: join(parent, 'token'), NODE_COMPILE_CACHE: compiled() };
     server = await servers.start(dataDir, { env });
   });
 
@@ -190,6 +191,18 @@ suite('started as root', { skip: process.getuid?.() !== 0 && 'only root can beco
     assert.deepEqual(await uidsOf(again.pid), [daemon]);
     assert.equal((await createUser(again)).status, 201);
     await stop(again);
+  });
+
+  test('compiled code is kept for the next start, that of the workers in a folder of their user', async () => {
+    const folders = (await readdir(compiled())).toSorted();
+    assert.deepEqual(
+      folders.map((name) => name.split('-').at(-1)),
+      ['0', String(daemon)],
+    );
+    for (const [index, name] of folders.entries()) {
+      assert.equal((await stat(join(compiled(), name))).uid, index === 0 ? 0 : daemon);
+      assert.ok((await readdir(join(compiled(), name))).length > 100, name);
+    }
   });
 
   test('root follows no link in the data folder, and gives away no file of its own', async () => {

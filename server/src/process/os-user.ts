@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { chownSync, mkdirSync } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
+import { flushCompileCache, getCompileCacheDir } from 'node:module';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
@@ -62,6 +64,7 @@ export async function userOf({ uid, gid }: { readonly uid: number; readonly gid:
  * the system would allow a return.
  */
 export function becomeUser({ name, uid, gid, groups }: OsUser): void {
+  keepCompiledCode({ uid, gid });
   process.setgroups?.([...groups]);
   process.setgid?.(gid);
   process.setuid?.(uid);
@@ -72,6 +75,22 @@ export function becomeUser({ name, uid, gid, groups }: OsUser): void {
     isRootAgain = false;
   }
   if (isRootAgain || isRoot()) throw new Error(`root could not become "${name}" irrevocably`);
+}
+
+/**
+ * Node keeps compiled code in a folder per user, `…-<uid>`, and writes it when a process ends. As another user this process could not write
+ * into root's, and its children could not create theirs: each start would compile everything again, a second of CPU per process.
+ */
+function keepCompiledCode({ uid, gid }: Pick<OsUser, 'uid' | 'gid'>): void {
+  flushCompileCache();
+  const theirs = getCompileCacheDir()?.replace(/-0$/u, `-${uid}`);
+  try {
+    if (theirs === undefined) return;
+    mkdirSync(theirs, { mode: 0o755 }); // Fails if anything is there: root follows no link.
+    chownSync(theirs, uid, gid);
+  } catch {
+    // It exists, or the server compiles at each start.
+  }
 }
 
 function ancestorsOf(path: string): string[] {
