@@ -124,7 +124,9 @@ if (closed !== undefined) {
 }
 if (files.length === 0)
   failures.push(patterns.length === 0 ? 'there is no test' : `no test file matches ${patterns.join(' ')}`);
-process.env['MESSENGER_TEST_SHARED'] = makeTemporaryFolder(); // See server/src/embedded/test-data.ts.
+const shared = makeTemporaryFolder();
+process.env['MESSENGER_TEST_SHARED'] = shared; // See server/src/embedded/test-data.ts.
+if (process.geteuid?.() === 0) process.env['NODE_COMPILE_CACHE'] = shared; // Test files become another user.
 await runAll(files);
 printSum();
 // A file that timed out may still run.

@@ -22,7 +22,10 @@ export const Reaction = Type.Object(
 );
 export type Reaction = Static<typeof Reaction>;
 
-/** A message, in its state after the change `seq`. */
+const optionalCount = (description: string) => Type.Optional(Type.Integer({ ...PositiveCount, description }));
+const optionalTime = (description: string) => Type.Optional(Type.String({ ...Timestamp, description }));
+
+/** A message, in its state after the change `seq`. Without fields that have no value: most messages would have ten of them. */
 export const Message = Type.Object(
   {
     conversation_id: Id,
@@ -30,22 +33,28 @@ export const Message = Type.Object(
     id: Type.String({ format: 'uuid', description: 'Chosen by the client that sent it' }),
     seq: Type.Integer({ description: 'The change of the conversation that made this state' }),
     sender_id: Id,
-    body: Type.Union([Type.String(), Type.Null()], { description: 'Markdown as written; null when deleted' }),
-    reply_to: orNull(Count, 'The number of the message that this one answers'),
-    thread_of: orNull(Count, 'The number of the first message of its thread'),
-    thread: Type.Union([Type.Object({ count: Count, last_number: Count }), Type.Null()], {
-      description: 'Of the first message of a thread: its replies',
-    }),
-    mentions: Type.Array(Id, { description: 'The members that it mentions' }),
-    mentions_all: Type.Boolean({ description: 'Whether it mentions everybody' }),
-    reactions: Type.Array(Reaction),
-    pinned_at: orNull(Timestamp),
-    pinned_by: orNull(Id),
+    body: Type.Optional(Type.String({ description: 'Markdown as written; absent when deleted' })),
+    reply_to: optionalCount('The number of the message that this one answers'),
+    thread_of: optionalCount('The number of the first message of its thread'),
+    thread: Type.Optional(
+      Type.Object(
+        { count: PositiveCount, last_number: PositiveCount },
+        { description: 'Of the first message of a thread: its replies' },
+      ),
+    ),
+    mentions: Type.Optional(Type.Array(Id, { description: 'The members that it mentions' })),
+    mentions_all: Type.Optional(Type.Boolean({ description: 'True when it mentions everybody' })),
+    reactions: Type.Optional(Type.Array(Reaction)),
+    pinned_at: optionalTime('When it was pinned'),
+    pinned_by: Type.Optional(Id),
     created_at: Timestamp,
-    edited_at: orNull(Timestamp),
-    deleted_at: orNull(Timestamp),
+    edited_at: optionalTime('When it was edited last'),
+    deleted_at: optionalTime('When it was deleted'),
   },
-  { title: 'Message', description: 'The message' },
+  {
+    title: 'Message',
+    description: 'The whole state of a message: it replaces an earlier one. Fields without a value are absent',
+  },
 );
 export type Message = Static<typeof Message>;
 

@@ -103,7 +103,7 @@ export class SocketClient {
   }
 
   /** The texts of an open conversation, in order. */
-  bodies(id: string): (string | null)[] {
+  bodies(id: string): (string | undefined)[] {
     const messages = [...(this.held.get(id)?.messages.values() ?? [])];
     return messages.toSorted((one, other) => one.number - other.number).map(({ body }) => body);
   }
@@ -192,7 +192,7 @@ export class SocketClient {
     if (last !== undefined) {
       const { number, sender_id, body, created_at } = last;
       // oxlint-disable-next-line typescript/no-misused-spread -- The server counts code points.
-      const preview = body === null ? null : [...body].slice(0, 200).join('');
+      const preview = body === undefined ? null : [...body].slice(0, 200).join('');
       Object.assign(head, { last_message: { number, sender_id, preview, created_at }, active_at: created_at });
     }
     countUnread(head);

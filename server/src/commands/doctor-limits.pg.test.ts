@@ -5,6 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import type { Endpoint } from '../db/endpoint.ts';
 import type { CheckName } from '../doctor/check-names.ts';
 import type { Finding, Place } from '../doctor/finding.ts';
 import type { DoctorLimits } from '../doctor/limits.ts';
@@ -19,11 +20,8 @@ const never = { warn: Infinity, fail: Infinity };
 const warnAtOnce = { warn: 0, fail: Infinity };
 const failAtOnce = { warn: 0, fail: 0 };
 
-const examineWith = async (limits: Partial<DoctorLimits>, maxLagMs?: number, twice?: boolean): Promise<Finding[]> =>
-  patient().examineWith(limits, maxLagMs, twice);
-
 async function statusWith(limits: Partial<DoctorLimits>, check: CheckName, where?: Place): Promise<string> {
-  return worstLine(await examineWith(limits), check, where).status;
+  return worstLine(await patient().examineWith(limits), check, where).status;
 }
 
 test('an old open transaction is a warning, then a failure', async () => {
@@ -58,30 +56,30 @@ test('a low cache hit ratio is reported', async () => {
 });
 
 test('an index that no server scans is reported, and one that the standby scans is not', async () => {
-  const { repair, run } = patient();
+  const { examineWith, repair, run } = patient();
   repair(async () => run('write', 'drop index idle_idx'));
   await run('write', 'create index idle_idx on users (last_name)');
   const line = async (): Promise<Finding> =>
     worstLine(await examineWith({ unusedAfterHours: 0 }), 'unused indexes', 'all');
   await eventually(async () => (await line()).found.includes('idle_idx'));
   assert.equal((await line()).status, 'warn');
-  await patient().hold('read', "set enable_seqscan = off; select 1 from users where last_name = 'x'");
+  await run('read', "set enable_seqscan = off; select 1 from users where last_name = 'x'");
   await eventually(async () => !(await line()).found.includes('idle_idx'));
 });
 
 test('lag below the limit is a warning', async () => {
-  const { repair, run } = patient();
+  const { examineWith, repair, run } = patient();
   repair(async () => run('read', 'select pg_wal_replay_resume()'));
   await run('read', 'select pg_wal_replay_pause()');
   repair(async () => run('write', 'drop table unseen'));
   await run('write', 'create table unseen ()');
-  const late = worstLine(await examineWith({ warnLagMs: 100 }, 60_000), 'lag');
+  const late = worstLine(await examineWith({ warnLagMs: 100, patienceMs: 300 }, { maxLagMs: 60_000 }), 'lag');
   assert.deepEqual([late.status, late.where], ['warn', 'standby']);
 });
 
 test('a lagging standby is reported with the cause: paused, delayed by configuration, blocked by a read, or disconnected', async () => {
-  const { hold, repair, run, set } = patient();
-  const late = async (): Promise<Finding> => worstLine(await examineWith({}, 300), 'lag');
+  const { examineWith, hold, repair, run, set } = patient();
+  const late = async (): Promise<Finding> => worstLine(await examineWith({}, { maxLagMs: 300 }), 'lag');
   const write = async (): Promise<void> => run('write', 'insert into paper default values');
   repair(async () => run('write', 'drop table paper'));
   await run('write', 'create table paper (n serial primary key)');
@@ -111,14 +109,16 @@ test('a lagging standby is reported with the cause: paused, delayed by configura
 });
 
 test('standbys of a list are numbered, and a duplicate is reported', async () => {
-  const findings = await examineWith({}, 5_000, true);
+  const { pair, examineWith } = patient();
+  const { read } = pair.endpoints;
+  const findings = await examineWith({}, { reads: [read, read] });
   assert.equal(worstLine(findings, 'replication', 'standby 1').status, 'ok');
   const again = worstLine(findings, 'compatible', 'standby 2');
   assert.deepEqual([again.status, again.found], ['warn', 'the standby 1 under another name']);
 });
 
 /** A listener on the loopback in place of the write server; like a frozen server, it never closes connections. */
-async function listen(onSocket: (socket: Socket) => void): Promise<Environment> {
+async function listen(onSocket: (socket: Socket) => void): Promise<Pick<Endpoint, 'host' | 'port'>> {
   const sockets: Socket[] = [];
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
@@ -134,11 +134,16 @@ async function listen(onSocket: (socket: Socket) => void): Promise<Environment> 
   await once(server, 'listening');
   const address = server.address();
   assert(typeof address === 'object' && address !== null);
-  return { DB_WRITE_HOST: '127.0.0.1', DB_WRITE_PORT: String(address.port) };
+  return { host: '127.0.0.1', port: address.port };
 }
 
+const asWriter = ({ host, port }: Pick<Endpoint, 'host' | 'port'>): Environment => ({
+  DB_WRITE_HOST: host,
+  DB_WRITE_PORT: String(port),
+});
+
 test('a server that accepts connections and never answers costs one deadline, and the standby is checked', async () => {
-  const env = await listen(() => undefined);
+  const env = asWriter(await listen(() => undefined));
   const findings = await readReport({ ...patient().environment(), ...env, DB_CONNECT_TIMEOUT_MS: '200' });
   const line = worstLine(findings, 'reachable', 'primary');
   assert.match(line.found, /timeout/u);
@@ -159,7 +164,7 @@ test('a frozen server costs one deadline, and the standby is checked', async () 
 });
 
 /** The primary behind a proxy that drops data for which `isKept` returns true. */
-async function listenBetween(isKept: (bytes: Buffer) => boolean): Promise<Environment> {
+async function listenBetween(isKept: (bytes: Buffer) => boolean): ReturnType<typeof listen> {
   const { host, port } = patient().pair.endpoints.write;
   return await listen((socket) => {
     const upstream = connect(`${host}/.s.PGSQL.${port}`);
@@ -174,19 +179,20 @@ async function listenBetween(isKept: (bytes: Buffer) => boolean): Promise<Enviro
 
 test('a server that never closes its session does not block the report', async () => {
   let kept = 0;
-  const env = await listenBetween((bytes) => {
+  const write = await listenBetween((bytes) => {
     const isGoodBye = bytes[0] === 'X'.charCodeAt(0);
     if (isGoodBye) kept += 1;
     return isGoodBye;
   });
+  const env = asWriter(write);
   const findings = await readReport({ ...patient().environment(), ...env });
   assert.equal(worstLine(findings, 'reachable').status, 'ok');
   assert.equal(kept, 2, 'of the session that asked who is the primary, and of the one that looked at it');
 });
 
 test('a server that freezes during the checks is reported once, with the missing checks', async () => {
-  const env = await listenBetween((bytes) => bytes.includes('pg_stat_activity'));
-  const findings = await readReport({ ...patient().environment(), ...env });
+  const write = await listenBetween((bytes) => bytes.includes('pg_stat_activity'));
+  const findings = await patient().examineWith({}, { write, answerTimeoutMs: 500 });
   const ofPrimary = findings.filter(({ where, status }) => where === 'primary' && status === 'fail');
   assert.deepEqual(
     ofPrimary.map(({ check }) => check),
@@ -254,14 +260,18 @@ test('a role without pg_monitor can detect missing standbys', async () => {
 });
 
 test('a standby that follows no server, or cannot, is a failure with the remedy', async () => {
-  const { lineOf, sees, set } = patient();
-  await set('read', 'primary_conninfo', '');
-  await eventually(async () => (await lineOf('replication', 'standby')).status === 'fail');
-  await sees('replication', 'fail', /^not streaming \(no receiver\)$/u, 'standby');
-  assert.match((await lineOf('replication', 'standby')).advice ?? '', /told to follow nobody/u);
-  await set('read', 'primary_conninfo', 'host=/nonexistent');
-  await sees('replication', 'fail', /^not streaming \(no receiver\)$/u, 'standby');
-  assert.match((await lineOf('replication', 'standby')).advice ?? '', /the address or password in primary_conninfo/u);
+  const { examineWith, set } = patient();
+  const line = async (): Promise<Finding> => worstLine(await examineWith({}, { maxLagMs: 100 }), 'replication');
+  for (const [primary, advice] of [
+    ['', /told to follow nobody/u],
+    ['host=/nonexistent', /the address or password in primary_conninfo/u],
+  ] as const) {
+    await set('read', 'primary_conninfo', primary);
+    await eventually(async () => (await line()).found === 'not streaming (no receiver)');
+    const { status, advice: given } = await line();
+    assert.equal(status, 'fail');
+    assert.match(given ?? '', advice);
+  }
 });
 
 /** Default pool sizes, which the start shrinks: `patient` has room for ten per worker. */

@@ -52,6 +52,7 @@ export function environmentOf({ write, read }: EndpointPair): Environment {
     WORKERS: '2',
     MAX_CONNECTIONS: '500',
     REALTIME: 'off',
+    DB_READ_MAX_LAG_MS: '1000',
   };
 }
 
@@ -111,6 +112,15 @@ export function worstLine(findings: readonly Finding[], check: CheckName, where?
   return worst[0];
 }
 
+interface ExamineChanges {
+  readonly maxLagMs?: number;
+  readonly answerTimeoutMs?: number;
+  /** Of the primary. */
+  readonly write?: Partial<Endpoint>;
+  /** Default: the standby. */
+  readonly reads?: readonly Endpoint[];
+}
+
 /** A pair of servers for fault tests, with a doctor. */
 export interface Patient {
   readonly pair: EmbeddedPair;
@@ -128,7 +138,7 @@ export interface Patient {
   readonly repair: (repair: () => Promise<unknown>) => void;
   readonly lineOf: (check: CheckName, where?: Place, env?: Environment) => Promise<Finding>;
   /** The report with limits that would take hours or a billion transactions to reach. */
-  readonly examineWith: (limits: Partial<DoctorLimits>, maxLagMs?: number, twice?: boolean) => Promise<Finding[]>;
+  readonly examineWith: (limits: Partial<DoctorLimits>, changes?: ExamineChanges) => Promise<Finding[]>;
   readonly sees: (check: CheckName, status: Status, found: RegExp, where?: Place, env?: Environment) => Promise<void>;
 }
 
@@ -171,10 +181,11 @@ function makePatient(pair: EmbeddedPair, dataDir: string, repair: Patient['repai
     run,
     repair,
     lineOf,
-    examineWith: async (limits, maxLagMs = 5_000, twice = false) => {
-      const { write, read } = pair.endpoints;
+    examineWith: async (limits, { maxLagMs = 1_000, answerTimeoutMs = 6_000, write, reads } = {}) => {
+      const { endpoints } = pair;
+      const servers = { primary: { ...endpoints.write, ...write }, standbys: reads ?? [endpoints.read] };
       const about = { ...unconfigured, maxLagMs, limits: { ...doctorLimits, ...limits } };
-      return await examine({ primary: write, standbys: twice ? [read, read] : [read] }, doctorSession, about);
+      return await examine(servers, { ...doctorSession, answerTimeoutMs }, about);
     },
     sees: async (check, status, found, where, env) => {
       const line = await lineOf(check, where, env);

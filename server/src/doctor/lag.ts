@@ -5,9 +5,7 @@ import { askNumber } from './ask.ts';
 import { explainDelay } from './delay.ts';
 import { fail, grade } from './finding.ts';
 
-/** In ms: interval and timeout of the check that the standby has caught up. */
 const askEveryMs = 20;
-const mostPatienceMs = 5_000;
 
 /**
  * Replication lag: how long the standby takes to replay what the primary had flushed at our query. So it needs no server clock,
@@ -17,7 +15,7 @@ export const checkLag: PairCheck = async (primary, standby, { maxLagMs, limits }
   const flushed = await askNumber(primary, flushedSql);
   const startedMs = performance.now();
   const behind = flushed - (await askNumber(standby, replayedSql));
-  const patienceMs = Math.min(maxLagMs, mostPatienceMs);
+  const patienceMs = Math.min(maxLagMs, limits.patienceMs);
   const hasCaughtUp = behind <= 0 || (await catchesUp(standby, flushed, startedMs + patienceMs));
   const measuredMs = behind <= 0 ? 0 : hasCaughtUp ? performance.now() - startedMs : patienceMs;
   const lagMs = Math.max(measuredMs, await askNumber(standby, intendedSql));

@@ -1,9 +1,6 @@
 import type { Server, ServerCheck } from './about.ts';
 import { grade, ok, warn, type Finding } from './finding.ts';
 
-/** The guide's limit for a long statement is 5 s. That is also the deadline of our writes, so a longer one is not ours. */
-const longSeconds = 5;
-
 interface Session {
   readonly pid: number;
   readonly application: string;
@@ -21,7 +18,7 @@ const sessionsSql = (since: string, condition: string): string => `
 /** The guide's query, without idle sessions. */
 const longSql = sessionsSql(
   'query_start',
-  `state = 'active' and clock_timestamp() - query_start > interval '${longSeconds} seconds'`,
+  `state = 'active' and clock_timestamp() - query_start > $1 * interval '1 second'`,
 );
 const idleSql = sessionsSql('state_change', `state like 'idle in transaction%'`);
 const oldestSql = sessionsSql('xact_start', 'xact_start is not null');
@@ -35,7 +32,7 @@ const holdersSql = sessionsSql(
 
 /** Checks for sessions that hold locks, rows or connections too long. */
 export const checkStatements: ServerCheck = async ({ where, ask }, { limits }) => {
-  const long = await ask<Session>(longSql);
+  const long = await ask<Session>(longSql, [limits.statementSeconds]);
   const idle = await ask<Session>(idleSql);
   const oldest = (await ask<Session>(oldestSql)).slice(0, 1);
   const waiting = await ask<Session>(waitingSql);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { assertReachable, becomeUser, isRoot } from '../process/os-user.ts';
 import { findBinaries } from './binaries.ts';
 import { defaultUser } from './give-data-folder.ts';
+import { giveCompiledCode } from './test-data.ts';
 
 /**
  * PostgreSQL does not run as root: a root process that tests it irrevocably becomes the user that the server would
@@ -13,7 +14,10 @@ import { defaultUser } from './give-data-folder.ts';
 export async function becomeTestUser(): Promise<void> {
   await findBinaries(undefined); // Makes its links, which that user cannot make.
   const user = await defaultUser();
-  if (isRoot()) becomeUser(user);
+  if (isRoot()) {
+    await giveCompiledCode(user);
+    becomeUser(user);
+  }
   await assertReachable(import.meta.filename, constants.R_OK);
 }
 

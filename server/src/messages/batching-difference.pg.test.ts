@@ -151,7 +151,7 @@ class Side {
     return { head, counts, messages: messages.map((message) => this.#plain(message)) };
   }
 
-  #plain({ number: n, body, mentions, mentions_all, reactions, ...times }: Message): unknown {
+  #plain({ number: n, body, mentions = [], mentions_all, reactions = [], ...times }: Message): unknown {
     const people_of = (ids: readonly string[]): string[] => ids.map((id) => this.#nameOf(id)).toSorted();
     return {
       n,
@@ -161,9 +161,9 @@ class Side {
       reactions: reactions
         .map(({ emoji: one, count, user_ids: ids }) => `${one} ${count} ${people_of(ids).join(' ')}`)
         .toSorted(),
-      pinned: times.pinned_at !== null && this.#nameOf(times.pinned_by),
-      edited: times.edited_at !== null,
-      deleted: times.deleted_at !== null,
+      pinned: times.pinned_by !== undefined && this.#nameOf(times.pinned_by),
+      edited: times.edited_at !== undefined,
+      deleted: times.deleted_at !== undefined,
     };
   }
 }

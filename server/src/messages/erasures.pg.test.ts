@@ -171,13 +171,15 @@ async function assertNameless({ victim, alone }: Life, text: string, isGone: boo
 const byText = (a: string, b: string): number => a.localeCompare(b);
 
 async function assertTexts(where: string, text: string, isGone: boolean): Promise<void> {
-  const found = (await messagesOf(where)).slice(0, 4).map(({ body, mentions, reactions }) => ({
+  const found = (await messagesOf(where)).slice(0, 4).map(({ body, mentions = [], reactions = [] }) => ({
     body,
     mentions,
     reactions: reactions.flatMap(({ user_ids: ids }) => ids),
   }));
   const own = (body: string, mentions: string[]) =>
-    isGone ? { body: null, mentions: [], reactions: [] } : { body: `${text} ${body}`, mentions, reactions: mentions };
+    isGone
+      ? { body: undefined, mentions: [], reactions: [] }
+      : { body: `${text} ${body}`, mentions, reactions: mentions };
   assert.deepEqual(found, [
     own('two @bob', [bob.userId]),
     { body: 'hi @deleted, and @deleted! mail a@b.org', mentions: [], reactions: [bob.userId] },

@@ -5,7 +5,6 @@ import type { Caller } from '../db/caller.ts';
 import { AppError, invalidQuery } from '../lib/app-error.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
 import type { MessageReader, Range } from './message-reader.ts';
-import type { Memberships } from './message-target.ts';
 import type { MessageWriter } from './message-writer.ts';
 import type { Sent } from './sends.ts';
 
@@ -14,7 +13,6 @@ export type { Sent };
 export interface MessageServices {
   readonly reader: MessageReader;
   readonly writer: MessageWriter;
-  readonly memberships: Memberships;
 }
 
 /** A message to be sent: where, and its id. */
@@ -46,14 +44,15 @@ export class Messages {
   }
 
   /** In the order of numbers. Concurrent calls for one page get the same array: do not modify it. */
-  async page(conversationId: string, query: MessagePageQuery, account: SignedIn, caller: Caller): Promise<Message[]> {
-    const { memberships, reader } = this.#services;
-    const id = conversationId.toLowerCase();
-    // Without rights, the messages are read for nothing; with them, both reads take one round trip.
-    const [page] = await Promise.all([
-      reader.range(rangeOf(id, query), caller),
-      memberships.get(id, account.userId, caller),
-    ]);
+  async page(
+    conversationId: string,
+    query: MessagePageQuery,
+    { userId }: SignedIn,
+    caller: Caller,
+  ): Promise<Message[]> {
+    const range = rangeOf(conversationId.toLowerCase(), query);
+    const page = await this.#services.reader.page({ ...range, userId }, caller);
+    if (page === undefined) throw new AppError('conversation_not_found');
     return page;
   }
 }

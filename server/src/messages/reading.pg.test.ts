@@ -242,7 +242,7 @@ describe('reading', () => {
 
   describe('mentions', () => {
     let cleo: Client;
-    const list = async (query = ''): Promise<(string | null)[]> =>
+    const list = async (query = ''): Promise<(string | undefined)[]> =>
       (await get<Message[]>(cleo, `/mentions${query}`)).map(({ body }) => body);
 
     before(async () => {
@@ -272,7 +272,7 @@ describe('reading', () => {
       await sendMessage(cleo, one, '@cleo.2 @all myself');
       await sendMessage(bob, two, '@cleo.2 4');
       assert.deepEqual(await list(), ['@cleo.2 4', '@all @cleo.2 3', '@all 2', '@cleo.2 1']);
-      const pages: (string | null)[] = [];
+      const pages: (string | undefined)[] = [];
       let path: string | undefined = '/mentions?limit=1';
       while (path !== undefined) {
         const answer = await cleo.call('GET', path);

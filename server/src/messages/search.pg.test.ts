@@ -45,7 +45,10 @@ async function readAll(client: Client, query: Readonly<Record<string, string | n
   return all;
 }
 
-async function bodies(client: Client, query: Readonly<Record<string, string | number>>): Promise<(string | null)[]> {
+async function bodies(
+  client: Client,
+  query: Readonly<Record<string, string | number>>,
+): Promise<(string | undefined)[]> {
   await database().replicated();
   return (await readAll(client, query)).map(({ message }) => message.body);
 }

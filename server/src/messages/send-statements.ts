@@ -125,8 +125,7 @@ export interface SendRow extends MessageRow {
   readonly new_number: number;
   readonly new_seq: number;
   readonly sent_at: string;
-  readonly mentioned_all: boolean;
-  /** Null for a message without names. */
+  readonly mentioned_all: true | null;
   readonly mentioned: string[] | null;
 }
 
@@ -213,9 +212,8 @@ export const sendFull = statement<
      select '${everyone}', conversation_id, number, sender_id, created_at from sent where mentions_all
    )
    select s.place, coalesce(s.refusal, 'sent') as outcome, s.number::float8 as new_number, s.new_seq::float8, s.created_at as sent_at,
-          s.mentions_all as mentioned_all,
-          case when s.names <> '' then array(select m.user_id from mentioned m where m.place = s.place order by m.user_id) end::text[]
-            as mentioned,
+          nullif(s.mentions_all, false) as mentioned_all,
+          (select array_agg(m.user_id order by m.user_id) from mentioned m where m.place = s.place)::text[] as mentioned,
           ${messageColumns('e')}
      from numbered s
      left join messages e on s.refusal = 'repeated' and e.conversation_id = s.conversation_id and e.number = s.old_number`,

@@ -70,6 +70,8 @@ describe('messages', () => {
       const id = randomUUID();
       const first = await put(ada, where, { body: 'hello', reply_to: undefined }, id);
       assert.equal(first.outcome, '201');
+      const given = ['conversation_id', 'number', 'id', 'seq', 'sender_id', 'created_at', 'body'];
+      assert.deepEqual(Object.keys(first.message).toSorted(), given.toSorted(), 'without fields that have no value');
       const again = await Promise.all(
         Array.from({ length: 20 }, async () => put(ada, where, { body: 'hello' }, id.toUpperCase())),
       );
@@ -148,7 +150,7 @@ describe('messages', () => {
     test('mentions members by username, and everybody only with that right', async () => {
       const where = await group();
       const one = await put(ada, where, { body: 'hi @bob, @Ada, @eve, mail x@bob.org, `@eve`, @all' });
-      assert.deepEqual(one.message.mentions.toSorted(), [ada.userId, bob.userId].toSorted());
+      assert.deepEqual(one.message.mentions?.toSorted(), [ada.userId, bob.userId].toSorted());
       assert.equal(one.message.mentions_all, true);
       const noted = await database().sql<{ user_id: string }>(
         'select user_id from mentions where conversation_id = $1 order by 1',
@@ -162,7 +164,8 @@ describe('messages', () => {
         [ada, 'owner'],
         [bob, 'member'],
       ]);
-      assert.equal((await put(bob, channel, { body: '@all' })).message.mentions_all, false);
+      const { message } = await put(bob, channel, { body: '@all @eve' });
+      assert.deepEqual([message.mentions, message.mentions_all], [undefined, undefined]);
     });
 
     test('to a person who blocks its sender looks like one to a disabled account', async () => {

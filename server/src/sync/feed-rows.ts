@@ -70,7 +70,7 @@ function messageRowOf(values: Values): MessageRow {
     thread_count: number(values, 'thread_count'),
     thread_last: numberOrNull(values, 'thread_last'),
     mentions: idsIn(text(values, 'mentions')),
-    mentions_all: isTrue(values, 'mentions_all'),
+    mentions_all: isTrue(values, 'mentions_all') ? true : null,
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The column is written by our statements alone.
     reactions: reactions === null ? null : (JSON.parse(reactions) as MessageRow['reactions']),
     pinned_at: timeOrNull(values, 'pinned_at'),

@@ -32,7 +32,7 @@ interface Entry {
   /** The state that an answer had last. */
   seq: number;
   /** The bodies that it may have: more than one after an edit without an answer; none after a deletion, or one that may have happened. */
-  bodies: (string | null)[];
+  bodies: (string | undefined)[];
   /** Whether an edit or a deletion is possible: its outcome is known. */
   isCertain: boolean;
 }
@@ -211,25 +211,26 @@ class Sends {
   }
 
   async #change(sender: Sender, entry: Entry): Promise<void> {
-    if (entry.number === undefined || !entry.isCertain || entry.bodies.includes(null)) return;
+    if (entry.number === undefined || !entry.isCertain || entry.bodies.includes(undefined)) return;
     const { random } = this.#run;
     const { session, clients } = sender;
     const path = `/api/v1/conversations/${entry.conversation}/messages/${entry.number}`;
     const dice = random.next();
-    const body = dice < 0.5 ? `edited ${randomUUID()}` : dice < 0.7 ? null : undefined;
-    if (body !== undefined) entry.bodies.push(body);
+    const kind = dice < 0.5 ? 'edit' : dice < 0.7 ? 'delete' : 'react';
+    const body = kind === 'edit' ? `edited ${randomUUID()}` : undefined;
+    if (kind !== 'react') entry.bodies.push(body);
     entry.isCertain = false;
     const outcome = await clients[0].call(
-      typeof body === 'string'
+      kind === 'edit'
         ? { method: 'PATCH', path, body: JSON.stringify({ body }), session }
-        : body === null
+        : kind === 'delete'
           ? { method: 'DELETE', path, session }
           : { method: 'PUT', path: `${path}/reactions/%F0%9F%91%8D`, session },
     );
     if (isOk(outcome)) {
       sender.token = outcome.token ?? sender.token;
-      if (body !== undefined) entry.bodies = [body];
-    } else if (isRefused(outcome) && body !== undefined) entry.bodies.pop();
+      if (kind !== 'react') entry.bodies = [body];
+    } else if (isRefused(outcome) && kind !== 'react') entry.bodies.pop();
     entry.isCertain = isOk(outcome) || isRefused(outcome);
   }
 
@@ -259,7 +260,7 @@ class Sends {
 
   /** The table has each message once, as answered, and nothing else. */
   async #compare(): Promise<void> {
-    const rows = await this.#system.sql<Pick<Message, 'conversation_id' | 'number' | 'id' | 'body'>>(
+    const rows = await this.#system.sql<Pick<Message, 'conversation_id' | 'number' | 'id'> & { body: string | null }>(
       'write',
       `select conversation_id, number::float8, id, case when deleted_at is null then body end as body from messages`,
     );
@@ -269,7 +270,8 @@ class Sends {
       this.#violations.push(`${sent.length} messages were sent, and ${rows.length} are stored`);
     for (const { id, number, bodies, conversation } of sent) {
       const row = stored.get(id);
-      const isRight = row?.conversation_id === conversation && row.number === number && bodies.includes(row.body);
+      const isRight =
+        row?.conversation_id === conversation && row.number === number && bodies.includes(row.body ?? undefined);
       if (!isRight) this.#violations.push(`message ${id} is stored otherwise than answered`);
     }
   }
