@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { parseExposition } from '../exposition.ts';
@@ -129,7 +129,7 @@ class Hygiene {
       'memory of the workers (MiB)': sum(workers.map(residentBytes)) / mib,
       'heap of the processes after collection (MiB)': sum(heaps.map((bytes) => bytes ?? 0)) / mib,
       'memory of the supervisor (MiB)': residentBytes(supervisor) / mib,
-      'open files of the workers': sum(workers.map((pid) => readdirSync(`/proc/${pid}/fd`).length)),
+      'open files of the workers': sum(workers.map(openFiles)),
       'sessions on the primary': await this.#sessions('write'),
       'sessions on the standby': await this.#sessions('read'),
       'event-loop delay, 99 % (ms)': await this.#eventLoopDelayMs(),
@@ -188,6 +188,27 @@ class Hygiene {
 
 function residentBytes(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * pageBytes;
+}
+
+/** Without the sockets that listen: a worker opens all of them when the load needs it, and closes them afterwards. */
+function openFiles(pid: number): number {
+  const isListening = '0A';
+  const sockets = readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/u));
+  const listening = new Set(
+    sockets.filter((fields) => fields[3] === isListening).map((fields) => `socket:[${fields[9]}]`),
+  );
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => !listening.has(targetOf(`/proc/${pid}/fd/${fd}`))).length;
+}
+
+/** Empty for a file that was closed meanwhile. */
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
 }
 
 function sum(values: readonly number[]): number {
