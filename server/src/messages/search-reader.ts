@@ -38,8 +38,11 @@ type Values = [
   limit: number,
 ];
 
-/** The newest messages of the server that are compared with the words one by one, in 5 ms, before the index is read. */
-const walkWindow = 8_000;
+/** The newest messages of the server that are compared with the words one by one, in 1 ms, to estimate how many have them. */
+const sampleWindow = 2_000;
+
+/** The same, in 8 ms, if the sample promises a page in them. */
+const walkWindow = 16_000;
 
 /** The same in few conversations: of all of them together. */
 const directWindow = 1_600;
@@ -58,6 +61,12 @@ const isFrom = '($4::uuid is null or e.sender_id = $4)';
 const hasWords = 'e.search @@ (select $2::tsquery)';
 /** `is true` makes it a hash lookup: a join would compare each message with each conversation. */
 const isMine = '(e.conversation_id in (select id from mine)) is true';
+
+/** SQL: the newest matches among so many of the newest messages of the server, on a condition. */
+const walk = (window: number, condition: string): string => `select e.created_at, e.conversation_id, e.number
+       from (select * from messages e where ${isInRange} ${newestFirst} limit ${window}) e
+      where ${condition} and ${hasWords} and ${isFrom} and ${isMine}
+      ${newestFirst} limit $10`;
 
 /**
  * Two ways that read the newest messages without the index, and are complete only for words that are in many of them: `direct` reads few
@@ -83,13 +92,12 @@ const searchMessages = statement<MessageRow, Values>(
           where ${hasWords} and ${isFrom} and ${isInRange} order by number desc limit $10
        ) e
       where (select conversations <= ${few} from scope)
+   ), sampled as materialized (
+     ${walk(sampleWindow, `(select conversations > ${few} from scope)`)}
    ), walked as materialized (
-     select e.created_at, e.conversation_id, e.number
-       from (select * from messages e where ${isInRange} ${newestFirst} limit ${walkWindow}) e
-      where (select conversations > ${few} from scope) and ${hasWords} and ${isFrom} and ${isMine}
-      ${newestFirst} limit $10
+     ${walk(walkWindow, `(select count(*) < $10 and count(*) * ${walkWindow / sampleWindow} >= $10 from sampled)`)}
    ), gap as materialized (
-     select case when conversations > ${few} then (select count(*) from walked) < $10
+     select case when conversations > ${few} then (select count(*) from sampled) < $10 and (select count(*) from walked) < $10
                  else exists (
                    select from mine
                     where last_number > ${directWindow} / conversations
@@ -108,7 +116,7 @@ const searchMessages = statement<MessageRow, Values>(
         )
    ), page as materialized (
      select * from (
-       select * from direct union select * from walked union
+       select * from direct union select * from sampled union select * from walked union
        select created_at, conversation_id, number from indexed e where ${isMine} and ${isFrom} and ${isInRange}
      ) e ${newestFirst} limit $10
    )
