@@ -22,7 +22,7 @@ const otherLanes = Math.min(4, availableParallelism() + 1);
 
 /** Started first, so that no long file runs last, without others beside it. */
 const longFiles =
-  /\/(?:(?:answers|backup|ops|reload|root)\.e2e|(?:doctor|doctor-limits|schemathesis|unbatched)\.pg|(?:checks|lies)\.test)\./u;
+  /\/(?:(?:answers|backup|freshness|ops|reload|root|sends)\.e2e|(?:backup|doctor|schemathesis)\.pg|(?:checks|lies)\.test)\./u;
 
 /** Exports globalSetup and globalTeardown, like node's --test-global-setup, which would call them for each file. */
 const globalSetupFile = join(root, 'server/test/global-setup.ts');
@@ -124,9 +124,7 @@ if (closed !== undefined) {
 }
 if (files.length === 0)
   failures.push(patterns.length === 0 ? 'there is no test' : `no test file matches ${patterns.join(' ')}`);
-const shared = makeTemporaryFolder();
-process.env['MESSENGER_TEST_SHARED'] = shared; // See server/src/embedded/test-data.ts.
-if (process.geteuid?.() === 0) process.env['NODE_COMPILE_CACHE'] = shared; // Test files become another user.
+process.env['MESSENGER_TEST_SHARED'] = makeTemporaryFolder(); // See server/src/embedded/test-data.ts.
 await runAll(files);
 printSum();
 // A file that timed out may still run.

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdtemp, rename, rm } from 'node:fs/promises';
-import { getCompileCacheDir } from 'node:module';
+import { chmod, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -44,13 +43,4 @@ export function compileCache(): Readonly<Record<string, string>> {
   // oxlint-disable-next-line no-restricted-properties -- Of the test run, not of the server.
   const { NODE_COMPILE_CACHE: folder } = process.env;
   return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
-}
-
-/**
- * For a process of root that is about to become another user: Node chose its folder of compiled code at the start, and that
- * user could store nothing in root's.
- */
-export async function giveCompiledCode({ uid, gid }: { readonly uid: number; readonly gid: number }): Promise<void> {
-  const [shared, folder] = [sharedFolder(), getCompileCacheDir()];
-  if (shared !== undefined && folder?.startsWith(shared) === true) await chown(folder, uid, gid);
 }

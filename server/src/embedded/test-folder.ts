@@ -5,19 +5,12 @@ import { join } from 'node:path';
 import { assertReachable, becomeUser, isRoot } from '../process/os-user.ts';
 import { findBinaries } from './binaries.ts';
 import { defaultUser } from './give-data-folder.ts';
-import { giveCompiledCode } from './test-data.ts';
 
-/**
- * PostgreSQL does not run as root: a root process that tests it irrevocably becomes the user that the server would
- * become.
- */
+/** PostgreSQL does not run as root: a test process of root becomes the user that the server would become, for good. */
 export async function becomeTestUser(): Promise<void> {
   await findBinaries(undefined); // Makes its links, which that user cannot make.
   const user = await defaultUser();
-  if (isRoot()) {
-    await giveCompiledCode(user);
-    becomeUser(user);
-  }
+  if (isRoot()) becomeUser(user);
   await assertReachable(import.meta.filename, constants.R_OK);
 }
 
