@@ -8,10 +8,13 @@ import type { ReadPosition } from '@messenger/protocol/reading';
 import type { Caller } from '../db/caller.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
+import type { AudienceReader } from './audience-reader.ts';
 import type { Coalescer } from './coalescer.ts';
+import type { Emitter } from './ephemeral.ts';
 import type { Follows } from './follows.ts';
 import type { HeadsReader } from './heads-reader.ts';
 import type { Person } from './person.ts';
+import type { Presence } from './presence.ts';
 import type { Stream } from './stream.ts';
 import type { Topic } from './topic.ts';
 
@@ -74,6 +77,11 @@ export interface SyncCounts {
 export interface SyncServices extends Domains {
   readonly rules: Rules;
   readonly heads: HeadsReader;
+  readonly audience: AudienceReader;
+  readonly emitter: Emitter;
+  readonly presence: Presence;
+  /** Whether a person may say now that it types there. */
+  mayType(conversationId: string, userId: string): boolean;
   readonly follows: Follows;
   readonly stream: Stream;
   readonly coalescer: Coalescer;
@@ -85,6 +93,7 @@ export interface SyncServices extends Domains {
   readonly lagMs: number;
   topic(id: string): Topic;
   person(userId: string): Person;
+  findPerson(userId: string): Person | undefined;
   /** Drops what no socket uses. */
   release(unused: Topic | Person): void;
   /** Whose reads cover every commit that was delivered. */

@@ -25,6 +25,8 @@ type State = 'new' | 'welcoming' | 'live' | 'ended';
 export class SyncSocket implements SocketHandler {
   readonly opened: OpenConversations;
   readonly own: OwnConversations;
+  /** The person does something else. */
+  isAway = false;
   readonly #socket: Socket;
   readonly #services: SyncServices;
   readonly #lifetime = new LightLifetime();
@@ -103,6 +105,8 @@ export class SyncSocket implements SocketHandler {
     this.own.unfollowAll();
     if (this.#person === undefined) return;
     this.#person.sockets.delete(this);
+    this.#services.presence.stop(this);
+    this.#services.presence.changed(this.userId);
     this.#services.follows.remove([keyOf('user_id', this.userId)]);
     this.#services.release(this.#person);
   }
@@ -203,6 +207,7 @@ export class SyncSocket implements SocketHandler {
     this.#account = account;
     this.#person = this.#services.person(account.userId);
     this.#person.sockets.add(this);
+    this.#services.presence.changed(account.userId);
     const key = keyOf('user_id', account.userId);
     this.#socket.belongsTo(account.userId);
     const position = await this.#services.follows.add([key]);
