@@ -49,6 +49,8 @@ export interface Account {
   readonly disabled: boolean;
   /** Nobody sees what this account has read, and it sees that of nobody */
   readonly reads_private: boolean;
+  /** Nobody sees whether this account is online */
+  readonly presence_private: boolean;
   /** RFC 3339, UTC, with microseconds: text sorts like time */
   readonly created_at: string;
 }
@@ -119,6 +121,8 @@ export interface MemberPatch {
   readonly last_name?: string | undefined;
   /** Nobody sees what this account has read, and it sees that of nobody */
   readonly reads_private?: boolean | undefined;
+  /** Nobody sees whether this account is online */
+  readonly presence_private?: boolean | undefined;
   /** The current password: required for a new username */
   readonly password?: string | undefined;
 }
@@ -160,6 +164,24 @@ export interface UserNamesPatch {
   readonly first_name?: string | undefined;
   readonly last_name?: string | undefined;
 }
+
+/** A security event */
+export interface AuditEvent {
+  readonly id: string;
+  readonly at: string;
+  readonly kind: "account_created" | "account_deleted" | "account_disabled" | "account_enabled" | "password_changed" | "role_changed" | "sessions_ended" | "sign_in_failed" | "signed_in" | "username_changed";
+  /** The account that the event is about; null for a name without an account */
+  readonly user_id: string | null;
+  /** The account that caused it; null before a sign-in, and for the operator on the command line */
+  readonly actor_id: string | null;
+  /** The address of the client; null on the command line */
+  readonly address: string | null;
+  /** Of some kinds, such as the new role */
+  readonly details: unknown;
+}
+
+/** Events, newest first */
+export type AuditPage = readonly AuditEvent[];
 
 export interface NewMessage {
   /** Markdown as written. The server never interprets or changes it */
@@ -559,24 +581,6 @@ export interface ConversationSettings {
   readonly archived?: boolean | undefined;
 }
 
-/** A security event */
-export interface AuditEvent {
-  readonly id: string;
-  readonly at: string;
-  readonly kind: "account_created" | "account_deleted" | "account_disabled" | "account_enabled" | "password_changed" | "role_changed" | "sessions_ended" | "sign_in_failed" | "signed_in" | "username_changed";
-  /** The account that the event is about; null for a name without an account */
-  readonly user_id: string | null;
-  /** The account that caused it; null before a sign-in, and for the operator on the command line */
-  readonly actor_id: string | null;
-  /** The address of the client; null on the command line */
-  readonly address: string | null;
-  /** Of some kinds, such as the new role */
-  readonly details: unknown;
-}
-
-/** Events, newest first */
-export type AuditPage = readonly AuditEvent[];
-
 /** What a client sends on the socket, by `op`. */
 export interface ClientFrames {
   /** The first frame: who is speaking. Answered by `welcome`, or by the end of the socket */
@@ -727,6 +731,13 @@ export interface ServerFrames {
     readonly op: "head";
     /** A moment of the database. A REST request with it in `Consistency-Token` reads nothing older; `hello` with it in `since` gets what changed later */
     readonly position: string;
+    /** Empty for direct conversations */
+    readonly title: string;
+    readonly about: string;
+    /** Of channels: everybody with an account finds and joins it */
+    readonly is_public: boolean;
+    /** How long a message may be edited; null for ever */
+    readonly edit_window_seconds: number | null;
     readonly member_count: number;
     /** The number of changes: of messages, members and the conversation */
     readonly seq: number;
@@ -968,6 +979,18 @@ export interface Operations {
       readonly id: string;
     };
     readonly answer: undefined;
+  };
+  /** List security events, newest first */
+  readonly list_audit_events: {
+    readonly query?: {
+      readonly limit?: number | undefined;
+      /** The cursor of a `next` link */
+      readonly after?: string | undefined;
+      /** Events about this account */
+      readonly user_id?: string | undefined;
+      readonly kind?: "account_created" | "account_deleted" | "account_disabled" | "account_enabled" | "password_changed" | "role_changed" | "sessions_ended" | "sign_in_failed" | "signed_in" | "username_changed" | undefined;
+    };
+    readonly answer: AuditPage;
   };
   /** Send a message */
   readonly send_message: {
@@ -1451,18 +1474,6 @@ export interface Operations {
     readonly body: ConversationSettings;
     readonly answer: Conversation;
   };
-  /** List security events, newest first */
-  readonly list_audit_events: {
-    readonly query?: {
-      readonly limit?: number | undefined;
-      /** The cursor of a `next` link */
-      readonly after?: string | undefined;
-      /** Events about this account */
-      readonly user_id?: string | undefined;
-      readonly kind?: "account_created" | "account_deleted" | "account_disabled" | "account_enabled" | "password_changed" | "role_changed" | "sessions_ended" | "sign_in_failed" | "signed_in" | "username_changed" | undefined;
-    };
-    readonly answer: AuditPage;
-  };
 }
 
 /** Method and path of each REST call; paths begin after `/api/v1`. */
@@ -1484,6 +1495,7 @@ export const operations: Readonly<Record<keyof Operations, string>> = {
   replace_user: 'PUT /users/{id}',
   update_user: 'PATCH /users/{id}',
   delete_user: 'DELETE /users/{id}',
+  list_audit_events: 'GET /audit',
   send_message: 'POST /conversations/{conversation_id}/messages',
   list_messages: 'GET /conversations/{conversation_id}/messages',
   put_message: 'PUT /conversations/{conversation_id}/messages/{message}',
@@ -1531,5 +1543,4 @@ export const operations: Readonly<Record<keyof Operations, string>> = {
   update_conversation: 'PATCH /conversations/{conversation_id}',
   delete_conversation: 'DELETE /conversations/{conversation_id}',
   configure_conversation: 'PUT /conversations/{conversation_id}/settings',
-  list_audit_events: 'GET /audit',
 };

@@ -81,10 +81,11 @@ export class ConversationState {
     this.applyOwn(head.me, position);
   }
 
-  applyShortHead({ seq, last_number, active_at, last_message, member_count }: ServerFrames['head']): void {
-    if (seq <= this.seq) return;
-    this.#head = { ...this.#head, seq, last_number, active_at, last_message, member_count };
-    this.#lastSeq = seq;
+  applyShortHead({ op: _op, position: _position, conversation_id: _id, ...state }: ServerFrames['head']): void {
+    if (state.seq <= this.seq) return;
+    this.#head = { ...this.#head, ...state };
+    this.#infoSeq = state.seq;
+    this.#lastSeq = state.seq;
     this.#touch();
   }
 

@@ -212,8 +212,21 @@ export class ModelServer {
       this.#tell({ op: 'changes', position, ...conversation.changes(after, Infinity) });
       return;
     }
-    const { id, seq, last_number, active_at, last_message, member_count } = conversation.head;
-    this.#tell({ op: 'head', position, conversation_id: id, seq, last_number, active_at, last_message, member_count });
+    const {
+      id,
+      title,
+      about,
+      is_public,
+      edit_window_seconds,
+      seq,
+      last_number,
+      active_at,
+      last_message,
+      member_count,
+    } = conversation.head;
+    const info = { title, about, is_public, edit_window_seconds };
+    const state = { seq, last_number, active_at, last_message, member_count };
+    this.#tell({ op: 'head', position, conversation_id: id, ...info, ...state });
   }
 
   #answer(socket: ModelSocket, frame: ClientFrame): void {

@@ -1,5 +1,3 @@
-import { clientFrames } from '@messenger/protocol/frames';
-
 import { AuditLog } from './accounts/audit-log.ts';
 import { AuditReader } from './accounts/audit-reader.ts';
 import { auditRoutes } from './accounts/audit-routes.ts';
@@ -38,13 +36,12 @@ import { Connections, type ConnectionLimits } from './http/connections.ts';
 import { Drain } from './http/drain.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { WrongTokens } from './http/wrong-tokens.ts';
+import { createFrameRules } from './http/frame-rules.ts';
 import { homePage } from './http/home-page.ts';
 import { collectMethods } from './http/method-not-allowed.ts';
 import { observeHttpBy } from './http/observer.ts';
-import { createProblems } from './http/problem.ts';
 import { shareCheck } from './http/readiness.ts';
-import { createRateLimits, type RateLimits } from './http/rate-limits.ts';
-import { createCheck } from './http/request-validation.ts';
+import { createRateLimits } from './http/rate-limits.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { createSessionCookies } from './http/session-cookie.ts';
 import type { Clock } from './lib/clock.ts';
@@ -72,6 +69,7 @@ import { RepeatLog } from './telemetry/repeat-log.ts';
 import { RequestLog } from './telemetry/request-log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { SlowStatements } from './telemetry/slow-statements.ts';
+import { SyncFigures } from './telemetry/sync-figures.ts';
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts';
 import { sweepKeys } from './users/keyed-inserts.ts';
 import { UserReader } from './users/user-reader.ts';
@@ -203,7 +201,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     slowStatements.close();
   };
   const measure = (): Measurement => ({
-    metrics: metrics?.measure(databases, connections, talk.figures) ?? {},
+    metrics: metrics?.measure({ databases, connections, ...talk.figures }) ?? {},
     slowStatements: slowStatements.recent,
   });
   return {
@@ -233,17 +231,6 @@ async function operatorRoutes(
   await opsRoutes(http, { ...forOperator, isDraining });
 }
 
-/** What REST does for requests, for the frames of sockets. */
-function createRules(limits: RateLimits, failures: RepeatLog, newRequestId: () => string): Rules {
-  const checks = new Map(Object.entries(clientFrames).map(([op, schema]) => [op, createCheck(schema)]));
-  return {
-    check: (op, frame) => checks.get(op)?.(frame),
-    limit: (group, userId) => limits[group](userId),
-    problemOf: createProblems({ failures }),
-    newRequestId,
-  };
-}
-
 interface TalkServices {
   readonly databases: Databases;
   readonly accounts: ReturnType<typeof createAccounts>;
@@ -259,7 +246,7 @@ function createTalk(http: HttpServer, settings: AppSettings, services: AppServic
   messageRoutes(http, messages);
   conversationRoutes(http, conversations);
   const frameLog = new RepeatLog(services.log);
-  const rules = createRules(accounts.limits, frameLog, newRequestId);
+  const rules = createFrameRules(accounts.limits, frameLog, newRequestId);
   const domains = { ...accounts, ...messages, ...conversations };
   const forgetSessions = (userId: string): void => accounts.sessions.forget(userId);
   const sync = createSync(settings, services, { ...talk, domains, rules, forgetSessions });
@@ -276,7 +263,7 @@ function createTalk(http: HttpServer, settings: AppSettings, services: AppServic
   const revoke = createRevoke(forget, services);
   return {
     sockets,
-    figures: sockets?.figures ?? new SocketFigures(),
+    figures: { sockets: sockets?.figures ?? new SocketFigures(), sync: sync?.figures ?? new SyncFigures() },
     forget,
     close: async (): Promise<void> => {
       await sync?.close();

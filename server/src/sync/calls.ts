@@ -81,7 +81,8 @@ async function execute(frame: Write, { account }: SyncSocket, domains: SyncServi
   switch (frame.op) {
     case 'send': {
       const target = { conversationId, messageId: frame.id };
-      const { message } = await domains.messages.send(target, frame, account, caller);
+      const { message, isRepeat } = await domains.messages.send(target, frame, account, caller);
+      if (isRepeat) domains.figures.repeats += 1;
       return { number: message.number, seq: message.seq, created_at: message.created_at };
     }
     case 'edit': {

@@ -6,6 +6,7 @@ import type { FeedCommit, FeedLink, FeedListener, FeedRow } from '../feed/feed.t
 import type { Clock } from '../lib/clock.ts';
 import { LightLifetime } from '../lib/lifetime.ts';
 import { Quotas } from '../lib/quotas.ts';
+import { SyncFigures } from '../telemetry/sync-figures.ts';
 import type { Socket, SocketHandler } from '../sockets/socket.ts';
 import { Coalescer } from './coalescer.ts';
 import type { AudienceReader } from './audience-reader.ts';
@@ -14,7 +15,7 @@ import { Follows } from './follows.ts';
 import type { HeadsReader } from './heads-reader.ts';
 import { Person } from './person.ts';
 import { Presence } from './presence.ts';
-import type { Domains, Rules, SyncCounts, SyncServices } from './services.ts';
+import type { Domains, Rules, SyncServices } from './services.ts';
 import { Stream } from './stream.ts';
 import { SyncSocket } from './sync-socket.ts';
 import { Topic } from './topic.ts';
@@ -51,7 +52,7 @@ export class Sync implements FeedListener {
   readonly #people = new Map<string, Person>();
   readonly #stopping = new AbortController();
   readonly #lifetime = new LightLifetime();
-  readonly counts: SyncCounts = { frames: {}, healed: 0, caughtUp: 0, gaps: 0 };
+  readonly figures = new SyncFigures();
 
   constructor(options: SyncOptions) {
     this.#options = options;
@@ -61,7 +62,7 @@ export class Sync implements FeedListener {
     this.#services = {
       ...options,
       stream,
-      counts: this.counts,
+      figures: this.figures,
       follows: new Follows(this.#link, () => stream.delivered),
       coalescer: new Coalescer(options.clock),
       topic: (id) => this.#findOrAdd(this.#topics, id, () => new Topic(id, this.#services)),
@@ -112,7 +113,9 @@ export class Sync implements FeedListener {
       if (mine === undefined) byTopic.set(topic, [row]);
       else mine.push(row);
     }
+    const { deliveries } = this.figures;
     for (const [topic, mine] of byTopic) topic.commit(mine);
+    if (this.figures.deliveries > deliveries) this.figures.delayed(Date.now() - committedAtMs);
   }
 
   onMessage(prefix: string, content: string): void {
@@ -125,27 +128,13 @@ export class Sync implements FeedListener {
 
   /** Everything that may have been missed is read. */
   onGap(since: Position): void {
-    this.counts.gaps += 1;
+    this.figures.gaps += 1;
     const { stream } = this.#services;
     stream.resume(since);
     const sinceMs = stream.timeMs;
     const release = stream.hold(sinceMs);
-    const healed = [...this.#topics.values()].map(async (topic) => topic.heal());
-    const refreshed = [...this.#people.values()].flatMap(({ sockets }) =>
-      [...sockets].map(async (socket) => {
-        socket.verify();
-        return this.#refresh(socket, sinceMs);
-      }),
-    );
-    void Promise.all([...healed, ...refreshed]).then(release);
-  }
-
-  async #refresh(socket: SyncSocket, sinceMs: number): Promise<void> {
-    try {
-      await socket.refresh(sinceMs);
-    } catch {
-      socket.end('unavailable');
-    }
+    for (const { sockets } of this.#people.values()) for (const socket of sockets) socket.verify();
+    void Promise.all([...this.#topics.values()].map(async (topic) => topic.heal())).then(release);
   }
 
   #tellPerson({ table, kind, values }: FeedRow): void {

@@ -217,6 +217,7 @@ export class Topic implements Coalesced {
 
   /** A failover has lost changes that clients hold. They connect again, and are told so when they open the conversation. */
   #startAgain(): void {
+    this.#services.figures.lost += 1;
     for (const socket of this.open.keys()) socket.end('unavailable');
   }
 
@@ -224,7 +225,7 @@ export class Topic implements Coalesced {
     const [from, wanted] = [this.#seq, this.#wanted];
     this.#isStale = false;
     const page = await this.#services.changes.readForAll(this.id, from, this.#services.caller());
-    this.#services.counts.healed += 1;
+    this.#services.figures.healed += 1;
     if (page.to > from) {
       const frame = this.#framed(page);
       for (const [socket, opened] of this.open)
