@@ -12,7 +12,7 @@ import { makeTemporaryFolder } from './temporary-folder.ts';
 import { runTestFile, type FileResult } from './test-file.ts';
 
 const root = join(import.meta.dirname, '..');
-const testFiles = ['{protocol,client,server,scripts,loadtest}/**/*.test.ts', 'server/test/**/*.e2e.ts'];
+const testFiles = ['{protocol,client,server,scripts,loadtest}/**/*.test.ts', '{server,client}/test/**/*.e2e.ts'];
 const limits = { testMs: 60_000, fileMs: 180_000 };
 
 /** Whole servers have many processes. */

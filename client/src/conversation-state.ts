@@ -81,11 +81,11 @@ export class ConversationState {
     this.applyOwn(head.me, position);
   }
 
-  applyShortHead({ op: _op, position: _position, conversation_id: _id, ...state }: ServerFrames['head']): void {
-    if (state.seq <= this.seq) return;
-    this.#head = { ...this.#head, ...state };
-    this.#infoSeq = state.seq;
-    this.#lastSeq = state.seq;
+  applyShortHead({ op: _op, position: _position, conversation_id: _id, ...head }: ServerFrames['head']): void {
+    if (head.seq <= this.seq) return;
+    this.#head = { ...this.#head, ...head };
+    this.#infoSeq = head.seq;
+    this.#lastSeq = head.seq;
     this.#touch();
   }
 
@@ -130,7 +130,8 @@ export class ConversationState {
       const { member_count, last_number } = changes;
       this.#head = { ...this.#head, member_count, last_number: Math.max(last_number, this.#head.last_number) };
     }
-    for (const message of messages) this.#applyLast(message);
+    // Also those that a page had brought before.
+    for (const message of changes.messages) this.#applyLast(message);
     this.#head = { ...this.#head, seq: Math.max(this.seq, changes.to) };
     this.#touch();
     return { messages, members };
@@ -175,7 +176,7 @@ export class ConversationState {
   #applyLast({ number, sender_id, body, created_at, seq }: Message): void {
     const known = this.#head.last_message?.number ?? 0;
     if (number < known || (number === known && seq <= this.#lastSeq)) return;
-    const preview = body === undefined ? null : Array.from(body).slice(0, previewLength).join('');
+    const preview = typeof body === 'string' ? Array.from(body).slice(0, previewLength).join('') : null;
     const last_message = { number, sender_id, preview, created_at };
     const last_number = Math.max(number, this.#head.last_number);
     this.#head = { ...this.#head, last_message, active_at: created_at, last_number };

@@ -54,7 +54,7 @@ export class Messenger {
   readonly #marks: ReadMarks;
   readonly #presences: Presences;
   #welcome: Welcome | undefined;
-  /** Everything up to this moment was received: the next connection gets what came later. */
+  /** Of the last frame: everything up to it was received, and the next connection gets what came later. */
   #since: string | undefined;
   #isReady = false;
   #loaded: Promise<void> | undefined;
@@ -292,7 +292,7 @@ export class Messenger {
   }
 
   #receive(frame: ServerFrame): void {
-    if ('position' in frame) this.#seen.add(frame.position);
+    if ('position' in frame && frame.position !== undefined) this.#sawPosition(frame.position);
     switch (frame.op) {
       case 'welcome':
         return this.#begin(frame);
@@ -304,24 +304,30 @@ export class Messenger {
       case 'left':
         this.#welcome?.left(frame.conversation_id);
         return this.#store.remove(frame.conversation_id);
-      case 'head':
-        return this.#store.applyShortHead(frame);
-      case 'me':
-        return this.#store.applyOwn(frame);
       case 'changes':
         return this.#applyChanges(frame);
       case 'done':
         return this.#calls.done(frame);
       case 'refused':
         return this.#calls.refused(frame);
-      case 'read':
-        return this.#marks.receive(frame);
-      case 'typing':
-        return this.#presences.receiveTyping(frame);
-      case 'presence':
-        return this.#presences.receivePresence(frame);
       default:
+        this.#receiveState(frame);
     }
+  }
+
+  #receiveState(frame: ServerFrame): void {
+    if (frame.op === 'head') this.#store.applyShortHead(frame);
+    else if (frame.op === 'me') this.#store.applyOwn(frame);
+    else if (frame.op === 'read') this.#marks.receive(frame);
+    else if (frame.op === 'typing') this.#presences.receiveTyping(frame);
+    else if (frame.op === 'presence') this.#presences.receivePresence(frame);
+    else if (frame.op === 'slow_down') this.#outbox.pause(frame.after_ms);
+  }
+
+  #sawPosition(position: string): void {
+    this.#seen.add(position);
+    // The list is not complete before the end of the welcome.
+    if (this.#isReady) this.#since = position;
   }
 
   #begin(frame: Extract<ServerFrame, { readonly op: 'welcome' }>): void {

@@ -57,6 +57,7 @@ export class Outbox {
   #last = { ms: 0, count: 0 };
   #userId: string | undefined;
   #isOnline = false;
+  #pausedUntil = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -141,6 +142,11 @@ export class Outbox {
         .then(() => this.#runAll());
   }
 
+  /** The server wants no frames for so long. */
+  pause(ms: number): void {
+    this.#pausedUntil = this.#options.clock.now() + ms;
+  }
+
   offline(): void {
     this.#isOnline = false;
     for (const wake of this.#waiting) wake();
@@ -154,11 +160,14 @@ export class Outbox {
   async #run(conversationId: string): Promise<void> {
     if (this.#running.has(conversationId)) return;
     this.#running.add(conversationId);
+    const { clock, random } = this.#options;
     let attempt = 1;
     while (this.#isOnline && this.#first(conversationId) !== undefined) {
+      await this.#sleepUntil(this.#pausedUntil);
       const outcome = await this.#exclusive(conversationId, attempt);
       if (outcome === 'offline') break;
-      if (outcome === 'again') await this.#sleep(attempt);
+      if (outcome === 'again')
+        await this.#sleepUntil(clock.now() + backOffMs(attempt, retryBaseMs, retryMaxMs, random));
       attempt = outcome === 'again' ? attempt + 1 : 1;
     }
     this.#running.delete(conversationId);
@@ -213,15 +222,18 @@ export class Outbox {
     return 'next';
   }
 
-  async #sleep(attempt: number): Promise<void> {
-    const { clock, random } = this.#options;
+  /** Ends early when the connection is lost. */
+  async #sleepUntil(time: number): Promise<void> {
+    const { clock } = this.#options;
+    const delayMs = time - clock.now();
+    if (delayMs <= 0 || !this.#isOnline) return;
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         clock.clearTimeout(timer);
         this.#waiting.delete(wake);
         resolve();
       };
-      const timer = clock.setTimeout(wake, backOffMs(attempt, retryBaseMs, retryMaxMs, random));
+      const timer = clock.setTimeout(wake, delayMs);
       this.#waiting.add(wake);
     });
   }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
+import { Random } from '../../server/test/chaos/random.ts';
 import type { Conversation, Message } from '../src/api.ts';
 import { Messenger } from '../src/messenger.ts';
 import { MemoryStorage } from '../src/storage.ts';
@@ -63,9 +64,9 @@ class World {
   client: Messenger;
   #ids = 0;
 
-  constructor(random: () => number) {
-    this.#random = random;
-    this.server = new ModelServer(this.clock, random);
+  constructor(random: Random) {
+    this.#random = () => random.next();
+    this.server = new ModelServer(this.clock, this.#random);
     for (const id of ids) this.server.join(id);
     // More than is loaded at once.
     for (let i = 0; i < 230; i += 1)
@@ -186,6 +187,11 @@ const faults: fc.Arbitrary<Step> = fc.oneof(
   fc.constant<Step>(({ server }) => server.cut()),
   fc.constant<Step>(({ server }) => server.cut(4000)),
   fc.constant<Step>((world) => world.reload()),
+  // In the middle of the welcome.
+  fc.integer({ min: 10, max: 120 }).map((ms): Step => (world) => {
+    world.reload();
+    world.clock.setTimeout(() => world.server.cut(), ms);
+  }),
   small.map(
     (count): Step =>
       ({ server }) =>
@@ -247,21 +253,10 @@ function originals(server: ModelServer, messages: readonly Message[]): readonly 
   return messages.map(({ id }) => server.sent.get(id));
 }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test('whatever happens on the way, the client ends with what is stored, has shown nothing older, and has sent each message once', async () => {
   await fc.assert(
     fc.asyncProperty(history, fc.integer(), async (steps, seed) => {
-      const world = new World(randomFrom(seed));
+      const world = new World(new Random(seed));
       for (const [step, ms] of steps) {
         step(world);
         await world.clock.pass(ms);
@@ -283,5 +278,35 @@ test('whatever happens on the way, the client ends with what is stored, has show
       world.client.stop();
     }),
     { numRuns: 200 },
+  );
+});
+
+test('after a restored backup the client shows what the backup has', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(others, { minLength: 5 }),
+      fc.array(others, { minLength: 5 }),
+      fc.integer(),
+      async (first, second, seed) => {
+        const world = new World(new Random(seed));
+        const play = async (steps: readonly Step[]): Promise<void> => {
+          for (const step of steps) {
+            step(world);
+            await world.clock.pass(50);
+          }
+        };
+        await play(first);
+        const restore = world.server.snapshot();
+        await play(second);
+        restore();
+        await world.clock.pass(60_000);
+        await checkEnd(world);
+        await play(second);
+        await world.clock.pass(60_000);
+        await checkEnd(world);
+        world.client.stop();
+      },
+    ),
+    { numRuns: 50 },
   );
 });

@@ -8,6 +8,15 @@ export function positionOf(timeline: number, place: number): string {
   return bytes.toString('base64url');
 }
 
+/** With the fields that the client needs. */
+function asMessage(
+  fields: Omit<Partial<Message>, 'body'> &
+    Pick<Message, 'number' | 'seq' | 'created_at'> & { readonly body: string | undefined },
+): Message {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The client ignores the others.
+  return fields as Message;
+}
+
 const timeOf = (place: number): string => new Date(1_800_000_000_000 + place).toISOString();
 
 /** A conversation as the database has it: rows with the change that made each. */
@@ -32,7 +41,7 @@ export class ModelConversation {
   insert(place: number, sender: string, id: string, { body }: NewMessage): Message {
     const number = this.messages.length + 1;
     this.#change(place);
-    const message: Message = {
+    const message = asMessage({
       conversation_id: this.id,
       number,
       id,
@@ -40,7 +49,7 @@ export class ModelConversation {
       sender_id: sender,
       body,
       created_at: timeOf(place),
-    };
+    });
     this.messages.push(message);
     this.activeAt = message.created_at;
     return message;
@@ -52,12 +61,8 @@ export class ModelConversation {
     if (typeof before?.body !== 'string') return;
     this.#change(place);
     const at = timeOf(place);
-    this.messages[number - 1] = {
-      ...before,
-      body,
-      seq: this.seq,
-      ...(body === undefined ? { deleted_at: at } : { edited_at: at }),
-    };
+    const change = body === undefined ? { deleted_at: at } : { edited_at: at };
+    this.messages[number - 1] = asMessage({ ...before, ...change, body, seq: this.seq });
   }
 
   rename(place: number, title: string): void {

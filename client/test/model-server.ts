@@ -22,7 +22,7 @@ type Listener = (event: { readonly type: string; readonly data?: unknown; readon
 
 /** What goes wrong next. */
 export interface Faults {
-  /** Frames to a client that vanish, and that come twice. */
+  /** `changes` that vanish, and states that come again later, after newer ones. */
   lostFrames: number;
   repeatedFrames: number;
   /** Sends that are refused, with this status; and those that are stored, and whose socket is cut before the answer. */
@@ -48,6 +48,8 @@ export class ModelServer {
     pageDelayMs: 20,
   };
   readonly requests: string[] = [];
+  /** All that came on sockets. */
+  readonly frames: ClientFrame[] = [];
   /** The ids of all sends that came, with repeats. */
   readonly sends: string[] = [];
   /** The texts of the person's messages, by id, as they were sent. */
@@ -114,6 +116,11 @@ export class ModelServer {
       for (const one of saved) this.conversations.set(one.id, one);
       this.cut();
     };
+  }
+
+  /** Sends any frame. */
+  send(frame: ServerFrame): void {
+    this.#socket?.deliver(frame);
   }
 
   /** Ends the connection; what is on its way is lost. */
@@ -199,11 +206,12 @@ export class ModelServer {
   /** Of durable changes: they may be lost and repeated, as the faults say. */
   #tell(frame: ServerFrame): void {
     if (this.#socket?.isReady !== true) return;
-    if (this.faults.lostFrames > 0) this.faults.lostFrames -= 1;
+    if (frame.op === 'changes' && this.faults.lostFrames > 0) this.faults.lostFrames -= 1;
     else this.#socket.deliver(frame);
-    if (this.faults.repeatedFrames === 0) return;
+    if (this.faults.repeatedFrames === 0 || frame.op === 'joined' || frame.op === 'left') return;
     this.faults.repeatedFrames -= 1;
-    this.#socket.deliver(frame);
+    const socket = this.#socket;
+    this.#clock.setTimeout(() => socket.deliver(frame), this.#random() * 500);
   }
 
   #publish(conversation: ModelConversation, after: number): void {
@@ -212,24 +220,12 @@ export class ModelServer {
       this.#tell({ op: 'changes', position, ...conversation.changes(after, Infinity) });
       return;
     }
-    const {
-      id,
-      title,
-      about,
-      is_public,
-      edit_window_seconds,
-      seq,
-      last_number,
-      active_at,
-      last_message,
-      member_count,
-    } = conversation.head;
-    const info = { title, about, is_public, edit_window_seconds };
-    const state = { seq, last_number, active_at, last_message, member_count };
-    this.#tell({ op: 'head', position, conversation_id: id, ...info, ...state });
+    const { id, kind: _, created_by: __, created_at: ___, other: ____, me: _____, ...head } = conversation.head;
+    this.#tell({ op: 'head', position, conversation_id: id, ...head });
   }
 
   #answer(socket: ModelSocket, frame: ClientFrame): void {
+    this.frames.push(frame);
     if (frame.op === 'hello') return this.#welcome(socket, frame.since);
     if (frame.op === 'ping') return socket.deliver({ op: 'pong' });
     if (frame.op === 'close') return void socket.opened.delete(frame.conversation_id);
