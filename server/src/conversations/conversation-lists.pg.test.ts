@@ -4,11 +4,13 @@ import { test } from 'node:test';
 
 import type { QueryResultRow } from 'pg';
 import type { Conversation } from '@messenger/protocol/conversations';
+import type { Unread } from '@messenger/protocol/reading';
 
 import { useApp } from '../../test/app.ts';
 import { signUp, type Client } from '../../test/clients.ts';
 import { useDatabase } from '../../test/database.ts';
 import { withClient } from '../db/session.ts';
+import { sumUnread } from '../messages/reading-reader.ts';
 import { selectPage } from './conversation-reader.ts';
 import { beforeAll, everyone } from './conversations-sql.ts';
 import { selectMembers } from './member-reader.ts';
@@ -114,32 +116,56 @@ interface Plan {
   readonly 'QUERY PLAN': readonly { readonly Plan: Record<string, number> }[];
 }
 
-/** Pages of the cache that a prepared statement reads, by custom and generic plan. */
-async function countBuffers({ text: statement }: { readonly text: string }, values: string): Promise<number[]> {
+interface Measured {
+  readonly pages: number;
+  readonly plan: string;
+}
+
+/** Pages of the cache that a prepared statement reads, and its plan: a custom and a generic one. */
+async function measure({ text: statement }: { readonly text: string }, values: string): Promise<Measured[]> {
   const settings = { applicationName: 'test', connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
   return await withClient(database().direct.write, settings, async (client) => {
     await client.query(`prepare page as ${statement}`);
-    const counts: number[] = [];
+    const measured: Measured[] = [];
     for (const mode of ['force_custom_plan', 'force_generic_plan']) {
       await client.query(`set plan_cache_mode = ${mode}`);
       const text = `explain (analyze, buffers, format json) execute page(${values})`;
       await client.query(text);
       const [row] = (await client.query<Plan>(text)).rows;
       const { 'Shared Hit Blocks': hit = 0, 'Shared Read Blocks': read = 0 } = row?.['QUERY PLAN'][0]?.Plan ?? {};
-      counts.push(hit + read);
+      measured.push({ pages: hit + read, plan: JSON.stringify(row) });
     }
-    return counts;
+    return measured;
   });
+}
+
+async function countBuffers(...statement: Parameters<typeof measure>): Promise<number[]> {
+  return (await measure(...statement)).map(({ pages }) => pages);
 }
 
 test('the first page is one statement and reads at most 200 pages of the cache, with any number of messages', async () => {
   const firstPage = `'${ada.userId}', 30, null, null, null`;
   const before = await countBuffers(selectPage, firstPage);
   for (const count of before) assert.ok(count > 30 && count <= 200, `${count} pages`);
+  for (const { plan } of await measure(selectPage, firstPage)) {
+    assert.match(plan, /"Relation Name":"conversations"/u);
+    assert.doesNotMatch(plan, /"Relation Name":"messages"/u);
+  }
   await database().sql('drop index messages_search_idx');
   await database().sql(insertMessages);
   await database().sql('vacuum analyze messages');
   assert.deepEqual(await countBuffers(selectPage, firstPage), before);
+});
+
+test('the sums of 300 unread conversations with 750 mentions read at most 2,600 pages of the cache', async () => {
+  await database().sql('update members set read_number = 0 where user_id = $1', [ada.userId]);
+  await database().sql('insert into blocks (user_id, blocked_id) select $1, uuidv7() from generate_series(1, 50)', [
+    ada.userId,
+  ]);
+  await database().sql('vacuum analyze members, blocks');
+  const { conversations, mentions } = (await ada.call('GET', '/unread')).json<Unread>();
+  assert.deepEqual([conversations, mentions], [300, 150 * 5]);
+  for (const count of await countBuffers(sumUnread, `'${ada.userId}'`)) assert.ok(count <= 2_600, `${count} pages`);
 });
 
 test('the last page of many members costs as much as the first', async () => {

@@ -54,7 +54,7 @@ export function conversationSql(heads: string, place = ''): string {
        u.id as other_id, first_name, last_name, u.created_at as other_created_at, u.updated_at as other_updated_at${place}
   from (${heads}) as h
   left join users as u on u.id = h.other_id
- cross join lateral (${unreadMentions}) as mentioned`;
+ cross join lateral (${unreadMentions('h.user_id')}) as mentioned`;
 }
 
 export function toConversation(row: ConversationRow): Conversation {

@@ -38,7 +38,7 @@ interface UnreadRow {
   readonly mentions: number;
 }
 
-const sumUnread = statement<UnreadRow, [userId: string]>(
+export const sumUnread = statement<UnreadRow, [userId: string]>(
   'messages.unread',
   `select is_muted, count(*)::int as conversations, sum(unread)::float8 as messages, sum(unread_mentions)::int as mentions
      from (
@@ -46,7 +46,7 @@ const sumUnread = statement<UnreadRow, [userId: string]>(
               coalesce(m.muted_until > now(), false) as is_muted
          from members m join conversations c on c.id = m.conversation_id
         where m.user_id = $1 and m.left_at is null and c.deleted_at is null and c.last_number > m.read_number
-     ) as h cross join lateral (${unreadMentions}) as mentioned
+     ) as h cross join lateral (${unreadMentions('$1')}) as mentioned
     group by is_muted`,
 );
 
