@@ -23,6 +23,16 @@ test('each missed assertion is reported with the measured value', () => {
   ]);
 });
 
+test('an assertion can be about one kind of request', () => {
+  const requests = [{ ...latencies, name: 'List Update', isArrival: true }];
+  assert.deepEqual(misses(latencies, parseAssertions('list-update.p50<=50,list-update.max=100'), requests), [
+    'list-update.p50<=50 is missed: p50 is 50.18',
+  ]);
+  assert.deepEqual(misses(latencies, parseAssertions('delivery.p99<=100'), requests), [
+    'delivery.p99<=100 is missed: there was no such request',
+  ]);
+});
+
 test('a run without requests misses all', () => {
   assert.deepEqual(misses(latenciesOf(new RequestOutcome('any'), 1), parseAssertions('failed=0')), [
     'no request was made',

@@ -1,9 +1,11 @@
-import type { Latencies } from './report.ts';
+import type { Latencies, RequestLatencies } from './report.ts';
 import { UsageError } from './usage-error.ts';
 
 /** A condition on the results: with `p99<=50`, the 99th percentile must be at most 50 ms. */
 export interface Assertion {
   readonly text: string;
+  /** With `delivery.p99<=100`, the name of the request in lower case with hyphens; undefined for the whole run. */
+  readonly request: string | undefined;
   readonly metric: Metric;
   readonly operator: Operator;
   readonly value: number;
@@ -34,9 +36,11 @@ type Metric = keyof typeof metrics;
 type Operator = keyof typeof operators;
 
 export const defaultAssertions = 'failed=0,p99<=50';
+/** Promised for a machine whose CPU is not the limit. */
+export const chatAssertions = 'failed=0,delivery.p99<=100';
 
 export const assertionForm =
-  `<metric><operator><number>, separated by commas; metrics: ${Object.keys(metrics).join(', ')} (times in ms); ` +
+  `[<request>.]<metric><operator><number>, separated by commas; metrics: ${Object.keys(metrics).join(', ')} (times in ms); ` +
   `operators: ${Object.keys(operators).join(' ')}`;
 
 /** Parses `failed=0,p99<=50`. Throws a `UsageError` that names the invalid part. */
@@ -45,23 +49,34 @@ export function parseAssertions(text: string): Assertion[] {
 }
 
 function parseAssertion(text: string): Assertion {
-  const [, metric = '', operator = '', number = ''] = /^([a-z\d]+%?)\s*([<>=]+)\s*(\d+(?:\.\d+)?)$/u.exec(text) ?? [];
+  const form = /^(?:([a-z-]+)\.)?([a-z\d]+%?)\s*([<>=]+)\s*(\d+(?:\.\d+)?)$/u;
+  const [, request, metric = '', operator = '', number = ''] = form.exec(text) ?? [];
   if (!isKey(metrics, metric) || !isKey(operators, operator))
     throw new UsageError(`--assert does not understand "${text}". It takes ${assertionForm}.`);
-  return { text, metric, operator, value: Number(number) };
+  return { text, request, metric, operator, value: Number(number) };
 }
 
 function isKey<Table extends object>(table: Table, key: string | number | symbol): key is keyof Table {
   return Object.hasOwn(table, key);
 }
 
-/** One sentence for each missed assertion. A run without requests misses all of them. */
-export function misses(latencies: Latencies, assertions: readonly Assertion[]): string[] {
-  if (latencies.count === 0) return ['no request was made'];
-  return assertions.flatMap(({ text, metric, operator, value }) => {
+/** One sentence for each missed assertion. A run without requests misses all of them, also of one kind of request. */
+export function misses(
+  total: Latencies,
+  assertions: readonly Assertion[],
+  requests: readonly RequestLatencies[] = [],
+): string[] {
+  if (total.count === 0) return ['no request was made'];
+  return assertions.flatMap(({ text, request, metric, operator, value }) => {
+    const latencies = request === undefined ? total : requests.find(({ name }) => slugOf(name) === request);
+    if (latencies === undefined || latencies.count === 0) return [`${text} is missed: there was no such request`];
     const actual = metrics[metric](latencies);
     return operators[operator](actual, value) ? [] : [`${text} is missed: ${metric} is ${round(actual)}`];
   });
+}
+
+function slugOf(name: string): string {
+  return name.toLowerCase().replaceAll(' ', '-');
 }
 
 function round(value: number): number {

@@ -4,7 +4,7 @@ import { misses, type Assertion } from './assertions.ts';
 import type { Outcome, RequestOutcome } from './outcome.ts';
 import { reportPhases } from './phase-report.ts';
 import type { Stalls } from './probe.ts';
-import type { Latencies, MachineFacts, Report, RequestLatencies, RunFacts } from './report.ts';
+import type { ChatFacts, Latencies, MachineFacts, Report, RequestLatencies, RunFacts } from './report.ts';
 import { saturationReasons } from './saturation.ts';
 import type { Phase } from './schedule.ts';
 import type { SystemCpu } from './system-cpu.ts';
@@ -26,16 +26,18 @@ export function buildReport({ run, phases, outcome, assertions, stalls, ownCpuMs
   const total = outcome.total();
   const seconds = run.tookMs / 1000;
   const latencies = latenciesOf(total, seconds);
+  const requests = Array.from(outcome.requests.values(), (one) => requestLatencies(one, seconds));
   return {
     version: 1,
     run,
     machine: machineFacts(),
-    ...judge(latencies, assertions, saturationReasons(outcome)),
+    ...judge({ total: latencies, requests, assertions, outcome }),
     total: latencies,
-    requests: Array.from(outcome.requests.values(), (one) => requestLatencies(one, seconds)),
+    requests,
     errors: Array.from(outcome.faults.values(), ({ example, ...fault }) => ({ ...fault, example })).toSorted(
       (a, b) => b.count - a.count,
     ),
+    ...(run.type === 'chat' ? { chat: chatFacts(outcome) } : {}),
     generator: {
       cpuMs: ownCpuMs,
       eventLoopDelayP99Ms: outcome.eventLoopDelayP99Ms,
@@ -50,19 +52,28 @@ export function buildReport({ run, phases, outcome, assertions, stalls, ownCpuMs
   };
 }
 
-/** A generator that fell behind measured itself: then there is no verdict on the server. */
-function judge(
-  latencies: Latencies,
-  assertions: readonly Assertion[],
-  saturation: readonly string[],
-): Pick<Report, 'verdict' | 'reasons'> {
-  const missed = misses(latencies, assertions);
-  if (saturation.length > 0) return { verdict: 'generator saturated', reasons: [...saturation, ...missed] };
-  return { verdict: missed.length === 0 ? 'passed' : 'failed', reasons: missed };
+/** A generator that fell behind measured itself: then there is no verdict on the server, unless it broke a promise. */
+function judge({
+  total,
+  requests,
+  assertions,
+  outcome,
+}: Pick<Report, 'total' | 'requests'> & Pick<Findings, 'assertions' | 'outcome'>): Pick<Report, 'verdict' | 'reasons'> {
+  const saturation = saturationReasons(outcome);
+  const broken = outcome.violations.list().map(({ kind, count }) => `${kind}: ${count}`);
+  const missed = [...broken, ...misses(total, assertions, requests)];
+  if (saturation.length > 0 && broken.length === 0)
+    return { verdict: 'generator saturated', reasons: [...saturation, ...missed] };
+  return { verdict: missed.length === 0 ? 'passed' : 'failed', reasons: [...missed, ...saturation] };
+}
+
+function chatFacts({ conversations, messages, violations, socketEnds }: Outcome): ChatFacts {
+  const ends = Array.from(socketEnds, ([code, count]) => ({ code, count }));
+  return { conversations, messages, violations: violations.list(), socketEnds: ends };
 }
 
 function requestLatencies(outcome: RequestOutcome, seconds: number): RequestLatencies {
-  return { name: outcome.name, ...latenciesOf(outcome, seconds) };
+  return { name: outcome.name, isArrival: outcome.isArrival, ...latenciesOf(outcome, seconds) };
 }
 
 /** The rate is over `seconds`. */

@@ -1,4 +1,5 @@
 /** The guide's (Gatling's) console block: for the whole run, then for each kind of request, then the errors. */
+import { violationKinds } from './chat/violations.ts';
 import type { Distribution } from './distribution.ts';
 import type { Outcome, RequestOutcome } from './outcome.ts';
 import type { Report } from './report.ts';
@@ -14,6 +15,7 @@ export function renderConsoleBlock(outcome: Outcome, report: Report): string {
     ...blocks,
     ...renderPhases(report),
     ...renderErrors(report),
+    ...renderViolations(report),
     line,
     ...renderSurroundings(report),
     '',
@@ -93,6 +95,22 @@ function renderErrors({ errors, total }: Report): string[] {
     return `${renderCell(text, String(count))} (${percent.padStart(6)}%)`;
   });
   return [title('Errors'), ...rows];
+}
+
+/** Of a chat, also when there are none: the checks are the point. */
+function renderViolations({ chat }: Report): string[] {
+  if (chat === undefined) return [];
+  const { violations, conversations, messages, socketEnds } = chat;
+  const rows = violations.flatMap(({ kind, count, sample }) => [
+    renderCell(kind, String(count)),
+    `    ${violationKinds[kind]}, e.g. ${sample}`,
+  ]);
+  const ends = socketEnds.map(({ code, count }) => `${code} (${count})`).join(', ');
+  return [
+    title('Checks of the chat'),
+    ...(rows.length === 0 ? ['> no violation'] : rows),
+    `> ${messages} messages in ${conversations} conversations${ends === '' ? '' : `; sockets ended with ${ends}`}`,
+  ];
 }
 
 function inSeconds(ms: number): string {

@@ -34,7 +34,7 @@ export async function drive(plan: Plan, options: DriveOptions): Promise<Outcome>
   atOnce.addEventListener('abort', kill, { once: true });
   try {
     await Promise.all(children.map(async (child) => child.ready));
-    const startAtMs = hrtimeMs() + startDelayMs;
+    const startAtMs = hrtimeMs() + startDelayMs + (plan.chat?.connectMs ?? 0);
     const outcome = new Outcome();
     gatherSeconds(children, outcome, options.onSecond);
     for (const [part, child] of children.entries())

@@ -1,14 +1,15 @@
 /** A child process of the run: generates its share of the load, and reports each second and the total. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-import { Generator } from './generator.ts';
+import { ChatGenerator } from './chat/chat-generator.ts';
+import { Generator, type GeneratorIo } from './generator.ts';
 import type { FromGenerator, SecondTally, ToGenerator } from './messages.ts';
 import { hrtimeMs } from './monotonic-time.ts';
 
 /** Node's histogram includes the sampling interval. */
 const delayResolutionMs = 10;
 
-let generator: Generator | undefined;
+let generator: Generator | ChatGenerator | undefined;
 
 function send(message: FromGenerator): void {
   process.send?.(message);
@@ -19,11 +20,13 @@ async function run({ plan, share, startAtMs }: Extract<ToGenerator, { type: 'run
   const startMs = startAtMs + offsetMs;
   const measureCpu = cpuMeter();
   const delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
-  const running = new Generator(plan, share, {
+  const io: GeneratorIo = {
     now: () => performance.now() - startMs,
     random: Math.random,
     onSecond: (second) => send({ type: 'second', ...tallySecond(running, second, measureCpu()) }),
-  });
+  };
+  const running =
+    plan.chat === undefined ? new Generator(plan, share, io) : new ChatGenerator(plan, plan.chat, share, io);
   generator = running;
   delay.enable();
   await running.run();
@@ -31,7 +34,7 @@ async function run({ plan, share, startAtMs }: Extract<ToGenerator, { type: 'run
   sendDone(running, withoutResolutionMs(delay.percentile(99)), withoutResolutionMs(delay.max));
 }
 
-function tallySecond({ recorder, activeUsers }: Generator, second: number, cpuMs: number): SecondTally {
+function tallySecond({ recorder, activeUsers }: Generator | ChatGenerator, second: number, cpuMs: number): SecondTally {
   return { ...recorder.takeSecond(), second, activeUsers, cpuMs };
 }
 
@@ -49,12 +52,9 @@ function withoutResolutionMs(nanoseconds: number): number {
   return Math.max(0, nanoseconds / 1e6 - delayResolutionMs);
 }
 
-function sendDone(
-  { recorder, usersStarted }: Generator,
-  eventLoopDelayP99Ms: number,
-  eventLoopDelayMaxMs: number,
-): void {
+function sendDone(running: Generator | ChatGenerator, eventLoopDelayP99Ms: number, eventLoopDelayMaxMs: number): void {
   const { user, system } = process.cpuUsage();
+  const { recorder, usersStarted } = running;
   send({
     type: 'done',
     requests: recorder.requests(),
@@ -64,6 +64,7 @@ function sendDone(
     cpuMs: (user + system) / 1000,
     eventLoopDelayP99Ms,
     eventLoopDelayMaxMs,
+    chat: running instanceof ChatGenerator ? running.tally() : undefined,
   });
 }
 

@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly allowRemote: boolean;
   /** Starts a server with these options in place of `baseUrl`; undefined: does not. */
   readonly start: readonly string[] | undefined;
+  /** Whether users are the load, for which some servers need a session. Default: true. */
+  readonly usesUsersApi?: boolean;
   /** For the report files and the server's log. */
   readonly reportDir: string;
 }
@@ -31,18 +33,20 @@ export interface Interrupts {
 export interface Driven {
   readonly target: Target;
   readonly look: LookAtSystem;
+  /** Of the primary of a server that the test started. */
+  readonly databaseUrl?: () => Promise<string>;
 }
 
 /** Calls `use` with a listening server. A started server is stopped afterwards in any case. */
 export async function withServer<Result>(
-  { baseUrl, token, allowRemote, start, reportDir }: ServerOptions,
+  { baseUrl, token, allowRemote, start, usesUsersApi = true, reportDir }: ServerOptions,
   interrupts: Interrupts,
   use: (driven: Driven) => Promise<Result>,
 ): Promise<Result> {
   await mkdir(reportDir, { recursive: true });
   if (start === undefined) {
     const target = await resolveTarget(baseUrl, { allowRemote, token });
-    await assertListening(target);
+    await assertListening(target, usesUsersApi);
     return await use({ target, look: systemOn(target.address.port) ?? (() => undefined) });
   }
   const logFile = join(reportDir, 'server.log');
@@ -51,6 +55,7 @@ export async function withServer<Result>(
     return await use({
       target: await resolveTarget(server.baseUrl, { allowRemote: true }),
       look: systemOf(server.pid),
+      databaseUrl: server.databaseUrl,
     });
   } finally {
     await server.stop(interrupts.atOnce);

@@ -59,6 +59,12 @@ export const loadTypes = {
     steps: writing,
     phases: (users, seconds) => [steady(users / 20, seconds)],
   },
+  chat: {
+    about:
+      'All users at once, on sockets, in shared conversations of 2 to 200 people; chat/habits.ts says what they do.',
+    steps: [],
+    phases: (users, seconds) => [{ users, seconds }],
+  },
 } as const satisfies Readonly<Record<string, LoadType>>;
 
 export type LoadTypeName = keyof typeof loadTypes;

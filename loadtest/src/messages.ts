@@ -2,6 +2,7 @@
 import type { Address, Fault } from './connection.ts';
 import type { PackedDistribution } from './distribution.ts';
 import type { LoadTypeName } from './load-types.ts';
+import type { Violation } from './chat/violations.ts';
 import type { Phase } from './schedule.ts';
 
 export type Checks = 'strict' | 'guide';
@@ -19,6 +20,16 @@ export interface Plan {
   readonly deadlineMs: number;
   /** Requests due before this are warm-up, and not counted. */
   readonly countFromMs: number;
+  /** Of type `chat`. */
+  readonly chat?: ChatPlan;
+}
+
+export interface ChatPlan {
+  readonly people: readonly { readonly userId: string; readonly token: string }[];
+  /** With their members, as places in `people`. */
+  readonly conversations: readonly { readonly id: string; readonly members: readonly number[] }[];
+  /** People connect within this time before the start of the run. */
+  readonly connectMs: number;
 }
 
 /** Of `parts` generators, this one takes users `part`, `part + parts`, … */
@@ -53,11 +64,22 @@ export interface RequestTally {
   readonly name: string;
   readonly ok: PackedDistribution;
   readonly failed: PackedDistribution;
+  /** Not a request: a message that arrived at somebody else. */
+  readonly isArrival: boolean;
 }
 
 export interface FaultTally extends Fault {
   readonly request: string;
   readonly count: number;
+}
+
+export interface ChatTally {
+  readonly violations: readonly Violation[];
+  /** Ends of sockets that the server closed or that broke, by close code. */
+  readonly ends: readonly { readonly code: number; readonly count: number }[];
+  readonly conversations: number;
+  /** Acknowledged ones. */
+  readonly messages: number;
 }
 
 /** The results of one generator. */
@@ -71,4 +93,6 @@ export interface Tally {
   readonly cpuMs: number;
   readonly eventLoopDelayP99Ms: number;
   readonly eventLoopDelayMaxMs: number;
+  /** Of type `chat`. */
+  readonly chat?: ChatTally | undefined;
 }

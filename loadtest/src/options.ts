@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 
-import { assertionForm, defaultAssertions, parseAssertions } from './assertions.ts';
+import { assertionForm, chatAssertions, defaultAssertions, parseAssertions } from './assertions.ts';
 import { isLoadTypeName, loadTypes, type LoadTypeName } from './load-types.ts';
 
 /** A parser of commander: gets the text and the value so far. An empty variable counts as not set. */
@@ -56,8 +56,16 @@ export const options = {
     .default(15)
     .argParser(number(0.1, 3600, false)),
   assert: new Option('--assert <list>', assertionForm)
-    .default(parseAssertions(defaultAssertions), defaultAssertions)
+    .default(undefined, `${defaultAssertions}; of type chat ${chatAssertions}`)
     .argParser(parseAssertions),
+  peopleFile: new Option(
+    '--people-file <file>',
+    'of type chat: keeps the accounts and conversations of the test for later runs',
+  ).env('LOADTEST_PEOPLE_FILE'),
+  database: new Option(
+    '--database <url>',
+    'of type chat: the primary, in which the accounts of the test are created; "$(npx messenger db url)"',
+  ).env('LOADTEST_DATABASE'),
   reportDir: new Option('--report-dir <folder>', 'folder of the report').default('loadtest-report'),
   p99: new Option('--p99 <ms>', 'the highest 99th percentile that counts as held')
     .default(6)

@@ -1,5 +1,6 @@
 import { Distribution, type PackedDistribution } from './distribution.ts';
-import type { FaultTally, RequestTally, SecondTally, Tally } from './messages.ts';
+import { Violations } from './chat/violations.ts';
+import type { ChatTally, FaultTally, RequestTally, SecondTally, Tally } from './messages.ts';
 import type { Second } from './report.ts';
 
 /** The results of one kind of request, or of all. */
@@ -7,9 +8,11 @@ export class RequestOutcome {
   readonly name: string;
   readonly ok = new Distribution();
   readonly failed = new Distribution();
+  readonly isArrival: boolean;
 
-  constructor(name: string) {
+  constructor(name: string, isArrival = false) {
     this.name = name;
+    this.isArrival = isArrival;
   }
 
   merge({ ok, failed }: Pick<RequestTally, 'ok' | 'failed'>): void {
@@ -41,19 +44,31 @@ export class Outcome {
   cpuMs = 0;
   eventLoopDelayP99Ms = 0;
   eventLoopDelayMaxMs = 0;
+  readonly violations = new Violations();
+  readonly socketEnds = new Map<number, number>();
+  conversations = 0;
+  messages = 0;
 
   merge(tally: Tally): void {
     for (const request of tally.requests) {
-      const known = this.requests.get(request.name) ?? new RequestOutcome(request.name);
+      const known = this.requests.get(request.name) ?? new RequestOutcome(request.name, request.isArrival);
       known.merge(request);
       this.requests.set(request.name, known);
     }
     for (const fault of tally.faults) this.#mergeFault(fault);
+    if (tally.chat !== undefined) this.#mergeChat(tally.chat);
     this.lateStarts.merge(tally.lateStarts);
     this.usersStarted += tally.usersStarted;
     this.cpuMs += tally.cpuMs;
     this.eventLoopDelayP99Ms = Math.max(this.eventLoopDelayP99Ms, tally.eventLoopDelayP99Ms);
     this.eventLoopDelayMaxMs = Math.max(this.eventLoopDelayMaxMs, tally.eventLoopDelayMaxMs);
+  }
+
+  #mergeChat({ violations, ends, conversations, messages }: ChatTally): void {
+    for (const violation of violations) this.violations.merge(violation);
+    for (const { code, count } of ends) this.socketEnds.set(code, (this.socketEnds.get(code) ?? 0) + count);
+    this.conversations += conversations;
+    this.messages += messages;
   }
 
   #mergeFault(fault: FaultTally): void {
@@ -64,7 +79,8 @@ export class Outcome {
 
   total(): RequestOutcome {
     const total = new RequestOutcome('Global Information');
-    for (const { ok, failed } of this.requests.values()) total.merge({ ok: ok.pack(), failed: failed.pack() });
+    for (const { ok, failed, isArrival } of this.requests.values())
+      if (!isArrival) total.merge({ ok: ok.pack(), failed: failed.pack() });
     return total;
   }
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 
-import type { Assertion } from './assertions.ts';
+import { chatAssertions, defaultAssertions, parseAssertions, type Assertion } from './assertions.ts';
 import { findCapacity } from './capacity.ts';
 import type { ServerOptions } from './load-test.ts';
 import { loadTypes } from './load-types.ts';
@@ -54,7 +54,9 @@ interface RunFlags extends SharedFlags {
   readonly users: number;
   readonly duration: number;
   readonly checks: 'strict' | 'guide';
-  readonly assert: readonly Assertion[];
+  readonly assert?: readonly Assertion[];
+  readonly peopleFile?: string;
+  readonly database?: string;
 }
 
 interface CapacityFlags extends SharedFlags {
@@ -71,8 +73,10 @@ function createProgram(server: readonly string[], io: Io, setExitCode: (code: nu
     .addHelpText('after', `\nTypes:\n${describeTypes()}`)
     .action(async (flags: RunFlags) => {
       const shared = sharedOptions(flags, server, io);
-      const { type, users, duration: durationSeconds, checks, assert: assertions } = flags;
-      const report = await runLoadTest({ ...shared, type, users, durationSeconds, checks, assertions }, io, io.out);
+      const { type, users, duration: durationSeconds, checks, peopleFile, database } = flags;
+      const assertions = flags.assert ?? parseAssertions(type === 'chat' ? chatAssertions : defaultAssertions);
+      const chosen = { type, users, durationSeconds, checks, assertions, peopleFile, database };
+      const report = await runLoadTest({ ...shared, ...chosen }, io, io.out);
       setExitCode(report.verdict === 'passed' ? exitCodes.passed : exitCodes.missed);
     });
   const capacity = program
@@ -86,7 +90,16 @@ function createProgram(server: readonly string[], io: Io, setExitCode: (code: nu
     });
   const { baseUrl, tokenFile, allowRemote, start, processes, deadline, reportDir } = options;
   const shared = [baseUrl, tokenFile, allowRemote, start, processes, deadline, reportDir];
-  for (const one of [options.type, options.users, options.duration, options.checks, options.assert, ...shared])
+  for (const one of [
+    options.type,
+    options.users,
+    options.duration,
+    options.checks,
+    options.assert,
+    options.peopleFile,
+    options.database,
+    ...shared,
+  ])
     run.addOption(one);
   for (const one of [options.p99, options.from, options.stepSeconds, ...shared]) capacity.addOption(one);
   const tuning = addTuningCommand(program, io);

@@ -6,18 +6,22 @@ import type { FaultTally, RequestTally, SecondTally } from './messages.ts';
 export class Recorder {
   readonly lateStarts = new Distribution();
   readonly #requests = new Map<string, { readonly ok: Distribution; readonly failed: Distribution }>();
+  readonly #arrivals: ReadonlySet<string>;
   readonly #faults = new Map<string, FaultTally>();
   #second = new Distribution();
   #failed = 0;
   #refused = 0;
 
-  constructor(requestNames: readonly string[]) {
-    for (const name of requestNames) this.#requests.set(name, { ok: new Distribution(), failed: new Distribution() });
+  /** `arrivals` are measured like requests, but are neither in the seconds nor in the total. */
+  constructor(requestNames: readonly string[], arrivals: readonly string[] = []) {
+    this.#arrivals = new Set(arrivals);
+    for (const name of [...requestNames, ...arrivals])
+      this.#requests.set(name, { ok: new Distribution(), failed: new Distribution() });
   }
 
   /** Records the end of a request; with a `fault` when it failed. */
   record(request: string, latencyMs: number, fault: Fault | undefined): void {
-    this.#second.add(latencyMs);
+    if (!this.#arrivals.has(request)) this.#second.add(latencyMs);
     const outcome = fault === undefined ? 'ok' : 'failed';
     this.#requests.get(request)?.[outcome].add(latencyMs);
     if (fault !== undefined) this.#countFault(request, fault);
@@ -41,7 +45,9 @@ export class Recorder {
   }
 
   requests(): RequestTally[] {
-    return Array.from(this.#requests, ([name, { ok, failed }]) => ({ name, ok: ok.pack(), failed: failed.pack() }));
+    return Array.from(this.#requests, ([name, { ok, failed }]) => {
+      return { name, ok: ok.pack(), failed: failed.pack(), isArrival: this.#arrivals.has(name) };
+    });
   }
 
   faults(): FaultTally[] {

@@ -40,7 +40,7 @@ const report: Report = {
   verdict: 'failed',
   reasons: ['3 requests failed; 0 may', 'p99 is 17.6 ms; 6 ms may be'],
   total: latencies,
-  requests: [{ name: 'Create User', ...latencies }],
+  requests: [{ name: 'Create User', isArrival: false, ...latencies }],
   errors: [{ request: 'Get User By ID', kind: 'stale', count: 3, example: 'names of before the update' }],
   generator: { cpuMs: 900, eventLoopDelayP99Ms: 1.2, eventLoopDelayMaxMs: 9, lateStartsP99Ms: 0.7 },
   probe: { p99StallMs: 0.3, maxStallMs: 12 },
@@ -137,6 +137,17 @@ describe('the report page', () => {
     assert.equal(page.match(/class="plot" tabindex="0"/gu)?.length, placed.length);
   });
 
+  test('shows the checks of a chat, with each violation', async () => {
+    const chat = { conversations: 9, messages: 1_200, violations: [], socketEnds: [{ code: 4000, count: 2 }] };
+    const page = visible(await renderReportPage({ ...report, chat }));
+    assert.match(page, /1,200 messages in 9 conversations\.\s+Sockets ended with 4000 \(2\)\./u);
+    assert.match(page, /<p>No violation\.<\/p>/u);
+    const violations = [{ kind: 'lost message', count: 2, sample: 'conversation 3, person 7: 12 is gone' }] as const;
+    const broken = visible(await renderReportPage({ ...report, chat: { ...chat, violations } }));
+    assert.match(broken, />lost message<[^]*>2<[^]*>conversation 3, person 7: 12 is gone</u);
+    assert.doesNotMatch(visible(await renderReportPage(report)), /Checks of the chat/u);
+  });
+
   test('escapes text of the run', async () => {
     const hostile = `</script></title><img src=x onerror="alert('1')">&amp;`;
     const page = await renderReportPage({
@@ -144,7 +155,7 @@ describe('the report page', () => {
       run: { ...report.run, baseUrl: hostile, type: hostile, startedAt: hostile },
       machine: { ...report.machine, cpu: hostile },
       reasons: [hostile],
-      requests: [{ ...latencies, name: hostile }],
+      requests: [{ ...latencies, name: hostile, isArrival: false }],
       errors: [{ request: hostile, kind: hostile, count: 1, example: hostile }],
     });
     assert.doesNotMatch(page, /<img/u);

@@ -1,4 +1,5 @@
 /** The results of a run: the content of `report.json`, and the source of the console block and `report.html`. */
+import type { Violation } from './chat/violations.ts';
 import type { Checks } from './messages.ts';
 
 export interface Report {
@@ -11,6 +12,8 @@ export interface Report {
   readonly total: Latencies;
   readonly requests: readonly RequestLatencies[];
   readonly errors: readonly ReportedError[];
+  /** Of type `chat`. */
+  readonly chat?: ChatFacts;
   readonly generator: GeneratorFacts;
   /** Wake-up delays of an idle process during the run. */
   readonly probe: { readonly p99StallMs: number; readonly maxStallMs: number };
@@ -71,6 +74,18 @@ export interface Latencies {
 export interface RequestLatencies extends Latencies {
   /** `Create User`, as in the guide. */
   readonly name: string;
+  /** Not a request, and not in the total: a message that arrived at another member. */
+  readonly isArrival: boolean;
+}
+
+export interface ChatFacts {
+  readonly conversations: number;
+  /** Acknowledged messages. */
+  readonly messages: number;
+  /** Broken promises of the server, the most frequent kind first. */
+  readonly violations: readonly Violation[];
+  /** Ends of sockets that the server closed or that broke, by close code. */
+  readonly socketEnds: readonly { readonly code: number; readonly count: number }[];
 }
 
 interface ReportedError {

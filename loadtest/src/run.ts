@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import type { Assertion } from './assertions.ts';
 import { buildReport } from './build-report.ts';
+import { prepareChat } from './chat/prepare.ts';
 import { renderConsoleBlock } from './console-block.ts';
 import { loadTypes, type LoadTypeName } from './load-types.ts';
 import { measure, withServer, type Driven, type Interrupts, type ServerOptions } from './load-test.ts';
@@ -21,12 +22,15 @@ export interface RunOptions extends ServerOptions {
   readonly checks: Checks;
   readonly deadlineMs: number;
   readonly assertions: readonly Assertion[];
+  /** Of type `chat`: where its accounts are kept, and the database in which they are created. */
+  readonly peopleFile?: string | undefined;
+  readonly database?: string | undefined;
 }
 
 /** One run: the progress line, then the console block, and the report's files. */
 export async function runLoadTest(options: RunOptions, interrupts: Interrupts, screen: Screen): Promise<Report> {
-  return await withServer(options, interrupts, async (driven) => {
-    const plan = planOf(options, driven);
+  return await withServer({ ...options, usesUsersApi: options.type !== 'chat' }, interrupts, async (driven) => {
+    const plan = { ...planOf(options, driven), ...(await preparedChat(options, driven, interrupts, screen)) };
     screen.write(`${options.type} on ${driven.target.baseUrl}: ${describe(plan)}\n`);
     const progress = new Progress(screen, durationOf(plan.phases));
     const startedAt = new Date().toISOString();
@@ -51,6 +55,17 @@ async function writeReport(folder: string, report: Report): Promise<string> {
   await writeFile(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
   await writeFile(page, await renderReportPage(report));
   return page;
+}
+
+async function preparedChat(
+  { type, users, peopleFile, database }: RunOptions,
+  { target, databaseUrl: ofStarted }: Driven,
+  { stopping }: Interrupts,
+  { write: say }: Screen,
+): Promise<Pick<Plan, 'chat'>> {
+  if (type !== 'chat') return {};
+  const databaseUrl = database ?? (await ofStarted?.());
+  return { chat: await prepareChat(target, { users, peopleFile, databaseUrl, random: Math.random, stopping, say }) };
 }
 
 function planOf(options: RunOptions, { target }: Driven): Plan {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { findDatabaseUrl } from './database-url.ts';
 import { UsageError } from './usage-error.ts';
 
 const program = fileURLToPath(new URL('../../server/bin/messenger.mjs', import.meta.url));
@@ -26,6 +27,8 @@ rm -rf "$2"
 export interface StartedServer {
   readonly pid: number;
   readonly baseUrl: string;
+  /** Of its primary. */
+  readonly databaseUrl: () => Promise<string>;
   /** Ends the server with SIGTERM (a second one when `atOnce` aborts, then SIGKILL) and removes its folder. */
   stop(atOnce: AbortSignal): Promise<void>;
 }
@@ -46,14 +49,11 @@ export async function startServer({ options, logFile, stopping }: StartOptions):
   const folder = await mkdtemp(join(tmpdir(), 'messenger-loadtest-'));
   await chmod(folder, 0o755); // Started as root, the databases run as another user, who must be able to enter.
   const log = await open(logFile, 'w');
-  const child = spawn(
-    process.execPath,
-    [program, 'start', '--port', '0', '--data-dir', join(folder, 'data'), ...options],
-    {
-      stdio: ['ignore', 'pipe', log.fd],
-      detached: true,
-    },
-  );
+  const given = ['--data-dir', join(folder, 'data'), ...options];
+  const child = spawn(process.execPath, [program, 'start', '--port', '0', ...given], {
+    stdio: ['ignore', 'pipe', log.fd],
+    detached: true,
+  });
   await log.close();
   const release = guard(child, folder);
   const stop = async (atOnce: AbortSignal): Promise<void> => {
@@ -63,7 +63,7 @@ export async function startServer({ options, logFile, stopping }: StartOptions):
   };
   try {
     const baseUrl = await waitForUrl(child, AbortSignal.any([stopping, AbortSignal.timeout(startMs)]));
-    return { pid: pidOf(child), baseUrl, stop };
+    return { pid: pidOf(child), baseUrl, databaseUrl: async () => await findDatabaseUrl(given), stop };
   } catch (cause) {
     await stop(AbortSignal.abort());
     if (stopping.aborted) throw cause;

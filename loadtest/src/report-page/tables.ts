@@ -1,3 +1,4 @@
+import { violationKinds } from '../chat/violations.ts';
 import type { Latencies, Report } from '../report.ts';
 import { count, figure, share } from './figures.ts';
 import { html, type Markup } from './markup.ts';
@@ -78,6 +79,45 @@ function renderError(error: Report['errors'][number]): Markup {
     <td>${count(error.count)}</td>
     <td class="text">${error.example ?? '–'}</td>
   </tr>`;
+}
+
+/** The checks of a chat; nothing for other types. */
+export function renderViolations({ chat }: Report): Markup {
+  if (chat === undefined) return html``;
+  const { violations, conversations, messages, socketEnds } = chat;
+  const ends = socketEnds.map(({ code, count: times }) => `${code} (${count(times)})`).join(', ');
+  return html`<h2>Checks of the chat</h2>
+    <p class="note">
+      ${count(messages)} messages in ${count(conversations)} conversations.
+      ${ends === '' ? '' : `Sockets ended with ${ends}.`}
+    </p>
+    ${violations.length === 0 ? html`<p>No violation.</p>` : renderViolationRows(violations)}`;
+}
+
+function renderViolationRows(violations: NonNullable<Report['chat']>['violations']): Markup {
+  const renderRow = ({ kind, count: times, sample }: (typeof violations)[number]): Markup =>
+    html`<tr>
+      <th scope="row">${kind}</th>
+      <td>${count(times)}</td>
+      <td class="text">${violationKinds[kind]}</td>
+      <td class="text">${sample}</td>
+    </tr>`;
+  return scrollable(
+    'Violations by kind',
+    html`<table>
+      <thead>
+        <tr>
+          <th scope="col">Violation</th>
+          <th scope="col">Count</th>
+          <th scope="col" class="text">Meaning</th>
+          <th scope="col" class="text">Example</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${violations.map(renderRow)}
+      </tbody>
+    </table>`,
+  );
 }
 
 /** A wide table scrolls on its own, also with the arrow keys. */

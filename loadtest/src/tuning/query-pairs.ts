@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-
 import { Client } from 'pg';
 
+import { findDatabaseUrl } from '../database-url.ts';
 import { median, medianRatio } from './statistics.ts';
 
 /** One of the guide's query optimisations: two equivalent statements. */
@@ -59,7 +56,7 @@ const statementsPerBlock = 50;
 
 /** Measures both sides of each pair on the primary of a running server, prepared, one connection, in turns. */
 export async function measureQueryPairs(dataDir: string): Promise<PairResult[]> {
-  const client = new Client({ connectionString: await findDatabaseUrl(dataDir) });
+  const client = new Client({ connectionString: await findDatabaseUrl(['--data-dir', dataDir]) });
   await client.connect();
   try {
     const ids = await insertUsers(client);
@@ -69,14 +66,6 @@ export async function measureQueryPairs(dataDir: string): Promise<PairResult[]> 
   } finally {
     await client.end();
   }
-}
-
-const program = fileURLToPath(new URL('../../../server/bin/messenger.mjs', import.meta.url));
-
-async function findDatabaseUrl(dataDir: string): Promise<string> {
-  const args = [program, 'db', 'url', '--data-dir', dataDir];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
-  return stdout.trim();
 }
 
 async function insertUsers(client: Client): Promise<string[]> {
