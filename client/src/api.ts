@@ -49,6 +49,8 @@ export interface Account {
   readonly disabled: boolean;
   /** Nobody sees what this account has read, and it sees that of nobody */
   readonly reads_private: boolean;
+  /** Nobody sees whether this account is online */
+  readonly presence_private: boolean;
   /** RFC 3339, UTC, with microseconds: text sorts like time */
   readonly created_at: string;
 }
@@ -119,6 +121,8 @@ export interface MemberPatch {
   readonly last_name?: string | undefined;
   /** Nobody sees what this account has read, and it sees that of nobody */
   readonly reads_private?: boolean | undefined;
+  /** Nobody sees whether this account is online */
+  readonly presence_private?: boolean | undefined;
   /** The current password: required for a new username */
   readonly password?: string | undefined;
 }

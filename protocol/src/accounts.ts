@@ -35,6 +35,8 @@ const ReadsPrivate = Type.Boolean({
   description: 'Nobody sees what this account has read, and it sees that of nobody',
 });
 
+const PresencePrivate = Type.Boolean({ description: 'Nobody sees whether this account is online' });
+
 export const Account = Type.Object(
   {
     user_id: Id,
@@ -42,6 +44,7 @@ export const Account = Type.Object(
     role: Role,
     disabled: Type.Boolean(),
     reads_private: ReadsPrivate,
+    presence_private: PresencePrivate,
     created_at: Timestamp,
   },
   { title: 'Account' },
@@ -109,6 +112,7 @@ export const MemberPatch = Type.Partial(
     first_name: Name,
     last_name: Name,
     reads_private: ReadsPrivate,
+    presence_private: PresencePrivate,
     password: Text('The current password: required for a new username'),
   }),
   { additionalProperties: false, minProperties: 1, title: 'MemberPatch' },

@@ -1,5 +1,3 @@
-import { clientFrames } from '@messenger/protocol/frames';
-
 import { AuditLog } from './accounts/audit-log.ts';
 import { AuditReader } from './accounts/audit-reader.ts';
 import { auditRoutes } from './accounts/audit-routes.ts';
@@ -10,6 +8,7 @@ import { AccountWriter } from './accounts/account-writer.ts';
 import { Accounts } from './accounts/accounts.ts';
 import { FailedSignIns } from './accounts/failed-sign-ins.ts';
 import { createHasher } from './accounts/password-hasher.ts';
+import { cacheMs } from './accounts/session-cache.ts';
 import { SessionReader } from './accounts/session-reader.ts';
 import { SessionWriter, sweepSessions } from './accounts/session-writer.ts';
 import { Sessions } from './accounts/sessions.ts';
@@ -37,19 +36,19 @@ import { Connections, type ConnectionLimits } from './http/connections.ts';
 import { Drain } from './http/drain.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { WrongTokens } from './http/wrong-tokens.ts';
+import { createFrameRules } from './http/frame-rules.ts';
 import { homePage } from './http/home-page.ts';
 import { collectMethods } from './http/method-not-allowed.ts';
 import { observeHttpBy } from './http/observer.ts';
-import { createProblems } from './http/problem.ts';
 import { shareCheck } from './http/readiness.ts';
-import { createRateLimits, type RateLimits } from './http/rate-limits.ts';
-import { createCheck } from './http/request-validation.ts';
+import { createRateLimits } from './http/rate-limits.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { createSessionCookies } from './http/session-cookie.ts';
 import type { Clock } from './lib/clock.ts';
 import { isLoopback } from './lib/loopback.ts';
 import { LoopLoad } from './lib/loop-load.ts';
 import { Turn } from './lib/turn.ts';
+import { withDeadline } from './lib/with-deadline.ts';
 import { createMessages } from './messages/create-messages.ts';
 import { eraseTraces } from './messages/erasures.ts';
 import { messageRoutes } from './messages/message-routes.ts';
@@ -58,6 +57,8 @@ import { opsRoutes } from './http/ops-routes.ts';
 import { SocketFigures } from './sockets/socket-figures.ts';
 import { socketRoute } from './sockets/socket-route.ts';
 import { Sockets } from './sockets/sockets.ts';
+import { AudienceReader } from './sync/audience-reader.ts';
+import { Emitter } from './sync/ephemeral.ts';
 import { HeadsReader } from './sync/heads-reader.ts';
 import type { Domains, Rules } from './sync/services.ts';
 import { Sync } from './sync/sync.ts';
@@ -68,6 +69,7 @@ import { RepeatLog } from './telemetry/repeat-log.ts';
 import { RequestLog } from './telemetry/request-log.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { SlowStatements } from './telemetry/slow-statements.ts';
+import { SyncFigures } from './telemetry/sync-figures.ts';
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts';
 import { sweepKeys } from './users/keyed-inserts.ts';
 import { UserReader } from './users/user-reader.ts';
@@ -185,7 +187,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
   accountRoutes(http, accounts);
   userRoutes(http, createUsers(settings, databases, accounts.accounts));
   auditRoutes(http, new AuditLog(new AuditReader(databases.reads)));
-  const talk = createTalk(http, settings, services, { databases, accounts, newRequestId });
+  const talk = createTalk(http, settings, services, { databases, accounts, turn, newRequestId });
   methods.close();
   await http.ready();
 
@@ -199,7 +201,7 @@ export async function createApp(settings: AppSettings, services: AppServices): P
     slowStatements.close();
   };
   const measure = (): Measurement => ({
-    metrics: metrics?.measure(databases, connections, talk.figures) ?? {},
+    metrics: metrics?.measure({ databases, connections, ...talk.figures }) ?? {},
     slowStatements: slowStatements.recent,
   });
   return {
@@ -229,20 +231,10 @@ async function operatorRoutes(
   await opsRoutes(http, { ...forOperator, isDraining });
 }
 
-/** What REST does for requests, for the frames of sockets. */
-function createRules(limits: RateLimits, failures: RepeatLog, newRequestId: () => string): Rules {
-  const checks = new Map(Object.entries(clientFrames).map(([op, schema]) => [op, createCheck(schema)]));
-  return {
-    check: (op, frame) => checks.get(op)?.(frame),
-    limit: (group, userId) => limits[group](userId),
-    problemOf: createProblems({ failures }),
-    newRequestId,
-  };
-}
-
 interface TalkServices {
   readonly databases: Databases;
   readonly accounts: ReturnType<typeof createAccounts>;
+  readonly turn: Turn;
   readonly newRequestId: () => string;
 }
 
@@ -250,25 +242,29 @@ interface TalkServices {
 function createTalk(http: HttpServer, settings: AppSettings, services: AppServices, talk: TalkServices) {
   const { databases, accounts, newRequestId } = talk;
   const messages = createMessages(databases, new Memberships(new MembershipReader(databases.reads)));
-  const conversations = createConversations(databases);
+  const conversations = createConversations(databases, async (id, userId) => revoke(id, userId));
   messageRoutes(http, messages);
   conversationRoutes(http, conversations);
   const frameLog = new RepeatLog(services.log);
-  const rules = createRules(accounts.limits, frameLog, newRequestId);
+  const rules = createFrameRules(accounts.limits, frameLog, newRequestId);
   const domains = { ...accounts, ...messages, ...conversations };
   const forgetSessions = (userId: string): void => accounts.sessions.forget(userId);
-  const sync = createSync(settings, services, { domains, rules, forgetSessions, reads: databases.reads });
+  const sync = createSync(settings, services, { ...talk, domains, rules, forgetSessions });
   const onDefect = (err: unknown): void => services.log.error({ err }, 'a defect ended a socket');
   const sockets = sync && new Sockets({ ...settings.config.sockets, ...services, onDefect });
   if (sync !== undefined && sockets !== undefined)
     socketRoute(http, { sockets, cookies: accounts.cookies, open: sync.open });
+  const forget = (key: string): void => {
+    const [userId = '', conversationId] = key.split(' ');
+    if (conversationId !== undefined) return sync?.left(conversationId, userId);
+    forgetSessions(userId);
+    sync?.forget(userId);
+  };
+  const revoke = createRevoke(forget, services);
   return {
     sockets,
-    figures: sockets?.figures ?? new SocketFigures(),
-    forget: (userId: string): void => {
-      forgetSessions(userId);
-      sync?.forget(userId);
-    },
+    figures: { sockets: sockets?.figures ?? new SocketFigures(), sync: sync?.figures ?? new SyncFigures() },
+    forget,
     close: async (): Promise<void> => {
       await sync?.close();
       frameLog.close();
@@ -276,15 +272,26 @@ function createTalk(http: HttpServer, settings: AppSettings, services: AppServic
   };
 }
 
+/** A membership as a key to be forgotten: after the id of the user, or nothing, that of the conversation. */
+function createRevoke(forget: (key: string) => void, { forgetElsewhere }: AppServices) {
+  return async (conversationId: string, userId = ''): Promise<void> => {
+    const key = `${userId} ${conversationId}`;
+    forget(key);
+    // A worker that does not acknowledge is frozen: the feed tells it of the change.
+    if (forgetElsewhere !== undefined) await withDeadline(forgetElsewhere(key), cacheMs).catch(() => undefined);
+  };
+}
+
 function createSync(
-  { config, feedPath }: AppSettings,
+  { config, feedPath, worker }: AppSettings,
   { log, clock, random }: AppServices,
   {
+    databases: { reads, writePool },
+    turn,
     domains,
     rules,
-    reads,
     forgetSessions,
-  }: Pick<Databases, 'reads'> & {
+  }: Pick<TalkServices, 'databases' | 'turn'> & {
     readonly domains: Domains;
     readonly rules: Rules;
     readonly forgetSessions: (userId: string) => void;
@@ -297,6 +304,9 @@ function createSync(
     clock,
     forgetSessions,
     heads: new HeadsReader(reads),
+    audience: new AudienceReader(reads),
+    emitter: new Emitter(writePool, turn),
+    workerId: `${worker}-${random()}`,
     connect: (listener) => new SocketFeedLink(feedPath, listener, random),
     // A write may wait for its lock and for a connection.
     reachMs: 2 * config.writeDb.timeoutMs + 60_000,

@@ -7,6 +7,10 @@ export const feedTables: readonly FeedTable[] = [
   { name: 'messages', keys: ['conversation_id'], without: ['sent_hash', 'search'] },
   { name: 'mentions', keys: ['user_id'], without: [] },
   { name: 'sessions', keys: ['user_id'], without: ['token_hash'] },
-  { name: 'accounts', keys: ['user_id'], without: ['password_hash', 'search_name', 'search_last_name'] },
+  {
+    name: 'accounts',
+    keys: ['user_id'],
+    without: ['password_hash', 'search_name', 'search_last_name', 'presence_private'],
+  },
   { name: 'blocks', keys: ['user_id'], without: [] },
 ];

@@ -36,7 +36,7 @@ export const insertAccount = statement<
      select $1::uuid, $2, $3, case when exists (select from first) then 'admin' else $6 end,
             ${folded("$4::text || ' ' || $5::text")}, ${folded('$5::text')}
          on conflict (username) do nothing
-     returning user_id, username, role, disabled_at, reads_private, created_at
+     returning user_id, username, role, disabled_at, reads_private, presence_private, created_at
    ), u as (
      insert into users (id, first_name, last_name, has_account, created_at, updated_at)
      select user_id, $4, $5, true, created_at, created_at from a
@@ -78,7 +78,7 @@ export const changeRights = statement<
         set role = coalesce($2, role),
             disabled_at = case when $3 then coalesce(disabled_at, now()) when not $3 then null else disabled_at end
       where user_id = (select user_id from found where not is_last_admin)
-     returning user_id, username, role, disabled_at, reads_private, created_at
+     returning user_id, username, role, disabled_at, reads_private, presence_private, created_at
    ), ended as (
      delete from sessions where user_id = (select user_id from a where disabled_at is not null)
    ), role_noted as (
@@ -105,6 +105,7 @@ export const renameAccount = statement<
     actor: Text,
     address: Text,
     readsPrivate: boolean | undefined,
+    presencePrivate: boolean | undefined,
   ]
 >(
   'accounts.rename',
@@ -117,9 +118,10 @@ export const renameAccount = statement<
    ), a as (
      update accounts
         set username = coalesce($4, username), search_name = ${folded("u.first_name || ' ' || u.last_name")},
-            search_last_name = ${folded('u.last_name')}, reads_private = coalesce($8, reads_private)
+            search_last_name = ${folded('u.last_name')}, reads_private = coalesce($8, reads_private),
+            presence_private = coalesce($9, presence_private)
        from u where user_id = u.id
-     returning user_id, new.username, role, disabled_at, reads_private, accounts.created_at, old.username as old_username
+     returning user_id, new.username, role, disabled_at, reads_private, presence_private, accounts.created_at, old.username as old_username
    ), noted as (
      ${auditEvent('username_changed', { userId: 'user_id', actor: '$6::uuid', address: '$7' })}
        from a where old_username <> username

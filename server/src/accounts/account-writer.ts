@@ -39,6 +39,7 @@ export interface AccountRename extends Actor {
   readonly firstName?: string | undefined;
   readonly lastName?: string | undefined;
   readonly readsPrivate?: boolean | undefined;
+  readonly presencePrivate?: boolean | undefined;
   /** The accepted values of `updated_at` of the user; undefined for any. */
   readonly versions?: readonly string[] | undefined;
 }
@@ -90,10 +91,20 @@ async function changeRightsOf(
 }
 
 async function rename(db: Queryable, call: AccountRename): Promise<Member | 'absent' | 'changed'> {
-  const { id, firstName, lastName, username, readsPrivate, versions, actorId, address } = call;
+  const { id, firstName, lastName, username, readsPrivate, presencePrivate, versions, actorId, address } = call;
   const [, [row]] = await Promise.all([
     db.query(lockAccount, [id]),
-    db.query(renameAccount, [id, firstName, lastName, username, versions?.join(' '), actorId, address, readsPrivate]),
+    db.query(renameAccount, [
+      id,
+      firstName,
+      lastName,
+      username,
+      versions?.join(' '),
+      actorId,
+      address,
+      readsPrivate,
+      presencePrivate,
+    ]),
   ]);
   if (row === undefined) return 'absent';
   return row.is_changed ? toMember(row) : 'changed';

@@ -35,7 +35,15 @@ test('a person signs up, reads and changes the account, and deletes it', async (
   const me = (await ada.call('GET', '/me')).json<{ account: object; user: object }>();
   assert.deepEqual(
     { ...me.account, created_at: '' },
-    { user_id: ada.userId, username: 'ada', role: 'member', disabled: false, reads_private: false, created_at: '' },
+    {
+      user_id: ada.userId,
+      username: 'ada',
+      role: 'member',
+      disabled: false,
+      reads_private: false,
+      presence_private: false,
+      created_at: '',
+    },
   );
   const changed = await ada.call('PATCH', '/me', { last_name: ' King ', username: 'Countess', password });
   const { account, user } = changed.json<{ account: { username: string }; user: { last_name: string } }>();

@@ -71,11 +71,21 @@ export class Accounts {
   }
 
   async change(patch: MemberPatch, by: ByAccount, caller: Caller): Promise<Member> {
-    const { username, first_name: firstName, last_name: lastName, reads_private: readsPrivate, password } = patch;
+    const {
+      username,
+      first_name: firstName,
+      last_name: lastName,
+      reads_private: readsPrivate,
+      presence_private: presencePrivate,
+      password,
+    } = patch;
     // A stolen session must not change the name that its owner signs in with.
     if (username !== undefined) await this.#checkPassword(by, password ?? refuseAbsent('password'), caller);
     const { userId: id } = by.account;
-    return await this.#rename({ id, username, firstName, lastName, readsPrivate, ...actorOf(by) }, caller);
+    return await this.#rename(
+      { id, username, firstName, lastName, readsPrivate, presencePrivate, ...actorOf(by) },
+      caller,
+    );
   }
 
   /** Ends all other sessions of the account. Resolves with the new token of this one: who has a copy of the old one is signed out, too. */

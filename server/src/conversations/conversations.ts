@@ -14,6 +14,7 @@ import { AppError, invalidBody, invalidQuery } from '../lib/app-error.ts';
 import { decodeCursor, encodeCursor } from '../lib/page-cursor.ts';
 import type { ConversationReader } from './conversation-reader.ts';
 import type { ConversationWriter } from './conversation-writer.ts';
+import type { RevokeMembership } from './revocations.ts';
 import { demand } from './verdicts.ts';
 
 /** A conversation, and whether this call has made it. */
@@ -36,10 +37,12 @@ export interface ConversationPage {
 export class Conversations {
   readonly #reader: ConversationReader;
   readonly #writer: ConversationWriter;
+  readonly #revoke: RevokeMembership;
 
-  constructor(reader: ConversationReader, writer: ConversationWriter) {
+  constructor(reader: ConversationReader, writer: ConversationWriter, revoke: RevokeMembership) {
     this.#reader = reader;
     this.#writer = writer;
+    this.#revoke = revoke;
   }
 
   /** The direct conversation of two people, which is made when there is none. */
@@ -87,6 +90,7 @@ export class Conversations {
   /** From now on, it does not exist for anybody. Its rows are removed later. */
   async delete(id: string, me: string, caller: Caller): Promise<void> {
     demand(await this.#writer.remove({ id, me }, caller));
+    await this.#revoke(id);
   }
 
   /** Changes what the caller alone sees; absent fields stay unchanged. */

@@ -11,6 +11,7 @@ import { Invites } from './invites.ts';
 import { MemberReader } from './member-reader.ts';
 import { MemberWriter } from './member-writer.ts';
 import { Members } from './members.ts';
+import type { RevokeMembership } from './revocations.ts';
 
 export interface ConversationServices {
   readonly conversations: Conversations;
@@ -20,13 +21,13 @@ export interface ConversationServices {
 }
 
 /** The use cases of conversations on the databases of a worker. */
-export function createConversations({
-  reads,
-  separateWrites: writes,
-}: Pick<Databases, 'reads' | 'separateWrites'>): ConversationServices {
+export function createConversations(
+  { reads, separateWrites: writes }: Pick<Databases, 'reads' | 'separateWrites'>,
+  revoke: RevokeMembership,
+): ConversationServices {
   return {
-    conversations: new Conversations(new ConversationReader(reads), new ConversationWriter(writes)),
-    members: new Members(new MemberReader(reads), new MemberWriter(writes)),
+    conversations: new Conversations(new ConversationReader(reads), new ConversationWriter(writes), revoke),
+    members: new Members(new MemberReader(reads), new MemberWriter(writes), revoke),
     invites: new Invites(new InviteReader(reads), new InviteWriter(writes)),
     blocks: new Blocks(new BlockReader(reads), new BlockWriter(writes)),
   };

@@ -15,6 +15,7 @@ import { beforeAll } from './conversations-sql.ts';
 import type { Opened } from './conversations.ts';
 import type { ChannelRow, Listed, MemberReader, PeopleCall } from './member-reader.ts';
 import type { Entry, MemberWriter } from './member-writer.ts';
+import type { RevokeMembership } from './revocations.ts';
 import { demand } from './verdicts.ts';
 
 export interface PeoplePage {
@@ -35,10 +36,12 @@ export interface ChannelPage {
 export class Members {
   readonly #reader: MemberReader;
   readonly #writer: MemberWriter;
+  readonly #revoke: RevokeMembership;
 
-  constructor(reader: MemberReader, writer: MemberWriter) {
+  constructor(reader: MemberReader, writer: MemberWriter, revoke: RevokeMembership) {
     this.#reader = reader;
     this.#writer = writer;
+    this.#revoke = revoke;
   }
 
   /** In the order of user ids. */
@@ -71,11 +74,13 @@ export class Members {
   async remove(id: string, userId: string, me: string, caller: Caller): Promise<void> {
     const isOwn = userId === me;
     demand(await (isOwn ? this.#writer.leave({ id, me }, caller) : this.#writer.remove({ id, me, userId }, caller)));
+    await this.#revoke(id, userId);
   }
 
   /** The last member ends the conversation; the last owner of others cannot leave. */
   async leave(id: string, me: string, caller: Caller): Promise<void> {
     demand(await this.#writer.leave({ id, me }, caller));
+    await this.#revoke(id, me);
   }
 
   /** Removes a person, who then cannot come back. */
@@ -83,6 +88,7 @@ export class Members {
     const outcome = await this.#writer.ban({ id, me, userId }, caller);
     if (outcome === 'invalid_request') throw new AppError(outcome, { detail: 'Nobody bans themselves' });
     demand(outcome);
+    await this.#revoke(id, userId);
   }
 
   async unban(id: string, userId: string, me: string, caller: Caller): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ClientFrame, ClientFrames, ServerFrames } from '@messenger/protocol/frames';
 
 import type { Caller } from '../db/caller.ts';
+import { keyOf } from '../feed/feed.ts';
 import type { SyncServices } from './services.ts';
 import type { SyncSocket } from './sync-socket.ts';
 
@@ -27,9 +28,12 @@ export function answer(
         await socket.opened.open(frame.ref, frame.conversation_id.toLowerCase(), frame.after);
       });
     case 'typing':
+      return ignoreRefusal(async () => sayTyping(socket, frame.conversation_id.toLowerCase(), services));
     case 'look':
+      return ignoreRefusal(async () => services.presence.look(socket, frame.user_ids));
     case 'away':
-      return undefined;
+      socket.isAway = frame.away;
+      return services.presence.changed(socket.userId);
     case 'send':
     case 'edit':
     case 'delete':
@@ -42,6 +46,25 @@ export function answer(
 function settle(socket: SyncSocket, { op, ref }: { op: string; ref: string }, run: () => Promise<void>): void {
   void run().catch((error: unknown) => {
     if (!socket.hasEnded) socket.refuse(op, ref, error);
+  });
+}
+
+/** Frames without an answer. */
+function ignoreRefusal(run: () => Promise<void>): void {
+  void run().catch(() => undefined);
+}
+
+async function sayTyping(socket: SyncSocket, id: string, services: SyncServices): Promise<void> {
+  const { userId } = socket;
+  if (!services.mayType(id, userId)) return;
+  const hidden = await services.audience.typing({ conversationId: id, userId }, socket.caller());
+  if (hidden === undefined) return;
+  services.emitter.emit({
+    key: keyOf('conversation_id', id),
+    kind: 'typing',
+    conversation_id: id,
+    user_id: userId,
+    hidden,
   });
 }
 
@@ -58,7 +81,8 @@ async function execute(frame: Write, { account }: SyncSocket, domains: SyncServi
   switch (frame.op) {
     case 'send': {
       const target = { conversationId, messageId: frame.id };
-      const { message } = await domains.messages.send(target, frame, account, caller);
+      const { message, isRepeat } = await domains.messages.send(target, frame, account, caller);
+      if (isRepeat) domains.figures.repeats += 1;
       return { number: message.number, seq: message.seq, created_at: message.created_at };
     }
     case 'edit': {

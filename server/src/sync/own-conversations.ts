@@ -95,10 +95,11 @@ export class OwnConversations {
 
   /** Sends `welcome`. Resolves with the clock of the server that was read. */
   async welcome(sinceMs: number | undefined, position: Position | undefined): Promise<number> {
-    const [{ user }, found] = await Promise.all([
+    const [{ user, account }, found] = await Promise.all([
       this.#services.accounts.get(this.#socket.userId, this.#socket.caller(position)),
       this.#read(sinceMs, position),
     ]);
+    this.#services.person(account.user_id).readsPrivate = account.reads_private;
     const { conversations, clockMs, seen } = found;
     this.#knownAll(found.ids, conversations);
     for (const { id } of conversations) this.#missedJoins.delete(id);

@@ -8,6 +8,8 @@ import type { SyncSocket } from './sync-socket.ts';
 /** Somebody with sockets at this worker. */
 export class Person implements Coalesced {
   readonly userId: string;
+  /** It sees what nobody has read. */
+  readsPrivate = false;
   readonly sockets = new Set<SyncSocket>();
   readonly #services: SyncServices;
   flushedAtMs = 0;

@@ -8,10 +8,14 @@ import type { ReadPosition } from '@messenger/protocol/reading';
 import type { Caller } from '../db/caller.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { SignedIn } from '../lib/signed-in.ts';
+import type { AudienceReader } from './audience-reader.ts';
+import type { SyncFigures } from '../telemetry/sync-figures.ts';
 import type { Coalescer } from './coalescer.ts';
+import type { Emitter } from './ephemeral.ts';
 import type { Follows } from './follows.ts';
 import type { HeadsReader } from './heads-reader.ts';
 import type { Person } from './person.ts';
+import type { Presence } from './presence.ts';
 import type { Stream } from './stream.ts';
 import type { Topic } from './topic.ts';
 
@@ -38,7 +42,7 @@ export interface Domains {
       message: NewMessage,
       by: SignedIn,
       caller: Caller,
-    ): Promise<{ readonly message: Message }>;
+    ): Promise<{ readonly message: Message; readonly isRepeat: boolean }>;
   };
   readonly history: {
     edit(target: Target, body: string, by: SignedIn, caller: Caller): Promise<Message>;
@@ -51,33 +55,27 @@ export interface Domains {
   readonly reading: { read(target: Target, by: SignedIn, caller: Caller): Promise<ReadPosition> };
 }
 
-/** What the wire of REST does for requests, for frames. */
+/** What REST does for requests, for frames; `http/frame-rules.ts`. */
 export interface Rules {
-  /** The invalid fields of a frame, by its `op`; undefined for an unknown `op`. May change the frame, as for bodies. */
   readonly check: (op: string, frame: object) => readonly InvalidField[] | undefined;
-  /** Counts a call. Throws `too_many_requests`. */
   readonly limit: (group: 'reads' | 'writes', userId: string) => void;
-  /** What REST answers to this error; logs what is not the client's fault. */
   readonly problemOf: (error: unknown, about: { readonly op: string; readonly requestId: string }) => Problem;
   readonly newRequestId: () => string;
-}
-
-/** Totals since the start. */
-export interface SyncCounts {
-  frames: Record<string, number>;
-  healed: number;
-  caughtUp: number;
-  gaps: number;
 }
 
 /** What the parts of this folder share: one per worker. */
 export interface SyncServices extends Domains {
   readonly rules: Rules;
   readonly heads: HeadsReader;
+  readonly audience: AudienceReader;
+  readonly emitter: Emitter;
+  readonly presence: Presence;
+  /** Whether a person may say now that it types there. */
+  mayType(conversationId: string, userId: string): boolean;
   readonly follows: Follows;
   readonly stream: Stream;
   readonly coalescer: Coalescer;
-  readonly counts: SyncCounts;
+  readonly figures: SyncFigures;
   readonly clock: Clock;
   /** How long before a commit its rows may have got their time, in milliseconds: a write can last so long. */
   readonly reachMs: number;
@@ -85,6 +83,7 @@ export interface SyncServices extends Domains {
   readonly lagMs: number;
   topic(id: string): Topic;
   person(userId: string): Person;
+  findPerson(userId: string): Person | undefined;
   /** Drops what no socket uses. */
   release(unused: Topic | Person): void;
   /** Whose reads cover every commit that was delivered. */

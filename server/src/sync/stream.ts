@@ -6,8 +6,8 @@ export class Stream {
   /** Of the last commit; undefined before the first one. */
   delivered: Position | undefined;
   #timeMs = 0;
-  /** Clients that are caught up with what happened after these times. */
-  readonly #holds = new Set<{ readonly timeMs: number }>();
+  /** Times after which something is missing somewhere, and how often. */
+  readonly #holds = new Map<number, number>();
   #heldMs = Number.POSITIVE_INFINITY;
 
   /** Milliseconds since 1970, by the clock of the primary: everything before it was handed on. */
@@ -27,12 +27,13 @@ export class Stream {
 
   /** Until the result is called, positions say this time or an earlier one. */
   hold(timeMs: number): () => void {
-    const hold = { timeMs };
-    this.#holds.add(hold);
+    this.#holds.set(timeMs, (this.#holds.get(timeMs) ?? 0) + 1);
     this.#heldMs = Math.min(this.#heldMs, timeMs);
     return () => {
-      if (!this.#holds.delete(hold) || timeMs > this.#heldMs) return;
-      this.#heldMs = Math.min(...[...this.#holds].map((one) => one.timeMs));
+      const left = (this.#holds.get(timeMs) ?? 1) - 1;
+      if (left > 0) return void this.#holds.set(timeMs, left);
+      this.#holds.delete(timeMs);
+      this.#heldMs = Math.min(...this.#holds.keys());
     };
   }
 

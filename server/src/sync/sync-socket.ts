@@ -25,6 +25,8 @@ type State = 'new' | 'welcoming' | 'live' | 'ended';
 export class SyncSocket implements SocketHandler {
   readonly opened: OpenConversations;
   readonly own: OwnConversations;
+  /** The person does something else. */
+  isAway = false;
   readonly #socket: Socket;
   readonly #services: SyncServices;
   readonly #lifetime = new LightLifetime();
@@ -75,11 +77,10 @@ export class SyncSocket implements SocketHandler {
   onFrame(frame: object): void {
     if (this.hasEnded) return;
     if (this.#held !== undefined) return void this.#held.then(() => this.onFrame(frame));
-    const { counts, rules } = this.#services;
+    const { figures, rules } = this.#services;
     const op = 'op' in frame && typeof frame.op === 'string' ? frame.op : '';
     const errors = rules.check(op, frame);
-    const counted = errors === undefined ? 'unknown' : op;
-    counts.frames[counted] = (counts.frames[counted] ?? 0) + 1;
+    figures.heard(errors === undefined ? 'unknown' : op);
     const ref = refOf(frame);
     if (errors === undefined || (errors.length > 0 && ref === undefined)) return this.end('invalid_frame');
     if ((op === 'hello') !== (this.#state === 'new')) return this.end('unexpected_frame');
@@ -103,6 +104,8 @@ export class SyncSocket implements SocketHandler {
     this.own.unfollowAll();
     if (this.#person === undefined) return;
     this.#person.sockets.delete(this);
+    this.#services.presence.stop(this);
+    this.#services.presence.changed(this.userId);
     this.#services.follows.remove([keyOf('user_id', this.userId)]);
     this.#services.release(this.#person);
   }
@@ -136,8 +139,11 @@ export class SyncSocket implements SocketHandler {
   /** A change. Returns false when it was not taken: the socket is caught up later. */
   deliver(frame: Frame): boolean {
     if (this.#state !== 'live' || this.#behindMs !== undefined) return false;
-    if (this.#held === undefined && this.#socket.send(frame, 'durable') === 'sent') return true;
-    this.#behindMs = Math.max(this.#welcomeMs, this.#services.stream.timeMs);
+    if (this.#held === undefined && this.#socket.send(frame, 'durable') === 'sent') {
+      this.#services.figures.deliveries += 1;
+      return true;
+    }
+    this.#behindMs = this.#heldMs;
     return false;
   }
 
@@ -161,6 +167,11 @@ export class SyncSocket implements SocketHandler {
     return this.#services.stream.position(seen, isCurrent ? this.#welcomeMs : 0);
   }
 
+  /** Nothing before it is missing, in milliseconds since 1970. */
+  get #heldMs(): number {
+    return Math.max(this.#welcomeMs, this.#services.stream.timeMs);
+  }
+
   /** The person is no member any more, or the conversation is deleted. */
   leave(conversationId: string): void {
     this.opened.close(conversationId);
@@ -172,6 +183,8 @@ export class SyncSocket implements SocketHandler {
     if (this.hasEnded || this.#account === undefined) return;
     const held = this.#verifyAgain();
     this.#held = held;
+    // What it is not told meanwhile is read afterwards.
+    this.#behindMs ??= this.#heldMs;
     void held.then(() => {
       if (this.#held !== held) return;
       this.#held = undefined;
@@ -203,6 +216,7 @@ export class SyncSocket implements SocketHandler {
     this.#account = account;
     this.#person = this.#services.person(account.userId);
     this.#person.sockets.add(this);
+    this.#services.presence.changed(account.userId);
     const key = keyOf('user_id', account.userId);
     this.#socket.belongsTo(account.userId);
     const position = await this.#services.follows.add([key]);
@@ -249,7 +263,7 @@ export class SyncSocket implements SocketHandler {
     const sinceMs = this.#behindMs;
     if (sinceMs === undefined || this.#isCatchingUp || this.hasEnded) return;
     this.#isCatchingUp = true;
-    this.#services.counts.caughtUp += 1;
+    this.#services.figures.caughtUp += 1;
     this.#behindMs = undefined;
     const release = this.#services.stream.hold(sinceMs);
     const late = setTimeout(() => this.end('slow_reader'), catchUpMs);

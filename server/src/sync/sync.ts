@@ -5,12 +5,17 @@ import type { Position } from '../db/position.ts';
 import type { FeedCommit, FeedLink, FeedListener, FeedRow } from '../feed/feed.ts';
 import type { Clock } from '../lib/clock.ts';
 import { LightLifetime } from '../lib/lifetime.ts';
+import { Quotas } from '../lib/quotas.ts';
+import { SyncFigures } from '../telemetry/sync-figures.ts';
 import type { Socket, SocketHandler } from '../sockets/socket.ts';
 import { Coalescer } from './coalescer.ts';
+import type { AudienceReader } from './audience-reader.ts';
+import { ephemeralPrefix, type Emitter, type Ephemeral } from './ephemeral.ts';
 import { Follows } from './follows.ts';
 import type { HeadsReader } from './heads-reader.ts';
 import { Person } from './person.ts';
-import type { Domains, Rules, SyncCounts, SyncServices } from './services.ts';
+import { Presence } from './presence.ts';
+import type { Domains, Rules, SyncServices } from './services.ts';
 import { Stream } from './stream.ts';
 import { SyncSocket } from './sync-socket.ts';
 import { Topic } from './topic.ts';
@@ -20,6 +25,10 @@ export interface SyncOptions extends Domains {
   readonly connect: (listener: FeedListener) => FeedLink;
   readonly rules: Rules;
   readonly heads: HeadsReader;
+  readonly audience: AudienceReader;
+  readonly emitter: Emitter;
+  /** Unique among the workers of all nodes. */
+  readonly workerId: string;
   readonly clock: Clock;
   readonly reachMs: number;
   readonly lagMs: number;
@@ -29,6 +38,8 @@ export interface SyncOptions extends Domains {
 }
 
 const retryMs = 200;
+/** Of one person in one conversation. */
+const typingMs = 3_000;
 /** In `mentions`, the user that stands for all members. */
 const everyone = '00000000-0000-0000-0000-000000000000';
 
@@ -41,24 +52,31 @@ export class Sync implements FeedListener {
   readonly #people = new Map<string, Person>();
   readonly #stopping = new AbortController();
   readonly #lifetime = new LightLifetime();
-  readonly counts: SyncCounts = { frames: {}, healed: 0, caughtUp: 0, gaps: 0 };
+  readonly figures = new SyncFigures();
 
   constructor(options: SyncOptions) {
     this.#options = options;
     this.#link = options.connect(this);
     const stream = new Stream();
+    const typists = new Quotas(1, typingMs, options.clock);
     this.#services = {
       ...options,
       stream,
-      counts: this.counts,
+      figures: this.figures,
       follows: new Follows(this.#link, () => stream.delivered),
       coalescer: new Coalescer(options.clock),
       topic: (id) => this.#findOrAdd(this.#topics, id, () => new Topic(id, this.#services)),
+      mayType: (id, userId) => !typists.take(`${id} ${userId}`).isExceeded,
+      get presence() {
+        return presence;
+      },
+      findPerson: (id) => this.#people.get(id),
       person: (id) => this.#findOrAdd(this.#people, id, () => new Person(id, this.#services)),
       release: (unused) => this.#release(unused),
       caller: () => this.#caller(),
       retry: (run) => void this.#retry(run),
     };
+    const presence = new Presence(this.#services, options.audience, options.emitter, options.workerId);
     void this.#link.follow(`user_id:${everyone}`);
   }
 
@@ -68,7 +86,14 @@ export class Sync implements FeedListener {
     this.#stopping.abort();
     this.#lifetime.abort(new Error('the worker stops'));
     this.#services.coalescer.close();
+    this.#services.presence.close();
     await this.#link.close();
+  }
+
+  /** The person is no member any more; without a user, nobody is: nothing of the conversation is sent. */
+  left(conversationId: string, userId: string): void {
+    if (userId === '') this.#topics.get(conversationId)?.end();
+    for (const socket of this.#people.get(userId)?.sockets ?? []) socket.leave(conversationId);
   }
 
   /** The account or its sessions have changed: nothing is sent to its sockets until their sessions are verified. */
@@ -88,36 +113,28 @@ export class Sync implements FeedListener {
       if (mine === undefined) byTopic.set(topic, [row]);
       else mine.push(row);
     }
+    const { deliveries } = this.figures;
     for (const [topic, mine] of byTopic) topic.commit(mine);
+    if (this.figures.deliveries > deliveries) this.figures.delayed(Date.now() - committedAtMs);
   }
 
-  onMessage(): void {
-    // Typing and presence.
+  onMessage(prefix: string, content: string): void {
+    if (prefix !== ephemeralPrefix) return;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Workers of one release write it.
+    const message = JSON.parse(content) as Ephemeral;
+    if (message.kind === 'typing') this.#topics.get(message.conversation_id)?.typing(message);
+    else this.#services.presence.hear(message);
   }
 
   /** Everything that may have been missed is read. */
   onGap(since: Position): void {
-    this.counts.gaps += 1;
+    this.figures.gaps += 1;
     const { stream } = this.#services;
     stream.resume(since);
     const sinceMs = stream.timeMs;
     const release = stream.hold(sinceMs);
-    const healed = [...this.#topics.values()].map(async (topic) => topic.heal());
-    const refreshed = [...this.#people.values()].flatMap(({ sockets }) =>
-      [...sockets].map(async (socket) => {
-        socket.verify();
-        return this.#refresh(socket, sinceMs);
-      }),
-    );
-    void Promise.all([...healed, ...refreshed]).then(release);
-  }
-
-  async #refresh(socket: SyncSocket, sinceMs: number): Promise<void> {
-    try {
-      await socket.refresh(sinceMs);
-    } catch {
-      socket.end('unavailable');
-    }
+    for (const { sockets } of this.#people.values()) for (const socket of sockets) socket.verify();
+    void Promise.all([...this.#topics.values()].map(async (topic) => topic.heal())).then(release);
   }
 
   #tellPerson({ table, kind, values }: FeedRow): void {
@@ -126,7 +143,8 @@ export class Sync implements FeedListener {
     const person = this.#people.get(userId);
     if (person === undefined) return;
     if (table === 'members') person.membership({ table, kind, values });
-    else if ((table === 'sessions' || table === 'accounts') && kind !== 'insert') {
+    if (table === 'accounts') person.readsPrivate = values['reads_private'] === 't';
+    if ((table === 'sessions' || table === 'accounts') && kind !== 'insert') {
       this.#options.forgetSessions(userId);
       this.forget(userId);
     }
@@ -147,8 +165,8 @@ export class Sync implements FeedListener {
 
   #release(one: Topic | Person): void {
     if (!one.isUnused) return;
-    if (one instanceof Topic) this.#topics.delete(one.id);
-    else this.#people.delete(one.userId);
+    if (one instanceof Topic && this.#topics.get(one.id) === one) this.#topics.delete(one.id);
+    if (one instanceof Person && this.#people.get(one.userId) === one) this.#people.delete(one.userId);
   }
 
   #caller(): Caller {

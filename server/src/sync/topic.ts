@@ -5,6 +5,8 @@ import { AppError } from '../lib/app-error.ts';
 import { Frame } from '../sockets/frame.ts';
 import { countsOf, headIn, headOf, infoOf, membershipOf, messageOf, type Counts, type Head } from './feed-rows.ts';
 import type { Coalesced } from './coalescer.ts';
+import type { Ephemeral } from './ephemeral.ts';
+import { Receipts } from './receipts.ts';
 import type { SyncServices } from './services.ts';
 import type { SyncSocket } from './sync-socket.ts';
 
@@ -35,6 +37,7 @@ export class Topic implements Coalesced {
   #wanted = 0;
   #isHealing = false;
   #isStale = false;
+  #receipts: Receipts | undefined;
   /** Its newest row, and then its frame. */
   #row: FeedRow | undefined;
   #head: HeadFrame | undefined;
@@ -51,12 +54,26 @@ export class Topic implements Coalesced {
   /** Rows of this conversation in one commit. */
   commit(rows: readonly FeedRow[]): void {
     const row = rows.findLast(({ table, kind }) => table === 'conversations' && kind !== 'delete');
-    if (row === undefined) return;
+    if (row === undefined) return this.#receive(rows);
     const counts = countsOf(row);
     if (counts.isDeleted) return this.end();
     if (this.open.size > 0) this.#change(rows, row, counts);
     this.#row = row;
     this.#services.coalescer.add(this);
+  }
+
+  /** Own state of members, which takes no `seq`. */
+  #receive(rows: readonly FeedRow[]): void {
+    if (this.open.size === 0) return;
+    this.#receipts ??= new Receipts(this.id, () => this.open.keys(), this.#services);
+    this.#receipts.add(rows.filter(({ table }) => table === 'members'));
+  }
+
+  /** Somebody types. */
+  typing({ user_id: userId, hidden }: Extract<Ephemeral, { kind: 'typing' }>): void {
+    const frame = new Frame({ op: 'typing', conversation_id: this.id, user_id: userId });
+    for (const socket of this.open.keys())
+      if (socket.userId !== userId && !hidden.includes(socket.userId)) socket.deliverEphemeral(frame);
   }
 
   /** It does not exist any more. */
@@ -200,6 +217,7 @@ export class Topic implements Coalesced {
 
   /** A failover has lost changes that clients hold. They connect again, and are told so when they open the conversation. */
   #startAgain(): void {
+    this.#services.figures.lost += 1;
     for (const socket of this.open.keys()) socket.end('unavailable');
   }
 
@@ -207,7 +225,7 @@ export class Topic implements Coalesced {
     const [from, wanted] = [this.#seq, this.#wanted];
     this.#isStale = false;
     const page = await this.#services.changes.readForAll(this.id, from, this.#services.caller());
-    this.#services.counts.healed += 1;
+    this.#services.figures.healed += 1;
     if (page.to > from) {
       const frame = this.#framed(page);
       for (const [socket, opened] of this.open)

@@ -212,6 +212,43 @@ export const metricTable = {
     labels: ['reason'],
     help: 'Closed sockets: by the server, with the name of the close code; by the client (`client`); without a close frame (`lost`); after a violation of the WebSocket protocol or of the limits of a frame (`protocol`)',
   },
+  messenger_sync_frames_total: {
+    kind: 'counter',
+    labels: ['op'],
+    help: 'Frames of clients by `op`; `unknown` for others, which end the socket',
+  },
+  messenger_sync_deliveries_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Changes and heads of conversations that were sent to sockets as they happened',
+  },
+  messenger_sync_delivery_seconds: {
+    kind: 'histogram',
+    labels: [],
+    buckets: durationBuckets,
+    help: 'From a commit to its frames, by the clocks of the primary and of this machine; once per commit and worker',
+  },
+  messenger_sync_repeats_total: { kind: 'counter', labels: [], help: 'Sends by sockets that were stored before' },
+  messenger_sync_catch_ups_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'How often a socket that was behind was told from the database',
+  },
+  messenger_sync_gaps_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'How often a worker read everything that its sockets follow, because the feed had a gap',
+  },
+  messenger_sync_heals_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Reads of a conversation for all its sockets: after a gap, or because the log lacked a large value',
+  },
+  messenger_sync_lost_changes_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Conversations whose clients hold changes that the database does not have. Above 0 only after a failover to an asynchronous standby',
+  },
   messenger_feed_live: {
     kind: 'gauge',
     labels: [],

@@ -7,14 +7,22 @@ import { countStatements, readDatabases } from './database-metrics.ts';
 import { Metrics, type Snapshot } from './metrics.ts';
 import { readProcess, watchProcess } from './process-metrics.ts';
 import { countRequests } from './request-metrics.ts';
+import type { SyncFigures } from './sync-figures.ts';
 
 type WatchedConnections = Pick<Connections, 'counts' | 'limits' | 'shed'>;
+
+interface Watched {
+  readonly databases: Databases;
+  readonly connections: WatchedConnections;
+  readonly sockets: SocketFigures;
+  readonly sync: SyncFigures;
+}
 
 /** The metrics of one worker. */
 export interface WorkerMetrics {
   readonly http: HttpObserver;
   readonly db: DbObserver;
-  measure(databases: Databases, connections: WatchedConnections, sockets: SocketFigures): Snapshot;
+  measure(watched: Watched): Snapshot;
   stop(): void;
 }
 
@@ -24,10 +32,11 @@ export function createWorkerMetrics(): WorkerMetrics {
   return {
     http: countRequests(metrics),
     db: countStatements(metrics),
-    measure: (databases, connections, sockets) => {
+    measure: ({ databases, connections, sockets, sync }) => {
       readDatabases(metrics, databases);
       readConnections(metrics, connections);
       readSockets(metrics, sockets);
+      readSync(metrics, sync);
       readProcess(metrics, 'worker');
       watch.read();
       return metrics.snapshot();
@@ -54,4 +63,15 @@ function readSockets(metrics: Metrics, figures: SocketFigures): void {
   metrics.set('messenger_socket_behind_total', figures.fellBehind);
   metrics.set('messenger_socket_slow_downs_total', figures.slowDowns);
   for (const reason of endReasons) metrics.set('messenger_sockets_closed_total', figures.endedBy(reason), reason);
+}
+
+function readSync(metrics: Metrics, figures: SyncFigures): void {
+  for (const [op, count] of figures.frames) metrics.set('messenger_sync_frames_total', count, op);
+  metrics.set('messenger_sync_deliveries_total', figures.deliveries);
+  metrics.set('messenger_sync_repeats_total', figures.repeats);
+  metrics.set('messenger_sync_catch_ups_total', figures.caughtUp);
+  metrics.set('messenger_sync_gaps_total', figures.gaps);
+  metrics.set('messenger_sync_heals_total', figures.healed);
+  metrics.set('messenger_sync_lost_changes_total', figures.lost);
+  metrics.series('messenger_sync_delivery_seconds').values.splice(0, Infinity, ...figures.delays.values);
 }
