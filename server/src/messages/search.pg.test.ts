@@ -66,16 +66,27 @@ interface Sent {
   readonly key: string;
 }
 
-const conversations = 12;
-const perConversation = 1_000;
+interface Wanted {
+  who: number;
+  words: string[];
+  conversation: number | null;
+  from: number | null;
+}
 
-/** Words of every frequency: `old` is only in the oldest, so that no window of the newest messages has it. */
+const conversations = 12;
+const perConversation = 1_500;
+
+/**
+ * Words of every frequency: `old` is only in the oldest, so that no window of the newest messages has it; `edge` in the newest, too, so that the
+ * sample promises a page that the longer window lacks.
+ */
 function bodyOf(n: number): string {
   const words = [
     'every',
     n % 2 === 0 ? 'even' : 'odd',
     `h${n % 97}`,
     n < 500 ? `old${n % 7}` : '',
+    n < 500 || n >= conversations * perConversation - 30 ? 'edge' : '',
     n % 1_999 === 0 ? 'rare' : '',
   ];
   return words.filter((word) => word !== '').join(' ');
@@ -235,13 +246,28 @@ describe('a search', () => {
       );
     }
     const sent = await fill(ids);
-    const word = fc.constantFrom('every', 'ev', 'odd', 'h1', 'h42', 'o', 'old', 'old3', 'rare', 'none');
+    const word = fc.constantFrom<string[]>(
+      'every',
+      'ev',
+      'odd',
+      'h1',
+      'h42',
+      'o',
+      'old',
+      'old3',
+      'edge',
+      'rare',
+      'none',
+    );
     const query = fc.record({
       who: fc.nat(2),
       words: fc.uniqueArray(word, { minLength: 1, maxLength: 3 }),
       conversation: fc.option(fc.nat(conversations - 1)),
-      from: fc.option(fc.constantFrom(0, 1)),
+      from: fc.option(fc.nat(1)),
     });
+    const examples = ['every', 'h1', 'edge', 'old', 'rare'].map((each): [Wanted] => [
+      { who: 2, words: [each], conversation: null, from: null },
+    ]);
     await fc.assert(
       fc.asyncProperty(query, async ({ who, words, conversation, from }) => {
         const sender = from === null ? undefined : [ada, bob][from];
@@ -271,7 +297,7 @@ describe('a search', () => {
         const all = wanted.map(({ key }) => key.replace('Z', '.000000Z'));
         assert.deepEqual(found, path === undefined ? all : all.slice(0, found.length));
       }),
-      { numRuns: 60 },
+      { numRuns: 60, examples },
     );
   });
 });
