@@ -6,6 +6,7 @@ import { optionTable } from '../server/src/config.ts';
 import { flagOf, listOptions, showValue, variablesOf, type OptionTable } from '../server/src/lib/options.ts';
 import { metricTable, type MetricDeclaration } from '../server/src/telemetry/metric-table.ts';
 import { renderClientApi } from './client-api.ts';
+import { renderRealtimePage } from './realtime-page.ts';
 import { renderRightsPage } from './rights-page.ts';
 
 function renderConfigurationPage(table: OptionTable): string {
@@ -100,6 +101,7 @@ export async function renderGeneratedFiles(): Promise<Readonly<Record<string, st
   return {
     'docs/configuration.md': renderConfigurationPage(optionTable),
     'docs/metrics.md': renderMetricsPage(metricTable),
+    'docs/realtime.md': renderRealtimePage(),
     'docs/rights.md': renderRightsPage(),
     'deploy/tuned.yaml': await renderTuned(),
     'client/src/api.ts': await renderClientApi(),

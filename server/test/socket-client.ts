@@ -9,6 +9,7 @@ import type { Membership } from '@messenger/protocol/members';
 import type { Message } from '@messenger/protocol/messages';
 import { WebSocket } from 'ws';
 
+import { withDeadline } from '../src/lib/with-deadline.ts';
 import { waitFor } from './wait-for.ts';
 
 /** What a client holds of an open conversation. */
@@ -20,6 +21,8 @@ export interface Held {
   readonly messages: Map<number, Message>;
   readonly members: Map<string, Membership>;
 }
+
+const answerMs = 30_000;
 
 type Frame<Op extends ServerFrame['op']> = ServerFrames[Op];
 
@@ -35,6 +38,7 @@ export class SocketClient {
   closeCode: number | undefined;
   readonly #socket: WebSocket;
   #refs = 0;
+  readonly #asked = new Map<string, (answer: Frame<'done'> | Frame<'refused'>) => void>();
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -70,17 +74,14 @@ export class SocketClient {
     this.#socket.send(data);
   }
 
-  /** Says a frame with a reference; resolves with the answer. */
+  /** Says a frame with a reference; resolves with the answer, or rejects after a while. */
   async ask(frame: Record<string, unknown>): Promise<Frame<'done'> | Frame<'refused'>> {
     this.#refs += 1;
     const ref = `r${this.#refs}`;
+    const { promise, resolve } = Promise.withResolvers<Frame<'done'> | Frame<'refused'>>();
+    this.#asked.set(ref, resolve);
     this.#socket.send(JSON.stringify({ ...frame, ref }));
-    let found: Frame<'done'> | Frame<'refused'> | undefined;
-    await waitFor(`the answer to ${String(frame['op'])}`, () => {
-      found = this.all('done', 'refused').find((one) => one.ref === ref);
-      return found !== undefined;
-    });
-    return found ?? assert.fail();
+    return await withDeadline(promise, answerMs);
   }
 
   /** Opens a conversation; resolves with `done`, or the code of the refusal. */
@@ -131,6 +132,11 @@ export class SocketClient {
     this.frames.push(frame);
     if ('position' in frame && frame.op !== 'done') this.position = frame.position;
     switch (frame.op) {
+      case 'done':
+      case 'refused':
+        this.#asked.get(frame.ref)?.(frame);
+        this.#asked.delete(frame.ref);
+        break;
       case 'welcome':
       case 'heads':
         for (const head of frame.heads) this.heads.set(head.id, head);

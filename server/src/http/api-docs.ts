@@ -1,6 +1,7 @@
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 
+import { socketDocs } from './async-api.ts';
 import { refusalsOfAccess, securityOf, securitySchemes } from './documented-access.ts';
 import { describeRefusals, refusalsOf } from './documented-refusals.ts';
 import { compressTexts, Representation, sendRepresentation } from './representation.ts';
@@ -56,6 +57,7 @@ export async function apiDocs(app: HttpServer, info: ApiDescription): Promise<vo
       theme: { title: `${info.title} API`, js: [{ filename: 'page.js', content: pageScript }] },
     });
   });
+  socketDocs(app, info);
   let document: Representation | undefined;
   app.get('/openapi.json', { schema: { hide: true }, config: { access: 'anyone' } }, async (request, reply) => {
     document ??= new Representation(jsonType, JSON.stringify(shareSchemas(app.swagger())), 'file');
