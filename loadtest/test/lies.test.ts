@@ -87,53 +87,46 @@ const cases: Readonly<Record<string, Case>> = {
     rows: 60,
     caught: ['Get Next Page: wrong order'],
   },
-  '404 for a user that was created, and a list in the wrong order': {
-    lies: [missing, about('GET list', reversed)],
+  '404 for a user that was created, a list in the wrong order, and a deletion that says 200': {
+    lies: [missing, about('GET list', reversed), about('DELETE user', () => ({ status: 200, body: {} }))],
     args: everyone,
-    caught: ['Get All Users: wrong order', 'Get User By ID: missing user'],
+    caught: ['Delete User: status 200', 'Get All Users: wrong order', 'Get User By ID: missing user'],
   },
-  "another user's name, and more rows than the limit": {
+  "another user's name, more rows than the limit, and a refusal": {
     lies: [
       about('GET user', withField('first_name')),
       about('GET list', (_reply, { list }) => ({ status: 200, body: list(101) })),
+      refusal,
     ],
     args: everyone,
     rows: 120,
-    caught: ['Get All Users: too many rows', 'Get User By ID: wrong body'],
+    caught: ['Get All Users: too many rows', 'Get User By ID: wrong body', 'Update User: refused'],
   },
-  'a body that is no user, and status 500': {
+  'a body that is no user, status 500, and a created user that is not the one that was sent': {
     lies: [
       about(
         'GET user',
         withBody(() => 'no user'),
       ),
       about('GET list', () => ({ status: 500 })),
-    ],
-    args: everyone,
-    caught: ['Get All Users: status 500', 'Get User By ID: wrong body'],
-  },
-  'a reset in the middle of a body, and a deletion that says 200': {
-    lies: [about('GET user', leavesMidway('resetAndDestroy')), about('DELETE user', () => ({ status: 200, body: {} }))],
-    args: everyone,
-    caught: ['Delete User: status 200', 'Get User By ID: connection reset'],
-  },
-  'a body that is cut short, and a refusal': {
-    lies: [about('GET user', leavesMidway('destroySoon')), refusal],
-    args: everyone,
-    caught: ['Get User By ID: truncated answer', 'Update User: refused'],
-  },
-  'a connection that is closed without an answer, and a created user that is not the one that was sent': {
-    lies: [
-      about('GET user', (_reply, { response }) => void response.socket?.end()),
       about('POST list', withField('last_name')),
     ],
     args: everyone,
-    caught: ['Create User: wrong body', 'Get User By ID: connection closed'],
+    caught: ['Create User: wrong body', 'Get All Users: status 500', 'Get User By ID: wrong body'],
   },
-  'bytes that are not HTTP, and an answer that never comes': {
-    lies: [about('GET user', raw('+OK POP3 ready\r\n\r\n')), about('PUT user', () => undefined)],
+  'a reset in the middle of a body, and a body that is cut short': {
+    lies: [about('GET user', leavesMidway('resetAndDestroy')), about('GET list', leavesMidway('destroySoon'))],
+    args: everyone,
+    caught: ['Get All Users: truncated answer', 'Get User By ID: connection reset'],
+  },
+  'bytes that are not HTTP, a connection that is closed without an answer, and an answer that never comes': {
+    lies: [
+      about('GET list', raw('+OK POP3 ready\r\n\r\n')),
+      about('GET user', (_reply, { response }) => void response.socket?.end()),
+      about('PUT user', () => undefined),
+    ],
     args: [...everyone, '--deadline', '0.4'],
-    caught: ['Get User By ID: malformed answer', 'Update User: timeout'],
+    caught: ['Get All Users: malformed answer', 'Get User By ID: connection closed', 'Update User: timeout'],
   },
 };
 
