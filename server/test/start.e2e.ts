@@ -10,6 +10,7 @@ import { User } from '@messenger/protocol/users';
 import pg from 'pg';
 import { Value } from 'typebox/value';
 
+import { parseReport, worstLine } from '../src/commands/test-doctor.ts';
 import { createUser, run, useServers, type Run } from './start-server.ts';
 
 const servers = useServers();
@@ -63,37 +64,55 @@ test('a new data folder becomes a server that creates, lists, reads, updates and
   assert.equal(await stop(second), 0);
 });
 
-test('a second server on the same data folder is refused with the holder, and a newer schema with its migrations', async () => {
-  const dataDir = await servers.data();
-  const first = await servers.start(dataDir);
-  const second = await servers.startRefused(dataDir);
-  assert.equal(await second.ended(), 1);
-  assert.match(second.stderr, new RegExp(`in use by the server with pid ${first.pid} \\(${first.url}\\)`, 'u'));
-  await create(first, 'Ada');
+/** Of the two tests that follow. */
+let runningDir = '';
+let running: Run;
 
-  // In two other terminals, while the server runs: the schema is shown, and psql gets its address.
-  const status = await run({ args: ['migrate', 'status', '--data-dir', dataDir] });
+test('while a server runs, doctor reports no problem, and other terminals get the schema and the addresses', async () => {
+  runningDir = await servers.data();
+  running = await servers.start(runningDir);
+  const doctor = await run({ args: ['doctor', '--json', '--data-dir', runningDir], openFiles: 512 });
+  const findings = parseReport(Number(await doctor.ended()), doctor.stdout);
+  assert.deepEqual(
+    findings.filter(({ status }) => status !== 'ok').map(({ check, found }) => `${check}: ${found}`),
+    [],
+  );
+  assert.ok(findings.some(({ check, where, found }) => check === 'replication' && where === 'standby' && found !== ''));
+  assert.doesNotMatch(worstLine(findings, 'open files').found, /allows 512 /u, "the server's limit, not the shell's");
+
+  const status = await run({ args: ['migrate', 'status', '--data-dir', runningDir] });
   assert.equal(await status.ended(), 0, status.stderr);
   assert.match(status.stdout, /^applied +0001_users$/mu);
-  for (const [role, inRecovery] of [
+  for (const [role, standby] of [
     [[], false],
     [['--read'], true],
   ] as const) {
-    const url = await run({ args: ['db', 'url', ...role, '--data-dir', dataDir] });
+    const url = await run({ args: ['db', 'url', ...role, '--data-dir', runningDir] });
     assert.equal(await url.ended(), 0);
-    const client = new pg.Client({ connectionString: url.stdout.trim() });
-    await client.connect();
-    const { rows } = await client.query('select pg_is_in_recovery() as standby');
-    assert.deepEqual(rows, [{ standby: inRecovery }]);
-    if (!inRecovery) await client.query("insert into migrations (name, run_on) values ('9999_future', now())");
-    await client.end();
+    assert.deepEqual(await query(url.stdout.trim(), 'select pg_is_in_recovery() as standby'), [{ standby }]);
+    if (!standby) await query(url.stdout.trim(), "insert into migrations (name, run_on) values ('9999_future', now())");
   }
-  assert.equal(await stop(first), 0);
+});
+
+async function query(connectionString: string, sql: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  const { rows } = await client.query<object>(sql);
+  await client.end();
+  return rows;
+}
+
+test('a second server on the same data folder is refused with the holder, and a newer schema with its migrations', async () => {
+  const second = await servers.startRefused(runningDir);
+  assert.equal(await second.ended(), 1);
+  assert.match(second.stderr, new RegExp(`in use by the server with pid ${running.pid} \\(${running.url}\\)`, 'u'));
+  await create(running, 'Ada');
+  assert.equal(await stop(running), 0);
 
   // Both start the databases, and read the schema.
-  const offline = await run({ args: ['migrate', 'status', '--data-dir', dataDir] });
+  const offline = await run({ args: ['migrate', 'status', '--data-dir', runningDir] });
   assert.equal(await offline.ended(), 1);
-  for (const refused of [offline, await servers.startRefused(dataDir)]) {
+  for (const refused of [offline, await servers.startRefused(runningDir)]) {
     assert.equal(await refused.ended(), 1);
     assert.match(refused.stderr, /migrations that this version does not know: 9999_future/u);
   }
