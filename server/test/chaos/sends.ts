@@ -2,22 +2,26 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Message } from '@messenger/protocol/messages';
-import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 
 import { createToken, hashToken } from '../../src/accounts/session-token.ts';
+import { workersOf, type Run as Server } from '../start-server.ts';
 import { waitFor } from '../wait-for.ts';
 import { isOk, isRefused, type Client, type Outcome } from './client.ts';
 import { findDisorder, keepLog } from './commit-order.ts';
+import { endNode, startNode } from './node.ts';
 import type { Finding, Run } from './part.ts';
 import { System } from './system.ts';
 
 export interface SendsOptions {
   readonly senders: number;
   readonly conversations: number;
-  /** Killed in this order, one after the other, under load. */
+  /**
+   * Killed in this order, in equal shares of the reads: the server gives up on processes that crash more than five times without a minute of
+   * service.
+   */
   readonly victims: readonly ('worker' | 'primary')[];
-  /** The load lasts until then, at least until the last kill is over. */
+  /** Reads with a token, by another worker than the write. Fewer within the time are a violation. */
   readonly reads: number;
   readonly seconds: number;
 }
@@ -39,29 +43,44 @@ interface Entry {
 
 interface Sender {
   readonly session: string;
-  /** Two clients, so that a message can be sent twice at the same moment. */
+  /** One for each server, so that a message can be sent twice at the same moment, to different workers. */
   readonly clients: readonly [Client, Client];
+  /** The same; several, to read at the same moment. */
+  readonly readers: readonly [readonly Client[], readonly Client[]];
   readonly own: Entry[];
+  /** Of the last write, and the server that answered it. */
   token: string | undefined;
+  wroteOn: 0 | 1;
 }
 
+/** After each write, every reader of the other server reads this often. */
+const readRounds = 4;
+const readersEach = 4;
+
+const limits = { RATE_LIMIT_READS: '0', RATE_LIMIT_WRITES: '0' };
+
 /**
- * Senders send, repeat, edit, delete and react in a few conversations through several workers, while workers and the primary are killed. Each
- * message is stored once and each repeat is answered with it (G1); numbers have no gap, and their order is that of the commits in PostgreSQL's
- * log (G2); reads with a token, mostly by the standby, are never older than the sender's last write (G4).
+ * Senders send, repeat, edit, delete and react in a few conversations, through two servers on the same databases with two workers each, while
+ * workers and the primary are killed. Each message is stored once and each repeat is answered with it (G1); numbers have no gap, and their
+ * order is that of the commits in PostgreSQL's log (G2); reads with a token from the other server, mostly from the standby, are never older
+ * than the sender's last write.
  */
 export async function proveSends(options: SendsOptions, run: Run): Promise<Finding> {
-  const system = await System.create({ RATE_LIMIT_READS: '0', RATE_LIMIT_WRITES: '0' });
+  const system = await System.create(limits);
+  let second: Server | undefined;
   try {
     await keepLog(system);
-    return await new Sends(system, options, run).prove();
+    second = await startNode(await system.endpoint('write'), [await system.endpoint('read')], limits);
+    return await new Sends(system, second, options, run).prove();
   } finally {
+    if (second !== undefined) await endNode(second);
     await system.destroy();
   }
 }
 
 class Sends {
   readonly #system: System;
+  readonly #second: Server;
   readonly #options: SendsOptions;
   readonly #run: Run;
   readonly #senders: Sender[] = [];
@@ -69,9 +88,11 @@ class Sends {
   readonly #violations: string[] = [];
   readonly #counts = { sends: 0, repeats: 0, reads: 0, unanswered: 0 };
   #isOver = false;
+  #endsAt = 0;
 
-  constructor(system: System, options: SendsOptions, run: Run) {
+  constructor(system: System, second: Server, options: SendsOptions, run: Run) {
     this.#system = system;
+    this.#second = second;
     this.#options = options;
     this.#run = run;
   }
@@ -80,19 +101,26 @@ class Sends {
     await this.#prepare();
     const living = Promise.all(this.#senders.map(async (sender) => this.#live(sender)));
     living.catch(() => undefined);
-    const until = performance.now() + this.#options.seconds * 1_000;
-    for (const victim of this.#options.victims) await this.#kill(victim);
-    while (!this.#run.signal.aborted && performance.now() < until && this.#counts.reads < this.#options.reads)
-      await sleep(100);
+    const { reads: wanted, seconds, victims } = this.#options;
+    this.#endsAt = performance.now() + seconds * 1_000;
+    for (const [index, victim] of victims.entries()) {
+      await this.#untilReads((wanted * (index + 1)) / (victims.length + 1));
+      await this.#kill(victim);
+    }
+    await this.#untilReads(wanted);
     this.#isOver = true;
     await living;
     await this.#system.ready();
     for (const sender of this.#senders) await this.#settle(sender);
     await this.#compare();
     this.#violations.push(...(await findDisorder(this.#system)));
-    for (const { clients } of this.#senders) for (const client of clients) client.close();
+    for (const { clients, readers } of this.#senders)
+      for (const client of [...clients, ...readers.flat()]) client.close();
     const { sends, repeats, reads, unanswered } = this.#counts;
-    const figures = `${sends} messages, ${repeats} repeats, ${reads} reads with a token, ${this.#options.victims.length} kills, ${unanswered} without an answer`;
+    if (reads < wanted) this.#violations.push(`${reads} reads in ${seconds} s, not ${wanted}`);
+    const figures =
+      `${sends} messages, ${repeats} repeats, ${reads} reads with a token from another worker, ${await this.#standbyShare()} % ` +
+      `by the standby, ${victims.length} kills, ${unanswered} without an answer`;
     return { figures: `${figures}, ${this.#violations.length} violations`, violations: this.#violations };
   }
 
@@ -118,15 +146,31 @@ class Sends {
     const rows = await this.#system.sql<{ id: string }>('write', 'select id from conversations');
     this.#conversations.push(...rows.map(({ id }) => id));
     await this.#system.replicated();
-    const client = (): Client => this.#system.client(3, this.#run.random);
+    const client = (connections: number, url?: string): Client =>
+      this.#system.client(connections, this.#run.random, url);
+    const { url } = this.#second;
+    const readers = (where?: string): Client[] => Array.from({ length: readersEach }, () => client(1, where));
     for (const session of sessions)
-      this.#senders.push({ session, clients: [client(), client()], own: [], token: undefined });
+      this.#senders.push({
+        session,
+        clients: [client(3), client(3, url)],
+        readers: [readers(), readers(url)],
+        own: [],
+        token: undefined,
+        wroteOn: 0,
+      });
+  }
+
+  async #untilReads(reads: number): Promise<void> {
+    const isOver = (): boolean =>
+      this.#run.signal.aborted || this.#violations.length > 0 || performance.now() > this.#endsAt;
+    while (!isOver() && this.#counts.reads < reads) await sleep(20);
   }
 
   async #kill(victim: 'worker' | 'primary'): Promise<void> {
     const { random } = this.#run;
-    await sleep(random.between(300, 1_500));
-    if (victim === 'worker') this.#system.kill([random.pick(this.#system.workers)]);
+    if (victim === 'worker')
+      this.#system.kill([random.pick([...this.#system.workers, ...workersOf(this.#second.pid)])]);
     else this.#system.kill(this.#system.databaseProcesses('write'));
     await this.#system.ready();
     const { sends } = this.#counts;
@@ -138,12 +182,12 @@ class Sends {
     while (!this.#isOver && this.#violations.length < 20) {
       const dice = random.next();
       const entry = sender.own.length > 0 ? random.pick(sender.own) : undefined;
-      if (entry === undefined || dice < 0.35) await this.#send(sender);
-      else if (dice < 0.5) await this.#repeat(sender, entry);
-      else if (dice < 0.55) await this.#conflict(sender, entry);
-      else if (dice < 0.6) await this.#refused(sender);
-      else if (dice < 0.68) await this.#change(sender, entry);
-      else await this.#readBack(sender, entry);
+      if (entry === undefined || dice < 0.5) await this.#send(sender);
+      else if (dice < 0.7) await this.#repeat(sender, entry);
+      else if (dice < 0.77) await this.#conflict(sender, entry);
+      else if (dice < 0.84) await this.#refused(sender);
+      else await this.#change(sender, entry);
+      await this.#readBack(sender);
     }
   }
 
@@ -174,14 +218,14 @@ class Sends {
     const outcomes = await Promise.all(places.map(async (place) => clients[place].call(request)));
     if (outcomes.filter(({ status }) => status === 201).length > 1)
       this.#violations.push(`${entry.id} was stored twice`);
-    for (const outcome of outcomes) {
-      if (isOk(outcome)) this.#learn(sender, entry, outcome);
+    for (const [index, outcome] of outcomes.entries()) {
+      if (isOk(outcome)) this.#learn(sender, entry, outcome, places[index] ?? 0);
       else if (!this.#isFault(outcome)) this.#violate(outcome, 'a send was refused');
     }
     return outcomes.some(isOk);
   }
 
-  #learn(sender: Sender, entry: Entry, outcome: Outcome): void {
+  #learn(sender: Sender, entry: Entry, outcome: Outcome, place: 0 | 1): void {
     const message = Value.Parse(Message, JSON.parse(outcome.body));
     const { number: known } = entry;
     if (message.id !== entry.id) this.#violate(outcome, `the answer for ${entry.id} is another message`);
@@ -189,7 +233,12 @@ class Sends {
     if (!entry.bodies.includes(message.body)) this.#violate(outcome, `${entry.id} has a body that was not written`);
     entry.number = message.number;
     entry.seq = Math.max(entry.seq, message.seq);
-    sender.token = outcome.token ?? sender.token;
+    this.#keepToken(sender, outcome, place);
+  }
+
+  #keepToken(sender: Sender, { token }: Outcome, place: 0 | 1): void {
+    sender.token = token ?? sender.token;
+    sender.wroteOn = place;
   }
 
   async #conflict({ session, clients: [client] }: Sender, entry: Entry): Promise<void> {
@@ -228,27 +277,39 @@ class Sends {
           : { method: 'PUT', path: `${path}/reactions/%F0%9F%91%8D`, session },
     );
     if (isOk(outcome)) {
-      sender.token = outcome.token ?? sender.token;
+      this.#keepToken(sender, outcome, 0);
       if (kind !== 'react') entry.bodies = [body];
     } else if (isRefused(outcome) && kind !== 'react') entry.bodies.pop();
     entry.isCertain = isOk(outcome) || isRefused(outcome);
   }
 
-  /** With the token of the own last write, mostly on another worker. */
-  async #readBack({ session, clients, token }: Sender, entry: Entry): Promise<void> {
+  /** With the token of the last write: the newest message, which may just have been sent, and any others. */
+  async #readBack(sender: Sender): Promise<void> {
+    const { own, readers, wroteOn } = sender;
+    for (let round = 0; round < readRounds && !this.#isOver; round += 1)
+      await Promise.all(
+        readers[wroteOn === 0 ? 1 : 0].map(async (reader, n) => {
+          const entry = n === 0 ? own.at(-1) : this.#run.random.pick(own);
+          if (entry !== undefined) await this.#read(sender, reader, entry);
+        }),
+      );
+  }
+
+  async #read({ session, token }: Sender, reader: Client, entry: Entry): Promise<void> {
     if (entry.number === undefined) return;
     const path = `/api/v1/conversations/${entry.conversation}/messages?after=${entry.number - 1}&limit=1`;
-    const outcome = await clients[1].call({ method: 'GET', path, session, token });
+    const outcome = await reader.call({ method: 'GET', path, session, token });
     if (!isOk(outcome)) {
       if (!this.#isFault(outcome)) this.#violate(outcome, 'a read was refused');
+      else await sleep(this.#run.random.between(20, 200));
       return;
     }
     this.#counts.reads += 1;
-    const [found] = Value.Parse(Type.Array(Message), JSON.parse(outcome.body));
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The checks below find a wrong page.
+    const [found] = JSON.parse(outcome.body) as Message[];
     if (found?.id !== entry.id) this.#violate(outcome, `an own message is missing: ${entry.id}`);
     else if (found.seq < entry.seq) this.#violate(outcome, `an own message is older than in change ${entry.seq}`);
     else if (!entry.bodies.includes(found.body)) this.#violate(outcome, 'an own message has another body');
-    else entry.seq = found.seq;
   }
 
   /** Every message that was not answered is sent again until it is. */
@@ -274,6 +335,17 @@ class Sends {
         row?.conversation_id === conversation && row.number === number && bodies.includes(row.body ?? undefined);
       if (!isRight) this.#violations.push(`message ${id} is stored otherwise than answered`);
     }
+  }
+
+  /** Of the reads by the workers that live now, on both servers. */
+  async #standbyShare(): Promise<number> {
+    const urls = [this.#system.url, this.#second.url];
+    const pages = urls.map(async (url) => (await fetch(`${url}/metrics`, { headers: { connection: 'close' } })).text());
+    const counts = [
+      ...(await Promise.all(pages)).join('').matchAll(/^messenger_reads_total\{answered_by="(\w+)"\} (\d+)/gmu),
+    ];
+    const sum = (some: typeof counts): number => some.reduce((total, [, , count]) => total + Number(count), 0);
+    return Math.round((100 * sum(counts.filter(([, who]) => who?.startsWith('standby')))) / Math.max(1, sum(counts)));
   }
 
   /** No answer, or one that kills and overload explain. */
