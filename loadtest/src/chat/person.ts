@@ -241,7 +241,6 @@ export class Person implements DeviceListener {
   onEnd({ code, afterMs }: SocketEnd): void {
     const { countEnd, random, now, recorder } = this.#world;
     countEnd(code);
-    this.#connecting ??= { request: 'Return', dueMs: now() };
     this.#isRefused = code >= 4500 || (code >= 400 && code < 500 && code !== 429);
     if (this.#isRefused) {
       recorder.record('Connect', 0, { kind: `closed with ${code}` });

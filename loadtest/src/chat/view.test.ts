@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import type { Changes } from '@messenger/protocol/changes';
+import type { Conversation } from '@messenger/protocol/conversations';
 import fc from 'fast-check';
 
 import { Room } from '../../test/chat-room.ts';
@@ -21,14 +22,16 @@ const timeout = 'timeout';
 interface Wire {
   head(room: Room, person: number): Pick<Room, 'seq' | 'lastNumber'>;
   changes(changes: Changes, person: number): readonly Changes[];
-  unread(unread: number, person: number): number;
+  me(me: Conversation['me'], person: number): Conversation['me'];
+  listed(conversation: Conversation, person: number): Conversation;
   acknowledged(number: number): number;
 }
 
 const honest: Wire = {
   head: (room) => room,
   changes: (changes) => [changes],
-  unread: (unread) => unread,
+  me: (me) => me,
+  listed: (conversation) => conversation,
   acknowledged: (number) => number,
 };
 
@@ -56,8 +59,10 @@ class Chat {
     const isStuck = this.#views.some((view) => view.isOpen && !view.isLive);
     for (const person of people.keys()) if (this.#online[person] === false) this.return(person);
     for (const [person, view] of this.#views.entries()) {
-      view.checkDelivered();
-      view.checkRead(this.#room.readNumber(people[person] ?? ''));
+      view.checkAtEnd();
+      const second = new View(this.#ledger, 'second device');
+      second.onListed(this.#conversation(person));
+      second.checkRead(view.expectedRead ?? 0);
       view.close();
       view.rewind();
       this.#load(person, view.open());
@@ -86,8 +91,8 @@ class Chat {
     const [view, name = ''] = [this.#views[person], people[person]];
     if (view === undefined) return;
     this.#room.read(name, view.lastNumber);
-    const me = this.#room.me(name);
-    view.onOwnState({ ...me, unread: this.#wire.unread(me.unread, person) });
+    view.acknowledge(view.lastNumber);
+    view.onOwnState(this.#wire.me(this.#room.me(name), person));
   }
 
   open(person: number): void {
@@ -112,7 +117,11 @@ class Chat {
   }
 
   #list(person: number): void {
-    this.#views[person]?.onListed(this.#room.conversation(people[person] ?? ''));
+    this.#views[person]?.onListed(this.#conversation(person));
+  }
+
+  #conversation(person: number): Conversation {
+    return this.#wire.listed(this.#room.conversation(people[person] ?? ''), person);
   }
 
   #load(person: number, after: number): void {
@@ -230,7 +239,50 @@ const faults: Readonly<Record<string, readonly [(from: number) => Wire, ...(Viol
     },
     'step back',
   ],
-  'an unread message too many': [(from) => ({ ...honest, unread: once(from, (unread) => unread + 1) }), 'wrong unread'],
+  'an unread message too many': [
+    (from) => ({ ...honest, me: once(from, (me) => ({ ...me, unread: me.unread + 1 })) }),
+    'wrong unread',
+  ],
+  'own states that are older': [
+    () => {
+      const read = people.map(() => false);
+      return {
+        ...honest,
+        me: (me, person) => {
+          const wasRead = read[person] === true;
+          read[person] = wasRead || me.read_number > 0;
+          return wasRead ? { ...me, read_number: 0, unread: 0 } : me;
+        },
+      };
+    },
+    'step back',
+  ],
+  'a list with an unread message too few': [
+    (from) => ({
+      ...honest,
+      listed: once<Conversation>(from, (one) =>
+        one.me.unread === 0 ? undefined : { ...one, me: { ...one.me, unread: one.me.unread - 1 } },
+      ),
+    }),
+    'wrong unread',
+  ],
+  'lists in which nothing is read': [
+    () => ({
+      ...honest,
+      listed: (one) => ({ ...one, me: { ...one.me, read_number: 0, unread: one.last_number } }),
+    }),
+    'wrong unread',
+    'step back',
+  ],
+  'changes that end before they begin': [
+    (from) => inFrames(from, (changes) => (changes.messages.length === 0 ? undefined : [{ ...changes, to: 0 }])),
+    'step back',
+  ],
+  'a change after the end of its frame': [
+    (from) =>
+      inFrames(from, (changes) => (changes.messages.length === 0 ? undefined : [{ ...changes, to: changes.to - 1 }])),
+    'gap in changes',
+  ],
   'an acknowledgement with the number of another message': [
     (from) => ({ ...honest, acknowledged: once(from, (number) => number + 1) }),
     'message stored twice',
@@ -238,7 +290,7 @@ const faults: Readonly<Record<string, readonly [(from: number) => Wire, ...(Viol
   ],
 };
 
-const whats = ['send', 'send', 'send', 'read', 'open', 'close', 'cut', 'return'] as const;
+const whats = ['send', 'send', 'send', 'read', 'read', 'open', 'close', 'cut', 'return'] as const;
 const steps = fc.array(fc.tuple(fc.constantFrom(...whats), fc.nat(people.length - 1)), {
   minLength: 10,
   maxLength: 40,
@@ -267,14 +319,15 @@ describe('the checks of a chat', () => {
             if (told !== truth) faulty.add(name);
             return told;
           };
+          const watchText = <Value>(told: Value, truth: Value): Value => {
+            watch(JSON.stringify(told), JSON.stringify(truth));
+            return told;
+          };
           const watched: Wire = {
             head: (room, person) => watch(wire.head(room, person), room),
-            changes: (changes, person) => {
-              const told = wire.changes(changes, person);
-              watch(JSON.stringify(told), JSON.stringify([changes]));
-              return told;
-            },
-            unread: (unread, person) => watch(wire.unread(unread, person), unread),
+            changes: (changes, person) => watchText(wire.changes(changes, person), [changes]),
+            me: (me, person) => watchText(wire.me(me, person), me),
+            listed: (one, person) => watchText(wire.listed(one, person), one),
             acknowledged: (number) => watch(wire.acknowledged(number), number),
           };
           const chat = new Chat(watched);
