@@ -17,10 +17,10 @@ export interface HasherOptions {
 }
 
 /**
- * One hash at a time leaves libuv's three other threads to files and names. 120 sign-ins in a row are served without pauses; an attack gets a fifth
- * of a core per worker, 8 hashes per second. Figures: docs/decisions/0055-passwords.md.
+ * One hash at a time leaves libuv's three other threads to files and names. 120 sign-ins in a row are served without pauses; an attack gets a tenth
+ * of a core per worker, 4 hashes per second. Figures: docs/decisions/0055-passwords.md.
  */
-const defaults: HasherOptions = { atOnce: 1, maxWaiting: 32, maxWaitMs: 3_000, share: 0.2, burstMs: 3_000 };
+const defaults: HasherOptions = { atOnce: 1, maxWaiting: 32, maxWaitMs: 3_000, share: 0.1, burstMs: 3_000 };
 
 /** A hash that takes longer has waited for a core: the time that counts, so that pauses stay short. */
 const longestHashMs = 40;
