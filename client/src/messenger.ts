@@ -126,6 +126,8 @@ export class Messenger {
   async signIn(body: SignIn): Promise<SignInAnswer> {
     const answer = await this.rest.call('create_session', { body });
     this.rest.token = answer.token;
+    // Another account has other conversations.
+    this.#since = undefined;
     return answer;
   }
 
@@ -154,6 +156,8 @@ export class Messenger {
 
   /** Resolves when the list of conversations is here. Rejects when the server refuses the session. */
   async online(): Promise<void> {
+    // `start` connects when the storage is read.
+    await this.#loaded;
     await new Promise<void>((resolve, reject) => {
       const check = (): void => {
         if (this.#isReady) resolve();
