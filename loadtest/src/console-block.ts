@@ -9,7 +9,8 @@ const line = '='.repeat(width);
 
 export function renderConsoleBlock(outcome: Outcome, report: Report): string {
   const seconds = report.run.tookMs / 1000;
-  const blocks = [outcome.total(), ...outcome.requests.values()].map((one) => renderBlock(one, seconds));
+  const made = [...outcome.requests.values()].filter(({ ok, failed }) => ok.count + failed.count > 0);
+  const blocks = [outcome.total(), ...made].map((one) => renderBlock(one, seconds));
   return [
     line,
     ...blocks,

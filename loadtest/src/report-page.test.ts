@@ -139,7 +139,9 @@ describe('the report page', () => {
 
   test('shows the checks of a chat, with each violation', async () => {
     const chat = { conversations: 9, messages: 1_200, violations: [], socketEnds: [{ code: 4000, count: 2 }] };
-    const page = visible(await renderReportPage({ ...report, chat }));
+    const requests = [{ name: 'Delivery', isArrival: true, ...latencies, p95Ms: 31.4 }];
+    const page = visible(await renderReportPage({ ...report, chat, requests }));
+    assert.match(page, />Delivery<[^]*>1,240<[^]*>0\.80<[^]*>31\.4<[^]*>17\.6<[^]*>805</u);
     assert.match(page, /1,200 messages in 9 conversations\.\s+Sockets ended with 4000 \(2\)\./u);
     assert.match(page, /<p>No violation\.<\/p>/u);
     const violations = [{ kind: 'lost message', count: 2, sample: 'conversation 3, person 7: 12 is gone' }] as const;

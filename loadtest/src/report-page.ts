@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Report } from './report.ts';
 import { html, jsonElement, rawElement, type Markup } from './report-page/markup.ts';
 import { renderHealth, renderRun, renderVerdict } from './report-page/overview.ts';
-import { renderErrors, renderFigures, renderViolations } from './report-page/tables.ts';
+import { renderErrors, renderFigures, renderChat } from './report-page/tables.ts';
 
 /**
  * One page that shows a run: it opens from disk, loads nothing, and its content security policy allows only its own scripts.
@@ -41,7 +41,7 @@ function renderDocument(report: Report, styles: string, scripts: readonly string
       <body>
         <main>
           <h1>${title}</h1>
-          ${renderVerdict(report)} ${renderSections(report)}
+          ${renderVerdict(report)} ${renderChat(report)} ${renderSections(report)}
         </main>
         ${jsonElement('report', report)} ${scripts.map((script) => rawElement('script', script))}
       </body>
@@ -72,7 +72,7 @@ function renderSections(report: Report): Markup {
     <h2>Figures</h2>
     ${renderFigures(report)}
     <h2>Errors by kind</h2>
-    ${renderErrors(report)} ${renderViolations(report)}
+    ${renderErrors(report)}
     <h2>Can the figures be trusted?</h2>
     <p class="note">
       Stalls of the machine are the wake-up delays of an idle process during the run: no server can be faster than they

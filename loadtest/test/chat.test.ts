@@ -146,7 +146,7 @@ describe('a chat server that', { concurrency: 3 }, () => {
     assert.match(run.out, /> no violation/u);
     assert.deepEqual(run.report?.errors, []);
     const { requests, chat: facts } = run.report;
-    for (const name of ['Send', 'Open', 'Connect', 'Delivery', 'List Update']) {
+    for (const name of ['Send', 'Open', 'Delivery', 'List Update']) {
       const request = requests.find((one) => one.name === name);
       assert(request !== undefined && request.ok > 0, `${name}: ${request?.ok}`);
     }

@@ -193,8 +193,8 @@ export class Person implements DeviceListener {
     if (this.#connecting === undefined) return;
     const { request, dueMs } = this.#connecting;
     this.#connecting = undefined;
-    if (this.#current === undefined) this.#world.recorder.record(request, this.#world.now() - dueMs, undefined);
-    else this.#load(this.#current, request, dueMs);
+    if (this.#current !== undefined) this.#load(this.#current, request, dueMs);
+    else if (dueMs >= 0) this.#world.recorder.record(request, this.#world.now() - dueMs, undefined);
   }
 
   onLive(view: View): void {

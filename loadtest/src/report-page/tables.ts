@@ -29,7 +29,7 @@ const box = (of: Latencies, part: number): string => `${count(part)} · ${share(
 export function renderFigures({ total, requests }: Report): Markup {
   const columns: readonly (readonly [string, Latencies])[] = [
     ['All requests', total],
-    ...requests.map((one) => [one.name, one] as const),
+    ...requests.filter((one) => one.count > 0).map((one) => [one.name, one] as const),
   ];
   const renderRow = ([name, show]: (typeof rows)[number]): Markup =>
     html`<tr>
@@ -82,7 +82,7 @@ function renderError(error: Report['errors'][number]): Markup {
 }
 
 /** The checks of a chat; nothing for other types. */
-export function renderViolations({ chat }: Report): Markup {
+export function renderChat({ chat, requests }: Report): Markup {
   if (chat === undefined) return html``;
   const { violations, conversations, messages, socketEnds } = chat;
   const ends = socketEnds.map(({ code, count: times }) => `${code} (${count(times)})`).join(', ');
@@ -91,7 +91,8 @@ export function renderViolations({ chat }: Report): Markup {
       ${count(messages)} messages in ${count(conversations)} conversations.
       ${ends === '' ? '' : `Sockets ended with ${ends}.`}
     </p>
-    ${violations.length === 0 ? html`<p>No violation.</p>` : renderViolationRows(violations)}`;
+    ${violations.length === 0 ? html`<p>No violation.</p>` : renderViolationRows(violations)}
+    ${renderArrivals(requests.filter(({ isArrival }) => isArrival))}`;
 }
 
 function renderViolationRows(violations: NonNullable<Report['chat']>['violations']): Markup {
@@ -115,6 +116,30 @@ function renderViolationRows(violations: NonNullable<Report['chat']>['violations
       </thead>
       <tbody>
         ${violations.map(renderRow)}
+      </tbody>
+    </table>`,
+  );
+}
+
+/** From the time at which a message was due to its arrival at each other member. */
+function renderArrivals(arrivals: Report['requests']): Markup {
+  const renderRow = (one: (typeof arrivals)[number]): Markup =>
+    html`<tr>
+      <th scope="row">${one.name}</th>
+      <td>${count(one.count)}</td>
+      ${[one.p50Ms, one.p95Ms, one.p99Ms, one.maxMs].map((ms) => html`<td>${figure(ms)}</td>`)}
+    </tr>`;
+  return scrollable(
+    'Arrivals at other members',
+    html`<table>
+      <thead>
+        <tr>
+          <th scope="col">Arrivals at other members, ms</th>
+          ${['Count', 'p50', 'p95', 'p99', 'Max'].map((name) => html`<th scope="col">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${arrivals.map(renderRow)}
       </tbody>
     </table>`,
   );
