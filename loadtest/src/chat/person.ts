@@ -285,8 +285,10 @@ export class Person implements DeviceListener {
   /** What was not answered before the person left is due again now, as a repeat. */
   #postpone(dueMs: number): void {
     for (const [ref, call] of this.#calls)
-      if (call.sent === undefined) this.#calls.delete(ref);
-      else this.#calls.set(ref, { ...call, request: 'Repeat Send', dueMs });
+      if (call.sent === undefined) {
+        if (call.request === 'Read') call.view.doubtRead();
+        this.#calls.delete(ref);
+      } else this.#calls.set(ref, { ...call, request: 'Repeat Send', dueMs });
   }
 
   #open(id: string | undefined, dueMs: number): void {
