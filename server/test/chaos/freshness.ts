@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { calls, isOk, type Client, type Outcome } from './client.ts';
 import type { Finding, Run } from './part.ts';
+import { pauseReplay } from './pause-replay.ts';
 import type { Random } from './random.ts';
 import { System } from './system.ts';
 import { TwoStandbys } from './two-standbys.ts';
@@ -94,9 +95,10 @@ class Freshness {
     const over = new AbortController();
     const living = Promise.all(this.#readers.map(async (reader) => this.#live(reader))).finally(() => over.abort());
     const [both, signal] = [this.#both, over.signal];
-    const pausing = [this.#pauseReplay(async (text) => this.#system.sql('read', text), signal)];
-    if (both !== undefined) pausing.push(this.#pauseReplay(async (text) => both.sql(text), signal));
-    await Promise.all([living, ...pausing, this.#tell(signal)]);
+    const pausing = [pauseReplay(async (text) => this.#system.sql('read', text), this.#random, signal)];
+    if (both !== undefined) pausing.push(pauseReplay(async (text) => both.sql(text), this.#random, signal));
+    await Promise.all([living, this.#tell(signal)]);
+    for (const pauses of await Promise.all(pausing)) this.#counts.pauses += pauses;
     const figures = await this.#figures((performance.now() - this.#startedAt) / 1000);
     for (const { client } of this.#readers) client.close();
     return { figures, violations: this.#violations };
@@ -272,16 +274,6 @@ class Freshness {
 
   #violate({ number }: Reader, { worker, startedAt }: Outcome, what: string): void {
     this.#violations.push(`client ${number} at ${Math.round(startedAt)} ms, on worker ${worker}: read its ${what}`);
-  }
-
-  async #pauseReplay(sql: (text: string) => Promise<unknown>, over: AbortSignal): Promise<void> {
-    while (!over.aborted) {
-      await sql('select pg_wal_replay_pause()');
-      this.#counts.pauses += 1;
-      await sleep(this.#random.between(5, 150), undefined, { signal: over }).catch(() => undefined);
-      await sql('select pg_wal_replay_resume()');
-      await sleep(this.#random.between(20, 1_000), undefined, { signal: over }).catch(() => undefined);
-    }
   }
 
   async #tell(over: AbortSignal): Promise<void> {

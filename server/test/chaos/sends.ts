@@ -11,6 +11,7 @@ import { isOk, isRefused, type Client, type Outcome } from './client.ts';
 import { findDisorder, keepLog } from './commit-order.ts';
 import { endNode, startNode } from './node.ts';
 import type { Finding, Run } from './part.ts';
+import { pauseReplay } from './pause-replay.ts';
 import { System } from './system.ts';
 
 export interface SendsOptions {
@@ -61,7 +62,7 @@ const limits = { RATE_LIMIT_READS: '0', RATE_LIMIT_WRITES: '0' };
 
 /**
  * Senders send, repeat, edit, delete and react in a few conversations, through two servers on the same databases with two workers each, while
- * workers and the primary are killed. Each message is stored once and each repeat is answered with it (G1); numbers have no gap, and their
+ * workers and the primary are killed, and the standby's replay is paused. Each message is stored once and each repeat is answered with it (G1); numbers have no gap, and their
  * order is that of the commits in PostgreSQL's log (G2); reads with a token from the other server, mostly from the standby, are never older
  * than the sender's last write.
  */
@@ -101,6 +102,9 @@ class Sends {
     await this.#prepare();
     const living = Promise.all(this.#senders.map(async (sender) => this.#live(sender)));
     living.catch(() => undefined);
+    const over = new AbortController();
+    const pausing = pauseReplay(async (text) => this.#system.sql('read', text), this.#run.random, over.signal);
+    pausing.catch(() => undefined);
     const { reads: wanted, seconds, victims } = this.#options;
     this.#endsAt = performance.now() + seconds * 1_000;
     for (const [index, victim] of victims.entries()) {
@@ -109,6 +113,8 @@ class Sends {
     }
     await this.#untilReads(wanted);
     this.#isOver = true;
+    over.abort();
+    const pauses = await pausing;
     await living;
     await this.#system.ready();
     for (const sender of this.#senders) await this.#settle(sender);
@@ -120,7 +126,7 @@ class Sends {
     if (reads < wanted) this.#violations.push(`${reads} reads in ${seconds} s, not ${wanted}`);
     const figures =
       `${sends} messages, ${repeats} repeats, ${reads} reads with a token from another worker, ${await this.#standbyShare()} % ` +
-      `by the standby, ${victims.length} kills, ${unanswered} without an answer`;
+      `by the standby, ${pauses} pauses of replay, ${victims.length} kills, ${unanswered} without an answer`;
     return { figures: `${figures}, ${this.#violations.length} violations`, violations: this.#violations };
   }
 
