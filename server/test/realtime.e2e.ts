@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 
+import { closeCodes } from '@messenger/protocol/close-codes';
+
 import { signInAt, signUpAt } from './sign-up-at.ts';
 import { SocketClient } from './socket-client.ts';
 import { feedOf, useServers, workersOf, type Run } from './start-server.ts';
@@ -51,7 +53,13 @@ test('two people on two workers talk, also after the feed and a worker were kill
   const answer = await again.ask({ op: 'send', conversation_id: id, id: randomUUID(), body: 'three' });
   assert.equal(answer.op, 'done');
   await heardBy(left, 'one', 'two', 'three');
-  await Promise.all([...left, again].map(async (one) => one.close()));
+  server.kill('SIGTERM');
+  await waitFor('the farewell', () => [...left, again].every(({ closeCode }) => closeCode !== undefined));
+  for (const { closeCode, frames } of [...left, again]) {
+    assert.equal(closeCode, closeCodes.draining.code);
+    assert.equal(frames.at(-1)?.op, 'bye');
+  }
+  assert.equal(await server.ended(), 0);
 });
 
 test('an ended session is told nothing after the answer, on any worker', async () => {

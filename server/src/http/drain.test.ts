@@ -192,6 +192,21 @@ test('an upgraded connection, which Node no longer tracks, is closed at the dead
   await draining.over;
 });
 
+test('upgraded connections are told to close when the listeners are closed, and the drain ends with the last of them', async () => {
+  const client = await open();
+  client.socket.write('GET /upgraded HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
+  await waitFor('the upgrade', () => client.text.includes('101'));
+  let isTold = false;
+  const endUpgraded = (): void => void (isTold = true);
+  const draining = run({ delayMs: 0, settleMs: 0, lingerMs: 0, endUpgraded });
+  await untilRefused();
+  await waitFor('the call', () => isTold);
+  assert.equal(draining.isOver, false);
+  client.socket.end();
+  client.socket.destroy();
+  await draining.over;
+});
+
 async function cutWhen(when: 'before' | 'during'): Promise<void> {
   const client = await open();
   ask(client, '/slow');
