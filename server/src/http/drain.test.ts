@@ -24,6 +24,8 @@ let port = 0;
 let isRunning = false;
 let finish: () => void = () => undefined;
 let clients: Socket[] = [];
+/** The server's side of `/upgraded`. */
+let upgraded: Socket | undefined;
 
 beforeEach(async () => {
   connections = new Connections({ total: 100, perAddress: 0 });
@@ -40,7 +42,8 @@ beforeEach(async () => {
     return { answer: 'slow' };
   });
   app.get('/upgraded', { config: { upgrades: true } }, (_request, reply) => {
-    acceptUpgrade(reply)?.socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+    upgraded = acceptUpgrade(reply)?.socket;
+    upgraded?.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
   });
   await app.ready();
   await listeners.listen({ host: '127.0.0.1', port: 0, reusePort: process.platform === 'linux' });
@@ -202,8 +205,7 @@ test('upgraded connections are told to close when the listeners are closed, and 
   await untilRefused();
   await waitFor('the call', () => isTold);
   assert.equal(draining.isOver, false);
-  client.socket.end();
-  client.socket.destroy();
+  upgraded?.destroy();
   await draining.over;
 });
 

@@ -27,6 +27,9 @@ export interface SocketsOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
+/** Of what is kept of it. */
+const userAgentMaxLength = 256;
+
 /** Clients come back within this time, at random. */
 const comeBackMs = 2_000;
 
@@ -71,7 +74,7 @@ export class Sockets {
     this.#server.handleUpgrade(request, net, head, (wire: unknown) => {
       if (!(wire instanceof Wire)) throw new TypeError('ws has created another class than it was given');
       const id = String((this.#count += 1));
-      const socket = new OpenedSocket({ ...opening, id }, wire, net, this.#services);
+      const socket = new OpenedSocket(keepable(opening, id), wire, net, this.#services);
       this.#open.add(socket);
       this.#byNetwork.add(clientNetwork(socket.address), socket);
       this.figures.open += 1;
@@ -105,6 +108,20 @@ export class Sockets {
     this.#byNetwork.remove(clientNetwork(socket.address), socket);
     if (socket.userId !== undefined) this.#byAccount.remove(socket.userId, socket);
   }
+}
+
+/** V8 keeps a header in memory as long as a part of it is referenced: 8 KiB for each socket of a client with many cookies. */
+function keepable({ address, sessionToken, userAgent }: Omit<Opening, 'id'>, id: string): Opening {
+  return {
+    id,
+    address: copy(address),
+    sessionToken: sessionToken === undefined ? undefined : copy(sessionToken),
+    userAgent: userAgent === undefined ? undefined : copy(userAgent.slice(0, userAgentMaxLength)),
+  };
+}
+
+function copy(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** The first of those that were heard of at the earliest time: groups are in the order of opening. */
