@@ -43,7 +43,7 @@ export class OpenConversations {
     const opened = this.#opened.get(id);
     if (opened === undefined) return;
     this.#opened.delete(id);
-    opened.topic.open.delete(this.#socket);
+    opened.topic.closed(this.#socket);
     this.#services.follows.remove(keysOf(id));
     this.#services.release(opened.topic);
   }

@@ -174,8 +174,9 @@ export class SyncSocket implements SocketHandler {
 
   /** The person is no member any more, or the conversation is deleted. */
   leave(conversationId: string): void {
-    this.opened.close(conversationId);
+    // In this order: the end of an open conversation tells its head to those who still follow it.
     this.own.leave(conversationId);
+    this.opened.close(conversationId);
   }
 
   /** Something about the account or its sessions has changed: sends nothing until the session is known to be valid. */

@@ -71,7 +71,7 @@ function follow(held: number, stored: number) {
   const socket = { isLive: true, deliver, opened } as unknown as SyncSocket;
   topic.open.set(socket, state);
   topic.loaded(socket, state);
-  return { topic, state, told, reads, loads };
+  return { topic, state, socket, told, reads, loads };
 }
 
 const ranges = (told: readonly Changes[]): [number, number][] => told.map(({ from, to }) => [from, to]);
@@ -104,6 +104,30 @@ test('a commit that the socket has already is not sent again', () => {
   const { topic, told } = follow(6, 0);
   topic.commit([message(1, 5), message(2, 6), conversation(6)]);
   assert.deepEqual(told, []);
+});
+
+test('a change that came while an `open` was loading is told as a head when the `open` ends', () => {
+  const { topic, state, socket, told } = follow(4, 0);
+  topic.heads.set(socket, 4);
+  state.isLoading = true;
+  topic.commit([message(1, 5), conversation(5)]);
+  topic.flush();
+  assert.deepEqual(told, []);
+  topic.closed(socket);
+  assert.match(JSON.stringify(told), /"op":"head"[^}]*"seq":5[,}]/u);
+});
+
+test('a socket that has closed a conversation is not told a head of what it holds, nor after it has left', () => {
+  const { topic, socket, told } = follow(4, 0);
+  topic.heads.set(socket, 4);
+  topic.commit([message(1, 5), conversation(5)]);
+  topic.closed(socket);
+  assert.equal(told.length, 1);
+  const { topic: left, state, socket: other, told: toldOther } = follow(4, 0);
+  state.isLoading = true;
+  left.commit([message(1, 5), conversation(5)]);
+  left.closed(other);
+  assert.deepEqual(toldOther, []);
 });
 
 test('a change that the log did not tell is read, not left out', async () => {

@@ -87,6 +87,16 @@ export class Topic implements Coalesced {
     if (!others && !this.#isHealing) this.#seq = opened.held;
   }
 
+  /** The socket does not have it open any more. A change that came while it was loading was told neither as a change nor as a head. */
+  closed(socket: SyncSocket): void {
+    const opened = this.open.get(socket);
+    const told = this.heads.get(socket);
+    this.open.delete(socket);
+    if (opened === undefined || told === undefined) return;
+    if (!opened.isLoading && Number.isFinite(told)) this.heads.set(socket, Math.max(told, opened.held));
+    this.tellAgain(socket);
+  }
+
   /** Whether a socket that holds this has missed nothing. */
   isCurrent(held: number): boolean {
     return this.#isHealing || held >= this.#seq;
