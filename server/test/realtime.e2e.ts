@@ -10,12 +10,14 @@ import { feedOf, useServers, workersOf, type Run } from './start-server.ts';
 import { waitFor } from './wait-for.ts';
 
 const servers = useServers();
+/** Started by the first test. */
+let server: Run;
 
 const portOf = ({ url }: Run): number => Number(new URL(url).port);
 
 test('two people on two workers talk, also after the feed and a worker were killed', async () => {
   const args = ['--workers', '2', '--realtime', 'on', '--rate-limit-writes', '0'];
-  const server = await servers.start(await servers.data(), { args });
+  server = await servers.start(await servers.data(), { args });
   const [ada, bob] = [await signUpAt(server, 'ada'), await signUpAt(server, 'bob')];
   const { id } = await ada.call<{ id: string }>('POST', '/conversations', {
     kind: 'group',
@@ -63,9 +65,7 @@ test('two people on two workers talk, also after the feed and a worker were kill
 });
 
 test('an ended session is told nothing after the answer, on any worker', async () => {
-  const args = ['--workers', '2', '--realtime', 'on'];
-  const server = await servers.start(await servers.data(), { args });
-  const [ada, bob] = [await signUpAt(server, 'ada'), await signUpAt(server, 'bob')];
+  const [ada, bob] = [await signInAt(server, 'ada'), await signInAt(server, 'bob')];
   const { id } = await ada.call<{ id: string }>('POST', '/conversations', {
     kind: 'group',
     title: 'Engine',

@@ -66,6 +66,26 @@ export class SocketClient {
     return client;
   }
 
+  /** Connects again, with what an earlier connection held. */
+  static async resume(port: number, token: string, last: SocketClient | undefined): Promise<SocketClient> {
+    const client = await SocketClient.hello(port, token, last?.position);
+    const [welcome] = client.all('welcome');
+    assert.ok(welcome !== undefined, `the socket was closed with ${client.closeCode}`);
+    const left = new Set(client.all('welcome', 'heads').flatMap((frame) => frame.left));
+    if (!welcome.whole)
+      for (const [id, head] of last?.heads ?? [])
+        if (!client.heads.has(id) && !left.has(id)) client.heads.set(id, head);
+    for (const [id, held] of last?.held ?? []) client.held.set(id, held);
+    return client;
+  }
+
+  /** Opens a conversation at the position that is held, if any. */
+  async openAgain(id: string): Promise<void> {
+    const held = this.held.get(id);
+    if (held === undefined) assert.equal(await this.open(id), 'done');
+    else assert.equal((await this.ask({ op: 'open', conversation_id: id, after: held.position })).op, 'done');
+  }
+
   say(frame: ClientFrame): void {
     this.#socket.send(JSON.stringify(frame));
   }

@@ -11,6 +11,7 @@ import { proveFreshness } from './freshness.ts';
 import { proveHygiene } from './hygiene.ts';
 import { inspectable } from './inspector.ts';
 import type { Finding, Run } from './part.ts';
+import { proveRealtime } from './realtime.ts';
 import { proveReload } from './reload.ts';
 import { Random } from './random.ts';
 import { proveSends } from './sends.ts';
@@ -48,6 +49,18 @@ const parts: Readonly<Record<string, (run: Run) => Promise<Finding>>> = {
         victims: Array.from({ length: Number(values.kills) }, (_, n) => (n % 4 === 3 ? 'primary' : 'worker')),
         reads: Number(values['message-reads']),
         seconds: 3_600,
+      },
+      run,
+    ),
+  realtime: async (run) =>
+    proveRealtime(
+      {
+        people: 12,
+        conversations: 8,
+        victims: Array.from({ length: Number(values.kills) }, () =>
+          run.random.pick(['worker', 'worker', 'feed', 'feed', 'primary', 'standby'] as const),
+        ),
+        seconds: Number(values.minutes) * 60,
       },
       run,
     ),

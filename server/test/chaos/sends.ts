@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Message } from '@messenger/protocol/messages';
 import { Value } from 'typebox/value';
 
-import { createToken, hashToken } from '../../src/accounts/session-token.ts';
 import { workersOf, type Run as Server } from '../start-server.ts';
 import { waitFor } from '../wait-for.ts';
 import { isOk, isRefused, type Client, type Outcome } from './client.ts';
@@ -12,6 +11,7 @@ import { findDisorder, keepLog } from './commit-order.ts';
 import { endNode, startNode } from './node.ts';
 import type { Finding, Run } from './part.ts';
 import { pauseReplay } from './pause-replay.ts';
+import { insertPeople } from './people.ts';
 import { System } from './system.ts';
 
 export interface SendsOptions {
@@ -131,32 +131,14 @@ class Sends {
   }
 
   async #prepare(): Promise<void> {
-    const sessions = Array.from({ length: this.#options.senders }, createToken);
-    await this.#system.sql(
-      'write',
-      `with given as (select uuidv7() as id, decode(hash, 'hex') as hash from unnest($1::text[]) as g (hash)),
-       u as (insert into users (id, first_name, last_name, has_account) select id, 'a', 'b', true from given),
-       a as (
-         insert into accounts (user_id, username, password_hash, search_name, search_last_name)
-         select id, 'u' || substr(md5(id::text), 1, 12), '', 'a b', 'b' from given returning user_id
-       ), c as (
-         insert into conversations (kind, title, member_count) select 'group', 't', $2 from generate_series(1, $3) returning id
-       ), m as (
-         insert into members (conversation_id, user_id, role, listed_at, changed_seq)
-         select c.id, g.id, 'member', date_bin('1 hour', now(), 'epoch'), 0 from c cross join given g
-       )
-       insert into sessions (user_id, token_hash, expires_at, user_agent, address)
-       select g.id, hash, now() + interval '1 day', '', '' from given g join a on user_id = g.id`,
-      [sessions.map(hashToken), this.#options.senders, this.#options.conversations],
-    );
-    const rows = await this.#system.sql<{ id: string }>('write', 'select id from conversations');
-    this.#conversations.push(...rows.map(({ id }) => id));
-    await this.#system.replicated();
+    const { senders, conversations } = this.#options;
+    const { tokens, groups } = await insertPeople(this.#system, senders, conversations);
+    this.#conversations.push(...groups);
     const client = (connections: number, url?: string): Client =>
       this.#system.client(connections, this.#run.random, url);
     const { url } = this.#second;
     const readers = (where?: string): Client[] => Array.from({ length: readersEach }, () => client(1, where));
-    for (const session of sessions)
+    for (const session of tokens)
       this.#senders.push({
         session,
         clients: [client(3), client(3, url)],
