@@ -38,6 +38,7 @@ export class SocketClient {
   closeCode: number | undefined;
   readonly #socket: WebSocket;
   #refs = 0;
+  readonly #ended = Promise.withResolvers<never>();
   readonly #asked = new Map<string, (answer: Frame<'done'> | Frame<'refused'>) => void>();
 
   private constructor(socket: WebSocket) {
@@ -47,7 +48,11 @@ export class SocketClient {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Of our server.
       this.#hear(JSON.parse(data.toString()) as ServerFrame);
     });
-    socket.on('close', (code) => (this.closeCode = code));
+    socket.on('close', (code) => {
+      this.closeCode = code;
+      this.#ended.reject(new Error(`the socket was closed with ${code}`));
+    });
+    this.#ended.promise.catch(() => undefined);
     socket.on('error', () => undefined);
   }
 
@@ -101,7 +106,7 @@ export class SocketClient {
     const { promise, resolve } = Promise.withResolvers<Frame<'done'> | Frame<'refused'>>();
     this.#asked.set(ref, resolve);
     this.#socket.send(JSON.stringify({ ...frame, ref }));
-    return await withDeadline(promise, answerMs);
+    return await withDeadline(Promise.race([promise, this.#ended.promise]), answerMs);
   }
 
   /** Opens a conversation; resolves with `done`, or the code of the refusal. */
