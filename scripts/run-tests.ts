@@ -18,7 +18,7 @@ const limits = { testMs: 60_000, fileMs: 180_000 };
 /** Whole servers have many processes. */
 const serverLanes = 2;
 /** Beside those. Most files wait for databases half of their time. */
-const otherLanes = Math.min(4, availableParallelism() + 1);
+const otherLanes = Math.min(4, availableParallelism());
 
 /** Started first, so that no long file runs last, without others beside it. */
 const longFiles =

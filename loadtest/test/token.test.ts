@@ -32,20 +32,25 @@ async function fileWith(text: string): Promise<string> {
   return path;
 }
 
+/** Whatever the verdict on speed: on a busy machine the generator is late. */
+function assertServed({ report, err, out }: Awaited<ReturnType<typeof runTool>>): void {
+  assert.ok((report?.total.ok ?? 0) >= 5, err + out);
+  assert.equal(report?.total.failed, 0);
+}
+
 describe('a session of the load test', { concurrency: 3 }, () => {
   const args = () => ['--base-url', baseUrl, '--type', 'smoke', '--duration', '2', '--assert', 'failed=0'];
 
   test('the token of a file goes with each request, and into no report', async () => {
     const run = await runTool([...args(), '--token-file', await fileWith(`${token}\n`)]);
-    assert.equal(run.code, 0, run.err + run.out);
-    assert.ok((run.report?.total.ok ?? 0) >= 5);
+    assertServed(run);
     assert.match(run.written, /<html/u);
     for (const text of [run.out, run.err, run.written]) assert.ok(!text.includes(token.slice(0, 10)));
   });
 
   test('so does the token of LOADTEST_TOKEN', async () => {
     const run = await runTool(args(), { env: { LOADTEST_TOKEN: token } });
-    assert.equal(run.code, 0, run.err + run.out);
+    assertServed(run);
   });
 
   const refusals: Readonly<Record<string, readonly [RegExp, text: string | undefined, ...args: string[]]>> = {

@@ -150,7 +150,7 @@ test('there is no wait when no standby can reach the position in time', async ()
 test('a wait continues while one standby may reach the position, and ends at its time-out', async () => {
   const { all, standbys } = make('ab');
   let isOver = false;
-  const waiting = standbys.reach(at(10n), 20).then(() => {
+  const waiting = standbys.reach(at(10n), 500).then(() => {
     isOver = true;
   });
   all[0]?.arrive(false);

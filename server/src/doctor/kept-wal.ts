@@ -11,11 +11,11 @@ interface Source {
   readonly restores: boolean;
 }
 
-/** A cascading standby depends on the WAL of its upstream standby, so the primary has no sender without a slot. */
+/** A cascading standby depends on the WAL of its upstream standby, so the primary has no sender without a slot. Attempts that fail are `startup`. */
 const primarySql = `
   select current_setting('wal_keep_size') as kept, (select setting = '0' from pg_settings where name = 'wal_keep_size') as "keepsNone",
          exists (select from pg_stat_replication r
-                 where not exists (select from pg_replication_slots where active_pid = r.pid)) as "hasFollower"`;
+                 where r.state in ('catchup', 'streaming') and not exists (select from pg_replication_slots where active_pid = r.pid)) as "hasFollower"`;
 
 interface Kept {
   readonly kept: string;
