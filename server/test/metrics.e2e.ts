@@ -151,6 +151,7 @@ test('a server without worker processes has the same metrics, for clients with t
     'messenger_db_wait_seconds_total',
     'messenger_db_statement_failures_total',
     'messenger_embedded_fault',
+    'messenger_sync_frames_total',
     'messenger_feed_restarts_total', // There is no process of the feed.
   ]);
   assert.deepEqual(
