@@ -74,6 +74,23 @@ export class BenchServer {
     return pid;
   }
 
+  /** The supervisor starts others. */
+  killWorkers(): void {
+    for (const pid of workersOf(this.#run.pid)) process.kill(pid, 'SIGKILL');
+  }
+
+  /** Runs a task while this worker, counted from 1, does not respond: another one accepts connections. At most 4 s. */
+  async whileFrozen<T>(worker: number, task: () => Promise<T>): Promise<T> {
+    const pid = workersOf(this.#run.pid).toSorted((a, b) => a - b)[worker - 1];
+    if (pid === undefined) throw new Error(`there is no worker ${worker}`);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      return await task();
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  }
+
   async stop(): Promise<void> {
     await end(this.#run, this.#folder);
   }

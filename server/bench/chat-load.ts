@@ -10,38 +10,49 @@ export type ChatCall = (typeof chatCallNames)[number];
 export const conversations = 1_000;
 const people = 50;
 const membersEach = 5;
-/** Messages in each group before the first measurement. */
-const messagesEach = 100;
 
 /** The texts that are sent: 80 characters, as in chats, with words that differ. */
 const words = 'lunch at noon with the new team then the long review of what we ship on monday morning'.split(' ');
 
-function tokenOf(person: number): string {
+/** Of the session of a person, from 1. */
+export function tokenOf(person: number): string {
   return `bench-${String(person).padStart(37, '0')}`;
 }
 
-/** Fills a new database. */
-export const settleChat: readonly string[] = [
-  `insert into users (id, first_name, last_name, has_account)
-   select md5('person ' || p)::uuid, 'Person', p::text, true from generate_series(1, ${people}) p`,
-  `insert into accounts (user_id, username, password_hash, search_name, search_last_name)
-   select md5('person ' || p)::uuid, 'person' || p, '', 'person ' || p, p::text from generate_series(1, ${people}) p`,
-  `insert into sessions (user_id, token_hash, expires_at, user_agent, address)
+export interface ChatSizes {
+  readonly people: number;
+  readonly conversations: number;
+  readonly membersEach: number;
+  /** Messages in each group before the first measurement. */
+  readonly messagesEach: number;
+}
+
+/** Statements that fill a new database. Group g has person 1 + g % people, and those after that one. */
+export function chatOf(sizes: ChatSizes): readonly string[] {
+  return [
+    `insert into users (id, first_name, last_name, has_account)
+   select md5('person ' || p)::uuid, 'Person', p::text, true from generate_series(1, ${sizes.people}) p`,
+    `insert into accounts (user_id, username, password_hash, search_name, search_last_name)
+   select md5('person ' || p)::uuid, 'person' || p, '', 'person ' || p, p::text from generate_series(1, ${sizes.people}) p`,
+    `insert into sessions (user_id, token_hash, expires_at, user_agent, address)
    select md5('person ' || p)::uuid, sha256(convert_to('bench-' || lpad(p::text, 37, '0'), 'UTF8')), now() + interval '1 day', '', ''
-     from generate_series(1, ${people}) p`,
-  `insert into conversations (id, kind, title, member_count, seq, last_number)
-   select md5('group ' || c)::uuid, 'group', 'Group ' || c, ${membersEach}, ${messagesEach}, ${messagesEach}
-     from generate_series(1, ${conversations}) c`,
-  `insert into members (conversation_id, user_id, role, listed_at, changed_seq)
-   select md5('group ' || c)::uuid, md5('person ' || 1 + (c + m) % ${people})::uuid, 'member', date_bin('1 hour', now(), 'epoch'), 0
-     from generate_series(1, ${conversations}) c, generate_series(0, ${membersEach - 1}) m`,
-  `insert into messages (conversation_id, number, id, sender_id, body, sent_hash, changed_seq, search)
-   select md5('group ' || c)::uuid, n, gen_random_uuid(), md5('person ' || 1 + (c + n) % ${people})::uuid,
+     from generate_series(1, ${sizes.people}) p`,
+    `insert into conversations (id, kind, title, member_count, seq, last_number)
+   select md5('group ' || c)::uuid, 'group', 'Group ' || c, ${sizes.membersEach}, ${sizes.messagesEach}, ${sizes.messagesEach}
+     from generate_series(1, ${sizes.conversations}) c`,
+    `insert into members (conversation_id, user_id, role, listed_at, changed_seq)
+   select md5('group ' || c)::uuid, md5('person ' || 1 + (c + m) % ${sizes.people})::uuid, 'member', date_bin('1 hour', now(), 'epoch'), 0
+     from generate_series(1, ${sizes.conversations}) c, generate_series(0, ${sizes.membersEach - 1}) m`,
+    `insert into messages (conversation_id, number, id, sender_id, body, sent_hash, changed_seq, search)
+   select md5('group ' || c)::uuid, n, gen_random_uuid(), md5('person ' || 1 + (c + n) % ${sizes.people})::uuid,
           '${words.join(' ')}', ''::bytea, n, null
-     from generate_series(1, ${conversations}) c, generate_series(1, ${messagesEach}) n`,
-  'vacuum analyze users, accounts, sessions, conversations, members, messages',
-  'checkpoint',
-];
+     from generate_series(1, ${sizes.conversations}) c, generate_series(1, ${sizes.messagesEach}) n`,
+    'vacuum analyze users, accounts, sessions, conversations, members, messages',
+    'checkpoint',
+  ];
+}
+
+export const settleChat = chatOf({ people, conversations, membersEach, messagesEach: 100 });
 
 /** Few repetitions, and fast to create. */
 const most = 20_000;
@@ -74,7 +85,8 @@ export function chatQuestions(call: ChatCall): () => Question {
   return () => made[next++ % most] ?? question(call, next);
 }
 
-function idOf(name: string): string {
+/** Of `person 1`, `group 1` and so on. */
+export function idOf(name: string): string {
   return createHash('md5')
     .update(name)
     .digest('hex')

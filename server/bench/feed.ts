@@ -15,6 +15,7 @@ import { roles } from '../src/embedded/settings.ts';
 import { TestWorker } from '../test/feed.ts';
 import { waitFor } from '../test/wait-for.ts';
 import { BenchServer } from './bench-server.ts';
+import { feedProcesses } from './feed-processes.ts';
 import { cpuUsOf } from './process-cpu.ts';
 import { quantile } from './statistics.ts';
 
@@ -108,19 +109,7 @@ const { write } = server.endpoints;
 const connect = (): Client =>
   new Client({ host: write.host, port: write.port, database: write.database, user: roles.superuser });
 const all = await Promise.all(Array.from({ length: writers }, async () => Writer.open(connect())));
-const asking = connect();
-await asking.connect();
-const { rows: senders } = await asking.query<{ pid: number }>(
-  `select pid from pg_stat_replication where application_name = 'messenger feed'`,
-);
-const { rows: questions } = await asking.query<{ pid: number }>(
-  `select pid from pg_stat_activity where application_name = 'messenger feed' and backend_type = 'client backend'`,
-);
-const parts = {
-  feed: [server.feedPid],
-  sender: senders.map(({ pid }) => pid),
-  snapshots: questions.map(({ pid }) => pid),
-};
+const parts = await feedProcesses(server);
 const workers = [0, 1].map(() => new TestWorker(join(write.host, 'feed.sock')));
 const [worker] = workers;
 if (worker === undefined) throw new Error('there are two');
@@ -145,6 +134,6 @@ try {
   }
 } finally {
   await Promise.all(workers.map(async ({ link }) => link.close()));
-  await Promise.all([...all.map(async (one) => one.close()), asking.end()]);
+  await Promise.all(all.map(async (one) => one.close()));
   await server.stop();
 }

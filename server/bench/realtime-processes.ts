@@ -1,25 +1,29 @@
 import { fork, type ChildProcess } from 'node:child_process';
 
 import type { ClientsOrder } from './realtime-clients.ts';
+import type { ReturningOrder, ReturningReport } from './realtime-returning-clients.ts';
 import type { ServerOrder } from './realtime-server.ts';
 
 /** What is compared: our engine, and a bare `ws` server. */
 export const sides = ['engine', 'bare'] as const;
 export type Side = (typeof sides)[number];
 
-interface Waiting {
-  readonly resolve: (report: number) => void;
+interface Waiting<Report> {
+  readonly resolve: (report: Report) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** A process of the benchmark. It gets orders, and reports numbers. */
-class BenchProcess<Order extends object> {
+/** A process of the benchmark. It gets orders, and reports. */
+class BenchProcess<Order extends object, Report = number> {
   readonly #child: ChildProcess;
-  #waiting: Waiting[] = [];
+  #waiting: Waiting<Report>[] = [];
 
   constructor(program: string, ...args: readonly string[]) {
     this.#child = fork(new URL(program, import.meta.url), [...args]);
-    this.#child.on('message', (report) => this.#waiting.shift()?.resolve(Number(report)));
+    this.#child.on('message', (report) => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Of our program.
+      this.#waiting.shift()?.resolve(report as Report);
+    });
     this.#child.on('exit', () => {
       for (const { reject } of this.#waiting) reject(new Error(`${program} has ended`));
     });
@@ -34,13 +38,13 @@ class BenchProcess<Order extends object> {
   }
 
   /** The next report. */
-  async report(): Promise<number> {
+  async report(): Promise<Report> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
     });
   }
 
-  async ask(order: Order): Promise<number> {
+  async ask(order: Order): Promise<Report> {
     const report = this.report();
     this.tell(order);
     return await report;
@@ -63,5 +67,12 @@ export class BenchSockets extends BenchProcess<ServerOrder> {
 export class BenchClients extends BenchProcess<ClientsOrder> {
   constructor() {
     super('realtime-clients.ts');
+  }
+}
+
+/** Many clients that come back. */
+export class ReturningClients extends BenchProcess<ReturningOrder, ReturningReport> {
+  constructor() {
+    super('realtime-returning-clients.ts');
   }
 }

@@ -1,147 +1,75 @@
-/** `npm run bench -- --only realtime`: bursts to all sockets beside a bare `ws` server, and the memory of idle sockets. */
-import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+/** `npm run bench -- --only realtime`: what sockets cost, and how fast they are. */
+import { loadavg } from 'node:os';
 
 import { describeRun } from './machine.ts';
-import type { BenchOptions } from './options.ts';
-import { cpuUsOf } from './process-cpu.ts';
-import { BenchClients, BenchSockets, sides, type Side } from './realtime-processes.ts';
-import { median, medianRatio } from './statistics.ts';
+import type { BenchOptions, RealtimePart } from './options.ts';
+import { measureFanout, measureMemory } from './realtime-fanout.ts';
+import { measureLatency } from './realtime-latency.ts';
+import { measureReconnects } from './realtime-reconnect.ts';
+import { cpuParts, Senders } from './realtime-sends.ts';
+import { quantile } from './statistics.ts';
 
-const sockets = 5_000;
-const idleSockets = 10_000;
-const processes = 2;
-
-/** Messages of a burst. */
-const sizes = [1, 10, 50] as const;
-
-/** Between the opening of idle sockets and the measurement of memory. */
-const settleMs = 3_000;
-
-interface Sample {
-  readonly perSecond: number;
-  /** CPU microseconds of the servers per delivery. */
-  readonly serverUs: number;
-}
-
-const cpuUs = (servers: readonly BenchSockets[]): number => cpuUsOf(servers.map(({ pid }) => pid));
-
-/** The servers of one side and their clients. */
-class Fanout {
-  readonly #servers: readonly BenchSockets[];
-  readonly #clients: readonly BenchClients[];
-  #sent = 0;
-
-  private constructor(servers: readonly BenchSockets[], clients: readonly BenchClients[]) {
-    this.#servers = servers;
-    this.#clients = clients;
-  }
-
-  static async start(side: Side): Promise<Fanout> {
-    const servers = Array.from({ length: processes }, () => new BenchSockets(side));
-    const clients = Array.from({ length: processes }, () => new BenchClients());
-    const ports = await Promise.all(servers.map(async (one) => one.report()));
-    await Promise.all(clients.map(async (one) => one.ask({ sockets: sockets / processes, ports })));
-    return new Fanout(servers, clients);
-  }
-
-  /** One burst after the other; a further one is always on its way, so that the servers work while the last clients read. */
-  async measure(size: number, seconds: number): Promise<Sample> {
-    const [beganMs, cpuBefore, sentBefore] = [performance.now(), cpuUs(this.#servers), this.#sent];
-    this.#burst(size);
-    while (performance.now() < beganMs + seconds * 1_000) {
-      this.#burst(size);
-      await this.#arrived(this.#sent - size);
-    }
-    await this.#arrived(this.#sent);
-    const deliveries = (this.#sent - sentBefore) * sockets;
-    const perSecond = (deliveries / (performance.now() - beganMs)) * 1_000;
-    return { perSecond, serverUs: (cpuUs(this.#servers) - cpuBefore) / deliveries };
-  }
-
-  stop(): void {
-    for (const one of [...this.#servers, ...this.#clients]) one.stop();
-  }
-
-  #burst(size: number): void {
-    this.#sent += size;
-    for (const server of this.#servers) server.tell({ burst: size });
-  }
-
-  async #arrived(messages: number): Promise<void> {
-    await Promise.all(this.#clients.map(async (one) => one.ask({ expect: (messages * sockets) / processes })));
-  }
-}
-
-/** Resident bytes of a server per idle socket, and CPU of opening one. */
-async function measureIdle(side: Side): Promise<{ readonly bytes: number; readonly openUs: number }> {
-  const server = new BenchSockets(side);
-  const clients = new BenchClients();
-  try {
-    const ports = [await server.report()];
-    await clients.ask({ sockets: 500, ports }); // Warms up.
-    await sleep(settleMs);
-    const [rssBefore, cpuBefore] = [rssOf(server), cpuUs([server])];
-    await clients.ask({ sockets: idleSockets, ports });
-    const openUs = (cpuUs([server]) - cpuBefore) / idleSockets;
-    await sleep(settleMs);
-    return { bytes: (rssOf(server) - rssBefore) / idleSockets, openUs };
-  } finally {
-    server.stop();
-    clients.stop();
-  }
-}
-
-function rssOf({ pid }: BenchSockets): number {
-  const kib = /^VmRSS:\s+(?<kib>\d+) kB$/mu.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.groups?.['kib'];
-  return Number(kib) * 1_024;
-}
-
-/** Sides in turn, so that the neighbours of the machine disturb both alike. Round 0 warms up. */
-async function measureSize(
-  started: Readonly<Record<Side, Fanout>>,
-  size: number,
-  { rounds, seconds }: BenchOptions,
-  signal: AbortSignal,
-): Promise<Record<Side, Sample[]>> {
-  const samples: Record<Side, Sample[]> = { engine: [], bare: [] };
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const side of round % 2 === 1 ? sides : sides.toReversed()) {
-      signal.throwIfAborted();
-      samples[side].push(await started[side].measure(size, round === 0 ? 1 : seconds));
-    }
-  }
-  return { engine: samples.engine.slice(1), bare: samples.bare.slice(1) };
-}
-
-function row(size: number, samples: Readonly<Record<Side, readonly Sample[]>>): string {
-  const of = (side: Side, figure: keyof Sample): number[] => samples[side].map((one) => one[figure]);
-  const cells = [
-    size,
-    ...sides.map((side) => Math.round(median(of(side, 'perSecond')))),
-    medianRatio(of('engine', 'perSecond'), of('bare', 'perSecond')).toFixed(2),
-    ...sides.map((side) => median(of(side, 'serverUs')).toFixed(2)),
-  ];
-  return `| ${cells.join(' | ')} |`;
-}
+/** Code is optimised after some load. */
+const warmUp = { seconds: 5, inFlight: 1 };
+/** Of the cost of the feed. */
+const rate = 2_000;
 
 export async function benchRealtime(options: BenchOptions, signal: AbortSignal): Promise<void> {
-  const { rounds, seconds } = options;
-  console.log(
-    `${describeRun(new Date())}. ${sockets} sockets on ${processes} processes, medians of ${rounds} rounds of ${seconds} s, sides in turn.\n`,
-  );
-  const started = { engine: await Fanout.start('engine'), bare: await Fanout.start('bare') };
+  const { rounds, seconds, parts } = options;
+  const load = loadavg().map((one) => one.toFixed(1));
+  console.log(`${describeRun(new Date())}. ${rounds} rounds of ${seconds} s; load average before: ${load.join(', ')}.`);
+  const has = (part: RealtimePart): boolean => parts.includes(part);
+  if (has('fanout')) await measureFanout(options, signal);
+  if (has('memory')) await measureMemory();
+  if (has('sends') || has('feed') || has('latency')) await measureSends(options, signal);
+  if (has('reconnect')) await reportReconnects(signal);
+}
+
+/** Loads in turn on one server; then, when both workers have sockets, single messages. */
+async function measureSends({ rounds, seconds, parts }: BenchOptions, signal: AbortSignal): Promise<void> {
+  const senders = await Senders.start();
   try {
-    console.log(
-      '| messages of a burst | deliveries/s | bare ws | ratio | CPU µs of the servers per delivery | bare ws |\n| ---: | ---: | ---: | ---: | ---: | ---: |',
-    );
-    for (const size of sizes) console.log(row(size, await measureSize(started, size, options, signal)));
+    await senders.measure(warmUp, signal);
+    const loads = [
+      ...(parts.includes('sends')
+        ? [1, 8].map((inFlight) => ({ name: `${inFlight} in flight`, inFlight, seconds }))
+        : []),
+      ...(parts.includes('feed') ? [{ name: `${rate}/s`, inFlight: 1, rate, seconds }] : []),
+    ];
+    const names = cpuParts.join(' | ');
+    console.log(`\n| sends of 64 senders | sends/s | p50 ms | p99 ms | CPU µs per send: ${names} |`);
+    console.log(`| --- ${'| ---: '.repeat(3 + cpuParts.length)}|`);
+    for (let round = 1; round <= rounds; round += 1)
+      for (const load of loads) {
+        const { perSecond, p50Ms, p99Ms, cpuUs } = await senders.measure(load, signal);
+        const cells = [perSecond.toFixed(0), p50Ms.toFixed(1), p99Ms.toFixed(1), ...cpuUs.map((us) => us.toFixed(1))];
+        console.log(`| ${load.name} | ${cells.join(' | ')} |`);
+      }
+    if (parts.includes('latency')) await reportLatency(senders, rounds * seconds, signal);
   } finally {
-    for (const side of sides) started[side].stop();
+    await senders.stop();
   }
-  console.log(`\n| of ${idleSockets} idle sockets | KiB each | CPU µs to open |\n| --- | ---: | ---: |`);
-  for (const side of sides) {
-    const { bytes, openUs } = await measureIdle(side);
-    console.log(`| ${side} | ${(bytes / 1_024).toFixed(1)} | ${openUs.toFixed(0)} |`);
-  }
+}
+
+async function reportLatency({ server }: Senders, seconds: number, signal: AbortSignal): Promise<void> {
+  const { commits, answers, arrivals } = await measureLatency(server, seconds, signal);
+  console.log(`\n| ${arrivals.length} times, ms | p50 | p99 |\n| --- | ---: | ---: |`);
+  const row = (name: string, times: readonly number[]): void =>
+    console.log(`| ${name} | ${quantile(times, 0.5).toFixed(2)} | ${quantile(times, 0.99).toFixed(2)} |`);
+  row('durable commit of one row', commits);
+  row('`send` to `done`', answers);
+  row('`send` to arrival at a peer on another worker', arrivals);
+  const target = 1.5 * quantile(commits, 0.5) + 1;
+  console.log(`\nTarget of the arrival, p50: 1.5 commits + 1 ms = ${target.toFixed(2)} ms.`);
+}
+
+async function reportReconnects(signal: AbortSignal): Promise<void> {
+  const { sockets, lost, halfSeconds, allSeconds, repeated, refused, faults, sent } = await measureReconnects(signal);
+  console.log('\n| all workers killed | |\n| --- | ---: |');
+  console.log(`| sockets that were open, and connections that were lost | ${sockets}, ${lost} |`);
+  console.log(`| caught up: half, all | ${halfSeconds.toFixed(1)} s, ${allSeconds.toFixed(1)} s |`);
+  console.log(`| connections and calls that failed and were repeated | ${repeated} |`);
+  console.log(`| refused for good | ${refused.length} ${[...new Set(refused)].join()} |`);
+  console.log(`| of ${sent} messages meanwhile: lost, twice or out of order | ${faults.length} |`);
+  for (const fault of faults.slice(0, 10)) console.log(`\n${fault}`);
 }
