@@ -23,9 +23,10 @@ async function ask(question: string): Promise<string> {
 
 const chat = new Messenger({ url: options.url });
 const username = options.as === '' ? await ask('Username: ') : options.as;
-const { user } = await chat.signIn({
-  username,
-  password: process.env['MESSENGER_PASSWORD'] ?? (await ask('Password: ')),
+const password = process.env['MESSENGER_PASSWORD'] ?? (await ask('Password: '));
+const { user } = await chat.signIn({ username, password }).catch((error: unknown) => {
+  show(`You are not signed in: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
 });
 chat.start();
 await chat.online();

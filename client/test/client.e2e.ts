@@ -123,6 +123,13 @@ test('two terminals chat', async () => {
   await waitFor('the answer', () => ada.out().includes('bob: Hello Ada\n'));
 });
 
+test('a terminal with a wrong password, or without a server, says so in one line', async () => {
+  const wrong = run(['examples/chat.ts', '--url', server.url, '--as', 'nobody']);
+  await waitFor('the refusal', () => wrong.out() === 'You are not signed in: The username or the password is wrong\n');
+  const alone = run(['examples/chat.ts', '--url', 'http://127.0.0.1:9', '--as', 'ada']);
+  await waitFor('the reason', () => /^You are not signed in: .+\n$/u.test(alone.out()));
+});
+
 test('people see who types, who is there, and how far others have read; an ended session ends the client', async () => {
   const [ada, bob] = [await connect('ada'), await connect('bob')];
   const { id } = await ada.openDirect(person('bob').id);
