@@ -22,12 +22,12 @@ export interface ClientOptions {
   readonly onBack?: () => void;
 }
 
-/** After a lost or refused connection, at random. */
+/** After a lost or refused connection, or a refused call, at random. */
 const comeBackMs = 1_000;
 
-/** Connects again with `since` for as long as it is not closed, and repeats what was not answered. */
+/** Connects again with `since` for as long as it is not closed. Repeats what was not answered, or refused only for now. */
 export class RealtimeClient {
-  /** Connections that failed before `welcome`; they were repeated. */
+  /** Connections that failed before `welcome`, and calls that the server could not serve then; they were repeated. */
   failures = 0;
   readonly #options: ClientOptions;
   readonly #unanswered = new Map<string, Unanswered>();
@@ -99,14 +99,27 @@ export class RealtimeClient {
 
   #hear(frame: ServerFrame): void {
     if (frame.op === 'done' || frame.op === 'refused') {
-      this.#unanswered.get(frame.ref)?.resolve(frame);
-      this.#unanswered.delete(frame.ref);
-      return;
+      return this.#answered(frame);
     }
     const isPart = (frame.op === 'welcome' || frame.op === 'heads') && !frame.complete;
     if ('position' in frame && !isPart) this.#position = frame.position;
     this.#options.onFrame?.(frame);
     if ((frame.op === 'welcome' || frame.op === 'heads') && frame.complete) this.#live();
+  }
+
+  #answered(answer: Answer): void {
+    const call = this.#unanswered.get(answer.ref);
+    if (call === undefined) return;
+    if (answer.op === 'refused' && answer.problem.status === 503) return void this.#repeat(call.frame, answer.ref);
+    this.#unanswered.delete(answer.ref);
+    call.resolve(answer);
+  }
+
+  /** What the server could not do now. */
+  async #repeat(frame: ClientFrame, ref: string): Promise<void> {
+    this.failures += 1;
+    await sleep(Math.random() * comeBackMs);
+    if (this.#isLive && this.#unanswered.has(ref)) this.#socket?.say(frame);
   }
 
   #live(): void {

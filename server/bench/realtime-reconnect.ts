@@ -64,13 +64,13 @@ export async function measureReconnects(signal: AbortSignal): Promise<Reconnects
 /** Messages to all conversations in turn. */
 class Trickle {
   sent = 0;
-  readonly #client: RealtimeClient[];
+  readonly #clients: RealtimeClient[];
   readonly #numbers = Array.from({ length: people }, () => messagesEach);
   #isStopping = false;
   #done: Promise<void> = Promise.resolve();
 
   private constructor(clients: RealtimeClient[]) {
-    this.#client = clients;
+    this.#clients = clients;
   }
 
   static async start(port: number): Promise<Trickle> {
@@ -86,7 +86,7 @@ class Trickle {
   async stop(): Promise<readonly number[]> {
     this.#isStopping = true;
     await this.#done;
-    for (const client of this.#client) client.close();
+    for (const client of this.#clients) client.close();
     return this.#numbers;
   }
 
@@ -103,7 +103,7 @@ class Trickle {
   async #send(place: number): Promise<void> {
     const conversation_id = idOf(`group ${place + 1}`);
     const call = { op: 'send', conversation_id, id: randomUUID(), body: `Message ${this.sent}` } as const;
-    const answer = await this.#client[place]?.ask(call);
+    const answer = await this.#clients[place]?.ask(call);
     if (answer?.op !== 'done' || answer.number === undefined) throw new Error('a send was refused');
     this.#numbers[place] = Math.max(this.#numbers[place] ?? 0, answer.number);
   }

@@ -1,6 +1,5 @@
 /** A process with many clients: each follows a conversation, comes back when its connection is lost, and checks that it misses nothing. */
 import type { ServerFrame } from '@messenger/protocol/frames';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { waitFor } from '../test/wait-for.ts';
 import { idOf, tokenOf } from './chat-load.ts';
@@ -25,16 +24,12 @@ export interface ReturningReport {
   readonly faults: readonly string[];
 }
 
-/** After an answer that the server is overloaded, at random. */
-const comeBackMs = 1_000;
 const opening = 50;
 const waitMs = 120_000;
 const backMs: number[] = [];
 const refused: string[] = [];
 const faults: string[] = [];
 let lost = 0;
-/** Calls that were repeated. */
-let repeated = 0;
 
 class Follower {
   /** From 1; the conversation is that of the same number. */
@@ -65,13 +60,8 @@ class Follower {
   /** The changes arrive before the answer. */
   async #follow(): Promise<void> {
     const conversation_id = idOf(`group ${this.#group}`);
-    for (;;) {
-      const answer = await this.#client?.ask({ op: 'open', conversation_id, after: this.#to });
-      if (answer?.op !== 'refused') return;
-      if (answer.problem.status !== 503) return void refused.push(answer.problem.code);
-      repeated += 1;
-      await sleep(Math.random() * comeBackMs);
-    }
+    const answer = await this.#client?.ask({ op: 'open', conversation_id, after: this.#to });
+    if (answer?.op === 'refused') refused.push(answer.problem.code);
   }
 
   #hear(frame: ServerFrame): void {
@@ -106,8 +96,8 @@ async function obey(order: ReturningOrder): Promise<void> {
   if ('back' in order) await waitFor('all sockets', () => lost > 0 && backMs.length >= lost, waitMs);
   else if ('sockets' in order) await openAll(order.sockets, order.people, order.port);
   else await haveAll(order.lastNumbers);
-  const failures = followers.reduce((sum, one) => sum + one.failures, 0);
-  process.send?.({ backMs, lost, repeated: repeated + failures, refused, faults } satisfies ReturningReport);
+  const repeated = followers.reduce((sum, { failures }) => sum + failures, 0);
+  process.send?.({ backMs, lost, repeated, refused, faults } satisfies ReturningReport);
 }
 
 process.on('message', (order: ReturningOrder) => void obey(order));

@@ -43,8 +43,8 @@ export class Senders {
     this.#clients = clients;
   }
 
-  static async start(program?: string): Promise<Senders> {
-    const server = await BenchServer.start(env, program);
+  static async start(): Promise<Senders> {
+    const server = await BenchServer.start(env);
     await server.prepare(...chatOf({ people: senders, conversations: senders, membersEach: 1, messagesEach: 0 }));
     const { port } = server;
     const clients = Array.from({ length: senders }, async (_none, group) =>
