@@ -12,6 +12,9 @@ interface Unanswered {
   readonly resolve: (answer: Answer) => void;
 }
 
+/** Statuses of refusals that a repetition may change: overloaded, too slow. */
+const passing = new Set([503, 504]);
+
 export interface ClientOptions {
   readonly port: number;
   readonly token: string;
@@ -110,7 +113,7 @@ export class RealtimeClient {
   #answered(answer: Answer): void {
     const call = this.#unanswered.get(answer.ref);
     if (call === undefined) return;
-    if (answer.op === 'refused' && answer.problem.status === 503) return void this.#repeat(call.frame, answer.ref);
+    if (answer.op === 'refused' && passing.has(answer.problem.status)) return void this.#repeat(call.frame, answer.ref);
     this.#unanswered.delete(answer.ref);
     call.resolve(answer);
   }

@@ -25,7 +25,9 @@ export interface ReturningReport {
 }
 
 const opening = 50;
-const waitMs = 120_000;
+const waitMs = 60_000;
+/** After the last answer to a send. */
+const arriveMs = 15_000;
 const backMs: number[] = [];
 const refused: string[] = [];
 const faults: string[] = [];
@@ -88,7 +90,7 @@ async function openAll(sockets: number, people: number, port: number): Promise<v
 
 async function haveAll(lastNumbers: readonly number[]): Promise<void> {
   const missing = (): number => followers.filter((one, n) => one.number !== lastNumbers[n % lastNumbers.length]).length;
-  await waitFor('all messages', () => missing() === 0, waitMs).catch(() => undefined);
+  await waitFor('all messages', () => missing() === 0, arriveMs).catch(() => undefined);
   if (missing() > 0) faults.push(`${missing()} sockets did not get all messages`);
 }
 
