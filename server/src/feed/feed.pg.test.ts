@@ -184,7 +184,7 @@ test('a running transaction delays the start of a feed, but not its stop', async
   await holder.query('begin');
   await holder.query('select pg_current_xact_id()');
   const waiting =
-    "select 1 from pg_stat_activity where application_name = 'messenger feed' and query like 'CREATE_REPLICATION%' and state = 'active'";
+    "select 1 from pg_stat_activity where datname = current_database() and application_name = 'messenger feed' and query like 'CREATE_REPLICATION%' and state = 'active'";
   const delayed = await startTestFeed(database().direct);
   const worker = delayed.worker();
   await waitFor('the slot to wait', async () => (await database().sql(waiting)).length === 1);
