@@ -69,7 +69,7 @@ const actions: Readonly<Record<string, Action>> = {
   burst: async ({ group }) => Promise.all([1, 2, 3, 4, 5].map(async () => put(ada, group, { body: 'burst' }))),
   gap: async () =>
     database().sql(
-      `select pg_terminate_backend(pid) from pg_stat_replication where application_name = 'messenger feed'`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and backend_type = 'walsender' and application_name = 'messenger feed'`,
     ),
   comeBack: async (watched, number) => {
     watched.idle.kill();
