@@ -179,27 +179,31 @@ test('the end of a session names its user, and no row has a secret', async () =>
   assert.ok(!columns.has('token_hash') && !columns.has('password_hash'));
 });
 
-test('a running transaction delays the start of a feed, but not its stop', async () => {
-  const holder = await connectAs('write');
-  await holder.query('begin');
-  await holder.query('select pg_current_xact_id()');
-  const waiting =
-    "select 1 from pg_stat_activity where datname = current_database() and application_name = 'messenger feed' and query like 'CREATE_REPLICATION%' and state = 'active'";
-  const delayed = await startTestFeed(database().direct);
-  const worker = delayed.worker();
-  await waitFor('the slot to wait', async () => (await database().sql(waiting)).length === 1);
-  const beganMs = performance.now();
-  await delayed.close();
-  assert.ok(performance.now() - beganMs < 10_000);
-  assert.deepEqual(worker.gaps, []);
-  const next = await startTestFeed(database().direct);
-  const later = next.worker();
-  await waitFor('the slot to wait', async () => (await database().sql(waiting)).length === 1);
-  await holder.query('commit');
-  await waitFor('the feed to be live', () => later.gaps.length === 1);
-  await next.close();
-  await holder.end();
-});
+test(
+  'a running transaction delays the start of a feed, but not its stop',
+  { skip: 'needs a cluster of its own' },
+  async () => {
+    const holder = await connectAs('write');
+    await holder.query('begin');
+    await holder.query('select pg_current_xact_id()');
+    const waiting =
+      "select 1 from pg_stat_activity where datname = current_database() and application_name = 'messenger feed' and query like 'CREATE_REPLICATION%' and state = 'active'";
+    const delayed = await startTestFeed(database().direct);
+    const worker = delayed.worker();
+    await waitFor('the slot to wait', async () => (await database().sql(waiting)).length === 1);
+    const beganMs = performance.now();
+    await delayed.close();
+    assert.ok(performance.now() - beganMs < 10_000);
+    assert.deepEqual(worker.gaps, []);
+    const next = await startTestFeed(database().direct);
+    const later = next.worker();
+    await waitFor('the slot to wait', async () => (await database().sql(waiting)).length === 1);
+    await holder.query('commit');
+    await waitFor('the feed to be live', () => later.gaps.length === 1);
+    await next.close();
+    await holder.end();
+  },
+);
 
 test('an ephemeral message reaches those who follow its key, without a commit', async () => {
   const [follower, other] = [await liveWorker(), await liveWorker()];
