@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
+import { Client } from 'pg';
 import { pino } from 'pino';
 
 import { startTestFeed, type TestFeed, type TestWorker } from '../../test/feed.ts';
 import { waitFor } from '../../test/wait-for.ts';
 import { migrateUp } from '../db/migrations.ts';
+import { roles } from '../embedded/settings.ts';
 import { TestServer } from '../embedded/test-server.ts';
 import { migrationsDir } from '../prepare-databases.ts';
 
@@ -46,6 +48,34 @@ after(async () => {
   await feed.close();
   await standby.remove();
   await primary.remove();
+});
+
+test('a running transaction delays the start of a feed, but not its stop', async () => {
+  const { host, port, database } = primary.endpoint;
+  const holder = new Client({ host, port, database, user: roles.superuser });
+  await holder.connect();
+  await holder.query('set idle_in_transaction_session_timeout = 0');
+  await holder.query('begin');
+  await holder.query('select pg_current_xact_id()');
+  const waiting = async (): Promise<number> => {
+    const sql = `select 1 from pg_stat_activity where application_name = 'messenger feed' and query like 'CREATE_REPLICATION%' and state = 'active'`;
+    return (await primary.sql(sql)).length;
+  };
+  const delayed = await startTestFeed({ write: primary.endpoint });
+  const early = delayed.worker();
+  await waitFor('the slot to wait', async () => (await waiting()) === 1);
+  const beganMs = performance.now();
+  await delayed.close();
+  assert.ok(performance.now() - beganMs < 10_000);
+  assert.deepEqual(early.gaps, []);
+  await waitFor('the end of its session', async () => (await waiting()) === 0);
+  const next = await startTestFeed({ write: primary.endpoint });
+  const later = next.worker();
+  await waitFor('the slot to wait', async () => (await waiting()) === 1);
+  await holder.query('commit');
+  await waitFor('the feed to be live', () => later.gaps.length === 1);
+  await next.close();
+  await holder.end();
 });
 
 test('a commit that waits for a standby is not delivered before statements see it', async () => {

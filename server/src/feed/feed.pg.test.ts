@@ -12,7 +12,7 @@ import { covers } from '../db/position.ts';
 import { roles } from '../embedded/settings.ts';
 import { feedTables } from '../feed-tables.ts';
 import { findFeedProblems } from './capability.ts';
-import type { FeedCommit } from './feed.ts';
+import type { FeedCommit, FeedRow } from './feed.ts';
 import { encodeFrame } from './frames.ts';
 
 const database = useDatabase();
@@ -152,6 +152,8 @@ test('a large value that an update leaves alone is missing, never empty', async 
   assert.deepEqual(['body' in updated, updated['reactions'], updated['edited_at']], [false, '{}', null]);
 });
 
+const isLater = ({ table, kind }: FeedRow): boolean => table !== 'accounts' || kind !== 'insert';
+
 test('the end of a session names its user, and no row has a secret', async () => {
   const worker = await liveWorker();
   const [user] = await database().sql<{ id: string }>(
@@ -165,8 +167,10 @@ test('the end of a session names its user, and no row has a secret', async () =>
   );
   await database().sql('update accounts set disabled_at = now() where user_id = $1', [id]);
   await database().sql('delete from sessions where user_id = $1', [id]);
-  await waitFor('three commits', () => worker.commits.length === 3);
-  const rows = worker.commits.flatMap((one) => one.rows);
+  // The account may arrive, too: the feed can be behind when it is followed.
+  const told = (): FeedRow[] => worker.commits.flatMap((one) => one.rows).filter(isLater);
+  await waitFor('three rows', () => told().length === 3);
+  const rows = told();
   assert.deepEqual(
     rows.map(({ table, kind, values }) => [table, kind, values['user_id']]),
     [
@@ -178,32 +182,6 @@ test('the end of a session names its user, and no row has a secret', async () =>
   const columns = new Set(rows.flatMap(({ values }) => Object.keys(values)));
   assert.ok(!columns.has('token_hash') && !columns.has('password_hash'));
 });
-
-test(
-  'a running transaction delays the start of a feed, but not its stop',
-  { skip: 'needs a cluster of its own' },
-  async () => {
-    const holder = await connectAs('write');
-    await holder.query('begin');
-    await holder.query('select pg_current_xact_id()');
-    const waiting =
-      "select 1 from pg_stat_activity where datname = current_database() and application_name = 'messenger feed' and query like 'CREATE_REPLICATION%' and state = 'active'";
-    const delayed = await startTestFeed(database().direct);
-    const worker = delayed.worker();
-    await waitFor('the slot to wait', async () => (await database().sql(waiting)).length === 1);
-    const beganMs = performance.now();
-    await delayed.close();
-    assert.ok(performance.now() - beganMs < 10_000);
-    assert.deepEqual(worker.gaps, []);
-    const next = await startTestFeed(database().direct);
-    const later = next.worker();
-    await waitFor('the slot to wait', async () => (await database().sql(waiting)).length === 1);
-    await holder.query('commit');
-    await waitFor('the feed to be live', () => later.gaps.length === 1);
-    await next.close();
-    await holder.end();
-  },
-);
 
 test('an ephemeral message reaches those who follow its key, without a commit', async () => {
   const [follower, other] = [await liveWorker(), await liveWorker()];

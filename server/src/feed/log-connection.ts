@@ -67,6 +67,7 @@ export class LogConnection {
         return new LogConnection(options, log, questions, await createSlot(log, questions));
       } catch (error) {
         cut();
+        await endBackend(questions, log);
         throw error;
       } finally {
         signal.removeEventListener('abort', cut);
@@ -202,6 +203,12 @@ const kinds = { data: 0x77, keepAlive: 0x6b };
 interface Slot {
   readonly name: string;
   readonly start: Position;
+}
+
+/** A server that waits for a transaction does not notice that its client has left: it would keep the slot until then. */
+async function endBackend(questions: Session, { client }: Session): Promise<void> {
+  const processId = 'processID' in client ? client.processID : undefined;
+  await questions.client.query('select pg_terminate_backend($1)', [processId]).catch(() => undefined);
 }
 
 /** A slot that ends with the session. Rejects when the two sessions are on different servers. */
